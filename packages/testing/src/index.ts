@@ -1,0 +1,12 @@
+export { eventually } from "./eventually.ts";
+export {
+  natsVersions,
+  startNats,
+  startRedis,
+  withNats,
+  withRedis,
+  type NatsVersion,
+  type ServerOptions,
+  type TestServer,
+} from "./servers.ts";
+export { startStack, type Stack, type StackOptions } from "./stack.ts";

@@ -1,0 +1,172 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { apiKey } from "../../../scripts/data-dir.mjs";
+import { readHealth, workerErrors } from "../../../scripts/health.mjs";
+import { freePort } from "../../../scripts/ports.mjs";
+import {
+  SERVICES,
+  serviceProgram,
+  stopInOrder,
+  type ServiceName,
+} from "../../../scripts/services.mjs";
+import {
+  makeSupervised,
+  type Supervised,
+} from "../../../scripts/supervise.mjs";
+import { eventually } from "./eventually.ts";
+import { ended, endWithUs } from "./leftovers.ts";
+import {
+  startNats,
+  startRedis,
+  type NatsVersion,
+  type TestServer,
+} from "./servers.ts";
+
+export interface StackOptions {
+  /** Over the defaults: the fake engine would be `{ ENGINE: "fake" }`. */
+  env?: Record<string, string>;
+  /** All four by default. */
+  services?: readonly ServiceName[];
+  natsVersion?: NatsVersion;
+  /** How long the system may take to be healthy (a model has to be loaded); 0 doesn't wait. */
+  healthyWithinMs?: number;
+}
+
+/** A whole system of real processes, on free ports and data of its own. */
+export interface Stack extends AsyncDisposable {
+  readonly url: string;
+  readonly key: string;
+  readonly natsUrl: string;
+  readonly redisUrl: string;
+  readonly logDir: string;
+  readonly dataDir: string;
+  readonly nats: TestServer;
+  readonly redis: TestServer;
+  /** The process of a service; undefined while it is down. */
+  pid(service: ServiceName): number | undefined;
+  /** Its last lines. */
+  output(service: ServiceName): string;
+  /** Sends it a signal (SIGKILL by default, which takes its children along); waits for its end if the signal ends it. */
+  kill(service: ServiceName, signal?: NodeJS.Signals): Promise<void>;
+  /** Starts it again; one that still runs is stopped first. */
+  restart(service: ServiceName): Promise<void>;
+  /** Waits until `GET /health` answers 200. */
+  healthy(timeoutMs?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const DRAIN_MS = 10_000;
+
+/** Starts NATS, Redis and the services. Nothing is started again by itself: a test decides. */
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  await using opened = new AsyncDisposableStack();
+  const dataDir = await mkdtemp(join(tmpdir(), "jetscribe-stack-"));
+  opened.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const nats = opened.use(
+    await startNats({ version: options.natsVersion ?? "default" }),
+  );
+  const redis = opened.use(await startRedis());
+  const port = await freePort();
+  const [url, logDir, key] = [
+    `http://127.0.0.1:${port}`,
+    join(dataDir, "logs"),
+    apiKey(dataDir),
+  ];
+  const env = {
+    ...process.env,
+    NATS_URL: nats.url,
+    REDIS_URL: redis.url,
+    PORT: String(port),
+    HOST: "127.0.0.1",
+    DATA_DIR: dataDir,
+    LOG_DIR: logDir,
+    API_KEYS: `default:${key}`,
+    EVENTS_MAX_BYTES: String(2 ** 30),
+    ...options.env,
+  };
+  const services = startServices(options.services ?? SERVICES, env);
+  opened.defer(() => stopServices([...services.values()]));
+  const stack = {
+    url,
+    key,
+    natsUrl: nats.url,
+    redisUrl: redis.url,
+    logDir,
+    dataDir,
+    nats,
+    redis,
+  };
+  const healthy = (timeoutMs = 60_000) =>
+    waitUntilHealthy(url, [...services.values()], timeoutMs);
+  const waitMs = options.healthyWithinMs ?? 60_000;
+  if (services.has("gateway") && waitMs > 0) await healthy(waitMs);
+  const all = opened.move();
+  const stop = () => all.disposeAsync();
+  return {
+    ...stack,
+    ...controls(services),
+    healthy,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+function startServices(names: readonly ServiceName[], env: NodeJS.ProcessEnv) {
+  const services = new Map<ServiceName, Supervised>();
+  for (const name of names) {
+    const program = serviceProgram(name, process.execPath, env);
+    const one = makeSupervised(program, { restarts: false });
+    services.set(name, one);
+    endWithUs(one);
+    one.start();
+  }
+  return services;
+}
+
+function controls(services: Map<ServiceName, Supervised>) {
+  const get = (name: ServiceName) => {
+    const one = services.get(name);
+    if (!one) throw new Error(`${name} is not part of this stack`);
+    return one;
+  };
+  return {
+    pid: (name: ServiceName) => get(name).pid,
+    output: (name: ServiceName) => get(name).output(),
+    async kill(name: ServiceName, signal: NodeJS.Signals = "SIGKILL") {
+      get(name).send(signal);
+      if (signal === "SIGKILL" || signal === "SIGTERM") await get(name).gone();
+    },
+    async restart(name: ServiceName) {
+      await get(name).stop(DRAIN_MS);
+      get(name).start();
+    },
+  };
+}
+
+async function waitUntilHealthy(
+  url: string,
+  services: Supervised[],
+  timeoutMs: number,
+) {
+  let seen: unknown;
+  const isHealthy = async () => {
+    const health = await readHealth(url);
+    seen = health && { status: health.status, errors: workerErrors(health) };
+    return health?.healthy;
+  };
+  await eventually(isHealthy, { timeoutMs }).catch((cause: unknown) => {
+    const output = services
+      .map((one) => `--- ${one.name}\n${one.output()}`)
+      .join("\n");
+    throw new Error(`not healthy: ${JSON.stringify(seen)}\n${output}`, {
+      cause,
+    });
+  });
+}
+
+async function stopServices(services: Supervised[]) {
+  for (const one of services) one.send("SIGCONT"); // a frozen one could not end by itself
+  await stopInOrder(services, DRAIN_MS);
+  for (const one of services) ended(one);
+}

@@ -1,0 +1,63 @@
+/** @typedef {{ worker_id?: string, model?: string, engine?: string, model_loaded?: boolean, error?: unknown }} Worker */
+/**
+ * @typedef {object} Health
+ * @property {boolean} healthy
+ * @property {string} status
+ * @property {boolean | string | undefined} nats
+ * @property {boolean | string | undefined} redis
+ * @property {Worker[]} workers
+ */
+
+/**
+ * One look at `GET /health`.
+ * @param {string} url of the gateway
+ * @returns {Promise<Health | undefined>} undefined: it doesn't answer (yet)
+ */
+export async function readHealth(url) {
+  try {
+    const response = await fetch(`${url}/health`, {
+      signal: AbortSignal.timeout(3000),
+    });
+    const body = /** @type {any} */ (await response.json());
+    return {
+      healthy: response.ok,
+      status: String(body.status ?? response.status),
+      nats: body.nats,
+      redis: body.redis,
+      workers: Array.isArray(body.workers) ? body.workers : [],
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * What the workers report as broken, one line each.
+ * @param {Health} health
+ */
+export function workerErrors(health) {
+  return health.workers.flatMap(({ worker_id, error }) =>
+    error ? [`worker ${worker_id ?? "?"}: ${describe(error)}`] : [],
+  );
+}
+
+/**
+ * What a system that isn't healthy yet waits for, in words.
+ * @param {Health | undefined} health
+ */
+export function waitsFor(health) {
+  if (!health) return "the gateway to answer";
+  if (health.workers.length === 0) return "a worker to announce itself";
+  const loading = health.workers.find(({ model_loaded }) => !model_loaded);
+  if (loading) return `the model ${loading.model ?? ""} to be loaded`;
+  return `status ${health.status}`;
+}
+
+/** @param {unknown} error a text, or {type, message} */
+function describe(error) {
+  if (typeof error !== "object" || error === null) return String(error);
+  const { type, message } = /** @type {{ type?: string, message?: string }} */ (
+    error
+  );
+  return [type, message].filter(Boolean).join(": ");
+}

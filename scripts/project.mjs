@@ -1,0 +1,68 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import util from "node:util";
+
+/** The project's folder. */
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** What the commands bring onto the machine (unpacked servers, GPU binaries); can be deleted at any time. */
+export const localDir = join(root, ".local");
+
+/** An error whose message tells the user what to do: printed without a stack. */
+export class UserError extends Error {}
+
+/** @typedef {Record<string, string | undefined>} Env */
+
+/**
+ * The environment with the project's `.env` below it: what is set in the environment wins.
+ * An empty value counts as unset, as `PORT= npm start` means it.
+ * @param {Env} env
+ * @returns {Env}
+ */
+export function withDotEnv(env = process.env, file = join(root, ".env")) {
+  const set = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== ""),
+  );
+  return { ...readDotEnv(file), ...set };
+}
+
+/**
+ * @param {string} file
+ * @returns {Env}
+ */
+function readDotEnv(file) {
+  if (!existsSync(file)) return {};
+  if (typeof util.parseEnv !== "function")
+    throw new UserError(
+      `reading .env needs Node 20.12 or newer, this is ${process.version}`,
+    );
+  const values = util.parseEnv(readFileSync(file, "utf8"));
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== ""),
+  );
+}
+
+/**
+ * The two folders of a running system, absolute: relative ones are meant from the project's folder.
+ * @param {Env} env
+ */
+export function folders(env) {
+  return {
+    dataDir: resolve(root, env.DATA_DIR ?? ".data"),
+    logDir: resolve(root, env.LOG_DIR ?? "logs"),
+  };
+}
+
+/**
+ * A duration of the configuration (`30`, `15s`, `5m`, `2h`, `30d`) in milliseconds.
+ * @param {string | undefined} text
+ * @param {number} otherwise when unset or no duration (the services refuse those by name)
+ */
+export function durationMs(text, otherwise) {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(text?.trim() ?? "");
+  if (!match) return otherwise;
+  const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+  const unit = /** @type {keyof typeof units} */ (match[2] ?? "s");
+  return Number(match[1]) * units[unit];
+}

@@ -1,0 +1,205 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import net from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "./project.mjs";
+import { compareVersions, libraryEnv } from "./servers.mjs";
+
+/** How the two servers are run: configuration file, command line, and when they are ready. */
+
+/** @typedef {import("./servers.mjs").Server} Server */
+/** @typedef {import("./supervise.mjs").Program} Program */
+/**
+ * @typedef {object} Place
+ * @property {string} dataDir holds the server's configuration and, in a folder of its own, its data
+ * @property {number} port on loopback
+ */
+
+/** Beyond what any disk holds: what is kept is decided by the streams' own limits. */
+const UNLIMITED_BYTES = 2 ** 50;
+
+/** Where a container finds its configuration and its data. */
+const IN_CONTAINER = { config: "/etc/jetscribe.conf", data: "/data" };
+
+/**
+ * @param {Server} server
+ * @param {Place & { durability?: string | undefined }} options durability: `process` (default) or `machine`
+ * @returns {Program}
+ */
+export function natsProgram(server, { dataDir, port, durability }) {
+  const place = placeFor(server, join(dataDir, "nats"), port, 4222);
+  const jetstream = [
+    `store_dir: ${JSON.stringify(place.data)}`,
+    `max_file_store: ${UNLIMITED_BYTES}`,
+    ...syncInterval(server, durability),
+  ];
+  const config = writeConfig(dataDir, "nats.conf", [
+    "# Written by `npm start`, at each start.",
+    "server_name: jetscribe",
+    `listen: ${JSON.stringify(`${place.host}:${place.port}`)}`,
+    "max_payload: 8MB",
+    `jetstream {\n  ${jetstream.join("\n  ")}\n}`,
+  ]);
+  return program(server, dataDir, port, place, ["-c", place.config ?? config]);
+}
+
+/**
+ * @param {Server} server
+ * @param {Place} options
+ * @returns {Program}
+ */
+export function redisProgram(server, { dataDir, port }) {
+  const place = placeFor(server, join(dataDir, "redis"), port, 6379);
+  const config = writeConfig(dataDir, "redis.conf", [
+    "# Written by `npm start`, at each start.",
+    `bind ${place.host}`,
+    `port ${place.port}`,
+    // The published port of a container reaches the server from another address.
+    `protected-mode ${server.image ? "no" : "yes"}`,
+    `dir ${JSON.stringify(place.data)}`,
+    "appendonly yes",
+    "appendfsync everysec",
+    'save ""',
+    "maxmemory-policy noeviction",
+    "daemonize no",
+  ]);
+  return program(server, dataDir, port, place, [place.config ?? config]);
+}
+
+/** @param {Server} server @param {string | undefined} durability */
+function syncInterval(server, durability = "process") {
+  if (durability !== "process" && durability !== "machine")
+    throw new UserError(
+      `DURABILITY=${durability}: expected process or machine`,
+    );
+  if (compareVersions(server.version, "2.10.0") >= 0)
+    return [`sync_interval: ${durability === "machine" ? "always" : '"1s"'}`];
+  if (durability === "machine")
+    throw new UserError(
+      `DURABILITY=machine needs nats-server 2.10 or newer, found is ${server.version} (${server.binary ?? server.image}).\n` +
+        "Put a newer one first on PATH: https://github.com/nats-io/nats-server/releases",
+    );
+  return [];
+}
+
+/**
+ * @param {Server} server
+ * @param {string} folder
+ * @param {number} port
+ * @param {number} containerPort
+ * @returns {{ host: string, port: number, folder: string, data: string, config?: string }} as the server sees them
+ */
+function placeFor(server, folder, port, containerPort) {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return server.image
+    ? { host: "0.0.0.0", port: containerPort, folder, ...IN_CONTAINER }
+    : { host: "127.0.0.1", port, folder, data: folder };
+}
+
+/** @param {string} dataDir @param {string} name @param {string[]} lines */
+function writeConfig(dataDir, name, lines) {
+  const file = join(dataDir, name);
+  writeFileSync(file, `${lines.join("\n")}\n`, { mode: 0o600 });
+  return file;
+}
+
+/**
+ * @param {Server} server
+ * @param {string} dataDir
+ * @param {number} port
+ * @param {{ port: number, folder: string }} place
+ * @param {string[]} args
+ * @returns {Program}
+ */
+function program(server, dataDir, port, place, args) {
+  const common = { name: server.kind, cwd: dataDir };
+  if (server.binary)
+    return {
+      ...common,
+      command: server.binary,
+      args,
+      env: { ...process.env, ...libraryEnv(server) },
+    };
+  const id = createHash("sha256").update(dataDir).digest("hex").slice(0, 8);
+  const container = `jetscribe-${server.kind}-${id}`;
+  const user =
+    process.getuid && process.getgid
+      ? ["--user", `${process.getuid()}:${process.getgid()}`]
+      : [];
+  const flags = [
+    ...["run", "--rm", "--name", container, ...user],
+    ...["-p", `127.0.0.1:${port}:${place.port}`],
+    ...["-v", `${place.folder}:${IN_CONTAINER.data}`],
+    ...[
+      "-v",
+      `${join(dataDir, `${server.kind}.conf`)}:${IN_CONTAINER.config}:ro`,
+    ],
+    server.image ?? "",
+    server.kind === "nats" ? "nats-server" : "redis-server",
+  ];
+  return {
+    ...common,
+    command: "docker",
+    args: [...flags, ...args],
+    env: process.env,
+    container,
+  };
+}
+
+/** @param {number} port */
+export const natsUrl = (port) => `nats://127.0.0.1:${port}`;
+/** @param {number} port */
+export const redisUrl = (port) => `redis://127.0.0.1:${port}`;
+
+/**
+ * Resolves once nats-server takes connections: its first line says so, and that JetStream is there.
+ * @param {number} port
+ * @param {AbortSignal} [signal] rejects with its reason
+ */
+export function natsReady(port, signal) {
+  return until(signal, async () =>
+    /^INFO .*"jetstream":\s*true/.test(await firstLine(port)),
+  );
+}
+
+/**
+ * Resolves once redis-server has loaded its data and answers.
+ * @param {number} port
+ * @param {AbortSignal} [signal] rejects with its reason
+ */
+export function redisReady(port, signal) {
+  return until(signal, async () =>
+    (await firstLine(port, "PING\r\n")).startsWith("+PONG"),
+  );
+}
+
+/** @param {AbortSignal | undefined} signal @param {() => Promise<boolean>} condition */
+async function until(signal, condition) {
+  while (!(await condition()))
+    await sleep(10, undefined, signal ? { signal } : {});
+}
+
+/**
+ * The first line that a server says; empty if it can't be reached.
+ * @param {number} port
+ * @param {string} [request]
+ * @returns {Promise<string>}
+ */
+function firstLine(port, request) {
+  return new Promise((resolve) => {
+    let text = "";
+    const socket = net.connect({ port, host: "127.0.0.1" });
+    const end = () => {
+      socket.destroy();
+      resolve(text);
+    };
+    socket.setTimeout(1000, end);
+    socket.once("error", end).once("close", end);
+    if (request) socket.write(request);
+    socket.on("data", (chunk) => {
+      text += chunk.toString("latin1");
+      if (text.includes("\n")) end();
+    });
+  });
+}

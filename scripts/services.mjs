@@ -1,0 +1,65 @@
+import { root } from "./project.mjs";
+
+/** The four services, and how a whole system is stopped. */
+
+/** @typedef {import("./supervise.mjs").Program} Program */
+/** @typedef {import("./supervise.mjs").Supervised} Supervised */
+
+export const SERVICES = /** @type {const} */ ([
+  "gateway",
+  "inference",
+  "results",
+  "logger",
+]);
+
+/** @typedef {typeof SERVICES[number]} ServiceName */
+
+/**
+ * @param {ServiceName} name
+ * @param {string} node a Node that runs TypeScript
+ * @param {Record<string, string | undefined>} env
+ * @returns {Program}
+ */
+export function serviceProgram(name, node, env) {
+  return {
+    name,
+    command: node,
+    args: [
+      "--disable-warning=ExperimentalWarning",
+      `services/${name}/src/main.ts`,
+    ],
+    cwd: root,
+    // It drains when its stdin ends, which happens however its parent dies.
+    env: { ...env, JETSCRIBE_SUPERVISED: "1" },
+    holdsStdin: true,
+  };
+}
+
+/**
+ * In which order they go: who takes new work first, then who writes down what comes of it, then the ground below.
+ * @type {{ names: string[], deadlineMs: (drainMs: number) => number }[]}
+ */
+const STOPPING = [
+  { names: ["inference", "gateway"], deadlineMs: (drainMs) => drainMs + 5000 },
+  { names: ["results", "logger"], deadlineMs: () => 10_000 },
+  { names: ["redis", "nats"], deadlineMs: () => 10_000 },
+];
+
+/**
+ * @param {Supervised[]} all
+ * @param {number} drainMs how long running work may take to finish
+ * @returns {Promise<string[]>} the names of those that had to be killed
+ */
+export async function stopInOrder(all, drainMs) {
+  /** @type {string[]} */
+  const killed = [];
+  for (const { names, deadlineMs } of STOPPING) {
+    const these = all.filter(({ name }) => names.includes(name));
+    await Promise.all(
+      these.map(async (one) => {
+        if (!(await one.stop(deadlineMs(drainMs)))) killed.push(one.name);
+      }),
+    );
+  }
+  return killed;
+}

@@ -1,0 +1,184 @@
+import "./require-node.mjs";
+import { spawn } from "node:child_process";
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { dim, fail, green, red, say, step } from "./print.mjs";
+import { root } from "./project.mjs";
+import { run } from "./run.mjs";
+import { findServer, natsVersions } from "./servers.mjs";
+import { setUp } from "./setup.mjs";
+
+/**
+ * `npm test`: set-up, type check, lint and every test on real servers. `npm test -- packages/schema some.test.ts` runs
+ * only the tests in these folders or files. The last line is `N passed, N failed`; a failed check counts as one.
+ */
+
+/** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
+
+const EVERYWHERE = [
+  "packages/**/*.test.ts",
+  "services/**/*.test.ts",
+  "test/**/*.test.ts",
+  "scripts/**/*.test.mjs",
+];
+/** The tools that look at the whole source: name, and arguments. */
+const CHECKS = [
+  ["tsc", "-p", "."],
+  ["eslint", "."],
+  ["prettier", "--check", "."],
+];
+const TEST_TIMEOUT_MS = 120_000;
+/** For all of them: a test that leaves something open keeps its file's process, and with it the run, from ending. */
+const RUN_TIMEOUT_MS = 20 * 60_000;
+
+main().catch(fail);
+
+async function main() {
+  const only = process.argv.slice(2);
+  const [{ node }, servers] = await Promise.all([setUp(), findServers()]);
+  const env = {
+    ...process.env,
+    ...servers,
+    PATH: `${join(node, "..")}:${process.env.PATH}`,
+  };
+  const counts =
+    only.length > 0
+      ? { passed: 0, failed: 0, skipped: 0 }
+      : await runChecks(env);
+  const tests = await runTests(
+    node,
+    only.length > 0 ? only.map(toGlob) : EVERYWHERE,
+    env,
+  );
+  const sum = {
+    passed: counts.passed + tests.passed,
+    failed: counts.failed + tests.failed,
+    skipped: counts.skipped + tests.skipped,
+  };
+  const skipped = sum.skipped > 0 ? `, ${sum.skipped} skipped` : "";
+  say(`${sum.passed} passed, ${sum.failed} failed${skipped}`);
+  process.exitCode = sum.failed > 0 ? 1 : 0;
+}
+
+/** Where the tests find the servers: the one to use, and the oldest and the newest nats-server for those that compare. */
+async function findServers() {
+  const versions = await natsVersions();
+  const nats = await findServer("nats");
+  const redis = await findServer("redis");
+  const [oldest, newest] = [versions[0], versions.at(-1)];
+  say(
+    dim(
+      `nats-server ${[...new Set([oldest?.version, newest?.version])].join(" and ")}, redis-server ${redis.version}`,
+    ),
+  );
+  return {
+    ...(oldest?.binary ? { NATS_SERVER_OLDEST: oldest.binary } : {}),
+    ...(newest?.binary ? { NATS_SERVER_NEWEST: newest.binary } : {}),
+    ...(nats.binary ? { NATS_SERVER: nats.binary } : {}),
+    ...(redis.binary ? { REDIS_SERVER: redis.binary } : {}),
+    ...(redis.libraryPath ? { REDIS_LD_LIBRARY_PATH: redis.libraryPath } : {}),
+  };
+}
+
+/** @param {Record<string, string | undefined>} env @returns {Promise<Counts>} */
+async function runChecks(env) {
+  const results = await Promise.all(
+    CHECKS.map(async ([name = "", ...args]) => {
+      const command = join(root, "node_modules/.bin", name);
+      const { code, output } = await step(`${name} ${args.join(" ")}`, () =>
+        run(command, args, { cwd: root, env }),
+      );
+      return { name, ok: code === 0, output };
+    }),
+  );
+  for (const { name, ok, output } of results) {
+    say(
+      ok
+        ? `${green("✔")} ${name}`
+        : `${red("✖")} ${name}\n${output.trimEnd()}\n`,
+    );
+  }
+  const failed = results.filter(({ ok }) => !ok).length;
+  return { passed: results.length - failed, failed, skipped: 0 };
+}
+
+/** A folder stands for the tests in it. @param {string} path */
+function toGlob(path) {
+  const absolute = join(root, path);
+  const isFolder = existsSync(absolute) && statSync(absolute).isDirectory();
+  return isFolder ? `${path.replace(/\/+$/, "")}/**/*.test.{ts,mjs}` : path;
+}
+
+/**
+ * @param {string} node
+ * @param {string[]} globs
+ * @param {Record<string, string | undefined>} env
+ * @returns {Promise<Counts>}
+ */
+async function runTests(node, globs, env) {
+  const dir = mkdtempSync(join(tmpdir(), "jetscribe-test-"));
+  const countFile = join(dir, "count");
+  const args = [
+    "--disable-warning=ExperimentalWarning",
+    "--test",
+    "--test-concurrency=2",
+    `--test-timeout=${TEST_TIMEOUT_MS}`,
+    ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
+    ...[
+      `--test-reporter=${join(root, "scripts/test-count.mjs")}`,
+      `--test-reporter-destination=${countFile}`,
+    ],
+    ...globs,
+  ];
+  try {
+    const code = await inForeground(node, args, env);
+    const counts = readCounts(countFile);
+    // A runner that fails without a failed test (no file matched, say) is a failure all the same.
+    return code !== 0 && counts.failed === 0
+      ? { ...counts, failed: 1 }
+      : counts;
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** @param {string} file @returns {Counts} */
+function readCounts(file) {
+  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+  return text === "" ? { passed: 0, failed: 1, skipped: 0 } : JSON.parse(text);
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {Record<string, string | undefined>} env
+ * @returns {Promise<number | null>}
+ */
+function inForeground(command, args, env) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      env,
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    const deadline = setTimeout(() => {
+      say(
+        red(`the tests did not end within ${RUN_TIMEOUT_MS / 60_000} minutes`),
+      );
+      child.kill("SIGINT"); // makes the runner name what still runs
+    }, RUN_TIMEOUT_MS);
+    process.once("SIGTERM", () => child.kill("SIGTERM"));
+    child.once("error", reject);
+    child.once("exit", (code) => {
+      clearTimeout(deadline);
+      resolve(code);
+    });
+  });
+}

@@ -1,0 +1,56 @@
+import { join } from "node:path";
+import { workerErrors } from "./health.mjs";
+import { bold, cyan, dim, green, red, say, yellow } from "./print.mjs";
+
+/**
+ * What somebody needs who has just started the system.
+ * @param {{ health: import("./health.mjs").Health, url: string, key: string | undefined, natsUrl: string,
+ *   dataDir: string, logDir: string, engine: string | undefined }} facts
+ */
+export function sayBlock({
+  health,
+  url,
+  key,
+  natsUrl,
+  dataDir,
+  logDir,
+  engine,
+}) {
+  const prompt = "Explain quantum computing";
+  const models = [
+    ...new Set(health.workers.map((worker) => worker.model)),
+  ].filter(Boolean);
+  const status = health.healthy
+    ? green(bold("Jetscribe is running"))
+    : red(bold(`Jetscribe is running, but not healthy (${health.status})`));
+  say();
+  say(
+    `  ${status}${models.length > 0 ? dim(`  model ${models.join(", ")}`) : ""}`,
+  );
+  for (const error of workerErrors(health)) say(`  ${red(error)}`);
+  if (engine === "fake")
+    say(
+      `  ${yellow(bold("ENGINE=fake: every answer is a fixed text, no model runs. For load tests only."))}`,
+    );
+  say();
+  say(`  URL        ${cyan(url)}`);
+  say(`  API key    ${key ?? "as in API_KEYS (only its hash is known here)"}`);
+  say(`  Docs       ${cyan(`${url}/docs`)}`);
+  say(`  Events     nats sub -s ${natsUrl} "llm.events.>"`);
+  say(`  Logs       ${join(logDir, "llm_requests.log")}, errors.log, app.log`);
+  say(`  Data       ${dataDir}`);
+  say();
+  say("  Try it:");
+  say(`    npm run try -- "${prompt}"`);
+  say(
+    `    curl -s ${url}/generate -H 'X-API-Key: ${key ?? "<your key>"}' -H 'Content-Type: application/json' ` +
+      `-H 'Prefer: wait=30' -d '{"prompt":"${prompt}"}'`,
+  );
+  say();
+  say(
+    dim(
+      "  Ctrl-C stops it; tasks that are queued then are done after the next start.",
+    ),
+  );
+  say();
+}
