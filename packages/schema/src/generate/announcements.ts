@@ -1,0 +1,35 @@
+/** What services say of themselves on core NATS, every 2 s; nothing of it is stored. */
+import * as z from "zod";
+
+/** Announcements come every so many milliseconds. */
+export const announceEveryMs = 2_000;
+/** A worker that was silent for so long is gone, if the listener listened that long. */
+export const goneAfterMs = 6_000;
+
+/** On `llm.workers.<model>.<worker_id>`. */
+export const WorkerAnnouncement = z.object({
+  /** New for every process. */
+  worker_id: z.string(),
+  model: z.string(),
+  engine: z.string(),
+  model_loaded: z.boolean(),
+  /** Why the model is not loaded. */
+  error: z.object({ type: z.string(), message: z.string() }).optional(),
+  slots: z.int().nonnegative(),
+  /** Ids of all tasks in hand: from delivery until the outcome's PubAck or the nak. */
+  tasks: z.array(z.string()),
+  /** The worker says goodbye: it is gone as of now. */
+  leaving: z.boolean().optional(),
+});
+export type WorkerAnnouncement = z.infer<typeof WorkerAnnouncement>;
+
+/** On `llm.projections.<name>`: how far a projection has come. */
+export const ProjectionAnnouncement = z.object({
+  name: z.string(),
+  instance: z.string(),
+  leading: z.boolean(),
+  /** The last sequence of EVENTS that it has taken in. */
+  seq: z.int().nonnegative(),
+  caught_up: z.boolean(),
+});
+export type ProjectionAnnouncement = z.infer<typeof ProjectionAnnouncement>;

@@ -1,0 +1,244 @@
+/**
+ * The events of one task, in the order of its life. Each is a CloudEvent in binary mode: the body is the `data` below,
+ * the attributes are NATS headers. An event never changes its meaning: add an optional field, or a `.v2` beside it.
+ *
+ * - task: one prompt and its one outcome
+ * - attempt: one start of a task on a worker, counted from 1 over all starts
+ * - outcome: exactly one of GenerateCompleted, GenerateFailed, GenerateCancelled; the first in stream order counts
+ */
+import * as z from "zod";
+
+const TaskId = z.uuid();
+/** Seconds since the epoch. */
+const Time = z.number().nonnegative();
+/** Seconds. */
+const Duration = z.number().nonnegative();
+const Count = z.int().nonnegative();
+/** Counts the starts of a task from 1; 0: never started. */
+const Attempt = z.int().nonnegative();
+
+export const Lane = z.enum(["interactive", "batch"]);
+export type Lane = z.infer<typeof Lane>;
+
+export const Message = z.object({
+  role: z.enum(["system", "user", "assistant"]),
+  content: z.string(),
+});
+export type Message = z.infer<typeof Message>;
+
+export const GenerateParams = z.object({
+  /** 1 to 32,768. */
+  max_tokens: z.int().min(1).max(32_768),
+  /** 0 (greedy) to 2. */
+  temperature: z.number().min(0).max(2),
+  /** Over 0, up to 1. */
+  top_p: z.number().gt(0).max(1),
+  seed: z.int().min(0).max(0xffff_ffff).optional(),
+});
+export type GenerateParams = z.infer<typeof GenerateParams>;
+
+export const Metrics = z.object({
+  /** First start less enqueue; of a task that never started: outcome less enqueue. */
+  queue_wait_time: Duration,
+  /** Outcome less first start, over all attempts. */
+  processing_time: Duration,
+  /** queue_wait_time + processing_time, exactly. */
+  total_time: Duration,
+  prompt_tokens: Count,
+  completion_tokens: Count,
+  /** completion_tokens / processing_time; 0 where nothing ran. */
+  tokens_per_second: z.number().nonnegative(),
+  /** First token less first start; absent where there was none. */
+  time_to_first_token: Duration.optional(),
+});
+export type Metrics = z.infer<typeof Metrics>;
+
+/**
+ * Why a task failed.
+ * - ModelLoadError: it expired while every announced worker of the model reported a load error
+ * - ValidationError: the prompt does not fit the context, or the template refuses it
+ * - TimeoutError: it ran past its timeout_ms
+ * - RuntimeError: GPU or native error, or a result over the broker's payload
+ * - WorkerCrashed: its engine or worker died MAX_ATTEMPTS times
+ * - ExpiredError: it waited past its start_timeout_ms
+ */
+export const ErrorType = z.enum([
+  "ModelLoadError",
+  "ValidationError",
+  "TimeoutError",
+  "RuntimeError",
+  "WorkerCrashed",
+  "ExpiredError",
+]);
+export type ErrorType = z.infer<typeof ErrorType>;
+
+export const GenerateRequested = z.object({
+  task_id: TaskId,
+  /** The model's name as people see it; its slug is in the subject. */
+  model: z.string(),
+  lane: Lane,
+  /** The name of the API key. */
+  owner: z.string(),
+  user_id: z.string().optional(),
+  /** One user message through the model's chat template, or with `raw` text to be continued. Exactly one of prompt and messages. */
+  prompt: z.string().optional(),
+  messages: z.array(Message).optional(),
+  raw: z.boolean().optional(),
+  params: GenerateParams,
+  timeout_ms: z.int().positive(),
+  start_timeout_ms: z.int().positive(),
+  retry_of: TaskId.optional(),
+  metadata: z.record(z.string(), z.string()).optional(),
+  enqueue_time: Time,
+});
+export type GenerateRequested = z.infer<typeof GenerateRequested>;
+
+export const GenerateStarted = z.object({
+  task_id: TaskId,
+  attempt: Attempt,
+  worker_id: z.string(),
+  start_time: Time,
+  queue_wait_time: Duration,
+  kept_tokens: Count.optional(),
+  /** UTF-16 code units. */
+  kept_chars: Count.optional(),
+});
+export type GenerateStarted = z.infer<typeof GenerateStarted>;
+
+/** `crash`, `hang` and `gone` are failures and count towards MAX_ATTEMPTS; `drain` and `lease` are not. */
+export const RetryReason = z.enum(["crash", "hang", "gone", "drain", "lease"]);
+export type RetryReason = z.infer<typeof RetryReason>;
+
+export const GenerateRetried = z.object({
+  task_id: TaskId,
+  /** The attempt that ended. */
+  attempt: Attempt,
+  /** Whose attempt ended. */
+  worker_id: z.string(),
+  reason: RetryReason,
+  error: z.object({ type: z.string(), message: z.string() }),
+  /** The signal that ended the engine. */
+  signal: z.string().optional(),
+  stderr_tail: z.string().optional(),
+  retry_at: Time,
+});
+export type GenerateRetried = z.infer<typeof GenerateRetried>;
+
+export const FinishReason = z.enum(["stop", "length"]);
+export type FinishReason = z.infer<typeof FinishReason>;
+
+export const GenerateCompleted = z.object({
+  task_id: TaskId,
+  attempt: Attempt,
+  worker_id: z.string(),
+  result: z.string(),
+  finish_reason: FinishReason,
+  metrics: Metrics,
+  seed: z.int().nonnegative().optional(),
+  model_sha256: z.string().optional(),
+  quantization: z.string().optional(),
+  engine_version: z.string().optional(),
+  cached_tokens: Count.optional(),
+  continued: z.boolean().optional(),
+});
+export type GenerateCompleted = z.infer<typeof GenerateCompleted>;
+
+export const TaskError = z.object({
+  type: ErrorType,
+  message: z.string(),
+  traceback: z.string(),
+});
+export type TaskError = z.infer<typeof TaskError>;
+
+export const GenerateFailed = z.object({
+  task_id: TaskId,
+  attempt: Attempt,
+  worker_id: z.string().optional(),
+  error: TaskError,
+  partial_text: z.string().optional(),
+  metrics: Metrics,
+});
+export type GenerateFailed = z.infer<typeof GenerateFailed>;
+
+export const GenerateCancelled = z.object({
+  task_id: TaskId,
+  /** The name of the key that cancelled. */
+  by: z.string(),
+  reason: z.string(),
+  stage: z.enum(["queued", "processing"]),
+  /** A prefix of what was streamed. */
+  partial_text: z.string().optional(),
+  metrics: Metrics,
+});
+export type GenerateCancelled = z.infer<typeof GenerateCancelled>;
+
+/** Every event type: its schema, its word in the subject, and whether it ends the task. */
+export const eventTypes = {
+  GenerateRequested: {
+    schema: GenerateRequested,
+    word: "requested",
+    outcome: false,
+  },
+  GenerateStarted: { schema: GenerateStarted, word: "started", outcome: false },
+  GenerateRetried: { schema: GenerateRetried, word: "retried", outcome: false },
+  GenerateCompleted: {
+    schema: GenerateCompleted,
+    word: "completed",
+    outcome: true,
+  },
+  GenerateFailed: { schema: GenerateFailed, word: "failed", outcome: true },
+  GenerateCancelled: {
+    schema: GenerateCancelled,
+    word: "cancelled",
+    outcome: true,
+  },
+} as const;
+
+export type EventType = keyof typeof eventTypes;
+export type EventWord = (typeof eventTypes)[EventType]["word"];
+
+/** What happened to a task: the type and its data. */
+export type TaskEvent = {
+  [T in EventType]: {
+    type: T;
+    data: z.infer<(typeof eventTypes)[T]["schema"]>;
+  };
+}[EventType];
+
+/** An event that stands in the log. */
+export type RecordedEvent = TaskEvent & {
+  /** Its sequence in EVENTS. */
+  seq: number;
+  /** When the broker stored it, in seconds since the epoch. */
+  time: number;
+};
+
+export type OutcomeEvent = Extract<
+  TaskEvent,
+  { type: "GenerateCompleted" | "GenerateFailed" | "GenerateCancelled" }
+>;
+
+/** Whether an event ends its task. */
+export const isOutcome = <E extends TaskEvent>(
+  event: E,
+): event is E & OutcomeEvent => eventTypes[event.type].outcome;
+
+/**
+ * The message id, by which the broker drops repeats: one per attempt for started and retried, and one for all
+ * outcomes of a task, so that of two outcomes within the duplicate window one is taken.
+ */
+export function messageId(event: TaskEvent): string {
+  const { task_id } = event.data;
+  switch (event.type) {
+    case "GenerateRequested":
+      return `${task_id}.requested`;
+    case "GenerateStarted":
+      return `${task_id}.started.${event.data.attempt}`;
+    case "GenerateRetried":
+      return `${task_id}.retried.${event.data.attempt}`;
+    case "GenerateCompleted":
+    case "GenerateFailed":
+    case "GenerateCancelled":
+      return `${task_id}.outcome`;
+  }
+}

@@ -1,0 +1,83 @@
+/** Every subject and stream name, and the one mapping between an event's type and its subject. */
+import {
+  eventTypes,
+  type EventType,
+  type EventWord,
+  type Lane,
+} from "./events.ts";
+
+export const streams = {
+  events: "EVENTS",
+  tokens: "TOKENS",
+  logs: "LOGS",
+} as const;
+
+/** Whose work it is: the part of an event's subject after the type. Model and owner are slugs. */
+export interface Queue {
+  model: string;
+  lane: Lane;
+  owner: string;
+}
+
+const typeOfWord = new Map<string, EventType>(
+  (Object.keys(eventTypes) as EventType[]).map((type) => [
+    eventTypes[type].word,
+    type,
+  ]),
+);
+
+export const subjects = {
+  /** `llm.events.<type>.<model>.<lane>.<owner>`; `*` for any. */
+  event: (
+    word: EventWord | "*",
+    { model, lane, owner }: { [K in keyof Queue]: string },
+  ) => `llm.events.${word}.${model}.${lane}.${owner}`,
+  /** The hint that there is new work; the broker republishes requests there. */
+  wake: ({ model, lane, owner }: { [K in keyof Queue]: string }) =>
+    `llm.wake.${model}.${lane}.${owner}`,
+  tokens: (taskId: string) => `llm.tokens.${taskId}`,
+  /** Empty message: the outcome of the task can be read in Redis. */
+  done: (taskId: string) => `llm.done.${taskId}`,
+  worker: (model: string, workerId: string) =>
+    `llm.workers.${model}.${workerId}`,
+  projection: (name: string) => `llm.projections.${name}`,
+  log: (service: string) => `llm.logs.${service}`,
+} as const;
+
+/** The subject of an event of a queue's task. */
+export const eventSubject = (type: EventType, queue: Queue): string =>
+  subjects.event(eventTypes[type].word, queue);
+
+/** The type and the queue in an event's subject; undefined where it is none. */
+export function parseEventSubject(
+  subject: string,
+): { type: EventType; queue: Queue } | undefined {
+  const [llm, events, word = "", ...rest] = subject.split(".");
+  const type = typeOfWord.get(word);
+  const queue = toQueue(rest);
+  if (llm !== "llm" || events !== "events") return undefined;
+  return type && queue && { type, queue };
+}
+
+/** The queue that a wake-up hint is about. */
+export function parseWakeSubject(subject: string): Queue | undefined {
+  const [llm, wake, ...rest] = subject.split(".");
+  return llm === "llm" && wake === "wake" ? toQueue(rest) : undefined;
+}
+
+function toQueue([model, lane, owner, more]: string[]): Queue | undefined {
+  if (model === undefined || owner === undefined || more !== undefined)
+    return undefined;
+  if (lane !== "interactive" && lane !== "batch") return undefined;
+  return { model, lane, owner };
+}
+
+/** The durable consumer on EVENTS that is one queue: `infer=<model>=<lane>=<owner>`. */
+export const workConsumerName = ({ model, lane, owner }: Queue): string =>
+  `infer=${model}=${lane}=${owner}`;
+
+/** The queue that a durable consumer is; undefined for consumers that are no work queue. */
+export function parseWorkConsumerName(name: string): Queue | undefined {
+  const [infer, ...rest] = name.split("=");
+  return infer === "infer" ? toQueue(rest) : undefined;
+}

@@ -1,0 +1,187 @@
+/**
+ * The life of a task, as one pure function that every projection folds events with:
+ *
+ *   queued ──started──▶ processing ──completed, failed, cancelled──▶ the outcome, for ever
+ *     ▲                     │
+ *     └──────retried────────┘
+ */
+import type {
+  FinishReason,
+  Lane,
+  Metrics,
+  RecordedEvent,
+  RetryReason,
+  TaskError,
+  GenerateRequested,
+} from "./events.ts";
+
+/** What the request fixed. The prompt is not kept: it is in the log. */
+interface TaskFacts {
+  task_id: string;
+  /** The sequence of its GenerateRequested: its place in the queue. */
+  seq: number;
+  model: string;
+  lane: Lane;
+  owner: string;
+  user_id?: string;
+  enqueue_time: number;
+  timeout_ms: number;
+  start_timeout_ms: number;
+}
+
+interface TaskProgress extends TaskFacts {
+  /** The attempt that runs, ran last or brought the outcome; 0: never started. */
+  attempt: number;
+  /** How many attempts ended in `crash`, `hang` or `gone`. */
+  failures: number;
+  /** start_time of the first GenerateStarted. */
+  first_start?: number;
+}
+
+interface TaskEnd extends TaskProgress {
+  /** When the broker stored the outcome. */
+  end_time: number;
+  /** The outcome's sequence in the log. */
+  end_seq: number;
+  metrics: Metrics;
+}
+
+export interface QueuedTask extends TaskProgress {
+  status: "queued";
+}
+export interface ProcessingTask extends TaskProgress {
+  status: "processing";
+  first_start: number;
+  worker_id: string;
+}
+export interface CompletedTask extends TaskEnd {
+  status: "completed";
+  result: string;
+  finish_reason: FinishReason;
+}
+export interface FailedTask extends TaskEnd {
+  status: "failed";
+  error: Omit<TaskError, "traceback">;
+}
+export interface CancelledTask extends TaskEnd {
+  status: "cancelled";
+}
+export type OpenTask = QueuedTask | ProcessingTask;
+export type EndedTask = CompletedTask | FailedTask | CancelledTask;
+export type TaskState = OpenTask | EndedTask;
+
+/** Whether the task has no outcome yet. */
+export const isOpen = (task: TaskState): task is OpenTask =>
+  task.status === "queued" || task.status === "processing";
+
+const failureReasons: ReadonlySet<RetryReason> = new Set([
+  "crash",
+  "hang",
+  "gone",
+]);
+
+/**
+ * The state after an event. Only GenerateRequested makes a state; after an outcome everything is ignored; started and
+ * retried count only if their (attempt, phase) is past the state's. Returns the same object where nothing changes, so
+ * any repetition, and any order that the broker can produce, is harmless.
+ */
+export function evolve(
+  state: TaskState | undefined,
+  event: RecordedEvent,
+): TaskState | undefined {
+  if (event.type === "GenerateRequested")
+    return state ?? requested(event.data, event.seq);
+  if (state === undefined || !isOpen(state)) return state;
+  switch (event.type) {
+    case "GenerateStarted": {
+      if (event.data.attempt <= state.attempt) return state;
+      const { attempt, worker_id, start_time } = event.data;
+      return {
+        ...state,
+        status: "processing",
+        attempt,
+        worker_id,
+        first_start: state.first_start ?? start_time,
+      };
+    }
+    case "GenerateRetried": {
+      const { attempt, reason } = event.data;
+      const past =
+        attempt > state.attempt ||
+        (attempt === state.attempt && state.status === "processing");
+      if (!past) return state;
+      const failures = state.failures + (failureReasons.has(reason) ? 1 : 0);
+      return { ...progress(state), status: "queued", attempt, failures };
+    }
+    case "GenerateCompleted": {
+      const { attempt, result, finish_reason } = event.data;
+      return {
+        ...ended(state, event),
+        attempt,
+        status: "completed",
+        result,
+        finish_reason,
+      };
+    }
+    case "GenerateFailed": {
+      const { type, message } = event.data.error;
+      return {
+        ...ended(state, event),
+        attempt: event.data.attempt,
+        status: "failed",
+        error: { type, message },
+      };
+    }
+    case "GenerateCancelled":
+      return { ...ended(state, event), status: "cancelled" };
+  }
+}
+
+function requested(data: GenerateRequested, seq: number): QueuedTask {
+  const {
+    task_id,
+    model,
+    lane,
+    owner,
+    user_id,
+    enqueue_time,
+    timeout_ms,
+    start_timeout_ms,
+  } = data;
+  const facts = {
+    task_id,
+    seq,
+    model,
+    lane,
+    owner,
+    enqueue_time,
+    timeout_ms,
+    start_timeout_ms,
+  };
+  return {
+    ...facts,
+    ...(user_id !== undefined && { user_id }),
+    status: "queued",
+    attempt: 0,
+    failures: 0,
+  };
+}
+
+/** What stays of a task when its state changes: all but what only a running one has. */
+function progress(state: OpenTask): TaskProgress {
+  if (state.status === "queued") return state;
+  const { worker_id: _, ...rest } = state;
+  return rest;
+}
+
+function ended(
+  state: OpenTask,
+  event: { seq: number; time: number; data: { metrics: Metrics } },
+): TaskEnd {
+  return {
+    ...progress(state),
+    end_time: event.time,
+    end_seq: event.seq,
+    metrics: event.data.metrics,
+  };
+}
