@@ -1,0 +1,171 @@
+/**
+ * The way into the log. An append is one publish whose answer (PubAck) settles a promise; thousands can be under way
+ * at once. A request of the client library costs four times as much, most of it in a timer and headers per publish.
+ */
+import type { Queue, TaskEvent } from "@jetscribe/schema";
+import { createInbox, type Msg } from "@nats-io/nats-core";
+import { encodeEvent, type Encoded } from "./codec.ts";
+import type { Broker } from "./connection.ts";
+
+/** Where an event stands in the log. */
+export interface Appended {
+  seq: number;
+  /** The log had an event with this message id already: `seq` is that one's. */
+  duplicate: boolean;
+}
+
+/**
+ * - unknown: no answer came; it may stand in the log or not
+ * - unavailable: it was not sent, or nobody takes it; it is not in the log
+ * - refused: the broker said no; it is not in the log
+ * - too_large: over the broker's payload limit; it was not sent
+ */
+export type AppendErrorCode =
+  "unknown" | "unavailable" | "refused" | "too_large";
+
+export class AppendError extends Error {
+  override readonly name = "AppendError";
+  readonly code: AppendErrorCode;
+  /** The broker's own number, where it refused (`10047`: no storage left). */
+  readonly errCode: number | undefined;
+  constructor(code: AppendErrorCode, message: string, errCode?: number) {
+    super(message);
+    this.code = code;
+    this.errCode = errCode;
+  }
+}
+
+export interface AppendOptions {
+  traceparent?: string | undefined;
+  /** After so many ms without an answer the outcome is `unknown`. */
+  timeoutMs?: number;
+}
+
+export interface Appender extends Disposable {
+  /** Appends one event. Rejects with an AppendError. */
+  append(
+    event: TaskEvent,
+    queue: Queue,
+    options?: AppendOptions,
+  ): Promise<Appended>;
+  /** The size that the event's message would have, in bytes, against `broker.maxPayload`. */
+  sizeOf(event: TaskEvent, queue: Queue): number;
+}
+
+interface Pending {
+  resolve(appended: Appended): void;
+  reject(error: AppendError): void;
+  deadline: number;
+}
+
+/** More than the broker could have answered in time: the caller must slow down. */
+const mostPending = 20_000;
+const defaultTimeoutMs = 5_000;
+const sweepEveryMs = 100;
+
+/** Makes the append path of a service. `source` is the service's name. */
+export function makeAppender(broker: Broker, source: string): Appender {
+  const pending = new Map<string, Pending>();
+  const inbox = createInbox();
+  let last = 0;
+
+  const settle = (msg: Msg) => {
+    const token = msg.subject.slice(inbox.length + 1);
+    const one = pending.get(token);
+    if (one === undefined) return;
+    pending.delete(token);
+    const answer = readPubAck(msg);
+    if (answer instanceof AppendError) one.reject(answer);
+    else one.resolve(answer);
+  };
+  const subscription = broker.nc.subscribe(`${inbox}.*`, {
+    callback: (_error, msg) => settle(msg),
+  });
+  const giveUp = (overdue: (one: Pending) => boolean, why: string) => {
+    for (const [token, one] of pending) {
+      if (!overdue(one)) continue;
+      pending.delete(token);
+      one.reject(new AppendError("unknown", why));
+    }
+  };
+  const sweep = setInterval(() => {
+    const now = performance.now();
+    giveUp(
+      ({ deadline }) => deadline < now,
+      "the broker did not answer in time",
+    );
+  }, sweepEveryMs);
+  const stopListening = broker.onDisconnect(() =>
+    giveUp(() => true, "the connection to the broker was lost"),
+  );
+
+  function send(message: Encoded, timeoutMs: number): Promise<Appended> {
+    const refusal = whyNot(broker, message, pending.size);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const { promise, resolve, reject } = Promise.withResolvers<Appended>();
+    const token = (last = (last + 1) % Number.MAX_SAFE_INTEGER).toString(36);
+    pending.set(token, {
+      resolve,
+      reject,
+      deadline: performance.now() + timeoutMs,
+    });
+    broker.nc.publish(message.subject, message.body, {
+      headers: message.headers,
+      reply: `${inbox}.${token}`,
+    });
+    return promise;
+  }
+
+  const encode = (event: TaskEvent, queue: Queue, traceparent?: string) =>
+    encodeEvent(event, queue, { source, now: new Date(), traceparent });
+
+  return {
+    append: async (
+      event,
+      queue,
+      { traceparent, timeoutMs = defaultTimeoutMs } = {},
+    ) => await send(encode(event, queue, traceparent), timeoutMs),
+    sizeOf: (event, queue) => encode(event, queue).size,
+    [Symbol.dispose]() {
+      clearInterval(sweep);
+      stopListening();
+      subscription.unsubscribe();
+      giveUp(() => true, "the appender was closed");
+    },
+  };
+}
+
+function whyNot(
+  broker: Broker,
+  { size }: Encoded,
+  pending: number,
+): AppendError | undefined {
+  if (size > broker.maxPayload)
+    return new AppendError(
+      "too_large",
+      `the event has ${size} bytes; the broker takes ${broker.maxPayload}`,
+    );
+  if (!broker.connected)
+    return new AppendError("unavailable", "not connected to the broker");
+  if (pending >= mostPending)
+    return new AppendError("unavailable", "too many appends are under way");
+  return undefined;
+}
+
+function readPubAck(msg: Msg): Appended | AppendError {
+  // The broker's own "no responders": there is no stream, or JetStream is not ready.
+  if (msg.data.length === 0)
+    return new AppendError("unavailable", "no stream takes the event");
+  const ack = msg.json<{
+    seq?: number;
+    duplicate?: boolean;
+    error?: { code: number; err_code?: number; description?: string };
+  }>();
+  if (ack.error !== undefined)
+    return new AppendError(
+      "refused",
+      ack.error.description ?? `error ${ack.error.code}`,
+      ack.error.err_code,
+    );
+  return { seq: ack.seq ?? 0, duplicate: ack.duplicate === true };
+}

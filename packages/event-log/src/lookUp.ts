@@ -1,0 +1,226 @@
+/** What the log itself says of a task, for when the projection can't say. Ids are in the headers, so bodies stay there. */
+import {
+  evolve,
+  parseEventSubject,
+  streams,
+  subjects,
+  taskIdTime,
+  type Queue,
+  type TaskState,
+} from "@jetscribe/schema";
+import { decodeEvent } from "./codec.ts";
+import { orAborted, type Broker } from "./connection.ts";
+import type { Delivery } from "./pull.ts";
+import { followStream, scan } from "./readLog.ts";
+import { messageAt, streamState } from "./streamState.ts";
+
+/** A task's id carries the clock of its gateway, which is less than this off the broker's. */
+const clockToleranceMs = 120_000;
+
+const idOfHeader = (message: Delivery) => message.header("Nats-Msg-Id");
+
+/** The task id in a message id: `<task>.requested`, `<task>.started.1`, `<task>.outcome`. */
+const taskOf = (id: string): string => id.slice(0, id.indexOf("."));
+const isOutcomeId = (id: string): boolean => id.endsWith(".outcome");
+
+/**
+ * The state of a task of this owner (a slug), from the log. Its request is searched around the time in its id.
+ * Undefined where the log has none. Rejects with the signal's reason, or where the broker is lost.
+ */
+export async function findTask(
+  broker: Broker,
+  { taskId, owner }: { taskId: string; owner: string },
+  signal: AbortSignal,
+): Promise<TaskState | undefined> {
+  const time = taskIdTime(taskId);
+  if (time === undefined) return undefined;
+  let request: { seq: number; queue: Queue } | undefined;
+  await scan(
+    broker,
+    {
+      stream: streams.events,
+      from: { timeMs: Math.max(0, time - clockToleranceMs) },
+      filter: subjects.event("requested", { model: "*", lane: "*", owner }),
+      headersOnly: true,
+    },
+    (message) => {
+      const queue = parseEventSubject(message.subject)?.queue;
+      if (queue !== undefined && idOfHeader(message) === `${taskId}.requested`)
+        request = { seq: message.seq, queue };
+      return (
+        request !== undefined || message.time * 1000 > time + clockToleranceMs
+      );
+    },
+    signal,
+  );
+  if (request === undefined) return undefined;
+  const seqs = await eventsOf(broker, taskId, request, signal);
+  return await foldEvents(broker, seqs, signal);
+}
+
+/** The sequences of a task's events up to its first outcome. */
+async function eventsOf(
+  broker: Broker,
+  taskId: string,
+  { seq, queue }: { seq: number; queue: Queue },
+  signal: AbortSignal,
+): Promise<number[]> {
+  const seqs: number[] = [];
+  await scan(
+    broker,
+    {
+      stream: streams.events,
+      from: { seq },
+      filter: subjects.event("*", queue),
+      headersOnly: true,
+    },
+    (message) => {
+      const id = idOfHeader(message);
+      if (taskOf(id) !== taskId) return false;
+      seqs.push(message.seq);
+      return isOutcomeId(id);
+    },
+    signal,
+  );
+  return seqs;
+}
+
+async function foldEvents(
+  broker: Broker,
+  seqs: readonly number[],
+  signal?: AbortSignal,
+  from?: TaskState,
+): Promise<TaskState | undefined> {
+  let state = from;
+  for (const seq of seqs) {
+    const message = await orAborted(
+      messageAt(broker, streams.events, seq),
+      signal,
+    );
+    const decoded = message && decodeEvent(message);
+    if (decoded !== undefined && "event" in decoded)
+      state = evolve(state, decoded.event);
+  }
+  return state;
+}
+
+/** The ids of the tasks whose outcome was stored since then (ms since the epoch), in order. */
+export async function outcomesSince(
+  broker: Broker,
+  timeMs: number,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const ids: string[] = [];
+  await scan(
+    broker,
+    {
+      stream: streams.events,
+      from: { timeMs },
+      filter: "llm.events.>",
+      headersOnly: true,
+    },
+    (message) => {
+      const id = idOfHeader(message);
+      if (isOutcomeId(id)) ids.push(taskOf(id));
+      return false;
+    },
+    signal,
+  );
+  return ids;
+}
+
+export interface LogIndex extends AsyncDisposable {
+  /**
+   * The state of a task whose request is known, as the log shows it now: read up to its last sequence as of the call.
+   * Rejects where that takes longer than 10 s, or the broker is lost.
+   */
+  stateOf(requested: TaskState): Promise<TaskState>;
+}
+
+/** Nobody asked for so long: the index forgets everything and stops reading. */
+const idleAfterMs = 60_000;
+const deadlineMs = 10_000;
+
+/**
+ * One reader for all look-ups of a worker: it follows the log's headers from the oldest task in question, and keeps
+ * where each task's later events stand. It reads only while somebody asks.
+ */
+export function makeLogIndex(broker: Broker): LogIndex {
+  let reading:
+    { from: number; stop: AbortController; done: Promise<void> } | undefined;
+  let position = 0;
+  let moved = Promise.withResolvers<void>();
+  const eventsAt = new Map<string, number[]>();
+  let idle: NodeJS.Timeout | undefined;
+
+  function readFrom(from: number) {
+    if (reading !== undefined && reading.from <= from) return;
+    reading?.stop.abort();
+    const stop = new AbortController();
+    const done = followStream(
+      broker,
+      {
+        stream: streams.events,
+        headersOnly: true,
+        // Whatever interrupted the reading may have changed the log too.
+        resume: () => {
+          if (!stop.signal.aborted) {
+            eventsAt.clear();
+            position = from - 1;
+          }
+          return Promise.resolve(from);
+        },
+        onBatch: (messages) => {
+          if (!stop.signal.aborted) messages.forEach(take);
+        },
+      },
+      stop.signal,
+    );
+    eventsAt.clear();
+    position = from - 1;
+    reading = { from, stop, done };
+  }
+
+  function take(message: Delivery) {
+    const id = idOfHeader(message);
+    if (!id.endsWith(".requested")) {
+      const seqs = eventsAt.get(taskOf(id));
+      if (seqs === undefined) eventsAt.set(taskOf(id), [message.seq]);
+      else seqs.push(message.seq);
+    }
+    position = message.seq;
+    const waiting = moved;
+    moved = Promise.withResolvers();
+    waiting.resolve();
+  }
+
+  async function passed(seq: number, signal: AbortSignal) {
+    while (position < seq) await orAborted(moved.promise, signal);
+  }
+
+  async function stop() {
+    clearTimeout(idle);
+    const { done } = reading ?? {};
+    reading?.stop.abort();
+    reading = undefined;
+    eventsAt.clear();
+    await done;
+  }
+
+  return {
+    async stateOf(requested) {
+      clearTimeout(idle);
+      idle = setTimeout(() => void stop(), idleAfterMs).unref();
+      const signal = AbortSignal.timeout(deadlineMs);
+      const { lastSeq } = await orAborted(
+        streamState(broker, streams.events),
+        signal,
+      );
+      readFrom(requested.seq);
+      await passed(lastSeq, signal);
+      const seqs = eventsAt.get(requested.task_id) ?? [];
+      return (await foldEvents(broker, seqs, signal, requested)) ?? requested;
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}

@@ -1,0 +1,228 @@
+/**
+ * Readers of a stream, in order and without a gap. Each is an ephemeral consumer without acknowledgements; where
+ * anything is in doubt it is given up and a new one starts behind the last message that was taken.
+ */
+import {
+  AckPolicy,
+  DeliverPolicy,
+  type ConsumerConfig,
+} from "@nats-io/jetstream";
+import { nanos, nuid } from "@nats-io/nats-core";
+import { setTimeout as sleep } from "node:timers/promises";
+import { orAborted, type Broker } from "./connection.ts";
+import { makePuller, type Delivery, type Puller } from "./pull.ts";
+
+/** Where a reader begins: at a sequence, or at the first message stored at or after a time (ms since the epoch). */
+export type From = { seq: number } | { timeMs: number };
+
+export interface Reading {
+  stream: string;
+  from: From;
+  /** Only these subjects. */
+  filter?: string;
+  /** Without bodies. */
+  headersOnly?: boolean;
+}
+
+const batchSize = 512;
+/** Above the payload limit of 8 MB, or such a message could never be delivered. */
+const batchBytes = 24 * 2 ** 20;
+/** Of a reader that nobody deleted. */
+const forgottenAfterMs = 30_000;
+const pullExpiresMs = 5_000;
+
+async function openReader(
+  { jsm }: Broker,
+  { stream, from, filter, headersOnly = false }: Reading,
+): Promise<string> {
+  const config: Partial<ConsumerConfig> = {
+    name: nuid.next(),
+    ack_policy: AckPolicy.None,
+    mem_storage: true,
+    num_replicas: 1,
+    inactive_threshold: nanos(forgottenAfterMs),
+    headers_only: headersOnly,
+    ...(filter !== undefined && { filter_subject: filter }),
+    ...("seq" in from
+      ? {
+          deliver_policy: DeliverPolicy.StartSequence,
+          opt_start_seq: Math.max(1, from.seq),
+        }
+      : {
+          deliver_policy: DeliverPolicy.StartTime,
+          opt_start_time: new Date(from.timeMs).toISOString(),
+        }),
+  };
+  const { name } = await jsm.consumers.add(stream, config);
+  return name;
+}
+
+/** Nobody waits for it: a reader that is left over is forgotten by the server. */
+function closeReader(broker: Broker, stream: string, name: string): void {
+  if (broker.connected)
+    broker.jsm.consumers.delete(stream, name).catch(() => undefined);
+}
+
+/**
+ * Reads what stands in the stream now and ends there, or as soon as `onMessage` says true. Rejects when the broker
+ * is lost, or with the signal's reason.
+ */
+export async function scan(
+  broker: Broker,
+  reading: Reading,
+  onMessage: (message: Delivery) => boolean,
+  signal?: AbortSignal,
+): Promise<void> {
+  const consumer = await openReader(broker, reading);
+  using puller = makePuller(broker);
+  try {
+    let found = false;
+    for (let more = true; more && !found;) {
+      const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+      puller.pull(
+        { stream: reading.stream, consumer, batch: batchSize },
+        {
+          onDelivery: (message) => {
+            found ||= onMessage(message);
+          },
+          onEnd: (end) => {
+            if (end === "full" || end === "empty") resolve(end === "full");
+            else
+              reject(
+                new Error(`the reading of ${reading.stream} was cut: ${end}`),
+              );
+          },
+        },
+      );
+      more = await orAborted(promise, signal);
+    }
+  } finally {
+    closeReader(broker, reading.stream, consumer);
+  }
+}
+
+export interface Following {
+  stream: string;
+  filter?: string;
+  headersOnly?: boolean;
+  /**
+   * Asked at the start and whenever the connection was lost or a message was missed: the sequence to go on from.
+   * This is where a projection compares its checkpoint with the log. A rejection is asked again a second later.
+   */
+  resume(): Promise<number>;
+  /** Takes messages in order, one batch at a time. A rejection leads to `resume`. */
+  onBatch(messages: Delivery[]): Promise<void> | void;
+  /** Why it was interrupted. */
+  onInterruption?(error: unknown): void;
+}
+
+const restMs = 1_000;
+
+/** Follows a stream until the signal aborts; then it resolves, after the batch in hand. */
+export async function followStream(
+  broker: Broker,
+  following: Following,
+  signal: AbortSignal,
+): Promise<void> {
+  using puller = makePuller(broker);
+  while (!signal.aborted) {
+    try {
+      await broker.whenConnected(signal);
+      const seq = await orAborted(following.resume(), signal);
+      await follow(broker, puller, { ...following, from: { seq } }, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      following.onInterruption?.(error);
+      await sleep(restMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+/** One reader's life: resolves when the signal aborts, rejects when a new one has to be made. */
+async function follow(
+  broker: Broker,
+  puller: Puller,
+  { onBatch, ...reading }: Reading & Pick<Following, "onBatch">,
+  signal: AbortSignal,
+): Promise<void> {
+  const consumer = await openReader(broker, reading);
+  const inbound = makeInbound(puller, reading.stream, consumer);
+  const abort = () => inbound.stop();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    for (let batch; (batch = await inbound.next()) && !signal.aborted;)
+      await onBatch(batch);
+  } finally {
+    signal.removeEventListener("abort", abort);
+    inbound.stop();
+    closeReader(broker, reading.stream, consumer);
+  }
+}
+
+/** Two pulls stand at any time, so that messages flow while a batch is worked on; no more while many wait for it. */
+function makeInbound(puller: Puller, stream: string, consumer: string) {
+  let waiting: Delivery[] = [];
+  let expected = 1;
+  let standing = 0;
+  let failure: Error | undefined;
+  let stopped = false;
+  let changed = Promise.withResolvers<void>();
+
+  const fail = (why: string) => {
+    failure ??= new Error(`the reading of ${stream} was interrupted: ${why}`);
+    changed.resolve();
+  };
+  const handlers = {
+    onDelivery(message: Delivery) {
+      if (failure !== undefined || stopped) return;
+      if (message.consumerSeq !== expected++)
+        return fail("a message is missing");
+      waiting.push(message);
+      changed.resolve();
+    },
+    onEnd(end: string) {
+      standing--;
+      if (end === "gone" || end === "lost") fail(end);
+      else pull();
+    },
+  };
+  function pull() {
+    while (
+      standing < 2 &&
+      waiting.length < batchSize &&
+      failure === undefined &&
+      !stopped
+    ) {
+      standing++;
+      puller.pull(
+        {
+          stream,
+          consumer,
+          batch: batchSize,
+          expiresMs: pullExpiresMs,
+          maxBytes: batchBytes,
+        },
+        handlers,
+      );
+    }
+  }
+  return {
+    /** The messages that came meanwhile; undefined once it is stopped. */
+    async next(): Promise<Delivery[] | undefined> {
+      pull();
+      while (waiting.length === 0) {
+        if (stopped) return undefined;
+        if (failure !== undefined) throw failure;
+        await changed.promise;
+        changed = Promise.withResolvers<void>();
+      }
+      const batch = waiting;
+      waiting = [];
+      return batch;
+    },
+    stop() {
+      stopped = true;
+      changed.resolve();
+    },
+  };
+}

@@ -1,0 +1,154 @@
+/** What passes on core NATS and is stored nowhere: hints, announcements, log records. Who isn't there misses it. */
+import {
+  parseWakeSubject,
+  ProjectionAnnouncement,
+  subjects,
+  WorkerAnnouncement,
+  type Queue,
+} from "@jetscribe/schema";
+import type * as z from "zod";
+import type { Broker } from "./connection.ts";
+
+/** Says what a worker has in hand. While the broker is away nothing is sent, nor kept for later. */
+export function announceWorker(
+  broker: Broker,
+  modelSlug: string,
+  announcement: WorkerAnnouncement,
+): void {
+  if (broker.connected)
+    broker.nc.publish(
+      subjects.worker(modelSlug, announcement.worker_id),
+      JSON.stringify(announcement),
+    );
+}
+
+/** Hears the workers of a model (a slug), or of all. */
+export const hearWorkers = (
+  broker: Broker,
+  onAnnouncement: (announcement: WorkerAnnouncement) => void,
+  modelSlug = "*",
+): Disposable =>
+  hear(
+    broker,
+    subjects.worker(modelSlug, "*"),
+    WorkerAnnouncement,
+    onAnnouncement,
+  );
+
+export function announceProjection(
+  broker: Broker,
+  announcement: ProjectionAnnouncement,
+): void {
+  if (broker.connected)
+    broker.nc.publish(
+      subjects.projection(announcement.name),
+      JSON.stringify(announcement),
+    );
+}
+
+export const hearProjections = (
+  broker: Broker,
+  onAnnouncement: (announcement: ProjectionAnnouncement) => void,
+): Disposable =>
+  hear(
+    broker,
+    subjects.projection("*"),
+    ProjectionAnnouncement,
+    onAnnouncement,
+  );
+
+/** Says that the outcome of a task can be read in Redis. */
+export function tellDone(broker: Broker, taskId: string): void {
+  if (broker.connected) broker.nc.publish(subjects.done(taskId));
+}
+
+/** Hears that of one task. */
+export const hearDone = (
+  broker: Broker,
+  taskId: string,
+  onDone: () => void,
+): Disposable => listen(broker, subjects.done(taskId), onDone);
+
+/** Hears which queues of the model (a slug) have a new request. */
+export const hearWake = (
+  broker: Broker,
+  modelSlug: string,
+  onWake: (queue: Queue) => void,
+): Disposable =>
+  listen(
+    broker,
+    subjects.wake({ model: modelSlug, lane: "*", owner: "*" }),
+    (subject) => {
+      const queue = parseWakeSubject(subject);
+      if (queue !== undefined) onWake(queue);
+    },
+  );
+
+/** The hint that the broker gives for a new request, for one that was handed back. */
+export function sendWake(broker: Broker, queue: Queue): void {
+  if (broker.connected) broker.nc.publish(subjects.wake(queue));
+}
+
+/** Hears the ids of tasks of the model (a slug) that are cancelled, from the event's message. */
+export const hearCancelled = (
+  broker: Broker,
+  modelSlug: string,
+  onCancelled: (taskId: string) => void,
+): Disposable => {
+  const subscription = broker.nc.subscribe(
+    subjects.event("cancelled", { model: modelSlug, lane: "*", owner: "*" }),
+    {
+      callback: (_error, msg) => {
+        const id = msg.headers?.get("ce-subject");
+        if (id) onCancelled(id);
+      },
+    },
+  );
+  return { [Symbol.dispose]: () => subscription.unsubscribe() };
+};
+
+/** Hands a log record on to `app.log`; false where the broker is away, and the record is dropped. */
+export function sendLogRecord(
+  broker: Broker,
+  service: string,
+  line: string,
+): boolean {
+  if (!broker.connected) return false;
+  broker.nc.publish(subjects.log(service), line);
+  return true;
+}
+
+function listen(
+  broker: Broker,
+  subject: string,
+  onMessage: (subject: string) => void,
+): Disposable {
+  const subscription = broker.nc.subscribe(subject, {
+    callback: (_error, msg) => onMessage(msg.subject),
+  });
+  return { [Symbol.dispose]: () => subscription.unsubscribe() };
+}
+
+/** Messages that don't fit the schema are somebody else's: ignored. */
+function hear<S extends z.ZodType>(
+  broker: Broker,
+  subject: string,
+  schema: S,
+  onMessage: (value: z.infer<S>) => void,
+): Disposable {
+  const subscription = broker.nc.subscribe(subject, {
+    callback: (_error, msg) => {
+      const parsed = schema.safeParse(parse(msg.string()));
+      if (parsed.success) onMessage(parsed.data);
+    },
+  });
+  return { [Symbol.dispose]: () => subscription.unsubscribe() };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

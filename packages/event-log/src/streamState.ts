@@ -1,0 +1,92 @@
+/** What the broker says about a stream, and single messages of it. */
+import { messageId, streams } from "@jetscribe/schema";
+import { JetStreamApiError } from "@nats-io/jetstream";
+import { decodeEvent, type LogMessage } from "./codec.ts";
+import type { Broker } from "./connection.ts";
+
+export interface StreamState {
+  /** When the stream was created, as the broker writes it: another one means another stream. */
+  created: string;
+  firstSeq: number;
+  lastSeq: number;
+  messages: number;
+  bytes: number;
+}
+
+export async function streamState(
+  { jsm }: Broker,
+  stream: string,
+): Promise<StreamState> {
+  const { created, state } = await jsm.streams.info(stream);
+  const { first_seq, last_seq, messages, bytes } = state;
+  return {
+    created: String(created),
+    firstSeq: first_seq,
+    lastSeq: last_seq,
+    messages,
+    bytes,
+  };
+}
+
+/** The message at a sequence, from the stream's leader; undefined where there is none (any more). */
+export async function messageAt(
+  { jsm }: Broker,
+  stream: string,
+  seq: number,
+): Promise<(LogMessage & { header(name: string): string }) | undefined> {
+  try {
+    const found = await jsm.streams.getMessage(stream, { seq });
+    if (found === null) return undefined;
+    const { subject, data, timestamp } = found;
+    return {
+      subject,
+      seq,
+      time: Date.parse(timestamp) / 1000,
+      data,
+      header: (name) => found.header.get(name),
+    };
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.apiError().code === 404)
+      return undefined;
+    throw error;
+  }
+}
+
+/** The ce-id of the event at a sequence of EVENTS; undefined where there is no message (any more). */
+export async function eventIdAt(
+  broker: Broker,
+  seq: number,
+): Promise<string | undefined> {
+  const message = await messageAt(broker, streams.events, seq);
+  return message && idOf(message);
+}
+
+/** The ce-id of a message. Of an event it follows from the body; decoding headers costs more. */
+export function idOf(
+  message: LogMessage & { header(name: string): string },
+): string {
+  const decoded = decodeEvent(message);
+  return "event" in decoded
+    ? messageId(decoded.event)
+    : message.header("Nats-Msg-Id");
+}
+
+/** How far this machine's clock is off the broker's, in ms; found out by a record that goes to LOGS. */
+export async function clockOffsetMs(
+  broker: Broker,
+  service: string,
+): Promise<number> {
+  const record = { level: 20, time: Date.now(), service, msg: "clock check" };
+  const sentAt = Date.now();
+  const ack = await broker.nc.request(
+    `llm.logs.${service}`,
+    JSON.stringify(record),
+    { timeout: 5_000 },
+  );
+  const roundTrip = Date.now() - sentAt;
+  const { seq } = ack.json<{ seq?: number }>();
+  if (seq === undefined) throw new Error("the broker did not take the record");
+  const stored = await messageAt(broker, streams.logs, seq);
+  if (stored === undefined) throw new Error("the record is gone already");
+  return sentAt + roundTrip / 2 - stored.time * 1000;
+}

@@ -1,0 +1,252 @@
+/** What stands on the broker: streams and work queues as data, created where they are missing. */
+import {
+  streams,
+  subjects,
+  parseWorkConsumerName,
+  workConsumerName,
+  type Queue,
+} from "@jetscribe/schema";
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  JetStreamApiError,
+  RetentionPolicy,
+  StorageType,
+  type ConsumerConfig,
+  type ConsumerInfo,
+  type StreamConfig,
+} from "@nats-io/jetstream";
+import { nanos } from "@nats-io/nats-core";
+import type { Broker } from "./connection.ts";
+
+export interface TopologySettings {
+  eventsMaxAgeMs: number;
+  /** Bytes. */
+  eventsMaxBytes: number;
+  taskTimeoutMs: number;
+  /** Copies of each stream in a cluster: 1, 3 or 5. */
+  replicas: number;
+}
+
+type Wanted = Partial<StreamConfig> & { name: string };
+
+const day = 24 * 3_600_000;
+
+const wantedStreams = (settings: TopologySettings): Wanted[] => [
+  {
+    ...common(settings),
+    name: streams.events,
+    subjects: ["llm.events.>"],
+    max_age: nanos(settings.eventsMaxAgeMs),
+    max_bytes: settings.eventsMaxBytes,
+    allow_direct: true,
+    // The hint that wakes workers: headers only, so that no prompt leaves the log by it.
+    republish: {
+      src: subjects.event("requested", { model: "*", lane: "*", owner: "*" }),
+      dest: "llm.wake.{{wildcard(1)}}.{{wildcard(2)}}.{{wildcard(3)}}",
+      headers_only: true,
+    },
+  },
+  {
+    ...common(settings),
+    name: streams.tokens,
+    subjects: [subjects.tokens("*")],
+    max_age: nanos(3 * settings.taskTimeoutMs),
+    max_bytes: 1_000_000_000,
+    allow_direct: true,
+  },
+  {
+    ...common(settings),
+    name: streams.logs,
+    subjects: [subjects.log("*")],
+    max_age: nanos(7 * day),
+    max_bytes: 256_000_000,
+  },
+];
+
+const common = ({ replicas }: TopologySettings) => ({
+  retention: RetentionPolicy.Limits,
+  discard: DiscardPolicy.Old,
+  storage: StorageType.File,
+  num_replicas: replicas,
+});
+
+/** The broker has something that can't be made what it has to be. */
+export class TopologyError extends Error {
+  override readonly name = "TopologyError";
+  readonly code = "TOPOLOGY";
+}
+
+/**
+ * Creates the streams that are missing, updates those that differ, and reads back what the server made of it: old
+ * servers leave out silently what they don't know. Rejects with a TopologyError where a stream can't be what it has
+ * to be. Call it again after every reconnect.
+ */
+export async function ensureTopology(
+  broker: Broker,
+  settings: TopologySettings,
+): Promise<void> {
+  for (const wanted of wantedStreams(settings)) {
+    try {
+      await ensureStream(broker, wanted);
+    } catch (cause) {
+      if (!(cause instanceof JetStreamApiError)) throw cause;
+      throw new TopologyError(`stream ${wanted.name}: ${cause.message}`, {
+        cause,
+      });
+    }
+  }
+}
+
+async function ensureStream({ jsm }: Broker, wanted: Wanted): Promise<void> {
+  const found = await orMissing(jsm.streams.info(wanted.name));
+  if (found === undefined) {
+    const { config } = await jsm.streams
+      .add(wanted)
+      .catch(async (error: unknown) => {
+        // Another service was first.
+        const raced = await orMissing(jsm.streams.info(wanted.name));
+        if (raced === undefined) throw error;
+        return raced;
+      });
+    refuseDifference(wanted, config);
+    return;
+  }
+  if (differences(wanted, found.config).length === 0) return;
+  const { config } = await jsm.streams.update(wanted.name, wanted);
+  refuseDifference(wanted, config);
+}
+
+function refuseDifference(wanted: Wanted, made: StreamConfig): void {
+  const different = differences(wanted, made);
+  if (different.length === 0) return;
+  throw new TopologyError(
+    `stream ${wanted.name}: the server did not take ${different.join(", ")}`,
+  );
+}
+
+/** The fields of `wanted` that stand otherwise in `made`. */
+function differences(wanted: object, made: object): string[] {
+  const entries = new Map<string, unknown>(Object.entries(made));
+  return Object.entries(wanted)
+    .filter(([name, value]) => !same(value, entries.get(name)))
+    .map(([name]) => name);
+}
+
+function same(wanted: unknown, made: unknown): boolean {
+  if (typeof wanted !== "object" || wanted === null) return wanted === made;
+  if (typeof made !== "object" || made === null) return false;
+  return differences(wanted, made).length === 0;
+}
+
+/** Undefined for "not found"; other errors stay errors. */
+async function orMissing<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.apiError().code === 404)
+      return undefined;
+    throw error;
+  }
+}
+
+const workConsumer = (
+  queue: Queue,
+  ackWaitMs: number,
+): Partial<ConsumerConfig> & { durable_name: string } => ({
+  durable_name: workConsumerName(queue),
+  filter_subject: subjects.event("requested", queue),
+  deliver_policy: DeliverPolicy.All,
+  ack_policy: AckPolicy.Explicit,
+  ack_wait: nanos(ackWaitMs),
+  max_deliver: -1,
+  max_ack_pending: -1,
+});
+
+export interface WorkQueueInfo {
+  queue: Queue;
+  /** Requests that were never delivered. */
+  pending: number;
+  /** Deliveries that nobody acknowledged yet. */
+  ackPending: number;
+}
+
+const infoOf = (queue: Queue, info: ConsumerInfo): WorkQueueInfo => ({
+  queue,
+  pending: info.num_pending,
+  ackPending: info.num_ack_pending,
+});
+
+/**
+ * Makes a queue's durable consumer if it is missing; one that is there stays as it is, since adding it again with
+ * other settings changes it silently on 2.9. `fromSeq`: where it begins, for one that was deleted; by default at the
+ * log's start.
+ */
+export async function ensureWorkQueue(
+  { jsm }: Broker,
+  queue: Queue,
+  { ackWaitMs, fromSeq }: { ackWaitMs: number; fromSeq?: number | undefined },
+): Promise<void> {
+  const name = workConsumerName(queue);
+  if (await orMissing(jsm.consumers.info(streams.events, name))) return;
+  const wanted = workConsumer(queue, ackWaitMs);
+  try {
+    const { config } = await jsm.consumers.add(streams.events, {
+      ...wanted,
+      ...(fromSeq !== undefined && {
+        deliver_policy: DeliverPolicy.StartSequence,
+        opt_start_seq: fromSeq,
+      }),
+    });
+    const different = differences(
+      { ...wanted, deliver_policy: config.deliver_policy },
+      config,
+    );
+    if (different.length > 0)
+      throw new TopologyError(
+        `consumer ${name}: the server did not take ${different.join(", ")}`,
+      );
+  } catch (error) {
+    // Another one was first.
+    if (!(await orMissing(jsm.consumers.info(streams.events, name))))
+      throw error;
+  }
+}
+
+/** Deletes a queue's consumer, with all that it knows of what was acknowledged, and makes it again. */
+export async function remakeWorkQueue(
+  broker: Broker,
+  queue: Queue,
+  options: { ackWaitMs: number; fromSeq?: number | undefined },
+): Promise<void> {
+  await orMissing(
+    broker.jsm.consumers.delete(streams.events, workConsumerName(queue)),
+  );
+  await ensureWorkQueue(broker, queue, options);
+}
+
+/** All work queues that have a consumer; with `model` (a slug) only that one's. */
+export async function listWorkQueues(
+  { jsm }: Broker,
+  model?: string,
+): Promise<WorkQueueInfo[]> {
+  const found: WorkQueueInfo[] = [];
+  for await (const info of jsm.consumers.list(streams.events)) {
+    const queue = parseWorkConsumerName(info.name);
+    if (queue !== undefined && (model === undefined || queue.model === model))
+      found.push(infoOf(queue, info));
+  }
+  return found;
+}
+
+/** One work queue; undefined where it has no consumer. */
+export async function workQueueInfo(
+  { jsm }: Broker,
+  queue: Queue,
+): Promise<WorkQueueInfo | undefined> {
+  const info = await orMissing(
+    jsm.consumers.info(streams.events, workConsumerName(queue)),
+  );
+  return info && infoOf(queue, info);
+}

@@ -1,0 +1,21 @@
+export {
+  ConfigError,
+  configExitCode,
+  count,
+  duration,
+  flag,
+  readConfig,
+  size,
+  type Env,
+} from "./config.ts";
+export {
+  runService,
+  type ServiceContext,
+  type ServiceOptions,
+} from "./lifecycle.ts";
+export {
+  makeLogger,
+  type Logger,
+  type LogLevel,
+  type LogSink,
+} from "./logger.ts";

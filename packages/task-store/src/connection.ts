@@ -1,0 +1,94 @@
+import { Redis } from "ioredis";
+
+/** Where a connection says that it comes and goes: a pino logger fits. */
+export interface StoreLog {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+}
+
+/** A connection to Redis that comes back by itself, and whose commands fail at once while it is away. */
+export interface Store extends AsyncDisposable {
+  readonly redis: Redis;
+  ready(): boolean;
+  /** Called at every connection from now on, the first one included. */
+  onReady(listener: () => void): void;
+  /** Changes with every connection: what WATCH promised ends with the connection that it was sent on. */
+  connection(): number;
+  close(): Promise<void>;
+}
+
+/** How long Redis may be silent with commands in flight; then they fail and the connection is made anew. */
+const SILENCE_MS = 1_000;
+const MAX_BACK_OFF_MS = 1_000;
+
+/** Connects in the background, for ever. `name` is what `CLIENT LIST` shows. */
+export function connectStore({
+  url,
+  name,
+  log,
+}: {
+  url: string;
+  name: string;
+  log?: StoreLog;
+}): Store {
+  const redis = new Redis(url, {
+    connectionName: name,
+    enableOfflineQueue: false,
+    // A command that is sent again after a reconnect could overtake its caller's decision to give up.
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: SILENCE_MS,
+    socketTimeout: SILENCE_MS,
+    retryStrategy: (attempt) => Math.min(attempt * 50, MAX_BACK_OFF_MS),
+  });
+  const ready = () => redis.status === "ready";
+  const close = async () => {
+    // QUIT lets the commands in flight finish; where it can't be sent, there are none.
+    if (ready()) await redis.quit().catch(() => undefined);
+    redis.disconnect();
+  };
+  let connections = 0;
+  redis.on("connect", () => connections++);
+  logChanges(redis, name, log);
+  return {
+    redis,
+    ready,
+    onReady: (listener) => void redis.on("ready", listener),
+    connection: () => connections,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** One line per outage and one per connection, however many attempts lie between them. */
+function logChanges(redis: Redis, name: string, log?: StoreLog) {
+  let told = false;
+  redis.on("error", (error: NodeJS.ErrnoException) => {
+    if (told) return;
+    told = true;
+    log?.warn({ redis: name, err: error }, "Redis can't be reached");
+  });
+  redis.on("ready", () => {
+    told = false;
+    log?.info({ redis: name }, "Redis is connected");
+  });
+}
+
+/** Redis may throw away the keys of open tasks when its memory is full. */
+export class EvictingRedis extends Error {
+  readonly code = "EVICTING_REDIS";
+  constructor(policy: string) {
+    super(
+      `Redis has maxmemory-policy ${policy}, which drops open tasks when memory is full; set noeviction or a volatile policy`,
+    );
+  }
+}
+
+/** Refuses a Redis that would evict open tasks. INFO, because hosted servers often forbid CONFIG. */
+export async function assertKeepsTasks({
+  redis,
+}: Pick<Store, "redis">): Promise<void> {
+  const memory = await redis.info("memory");
+  const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1] ?? "";
+  if (policy.startsWith("allkeys-")) throw new EvictingRedis(policy);
+}

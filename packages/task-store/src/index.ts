@@ -1,0 +1,15 @@
+export {
+  assertKeepsTasks,
+  connectStore,
+  EvictingRedis,
+  type Store,
+  type StoreLog,
+} from "./connection.ts";
+export {
+  makeTaskReader,
+  type OpenPlace,
+  type TaskReader,
+} from "./taskReader.ts";
+export { makeTaskWriter, type Change, type TaskWriter } from "./taskWriter.ts";
+export type { Checkpoint } from "./viewCodec.ts";
+export type { Look } from "./look.ts";

@@ -1,0 +1,55 @@
+/**
+ * Every key of the projection:
+ *
+ *   checkpoint             how far the log is folded in
+ *   task:<id>              one task; expires with its outcome and not before
+ *   queue:<queue>          waiting task ids by sequence
+ *   queues                 the names of the queues that are not empty
+ *   running                `<queue>:<id>` of the processing tasks by sequence
+ *   tasks:recent           the latest task ids, newest first
+ *
+ * <queue> is `<model>:<lane>:<owner>`; model and owner are slugs.
+ */
+import { slugOf, type Queue, type TaskState } from "@jetscribe/schema";
+
+export const keys = {
+  checkpoint: "checkpoint",
+  task: (id: string) => `task:${id}`,
+  queue: (name: string) => `queue:${name}`,
+  queues: "queues",
+  running: "running",
+  recent: "tasks:recent",
+} as const;
+
+/** Whether a key is the projection's, but for the checkpoint. */
+export const isProjected = (key: string): boolean =>
+  key.startsWith("task:") ||
+  key.startsWith("queue:") ||
+  key === keys.queues ||
+  key === keys.running ||
+  key === keys.recent;
+
+export const queueName = ({ model, lane, owner }: Queue): string =>
+  `${model}:${lane}:${owner}`;
+
+/** The name of the queue that a task waits in, or waited in. */
+export const queueNameOf = ({ model, lane, owner }: TaskState): string =>
+  queueName({ model: slugOf(model), lane, owner: slugOf(owner) });
+
+export function parseQueueName(name: string): Queue {
+  const [model = "", lane, owner = ""] = name.split(":");
+  return {
+    model,
+    lane: lane === "batch" ? "batch" : "interactive",
+    owner,
+  };
+}
+
+/** The member of `running`. */
+export const runningName = (queue: string, id: string): string =>
+  `${queue}:${id}`;
+
+export function parseRunningName(name: string): { queue: Queue; id: string } {
+  const end = name.lastIndexOf(":");
+  return { queue: parseQueueName(name.slice(0, end)), id: name.slice(end + 1) };
+}

@@ -1,0 +1,140 @@
+import type { Queue, TaskState } from "@jetscribe/schema";
+import type { Redis } from "ioredis";
+import type { Store } from "./connection.ts";
+import {
+  keys,
+  parseQueueName,
+  parseRunningName,
+  queueName,
+  queueNameOf,
+} from "./keys.ts";
+import { makeLook, type Look } from "./look.ts";
+
+/** An open task's place in the log. */
+export interface OpenPlace {
+  id: string;
+  /** The sequence of its GenerateRequested. */
+  seq: number;
+}
+
+/** The tasks as everybody may read them. Every call rejects within about a second where Redis is down. */
+export interface TaskReader {
+  look(ids: readonly string[]): Promise<Look>;
+  /** How many tasks start up to and including this one if all owners take turns (1: the next); null: it doesn't wait. */
+  queuePosition(task: TaskState): Promise<number | null>;
+  /** How many tasks wait in a queue. */
+  waiting(queue: Queue): Promise<number>;
+  /** Every queue in which tasks wait. */
+  queues(): Promise<{ queue: Queue; waiting: number }[]>;
+  /** The oldest `count` waiting tasks of a queue, oldest first. */
+  oldestWaiting(queue: Queue, count: number): Promise<OpenPlace[]>;
+  /** Every processing task, oldest first. */
+  running(): Promise<(OpenPlace & { queue: Queue })[]>;
+  /** The sequence of a queue's oldest open request, waiting or running; undefined: it has none. */
+  oldestOpen(queue: Queue): Promise<number | undefined>;
+  /** The ids of the latest tasks, newest first; 1,000 at most. */
+  recent(count: number): Promise<string[]>;
+  ping(): Promise<void>;
+}
+
+export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
+  const waiting = (queue: Queue) => redis.zcard(keys.queue(queueName(queue)));
+
+  async function queues() {
+    const names = await redis.smembers(keys.queues);
+    const counts = await countAll(redis, names);
+    return names.map((name, i) => ({
+      queue: parseQueueName(name),
+      waiting: counts[i] ?? 0,
+    }));
+  }
+
+  const oldestWaiting = async (queue: Queue, count: number) =>
+    count < 1 ? [] : places(redis, keys.queue(queueName(queue)), count - 1);
+
+  const running = async () =>
+    (await places(redis, keys.running, -1)).map(({ id: name, seq }) => ({
+      ...parseRunningName(name),
+      seq,
+    }));
+
+  async function oldestOpen(queue: Queue) {
+    const [[waits], runs] = await Promise.all([
+      oldestWaiting(queue, 1),
+      running(),
+    ]);
+    const name = queueName(queue);
+    const first = runs.find((task) => queueName(task.queue) === name);
+    if (waits === undefined || first === undefined)
+      return (waits ?? first)?.seq;
+    return Math.min(waits.seq, first.seq);
+  }
+
+  return {
+    look: makeLook(redis),
+    queuePosition: (task) => queuePosition(redis, task),
+    waiting,
+    queues,
+    oldestWaiting,
+    running,
+    oldestOpen,
+    recent: async (count) =>
+      count < 1 ? [] : redis.lrange(keys.recent, 0, count - 1),
+    ping: async () => void (await redis.ping()),
+  };
+}
+
+/**
+ * Before the task of rank r start the r of its own owner and, as owners take turns, at most r + 1 of each other owner;
+ * before one of the batch lane, all interactive ones of its model too.
+ */
+async function queuePosition(
+  redis: Redis,
+  task: TaskState,
+): Promise<number | null> {
+  if (task.status !== "queued") return null;
+  const own = queueNameOf(task);
+  const [rank, names] = await Promise.all([
+    redis.zrank(keys.queue(own), task.task_id),
+    redis.smembers(keys.queues),
+  ]);
+  if (rank === null) return null;
+  const { model } = parseQueueName(own);
+  const rivals = names.map(parseQueueName).filter((queue) => {
+    const ahead = queue.lane === task.lane || task.lane === "batch";
+    return queue.model === model && ahead && queueName(queue) !== own;
+  });
+  const counts = await countAll(redis, rivals.map(queueName));
+  return rivals.reduce((sum, { lane }, i) => {
+    const count = counts[i] ?? 0;
+    return sum + (lane === task.lane ? Math.min(count, rank + 1) : count);
+  }, 1 + rank);
+}
+
+/** How many tasks wait in each of the queues. */
+async function countAll(
+  redis: Redis,
+  names: readonly string[],
+): Promise<number[]> {
+  if (names.length === 0) return [];
+  const pipeline = redis.pipeline();
+  for (const name of names) pipeline.zcard(keys.queue(name));
+  const replies = (await pipeline.exec()) ?? [];
+  return replies.map(([error, count]) => {
+    if (error) throw error;
+    return Number(count);
+  });
+}
+
+/** The members of a sorted set up to the index `last`, lowest sequence first. */
+async function places(
+  redis: Redis,
+  key: string,
+  last: number,
+): Promise<OpenPlace[]> {
+  const reply = await redis.zrange(key, 0, String(last), "WITHSCORES");
+  const found: OpenPlace[] = []; // the reply is member, score, member, score …
+  for (let i = 0; i < reply.length; i += 2)
+    found.push({ id: reply[i] ?? "", seq: Number(reply[i + 1]) });
+  return found;
+}

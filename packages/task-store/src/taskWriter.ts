@@ -1,0 +1,133 @@
+import { randomUUID } from "node:crypto";
+import type { TaskState } from "@jetscribe/schema";
+import type { ChainableCommander } from "ioredis";
+import type { Store } from "./connection.ts";
+import { isProjected, keys } from "./keys.ts";
+import { makeLook } from "./look.ts";
+import {
+  decodeCheckpoint,
+  encodeCheckpoint,
+  type Checkpoint,
+} from "./viewCodec.ts";
+import { writeTasks } from "./writeTasks.ts";
+
+/** A task before and after the events of a batch. */
+export interface Change {
+  before: TaskState | undefined;
+  after: TaskState;
+}
+
+interface Move {
+  /** The checkpoint that must be in Redis; undefined: none. */
+  expected: Checkpoint | undefined;
+  next: Checkpoint;
+}
+
+/**
+ * Writes the projection; several may exist, and the checkpoint decides between them. A call that rejects (the
+ * connection broke) may or may not have happened: read the checkpoint and go on from there.
+ */
+export interface TaskWriter {
+  read(ids: readonly string[]): Promise<(TaskState | undefined)[]>;
+  /** States and checkpoint in one atomic step; false, and nothing written, if the checkpoint is not `expected`. Each task once. */
+  commit(move: Move & { changed: readonly Change[] }): Promise<boolean>;
+  /** Empties the projection in bounded steps, then sets `next`. Meanwhile, and after a crash on the way, there is no checkpoint. */
+  clear(move: Move): Promise<boolean>;
+}
+
+/** The store is the writer's own: WATCH belongs to a connection. */
+export function makeTaskWriter(
+  store: Store,
+  {
+    resultTtlMs,
+    clearStep = 1_000,
+    now = Date.now,
+  }: {
+    resultTtlMs: number;
+    /** About how many keys `clear` removes at a time. */
+    clearStep?: number;
+    now?: () => number;
+  },
+): TaskWriter {
+  const { redis } = store;
+  const look = makeLook(redis);
+  const inTurn = makeTurns();
+
+  /** One atomic step, if `holds` of what is stored as the checkpoint. */
+  async function step(
+    holds: (stored: string | null) => boolean,
+    write: (step: ChainableCommander) => void,
+  ): Promise<boolean> {
+    const connection = store.connection();
+    const [, , stored] = await Promise.all([
+      redis.unwatch(), // of a step that ended before its EXEC
+      redis.watch(keys.checkpoint),
+      redis.get(keys.checkpoint),
+    ]);
+    if (!holds(stored)) return false;
+    const commands = redis.multi();
+    write(commands);
+    // On another connection nothing is watched. From here to the write of the commands nothing can come between.
+    if (store.connection() !== connection)
+      throw new Error("the connection to Redis was replaced");
+    const replies = await commands.exec();
+    for (const [error] of replies ?? []) if (error) throw error;
+    return replies !== null;
+  }
+
+  async function clear({ expected, next }: Move): Promise<boolean> {
+    // The claim is no checkpoint to anybody. Whoever claims later takes over: our next step is refused.
+    const claim = `clearing ${randomUUID()}`;
+    const isOurs = (stored: string | null) => stored === claim;
+    const claimed = await step(
+      (stored) => same(decodeCheckpoint(stored), expected),
+      (commands) => commands.set(keys.checkpoint, claim),
+    );
+    if (!claimed) return false;
+    let cursor = "0";
+    do {
+      const [after, found] = await redis.scan(cursor, "COUNT", clearStep);
+      const ours = found.filter(isProjected);
+      if (
+        ours.length > 0 &&
+        !(await step(isOurs, (commands) => commands.unlink(ours)))
+      )
+        return false;
+      cursor = after;
+    } while (cursor !== "0");
+    return step(isOurs, (commands) =>
+      commands.set(keys.checkpoint, encodeCheckpoint(next)),
+    );
+  }
+
+  return {
+    read: async (ids) => (await look(ids)).tasks,
+    commit: ({ expected, next, changed }) =>
+      inTurn(() =>
+        step(
+          // A claim is refused here even where no checkpoint is expected: there are remains of the old one.
+          (stored) => stored === (expected ? encodeCheckpoint(expected) : null),
+          (commands) => {
+            writeTasks(commands, changed, { resultTtlMs, now: now() });
+            commands.set(keys.checkpoint, encodeCheckpoint(next));
+          },
+        ),
+      ),
+    clear: (move) => inTurn(() => clear(move)),
+  };
+}
+
+const same = (a: Checkpoint | undefined, b: Checkpoint | undefined): boolean =>
+  a === undefined || b === undefined
+    ? a === b
+    : encodeCheckpoint(a) === encodeCheckpoint(b);
+
+/** Runs one after the other, whatever became of the one before. */
+function makeTurns(): <T>(run: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (run) => {
+    const next = last.then(run, run);
+    last = next.catch(() => undefined);
+    return next;
+  };
+}

@@ -1,0 +1,99 @@
+import { readFileSync } from "node:fs";
+import { isOpen } from "@jetscribe/schema";
+import type { ChainableCommander } from "ioredis";
+import { keys, queueNameOf, runningName } from "./keys.ts";
+import type { Change } from "./taskWriter.ts";
+import { encodeTask } from "./viewCodec.ts";
+
+const script = (name: string) =>
+  readFileSync(new URL(name, import.meta.url), "utf8");
+const markQueues = script("./markQueues.lua");
+const setOutcomes = script("./setOutcomes.lua");
+const RECENT = 1_000;
+
+/**
+ * Adds the commands that bring all changed tasks to their new state: few commands with many arguments, since a command
+ * costs the client as much as 20 arguments.
+ */
+export function writeTasks(
+  commands: ChainableCommander,
+  changed: readonly Change[],
+  clock: { resultTtlMs: number; now: number },
+): void {
+  if (changed.length === 0) return;
+  writeValues(commands, changed, clock);
+  writePlaces(commands, changed);
+  const made = changed
+    .filter(({ before }) => before === undefined)
+    .map(({ after }) => after)
+    .sort((a, b) => a.seq - b.seq)
+    .slice(-RECENT);
+  if (made.length === 0) return;
+  commands.lpush(keys.recent, ...made.map((task) => task.task_id));
+  commands.ltrim(keys.recent, 0, RECENT - 1);
+}
+
+/** An outcome lives for `resultTtlMs` from its own time on, so that a rebuild brings back only what is still alive. */
+function writeValues(
+  commands: ChainableCommander,
+  changed: readonly Change[],
+  { resultTtlMs, now }: { resultTtlMs: number; now: number },
+) {
+  const open: string[] = [];
+  const ended: { key: string; value: string; ttlMs: number }[] = [];
+  const expired: string[] = [];
+  for (const { after } of changed) {
+    const key = keys.task(after.task_id);
+    if (isOpen(after)) {
+      open.push(key, encodeTask(after));
+      continue;
+    }
+    const age = Math.max(0, now - after.end_time * 1_000); // the broker's clock may be ahead
+    const ttlMs = Math.ceil(resultTtlMs - age);
+    if (ttlMs > 0) ended.push({ key, value: encodeTask(after), ttlMs });
+    else expired.push(key);
+  }
+  if (open.length > 0) commands.mset(open);
+  if (ended.length > 0)
+    commands.eval(
+      setOutcomes,
+      ended.length,
+      ...ended.map(({ key }) => key),
+      ...ended.flatMap(({ value, ttlMs }) => [value, ttlMs]),
+    );
+  if (expired.length > 0) commands.unlink(expired);
+}
+
+/** Each task stands where its state says, and nowhere else. */
+function writePlaces(commands: ChainableCommander, changed: readonly Change[]) {
+  const queues = new Map<string, { add: Scored[]; remove: string[] }>();
+  const running = { add: [] as Scored[], remove: [] as string[] };
+  for (const { after } of changed) {
+    const { task_id, seq, status } = after;
+    const name = queueNameOf(after);
+    const queue = queues.get(name) ?? { add: [], remove: [] };
+    queues.set(name, queue);
+    const runs = runningName(name, task_id);
+    if (status === "queued") queue.add.push([seq, task_id]);
+    else queue.remove.push(task_id);
+    if (status === "processing") running.add.push([seq, runs]);
+    else running.remove.push(runs);
+  }
+  writeSet(commands, keys.running, running);
+  for (const [name, queue] of queues)
+    writeSet(commands, keys.queue(name), queue);
+  const names = [...queues.keys()];
+  const touched = [keys.queues, ...names.map(keys.queue)];
+  commands.eval(markQueues, touched.length, ...touched, ...names);
+}
+
+type Scored = [score: number, member: string];
+
+function writeSet(
+  commands: ChainableCommander,
+  key: string,
+  { add, remove }: { add: Scored[]; remove: string[] },
+) {
+  if (remove.length > 0) commands.zrem(key, remove);
+  if (add.length > 0) commands.zadd(key, ...add.flat());
+}
