@@ -1,0 +1,143 @@
+/**
+ * The port to whatever generates text. Its adapters are `llama/` and `fake/`; the worker sees it through
+ * `engineProcess.ts`, which keeps it in a child process. An engine is never closed: its process is killed, since
+ * disposing of a model under a running generation crashes, and the system frees the memory either way.
+ */
+import type {
+  ErrorType,
+  FinishReason,
+  GenerateParams,
+  Message,
+} from "@jetscribe/schema";
+
+/** Everything an engine is told; `main.ts` fills it from the environment. */
+export interface EngineConfig {
+  engine: "llama" | "fake";
+  /** Path of a GGUF file, or `hf:user/repo:quant`. */
+  model: string;
+  /** Where downloaded models are kept. */
+  modelsDir: string;
+  /** Where small facts are kept between starts (the models' hashes). */
+  dataDir: string;
+  /** Generations at once; by default as many as fit, up to 16. */
+  slots?: number | undefined;
+  /** Tokens of each slot; by default what the model was trained for, where it fits. */
+  contextSize?: number | undefined;
+  gpu: "auto" | "cuda" | "vulkan" | "metal" | "off";
+  /** Layers on the GPU; by default as many as fit. */
+  gpuLayers?: number | undefined;
+  threads?: number | undefined;
+  /** The fake engine's time per task, in ms. */
+  fakeMs: number;
+  /** The fake engine's tokens per task. */
+  fakeTokens: number;
+}
+
+/** Whether the model is fetched by name; anything else is a path. */
+export const isRemote = (model: string): boolean => model.startsWith("hf:");
+
+/** What an engine tells while it comes up. */
+export interface EngineReports {
+  onProgress: (progress: EngineProgress) => void;
+  /** Something that does not stop it but that somebody should know. */
+  onWarning: (message: string) => void;
+}
+
+export interface EngineProgress {
+  step: "download" | "load";
+  /** 0 to 1. */
+  done: number;
+}
+
+export interface EngineRequest {
+  /** Exactly one of prompt and messages. */
+  prompt?: string | undefined;
+  messages?: Message[] | undefined;
+  /** Continue the prompt as it is, without the chat template; special tokens written in it count as such. */
+  raw?: boolean | undefined;
+  params: GenerateParams;
+}
+
+export interface EngineResult {
+  /** The whole text; `onText` got the same in pieces. */
+  text: string;
+  finishReason: FinishReason;
+  promptTokens: number;
+  /** Tokens generated, without the one that ends the text. */
+  completionTokens: number;
+  /** Of the prompt's tokens, those that a slot still had from an earlier task. */
+  cachedTokens: number;
+  /** The sampler's seed that was used. */
+  seed: number;
+}
+
+export interface GenerateOptions {
+  /** Stops the generation within a token; generate() then rejects with the signal's reason. */
+  signal: AbortSignal;
+  /** A piece of the text, in whole characters, in order. */
+  onText: (text: string) => void;
+}
+
+/** What an engine that is ready says of itself. */
+export interface EngineInfo {
+  /** How many generations can run at once. */
+  slots: number;
+  /** Tokens that prompt and completion together can have. */
+  contextSize: number;
+  /** `llama` or `fake`. */
+  engine: string;
+  engineVersion?: string;
+  modelSha256?: string;
+  quantization?: string;
+  /** The device in use: `cuda`, `vulkan`, `metal` or `cpu`; `cpu (no cuda)` where another one was asked for. */
+  device?: string;
+}
+
+export interface Engine {
+  info: EngineInfo;
+  /**
+   * Generates one text. Rejects with an EngineError of type ValidationError, before anything is computed, where
+   * prompt and max_tokens do not fit the context; RuntimeError for a native error.
+   */
+  generate(
+    request: EngineRequest,
+    options: GenerateOptions,
+  ): Promise<EngineResult>;
+}
+
+/** An engine's refusal or failure, by the name that the task's failure will carry. */
+export class EngineError extends Error {
+  override readonly name = "EngineError";
+  readonly type: ErrorType;
+  constructor(type: ErrorType, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.type = type;
+  }
+}
+
+/** The engine's process ended while it had work; the work itself may be innocent. */
+export class EngineDied extends Error {
+  override readonly name = "EngineDied";
+  readonly signal: string | undefined;
+  /** The last lines of the process's stderr. */
+  readonly stderrTail: string;
+  constructor(message: string, signal: string | undefined, stderrTail: string) {
+    super(message);
+    this.signal = signal;
+    this.stderrTail = stderrTail;
+  }
+}
+
+/** The refusal that every engine makes, with both numbers. */
+export function refuseOverlong(
+  promptTokens: number,
+  maxTokens: number,
+  contextSize: number,
+): void {
+  const together = promptTokens + maxTokens;
+  if (together <= contextSize) return;
+  throw new EngineError(
+    "ValidationError",
+    `the prompt has ${promptTokens} tokens and max_tokens is ${maxTokens}, together ${together}; the context holds ${contextSize}`,
+  );
+}

@@ -1,0 +1,85 @@
+/**
+ * The process that holds the engine: a native crash or an out-of-memory kill ends it and nothing else. It is told
+ * everything by IPC, and ends when its parent does.
+ */
+import { EngineError, type Engine, type EngineConfig } from "./engine.ts";
+import { makeOutbox, type FromChild, type ToChild } from "./engineMessages.ts";
+import { makeFakeEngine } from "./fake/fakeEngine.ts";
+
+const aliveEveryMs = 1_000;
+
+// Ctrl-C and a group's SIGTERM reach this process too, but running tasks end when the worker says so.
+process.on("SIGINT", () => undefined);
+process.on("SIGTERM", () => undefined);
+// Not process.exit(): that runs the native library's destructors under a living model, which crashes on some
+// platforms. The system frees all memory either way.
+process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
+
+const post = makeOutbox<FromChild>((messages) => {
+  // A parent that is gone is told apart by `disconnect`.
+  process.send?.(messages, undefined, {}, () => undefined);
+});
+setInterval(() => post({ kind: "alive" }), aliveEveryMs).unref();
+
+let engine: Engine | undefined;
+const aborts = new Map<number, AbortController>();
+
+process.on("message", (messages: ToChild[]) => {
+  for (const message of messages) {
+    if (message.kind === "start") void start(message.config);
+    else if (message.kind === "abort") aborts.get(message.id)?.abort();
+    else void serve(message);
+  }
+});
+
+async function start(config: EngineConfig): Promise<void> {
+  try {
+    engine = await makeEngine(config);
+    post({ kind: "ready", info: engine.info });
+  } catch (error) {
+    post({ kind: "failed", error: wireError(error, "ModelLoadError") });
+  }
+}
+
+async function makeEngine(config: EngineConfig): Promise<Engine> {
+  if (config.engine === "fake") return makeFakeEngine(config);
+  // Only where it is needed: the import alone takes a third of a second.
+  const { makeLlamaEngine } = await import("./llama/llamaEngine.ts");
+  return await makeLlamaEngine(config, {
+    onProgress: (progress) => post({ kind: "progress", progress }),
+    onWarning: (message) => post({ kind: "warning", message }),
+  });
+}
+
+async function serve({
+  id,
+  request,
+}: Extract<ToChild, { kind: "generate" }>): Promise<void> {
+  const abort = new AbortController();
+  aborts.set(id, abort);
+  try {
+    if (engine === undefined) throw new Error("the engine is not ready");
+    const { text: _, ...result } = await engine.generate(request, {
+      signal: abort.signal,
+      onText: (text) => post({ kind: "text", id, text }),
+    });
+    post({ kind: "done", id, result });
+  } catch (error) {
+    post({ kind: "error", id, error: wireError(error, "RuntimeError") });
+  } finally {
+    aborts.delete(id);
+  }
+}
+
+function wireError(
+  error: unknown,
+  otherwise: "ModelLoadError" | "RuntimeError",
+) {
+  const { message, stack } =
+    error instanceof Error ? error : new Error(String(error));
+  return {
+    type: error instanceof EngineError ? error.type : otherwise,
+    message,
+    stack: stack ?? message,
+  };
+}

@@ -1,0 +1,51 @@
+/** What the worker and its engine's process say to each other, and how: many messages in one send. */
+import type {
+  EngineConfig,
+  EngineInfo,
+  EngineProgress,
+  EngineRequest,
+  EngineResult,
+} from "./engine.ts";
+import type { ErrorType } from "@jetscribe/schema";
+
+/** An error on its way through IPC. */
+export interface WireError {
+  type: ErrorType;
+  message: string;
+  stack: string;
+}
+
+export type ToChild =
+  | { kind: "start"; config: EngineConfig }
+  | { kind: "generate"; id: number; request: EngineRequest }
+  | { kind: "abort"; id: number };
+
+/** Without the whole text: that is the pieces, joined. */
+export type WireResult = Omit<EngineResult, "text">;
+
+export type FromChild =
+  | { kind: "ready"; info: EngineInfo }
+  | { kind: "failed"; error: WireError }
+  | { kind: "progress"; progress: EngineProgress }
+  | { kind: "warning"; message: string }
+  /** Once a second, from the event loop that feeds the model. */
+  | { kind: "alive" }
+  | { kind: "text"; id: number; text: string }
+  | { kind: "done"; id: number; result: WireResult }
+  | { kind: "error"; id: number; error: WireError };
+
+/**
+ * Collects messages and sends those of one turn of the event loop as one array: a send costs far more than a
+ * message, and tokens of many slots come together.
+ */
+export function makeOutbox<Message>(send: (messages: Message[]) => void) {
+  let messages: Message[] = [];
+  const flush = () => {
+    const batch = messages;
+    messages = [];
+    send(batch);
+  };
+  return (message: Message): void => {
+    if (messages.push(message) === 1) setImmediate(flush);
+  };
+}

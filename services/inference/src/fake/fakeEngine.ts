@@ -1,0 +1,85 @@
+/**
+ * The fake engine: a fixed text at a fixed pace, for load and scheduler tests. With `fakeMs` 0 it sets no timer, so
+ * that what is measured is everything else.
+ */
+import { randomInt } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  refuseOverlong,
+  type Engine,
+  type EngineConfig,
+  type EngineRequest,
+  type EngineResult,
+  type GenerateOptions,
+} from "../engine.ts";
+
+/** More than any real model has, and room for the longest prompt that the gateway takes. */
+const defaultContextSize = 4_194_304;
+const defaultSlots = 64;
+/** Words are sent at most this often; more of them go together. */
+const tickMs = 5;
+
+/** Makes the fake engine; it is ready at once. */
+export function makeFakeEngine(config: EngineConfig): Engine {
+  const { fakeMs, fakeTokens, slots = defaultSlots } = config;
+  const contextSize = config.contextSize ?? defaultContextSize;
+
+  async function generate(
+    request: EngineRequest,
+    { signal, onText }: GenerateOptions,
+  ): Promise<EngineResult> {
+    signal.throwIfAborted();
+    const { max_tokens, seed } = request.params;
+    const promptTokens = fakeTokensOf(request);
+    refuseOverlong(promptTokens, max_tokens, contextSize);
+    const count = Math.min(fakeTokens, max_tokens);
+    if (fakeMs > 0)
+      await speakSlowly(count, fakeMs / fakeTokens, onText, signal);
+    else onText(words(0, count));
+    return {
+      text: words(0, count),
+      finishReason: count < fakeTokens ? "length" : "stop",
+      promptTokens,
+      completionTokens: count,
+      cachedTokens: 0,
+      seed: seed ?? randomInt(2 ** 32),
+    };
+  }
+
+  return { info: { slots, contextSize, engine: "fake" }, generate };
+}
+
+/** A quarter of the characters, at least 1: the rule of thumb for English. */
+function fakeTokensOf({ prompt, messages }: EngineRequest): number {
+  const chars =
+    prompt?.length ??
+    messages?.reduce((sum, { content }) => sum + content.length, 0) ??
+    0;
+  return Math.max(1, chars >> 2);
+}
+
+/** The words from the first-th to before the last-th of the fixed text. */
+const words = (first: number, last: number): string =>
+  first === 0
+    ? "word" + " word".repeat(Math.max(0, last - 1))
+    : " word".repeat(last - first);
+
+async function speakSlowly(
+  count: number,
+  msPerToken: number,
+  onText: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const start = performance.now();
+  for (let said = 0; said < count;) {
+    // By the clock since the start and not step by step, so that late timers do not add up.
+    const next = start + (said + 1) * msPerToken - performance.now();
+    await sleep(Math.max(next, tickMs), undefined, { signal }).catch(() =>
+      signal.throwIfAborted(),
+    );
+    const due = Math.floor((performance.now() - start) / msPerToken);
+    const last = Math.min(count, due);
+    if (last > said) onText(words(said, last));
+    said = Math.max(said, last);
+  }
+}

@@ -1,0 +1,72 @@
+/** One process with an engine in it: messages in, messages out, and its end. */
+import { fork } from "node:child_process";
+import { createInterface } from "node:readline";
+import { makeOutbox, type FromChild, type ToChild } from "./engineMessages.ts";
+
+export interface EngineFork {
+  pid: number | undefined;
+  post(message: ToChild): void;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves when it has ended and everything that it wrote has been read. */
+  ended: Promise<EngineEnd>;
+}
+
+export interface EngineEnd {
+  /** `SIGKILL`, `exit code 1` … */
+  how: string;
+  signal: NodeJS.Signals | undefined;
+  /** The last lines of stderr. */
+  stderrTail: string;
+}
+
+export interface ForkHandlers {
+  onMessages: (messages: FromChild[]) => void;
+  onStderr: (line: string) => void;
+}
+
+const childFile = new URL("./engineChild.ts", import.meta.url);
+const tailLines = 20;
+
+/** Starts the process. `env` is its environment, but for the size of its thread pool. */
+export function forkEngine(
+  env: NodeJS.ProcessEnv,
+  { onMessages, onStderr }: ForkHandlers,
+): EngineFork {
+  const child = fork(childFile, {
+    // The library samples the slots of a batch in the pool at once, and llama.cpp's logits are no safe place for two
+    // threads: with four of them, more than half of the texts of a full batch came out wrong (node-llama-cpp 3.21.1).
+    env: { ...env, UV_THREADPOOL_SIZE: "1" },
+    // Not the parent's: a debugger's port can't be had twice.
+    execArgv: [],
+    serialization: "json",
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
+  const { promise: ended, resolve } = Promise.withResolvers<EngineEnd>();
+  let tail: string[] = [];
+  const end = (how: string, signal?: NodeJS.Signals) =>
+    resolve({ how, signal, stderrTail: tail.join("\n") });
+
+  child.on("message", onMessages);
+  if (child.stderr !== null)
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      tail = [...tail, line].slice(-tailLines);
+      onStderr(line);
+    });
+  // Not `exit`: the last lines of stderr come after it.
+  child.once("close", (code, signal) =>
+    end(signal ?? `exit code ${code}`, signal ?? undefined),
+  );
+  child.on("error", (error) => {
+    // Where it could not be started at all, nothing else may follow.
+    if (child.pid === undefined) end(error.message);
+  });
+  return {
+    pid: child.pid,
+    post: makeOutbox((messages) => {
+      // A child that is gone is told apart by its end.
+      child.send(messages, () => undefined);
+    }),
+    kill: (signal) => void child.kill(signal),
+    ended,
+  };
+}

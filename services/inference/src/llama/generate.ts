@@ -1,0 +1,121 @@
+/** One generation on one slot. */
+import { randomInt } from "node:crypto";
+import type { LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
+import type { GenerateParams } from "@jetscribe/schema";
+import type { EngineResult, GenerateOptions } from "../engine.ts";
+import type { Prompt } from "./prompt.ts";
+import { makeTextStream } from "./textStream.ts";
+
+/**
+ * A prompt goes in by slices: one evaluation can't be interrupted, and the other slots wait for it. Smaller slices
+ * than about 64 cost throughput.
+ */
+const sliceLength = 256;
+
+/** Reads the prompt, then writes up to `max_tokens`. The caller has checked that both fit. */
+export async function generate(
+  model: LlamaModel,
+  sequence: LlamaContextSequence,
+  prompt: Prompt,
+  params: GenerateParams,
+  { signal, onText }: GenerateOptions,
+): Promise<EngineResult> {
+  const { rest, cachedTokens } = await keepPrefix(sequence, prompt.tokens);
+  while (rest.length > sliceLength) {
+    signal.throwIfAborted();
+    await sequence.evaluateWithoutGeneratingNewTokens(
+      rest.splice(0, sliceLength),
+    );
+  }
+  signal.throwIfAborted();
+
+  const seed = params.seed ?? randomInt(2 ** 32);
+  const stream = makeTextStream(
+    (tokens, special, before) => model.detokenize(tokens, special, before),
+    prompt.stops.texts,
+    prompt.before,
+  );
+  let text = "";
+  const say = (piece: string) => {
+    if (piece === "") return;
+    text += piece;
+    onText(piece);
+  };
+  const written: Token[] = [];
+  let finishReason: EngineResult["finishReason"] = "length";
+  for await (const token of sequence.evaluate(rest, sampling(params, seed))) {
+    signal.throwIfAborted();
+    if (
+      model.isEogToken(token) ||
+      endsWithOne(prompt.stops.tokens, written, token)
+    ) {
+      finishReason = "stop";
+      break;
+    }
+    written.push(token);
+    say(stream.push(token));
+    if (stream.stopped) {
+      finishReason = "stop";
+      break;
+    }
+    if (written.length >= params.max_tokens) break;
+  }
+  say(stream.end());
+  return {
+    text,
+    finishReason,
+    promptTokens: prompt.tokens.length,
+    completionTokens: written.length,
+    cachedTokens,
+    seed,
+  };
+}
+
+/** Every option by name: the library's defaults (top-k 40, top-p 0.95) are not what the API promises. */
+const sampling = ({ temperature, top_p }: GenerateParams, seed: number) => ({
+  temperature,
+  topK: 0,
+  topP: top_p,
+  minP: 0,
+  // llama.cpp reads 0xffffffff as "any seed".
+  seed: seed % 0xffff_ffff,
+  yieldEogToken: true,
+});
+
+/**
+ * Keeps what the slot has in common with the prompt, and removes the rest. The last token of the prompt is always
+ * evaluated, since the first new one is sampled from its result.
+ */
+async function keepPrefix(
+  sequence: LlamaContextSequence,
+  tokens: readonly Token[],
+): Promise<{ rest: Token[]; cachedTokens: number }> {
+  const all = tokens.slice(0, -1);
+  const { firstDifferentIndex } = sequence.compareContextTokens(all);
+  // Models with a sliding window or a recurrent state can't be cut back, only continued.
+  if (
+    firstDifferentIndex < sequence.nextTokenIndex &&
+    sequence.needsCheckpoints
+  )
+    await sequence.clearHistory();
+  else await sequence.adaptStateToTokens(all, false);
+  const cachedTokens = sequence.nextTokenIndex;
+  return { rest: tokens.slice(cachedTokens), cachedTokens };
+}
+
+/** Whether the written tokens and this one end with one of the sequences. */
+const endsWithOne = (
+  sequences: readonly Token[][],
+  written: readonly Token[],
+  token: Token,
+): boolean =>
+  sequences.some(
+    (sequence) =>
+      sequence.at(-1) === token &&
+      sequence
+        .slice(0, -1)
+        .every(
+          (part, i) =>
+            part === written[written.length - sequence.length + 1 + i],
+        ),
+  );

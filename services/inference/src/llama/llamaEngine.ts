@@ -1,0 +1,100 @@
+/**
+ * The engine behind the port: node-llama-cpp with one context whose sequences are the slots (continuous batching).
+ * Its process must have `UV_THREADPOOL_SIZE=1`; see engineProcess.ts.
+ */
+import { getModuleVersion } from "node-llama-cpp";
+import {
+  EngineError,
+  refuseOverlong,
+  type Engine,
+  type EngineConfig,
+  type EngineInfo,
+  type EngineReports,
+  type EngineRequest,
+  type EngineResult,
+  type GenerateOptions,
+} from "../engine.ts";
+import { generate } from "./generate.ts";
+import { load, type Loaded } from "./load.ts";
+import { findModelFile, quantizationOf } from "./modelFile.ts";
+import { modelHash } from "./modelHash.ts";
+import { makePromptReader } from "./prompt.ts";
+import { makeSlots } from "./slots.ts";
+
+/** Loads the model and warms it up; rejects with a ModelLoadError. */
+export async function makeLlamaEngine(
+  config: EngineConfig,
+  reports: EngineReports,
+): Promise<Engine> {
+  const path = await findModelFile(config, (done) =>
+    reports.onProgress({ step: "download", done }),
+  );
+  const [loaded, hash] = await Promise.all([
+    load(path, config, reports),
+    modelHash(path, config.dataDir),
+  ]);
+  const { model, context } = loaded;
+  const read = makePromptReader(model);
+  const slots = makeSlots(context);
+
+  async function run(
+    request: EngineRequest,
+    options: GenerateOptions,
+  ): Promise<EngineResult> {
+    options.signal.throwIfAborted();
+    const prompt = read(request);
+    const { max_tokens } = request.params;
+    refuseOverlong(prompt.tokens.length, max_tokens, context.contextSize);
+    const slot = await slots.take(prompt.tokens, options.signal);
+    let broken = false;
+    try {
+      return await generate(
+        model,
+        slot.sequence,
+        prompt,
+        request.params,
+        options,
+      );
+    } catch (cause) {
+      if (options.signal.aborted) throw options.signal.reason;
+      broken = true;
+      throw new EngineError("RuntimeError", String(cause), { cause });
+    } finally {
+      await slot.free(broken);
+    }
+  }
+
+  const engine = { info: await infoOf(loaded, hash), generate: run };
+  await warmUp(engine);
+  return engine;
+}
+
+/** One token through the whole path: the first evaluation of a process is slow. */
+async function warmUp(engine: Engine): Promise<void> {
+  await engine.generate(
+    {
+      prompt: "Hi",
+      raw: true,
+      params: { max_tokens: 1, temperature: 0, top_p: 1 },
+    },
+    { signal: new AbortController().signal, onText: () => undefined },
+  );
+}
+
+async function infoOf(
+  { llama, model, context, device }: Loaded,
+  modelSha256: string,
+): Promise<EngineInfo> {
+  const quantization = quantizationOf(
+    model.fileInfo.metadata.general.file_type,
+  );
+  return {
+    slots: context.totalSequences,
+    contextSize: context.contextSize,
+    engine: "llama",
+    engineVersion: `node-llama-cpp ${await getModuleVersion()}, llama.cpp ${llama.llamaCppRelease.release}`,
+    modelSha256,
+    ...(quantization !== undefined && { quantization }),
+    device,
+  };
+}

@@ -1,0 +1,55 @@
+/** From `MODEL` to a file that can be read, and what that file is. */
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { GgufFileType, resolveModelFile } from "node-llama-cpp";
+import { EngineError, isRemote, type EngineConfig } from "../engine.ts";
+
+/** The model's path on this machine; downloads it first where it is named by `hf:user/repo:quant`. */
+export async function findModelFile(
+  { model, modelsDir }: Pick<EngineConfig, "model" | "modelsDir">,
+  onProgress: (done: number) => void,
+): Promise<string> {
+  if (isRemote(model)) return await download(model, modelsDir, onProgress);
+  const path = resolve(model);
+  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new EngineError(
+      "ModelLoadError",
+      cause.code === "ENOENT"
+        ? `the model file ${path} does not exist`
+        : `the model file ${path} cannot be read: ${cause.message}`,
+      { cause },
+    );
+  });
+  if (!found.isFile())
+    throw new EngineError("ModelLoadError", `${path} is not a file`);
+  return path;
+}
+
+async function download(
+  model: string,
+  directory: string,
+  onProgress: (done: number) => void,
+): Promise<string> {
+  try {
+    return await resolveModelFile(model, {
+      directory,
+      cli: false,
+      onProgress: ({ totalSize, downloadedSize }) =>
+        onProgress(totalSize > 0 ? downloadedSize / totalSize : 0),
+    });
+  } catch (cause) {
+    throw new EngineError(
+      "ModelLoadError",
+      `the model ${model} could not be downloaded: ${String(cause)}`,
+      { cause },
+    );
+  }
+}
+
+/** `Q8_0`, `Q4_K_M`, `F16` …: the file type in a GGUF's metadata. */
+export const quantizationOf = (
+  fileType: number | undefined,
+): string | undefined =>
+  fileType === undefined
+    ? undefined
+    : GgufFileType[fileType]?.replace(/^(MOSTLY|ALL)_/, "");
