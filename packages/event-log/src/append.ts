@@ -4,6 +4,7 @@
  */
 import type { Queue, TaskEvent } from "@jetscribe/schema";
 import { createInbox, type Msg } from "@nats-io/nats-core";
+import { setTimeout as sleep } from "node:timers/promises";
 import { encodeEvent, type Encoded } from "./codec.ts";
 import type { Broker } from "./connection.ts";
 
@@ -43,13 +44,13 @@ export interface AppendOptions {
 
 export interface Appender extends Disposable {
   /** Appends one event. Rejects with an AppendError. */
-  append(
+  append: (
     event: TaskEvent,
     queue: Queue,
     options?: AppendOptions,
-  ): Promise<Appended>;
+  ) => Promise<Appended>;
   /** The size that the event's message would have, in bytes, against `broker.maxPayload`. */
-  sizeOf(event: TaskEvent, queue: Queue): number;
+  sizeOf: (event: TaskEvent, queue: Queue) => number;
 }
 
 interface Pending {
@@ -168,4 +169,40 @@ function readPubAck(msg: Msg): Appended | AppendError {
       ack.error.err_code,
     );
   return { seq: ack.seq ?? 0, duplicate: ack.duplicate === true };
+}
+
+/** Within the broker's duplicate window, which is two minutes. */
+const repeatForMs = 60_000;
+const repeatAfterMs = 250;
+
+/**
+ * Appends one event however often the connection breaks: it is repeated with the same message id, for 60 s at most,
+ * so that the log takes it once. Rejects with an AppendError where that is not enough, or the broker says no; with the
+ * signal's reason. After `unknown` the log has to be read before the event is sent again.
+ */
+export async function appendUntilStored(
+  broker: Broker,
+  { append }: Pick<Appender, "append">,
+  event: TaskEvent,
+  queue: Queue,
+  {
+    signal,
+    traceparent,
+  }: { signal: AbortSignal; traceparent?: string | undefined },
+): Promise<Appended> {
+  const since = performance.now();
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await append(event, queue, { traceparent });
+    } catch (error) {
+      const again =
+        error instanceof AppendError &&
+        (error.code === "unknown" || error.code === "unavailable");
+      if (!again || performance.now() - since > repeatForMs) throw error;
+      signal.throwIfAborted();
+      await sleep(repeatAfterMs, undefined, { signal });
+      await broker.whenConnected(signal);
+    }
+  }
 }

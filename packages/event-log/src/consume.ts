@@ -51,21 +51,21 @@ export interface WorkItem {
 
 export interface WorkSource extends AsyncDisposable {
   /** Ids of the tasks from their delivery until their handler is done. */
-  inHand(): string[];
+  inHand: () => string[];
   /** There may be more slots than before. */
-  ask(): void;
-  /** Takes no more work; what is in hand goes on. */
-  stop(): void;
+  ask: () => void;
+  /** Takes no more work; what is in hand goes on. Resolves once nothing is in hand. */
+  stop(): Promise<void>;
 }
 
 export interface WorkOptions {
   /** A slug. */
   model: string;
   /** How many deliveries may be in hand now. */
-  slots(): number;
+  slots: () => number;
   /** Must not reject. */
-  handle(item: WorkItem): Promise<Handled>;
-  onGivenUp(because: string, seq: number): void;
+  handle: (item: WorkItem) => Promise<Handled>;
+  onGivenUp: (because: string, seq: number) => void;
 }
 
 const sweepEveryMs = 5_000;
@@ -82,6 +82,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   /** The credit of all no_wait pulls under way. */
   let asked = 0;
   let stopped = false;
+  const empty = Promise.withResolvers<void>();
   let scheduled = false;
   /** The log's last sequence as read at a time. */
   let mark: { seq: number; at: number } | undefined;
@@ -197,6 +198,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     });
     inHand.delete(id);
     settle(entry.reply, queue, handled);
+    if (stopped && inHand.size === 0) empty.resolve();
     ask();
   }
 
@@ -244,7 +246,10 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   return {
     inHand: () => [...inHand.keys()],
     ask,
-    stop: () => void (stopped = true),
+    async stop() {
+      stopped = true;
+      if (inHand.size > 0) await empty.promise;
+    },
     [Symbol.asyncDispose]() {
       stopped = true;
       clearInterval(timer);

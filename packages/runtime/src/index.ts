@@ -8,6 +8,7 @@ export {
   size,
   type Env,
 } from "./config.ts";
+export { BrokerSettings, joinBroker } from "./joinBroker.ts";
 export {
   runService,
   type ServiceContext,
@@ -19,3 +20,4 @@ export {
   type LogLevel,
   type LogSink,
 } from "./logger.ts";
+export { modelNameOf } from "./modelName.ts";

@@ -35,7 +35,9 @@ export type EngineState =
   | { status: "failed"; error: { type: string; message: string } };
 
 export interface EngineProcess {
-  state(): EngineState;
+  state: () => EngineState;
+  /** Calls back whenever the state has changed; one listener. */
+  onChange: (listener: () => void) => void;
   /** When the child last said something, by `performance.now()`; it does so at least every second. */
   lastHeard(): number;
   /** Resolves once it is ready, at once if it is; rejects with the signal's reason, or with EngineDied once closed. */
@@ -90,6 +92,7 @@ export function makeEngineProcess({
   /** Failed starts in a row. */
   let failures = 0;
   let retry: NodeJS.Timeout | undefined;
+  let changed = () => {};
   let closed = false;
   const tasks = new Map<number, Task>();
   let lastId = 0;
@@ -146,6 +149,7 @@ export function makeEngineProcess({
     state = { status: "ready", info };
     log.info({ pid: child?.pid, ...info }, "the engine is ready");
     becomesReady.resolve(info);
+    changed();
   }
 
   function ended({ how, signal, stderrTail }: EngineEnd): void {
@@ -157,6 +161,7 @@ export function makeEngineProcess({
     if (wasReady) {
       state = { status: "starting" };
       becomesReady = Promise.withResolvers();
+      changed();
     }
     if (closed) return;
     if (!wasReady) {
@@ -176,6 +181,7 @@ export function makeEngineProcess({
       watchFile(watched, { interval: backoff.firstMs / 2 }, onFileChange);
     const error = { type, message };
     state = { status: "failed", error };
+    changed();
     const retryInMs = Math.min(backoff.firstMs * 2 ** failures, backoff.mostMs);
     failures += 1;
     log.error({ error, stderrTail, retryInMs }, "the engine could not start");
@@ -224,6 +230,7 @@ export function makeEngineProcess({
   start();
   return {
     state: () => state,
+    onChange: (listener) => void (changed = listener),
     lastHeard: () => heard,
     whenReady: (signal) => orAborted(becomesReady.promise, signal),
     generate,

@@ -1,0 +1,86 @@
+/** What every service does with the broker: its settings, the connection, the topology, its own log records. */
+import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
+import { sendLogRecord } from "@jetscribe/event-log/signals";
+import {
+  ensureTopology,
+  TopologyError,
+  type TopologySettings,
+} from "@jetscribe/event-log/topology";
+import { setTimeout as sleep } from "node:timers/promises";
+import * as z from "zod";
+import { count, duration, size } from "./config.ts";
+import type { ServiceContext } from "./lifecycle.ts";
+
+/** The part of every service's settings that says where the log is and what it keeps. */
+export const BrokerSettings = z.object({
+  NATS_URL: z.string().default("nats://127.0.0.1:4222"),
+  EVENTS_MAX_AGE: duration("30d"),
+  EVENTS_MAX_BYTES: size("10GiB"),
+  TASK_TIMEOUT: duration("300s"),
+  REPLICAS: count(1, { min: 1, max: 5 }),
+});
+export type BrokerSettings = z.infer<typeof BrokerSettings>;
+
+const retryMs = 1_000;
+
+/**
+ * Connects, waiting as long as it takes, and keeps the streams as they have to be: now, and after every reconnect.
+ * A stream that can't be made so ends the service.
+ */
+export async function joinBroker(
+  service: string,
+  settings: BrokerSettings,
+  {
+    stack,
+    stopping,
+    log,
+    attachLog,
+    fail,
+  }: Pick<ServiceContext, "stack" | "stopping" | "log" | "attachLog" | "fail">,
+): Promise<Broker> {
+  const waiting = setTimeout(
+    () => log.warn("the broker can't be reached yet"),
+    retryMs,
+  );
+  stack.defer(() => clearTimeout(waiting));
+  const broker = stack.use(
+    await connectBroker({
+      url: settings.NATS_URL,
+      name: service,
+      signal: stopping,
+    }),
+  );
+  clearTimeout(waiting);
+  attachLog((line) => sendLogRecord(broker, service, line));
+  broker.onDisconnect(() => log.warn("the broker is gone"));
+  broker.onReconnect(() => {
+    log.info("the broker is back");
+    keep().catch(fail);
+  });
+
+  /** While JetStream comes up, and wherever the broker goes away again, it is asked once more. */
+  async function keep(): Promise<void> {
+    while (!stopping.aborted) {
+      try {
+        return await ensureTopology(broker, topologyOf(settings));
+      } catch (error) {
+        if (error instanceof TopologyError) throw error;
+        if (!broker.connected) return; // The reconnect asks again.
+        log.warn({ err: error }, "the streams can't be looked at yet");
+        await sleep(retryMs, undefined, { signal: stopping }).catch(
+          () => undefined,
+        );
+      }
+    }
+  }
+  await keep();
+  log.info({ nats_version: broker.serverVersion }, "joined the broker");
+  return broker;
+}
+
+const topologyOf = (settings: BrokerSettings): TopologySettings => ({
+  eventsMaxAgeMs: settings.EVENTS_MAX_AGE,
+  eventsMaxBytes: settings.EVENTS_MAX_BYTES,
+  taskTimeoutMs: settings.TASK_TIMEOUT,
+  replicas: settings.REPLICAS,
+});

@@ -1,0 +1,12 @@
+/**
+ * The name of a model as people see it: the file's name without `.gguf`. `hf:user/Qwen2.5-7B-GGUF:Q4_K_M` is
+ * `Qwen2.5-7B-GGUF-Q4_K_M`, so that two quantizations are two models.
+ */
+export function modelNameOf(model: string): string {
+  const last = model.slice(lastSeparator(model) + 1);
+  const name = last.replace(/\.gguf$/i, "").replaceAll(":", "-");
+  return name === "" ? model : name;
+}
+
+const lastSeparator = (path: string): number =>
+  Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));

@@ -1,0 +1,54 @@
+/** What this worker says of itself every 2 s, from its start to its end. */
+import type { Broker } from "@jetscribe/event-log/connection";
+import { announceWorker } from "@jetscribe/event-log/signals";
+import { announceEveryMs, type WorkerAnnouncement } from "@jetscribe/schema";
+import type { EngineState } from "./engineProcess.ts";
+
+export interface Announcer extends Disposable {
+  /** At once, for a change that others wait for. */
+  announce: () => void;
+}
+
+export function makeAnnouncer({
+  broker,
+  model,
+  modelName,
+  workerId,
+  engineName,
+  state,
+  inHand,
+}: {
+  broker: Broker;
+  /** The slug. */
+  model: string;
+  modelName: string;
+  workerId: string;
+  engineName: string;
+  state: () => EngineState;
+  inHand: () => string[];
+}): Announcer {
+  const announcement = (): WorkerAnnouncement => {
+    const engine = state();
+    return {
+      worker_id: workerId,
+      model: modelName,
+      engine: engineName,
+      model_loaded: engine.status === "ready",
+      ...(engine.status === "failed" && { error: engine.error }),
+      slots: engine.status === "ready" ? engine.info.slots : 0,
+      tasks: inHand(),
+    };
+  };
+  const announce = () => announceWorker(broker, model, announcement());
+  const timer = setInterval(announce, announceEveryMs);
+  const forget = broker.onReconnect(announce);
+  announce();
+  return {
+    announce,
+    [Symbol.dispose]() {
+      clearInterval(timer);
+      forget();
+      announceWorker(broker, model, { ...announcement(), leaving: true });
+    },
+  };
+}

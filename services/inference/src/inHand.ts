@@ -1,0 +1,153 @@
+/**
+ * The tasks that this worker has in hand, and what holds them: the lease of each delivery, and the log, which is looked
+ * into at every renewal. Rules 4 and 5 of the design.
+ */
+import type { WorkItem } from "@jetscribe/event-log/consume";
+import { evolve, isOpen, type TaskState } from "@jetscribe/schema";
+import type { TaskLookUp } from "./taskLookUp.ts";
+
+/**
+ * Why work on a task is broken off.
+ * - lease: another worker may have it by now
+ * - outcome: it has one; a cancel is one
+ * - superseded: another worker started a later attempt
+ * - drain: this worker stops
+ */
+export type InterruptReason = "lease" | "outcome" | "superseded" | "drain";
+
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+  readonly code: InterruptReason;
+  constructor(code: InterruptReason) {
+    super(`the work on the task was broken off: ${code}`);
+    this.code = code;
+  }
+}
+
+export interface TaskInHand extends Disposable {
+  readonly item: WorkItem;
+  /** Its state as far as this worker knows it. */
+  task: TaskState;
+  /** The task was surely open then, by `performance.now()`; undefined: that isn't known. */
+  openAsOf: number | undefined;
+  /** Aborts with Interrupted. */
+  readonly signal: AbortSignal;
+  interrupt(reason: InterruptReason): void;
+  interrupted(): InterruptReason | undefined;
+  /** Interrupts it if its lease may be over, which a late timer would not have noticed yet. */
+  checkLease(): void;
+}
+
+export interface HeldTasks extends Disposable {
+  hold(item: WorkItem): TaskInHand;
+  /** Breaks off one task, if it is in hand. */
+  interrupt(taskId: string, reason: InterruptReason): void;
+  interruptAll(reason: InterruptReason): void;
+}
+
+interface Held extends TaskInHand {
+  /** When the last confirmed renewal was sent, by `performance.now()`; first the delivery. */
+  confirmed: number;
+  /** When the last renewal was sent. */
+  asked: number;
+}
+
+export function holdTasks({
+  workerId,
+  ackWaitMs,
+  know,
+}: {
+  workerId: string;
+  ackWaitMs: number;
+  know: TaskLookUp["know"];
+}): HeldTasks {
+  const all = new Map<string, Held>();
+  const renewEveryMs = ackWaitMs / 3;
+  /** A renewal proves the lease only if it was sent before the one before it could have ended. */
+  const provesForMs = ackWaitMs - ackWaitMs / 5;
+  const timer = setInterval(renewThoseDue, ackWaitMs / 15);
+
+  function renewThoseDue(): void {
+    const now = performance.now();
+    for (const held of all.values()) held.checkLease();
+    const due = [...all.values()].filter(
+      ({ asked, signal }) => !signal.aborted && now - asked >= renewEveryMs,
+    );
+    for (const held of due) void renew(held);
+    if (due.length > 0) void lookInto(due);
+  }
+
+  async function renew(held: Held): Promise<void> {
+    const sent = performance.now();
+    held.asked = sent;
+    try {
+      await held.item.renew(renewEveryMs);
+    } catch {
+      return; // The next one may be answered; if none is in time, the lease is lost.
+    }
+    if (sent - held.confirmed <= provesForMs) held.confirmed = sent;
+  }
+
+  async function lookInto(due: readonly Held[]): Promise<void> {
+    try {
+      const { tasks, asOf } = await know(due.map(({ task }) => task));
+      due.forEach((held, i) => {
+        const task = tasks[i];
+        if (task === undefined) return;
+        const ours =
+          task.status === "processing" && task.worker_id === workerId;
+        if (!isOpen(task)) held.interrupt("outcome");
+        else if (task.attempt > held.task.attempt && !ours)
+          held.interrupt("superseded");
+        else held.openAsOf = asOf;
+      });
+    } catch {
+      // Not known, then: whoever publishes an outcome looks again.
+    }
+  }
+
+  function hold(item: WorkItem): TaskInHand {
+    const { task_id } = item.event.data;
+    const stop = new AbortController();
+    const now = performance.now();
+    let why: InterruptReason | undefined;
+    const interrupt = (reason: InterruptReason) => {
+      if (why !== undefined) return;
+      why = reason;
+      stop.abort(new Interrupted(reason));
+    };
+    const held: Held = {
+      item,
+      task: requestedTask(item),
+      openAsOf: item.freshAsOf,
+      signal: stop.signal,
+      interrupt,
+      interrupted: () => why,
+      confirmed: now,
+      asked: now,
+      checkLease() {
+        if (performance.now() - held.confirmed > provesForMs)
+          interrupt("lease");
+      },
+      [Symbol.dispose]: () => void all.delete(task_id),
+    };
+    all.set(task_id, held);
+    return held;
+  }
+
+  return {
+    hold,
+    interrupt: (taskId, reason) => all.get(taskId)?.interrupt(reason),
+    interruptAll(reason) {
+      for (const held of all.values()) held.interrupt(reason);
+    },
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
+}
+
+/** The state that the request alone makes. */
+function requestedTask({ event }: WorkItem): TaskState {
+  const task = evolve(undefined, event);
+  if (task === undefined) throw new Error("a request makes a state");
+  return task;
+}

@@ -1,0 +1,86 @@
+import { makeAppender } from "@jetscribe/event-log/append";
+import { consumeWork } from "@jetscribe/event-log/consume";
+import { makeLogIndex } from "@jetscribe/event-log/lookUp";
+import { hearWorkers } from "@jetscribe/event-log/signals";
+import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
+import { connectStore, makeTaskReader } from "@jetscribe/task-store";
+import { makeAnnouncer } from "./announce.ts";
+import { makeAttempt } from "./attempt.ts";
+import { hearCancels } from "./cancels.ts";
+import { Config } from "./config.ts";
+import { drain } from "./drain.ts";
+import { makeEngineProcess } from "./engineProcess.ts";
+import { makeGate } from "./gate.ts";
+import { holdTasks } from "./inHand.ts";
+import { makeOnGenerateRequested } from "./onGenerateRequested.ts";
+import { makePeers } from "./peers.ts";
+import { makeRecord } from "./record.ts";
+import { makeTaskLookUp } from "./taskLookUp.ts";
+import { newWorkerId } from "./workerId.ts";
+
+await runService(
+  "inference",
+  async (service) => {
+    const { env, stack, stopping, log } = service;
+    const config = readConfig(Config, env);
+    const { model, modelName } = config;
+    const limits = { ...config, workerId: newWorkerId() };
+    const { workerId } = limits;
+
+    const engine = makeEngineProcess({ config: config.engine, log, env });
+    stack.defer(() => engine.close());
+    const broker = await joinBroker("inference", config.broker, service);
+    const store = stack.use(
+      connectStore({ url: config.redisUrl, name: "inference", log }),
+    );
+    const appender = stack.use(makeAppender(broker, "inference"));
+
+    const peers = makePeers(workerId);
+    stack.use(hearWorkers(broker, peers.heard, model));
+    stack.defer(broker.onReconnect(peers.listenAnew));
+
+    const index = stack.use(makeLogIndex(broker));
+    const lookUp = makeTaskLookUp(broker, makeTaskReader(store), index);
+    const held = stack.use(holdTasks({ ...limits, know: lookUp.know }));
+    const cancels = stack.use(
+      hearCancels(broker, model, (id) => held.interrupt(id, "outcome")),
+    );
+
+    const record = makeRecord({ broker, appender, lookUp, workerId, log });
+    const attempt = makeAttempt({
+      ...{ broker, engine, record, limits, stopping, log },
+      gate: makeGate(),
+    });
+    const handle = makeOnGenerateRequested({
+      ...{ attempt, record, lookUp, peers, held, limits, log },
+      wasCancelled: cancels.wasCancelled,
+    });
+    const work = stack.use(
+      consumeWork(broker, {
+        model,
+        slots: () => {
+          const state = engine.state();
+          return state.status === "ready" ? state.info.slots : 0;
+        },
+        handle,
+        onGivenUp: (because, seq) =>
+          log.error({ because, seq }, "no request, thrown off the queue"),
+      }),
+    );
+    const announcer = stack.use(
+      makeAnnouncer({
+        ...{ broker, model, modelName, workerId },
+        engineName: config.engine.engine,
+        state: engine.state,
+        inHand: work.inHand,
+      }),
+    );
+    engine.onChange(() => {
+      announcer.announce();
+      work.ask();
+    });
+    stack.defer(() => drain(work, held, config.drainTimeoutMs));
+    log.info({ worker_id: workerId, model: modelName }, "worker joined");
+  },
+  { env: process.env },
+);

@@ -1,0 +1,126 @@
+/**
+ * One work item: look, decide, attempt, until it has one outcome or is somebody else's. What it comes to is a value;
+ * only the log's `consume.ts` turns it into an acknowledgement.
+ */
+import { AppendError } from "@jetscribe/event-log/append";
+import type { Handled, WorkItem } from "@jetscribe/event-log/consume";
+import type { Logger } from "@jetscribe/runtime";
+import { isOpen } from "@jetscribe/schema";
+import type { Attempt } from "./attempt.ts";
+import { decide, type Limits } from "./decide.ts";
+import { comeBack, done, lost, nowS } from "./handled.ts";
+import type { HeldTasks, TaskInHand } from "./inHand.ts";
+import { crashedTooOften } from "./outcomes.ts";
+import type { Peers } from "./peers.ts";
+import type { Record } from "./record.ts";
+import type { TaskLookUp } from "./taskLookUp.ts";
+
+export interface Deps {
+  attempt: Attempt;
+  record: Record;
+  lookUp: TaskLookUp;
+  peers: Peers;
+  held: HeldTasks;
+  limits: Limits;
+  /** Whether the task's cancel was heard in the last 60 s. */
+  wasCancelled: (taskId: string) => boolean;
+  log: Logger;
+}
+
+export function makeOnGenerateRequested({
+  attempt,
+  record,
+  lookUp,
+  peers,
+  held,
+  limits,
+  wasCancelled,
+  log,
+}: Deps): (item: WorkItem) => Promise<Handled> {
+  async function onGenerateRequested(item: WorkItem): Promise<Handled> {
+    using inHand = held.hold(item);
+    try {
+      return (await endedAlready(inHand)) ? done : await settle(inHand);
+    } catch (error) {
+      return await brokenOff(inHand, error);
+    }
+  }
+
+  /** Looked up before the engine is touched; where that leaves a doubt, the log decides. */
+  async function endedAlready(inHand: TaskInHand): Promise<boolean> {
+    const { task_id } = inHand.task;
+    if (wasCancelled(task_id)) return true;
+    const seen = await lookUp.glance(task_id);
+    if (seen !== undefined && !isOpen(seen)) return true;
+    const isFresh = inHand.openAsOf !== undefined && !seen?.attempt;
+    if (!isFresh) await record.look(inHand);
+    return false;
+  }
+
+  async function settle(inHand: TaskInHand): Promise<Handled> {
+    const { task_id } = inHand.task;
+    let leftOutBy: string | undefined;
+    for (;;) {
+      const { task } = inHand;
+      const witness = { ...peers.witnessOf(task_id), leftOutBy };
+      const decision = decide(task, witness, limits);
+      switch (decision.kind) {
+        case "acknowledge":
+          return done;
+        case "come back":
+          return comeBack(decision.afterMs);
+        case "give up": {
+          const outcome = crashedTooOften(task, limits.workerId, nowS());
+          return await record.conclude(inHand, outcome);
+        }
+        case "take over":
+          await record.endAttempt(inHand, decision, decision.from);
+          break;
+        case "ask":
+          leftOutBy = await ask(inHand, decision.workerId);
+          break;
+        case "start": {
+          const handled = await attempt(inHand, decision);
+          if (handled !== undefined) return handled;
+        }
+      }
+    }
+  }
+
+  /** The worker, if its next announcement leaves the task out and the task is in the same state even after that. */
+  async function ask(
+    inHand: TaskInHand,
+    runner: string,
+  ): Promise<string | undefined> {
+    const { task_id, attempt } = inHand.task;
+    const word = await peers.nextWordOf(runner, inHand.signal);
+    await record.look(inHand);
+    const leftOut = word !== undefined && !word.tasks.includes(task_id);
+    return leftOut && inHand.task.attempt === attempt ? runner : undefined;
+  }
+
+  async function brokenOff(
+    inHand: TaskInHand,
+    error: unknown,
+  ): Promise<Handled> {
+    const { task_id } = inHand.task;
+    const why = inHand.interrupted();
+    switch (why) {
+      case "outcome":
+        return done;
+      case "drain":
+        await record.handBack(inHand);
+        return comeBack(0);
+      case "lease":
+      case "superseded":
+        log.warn({ task_id, reason: why }, "task lost to another worker");
+        return lost;
+      case undefined:
+        log.error({ task_id, err: error }, "task interrupted");
+        // An event that may stand in the log: the task comes again, and is looked up first.
+        return error instanceof AppendError ? lost : comeBack(limits.ackWaitMs);
+    }
+  }
+
+  return onGenerateRequested;
+}

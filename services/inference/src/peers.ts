@@ -1,0 +1,78 @@
+/** What the other workers of the model said last: who lives, and who has which task. */
+import { goneAfterMs, type WorkerAnnouncement } from "@jetscribe/schema";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Witness } from "./decide.ts";
+
+export interface Peers {
+  heard: (announcement: WorkerAnnouncement) => void;
+  /** Nothing was heard for a while: from now on silence has to last again before it proves anything. */
+  listenAnew: () => void;
+  /** What is known about a task. */
+  witnessOf(taskId: string): Omit<Witness, "leftOutBy">;
+  /** The worker's next announcement; undefined where none comes in time. */
+  nextWordOf(
+    workerId: string,
+    signal: AbortSignal,
+  ): Promise<WorkerAnnouncement | undefined>;
+}
+
+interface Peer {
+  at: number;
+  tasks: ReadonlySet<string>;
+}
+
+/** `now` is a monotonic clock in ms. */
+export function makePeers(
+  self: string,
+  now: () => number = () => performance.now(),
+): Peers {
+  const peers = new Map<string, Peer>();
+  const asking = new Map<string, Set<(word: WorkerAnnouncement) => void>>();
+  let listeningSince = now();
+
+  const isFresh = ({ at }: Peer) => now() - at < goneAfterMs;
+  const isHeard = (workerId: string) => {
+    const peer = peers.get(workerId);
+    return peer !== undefined && isFresh(peer);
+  };
+
+  return {
+    heard(announcement) {
+      const { worker_id, tasks, leaving } = announcement;
+      if (worker_id === self) return;
+      for (const [id, peer] of peers) if (!isFresh(peer)) peers.delete(id);
+      if (leaving) peers.delete(worker_id);
+      else peers.set(worker_id, { at: now(), tasks: new Set(tasks) });
+      for (const tell of asking.get(worker_id) ?? []) tell(announcement);
+    },
+    listenAnew() {
+      peers.clear();
+      listeningSince = now();
+    },
+    witnessOf: (taskId) => ({
+      named: [...peers.values()].some(
+        (peer) => isFresh(peer) && peer.tasks.has(taskId),
+      ),
+      silenceProvesInMs: Math.max(0, listeningSince + goneAfterMs - now()),
+      isHeard,
+    }),
+    async nextWordOf(workerId, signal) {
+      const { promise, resolve } = Promise.withResolvers<WorkerAnnouncement>();
+      const listeners = asking.get(workerId) ?? new Set();
+      asking.set(workerId, listeners.add(resolve));
+      const over = new AbortController();
+      try {
+        return await Promise.race([
+          promise,
+          sleep(goneAfterMs, undefined, {
+            signal: AbortSignal.any([signal, over.signal]),
+          }),
+        ]);
+      } finally {
+        over.abort();
+        listeners.delete(resolve);
+        if (listeners.size === 0) asking.delete(workerId);
+      }
+    },
+  };
+}

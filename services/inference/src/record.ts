@@ -1,0 +1,129 @@
+/** What a worker writes into the log about a task in hand, and what it reads back. Rules 4 and 5 of the design. */
+import {
+  AppendError,
+  appendUntilStored,
+  type Appended,
+  type Appender,
+} from "@jetscribe/event-log/append";
+import type { Broker } from "@jetscribe/event-log/connection";
+import type { Handled } from "@jetscribe/event-log/consume";
+import type { Logger } from "@jetscribe/runtime";
+import {
+  evolve,
+  isOpen,
+  type OutcomeEvent,
+  type TaskEvent,
+} from "@jetscribe/schema";
+import { done, lost, nowS } from "./handled.ts";
+import type { TaskInHand } from "./inHand.ts";
+import { failed, retried, type RetriedBecause } from "./outcomes.ts";
+import type { TaskLookUp } from "./taskLookUp.ts";
+
+export interface RecordDeps {
+  broker: Broker;
+  appender: Appender;
+  lookUp: TaskLookUp;
+  workerId: string;
+  log: Logger;
+}
+
+export type Record = ReturnType<typeof makeRecord>;
+
+/** An outcome may be published for so long after the task was surely open; the duplicate window is four times that. */
+const openForMs = 30_000;
+const handBackMs = 2_000;
+
+export function makeRecord({
+  broker,
+  appender,
+  lookUp,
+  workerId,
+  log,
+}: RecordDeps) {
+  /** Brings the task in hand to the state that the log says it has. */
+  async function look(inHand: TaskInHand): Promise<void> {
+    const { tasks, asOf } = await lookUp.know([inHand.task]);
+    inHand.task = tasks[0] ?? inHand.task;
+    inHand.openAsOf = asOf;
+    inHand.signal.throwIfAborted();
+  }
+
+  const append = ({ item, signal }: TaskInHand, event: TaskEvent) =>
+    appendUntilStored(broker, appender, event, item.queue, {
+      signal,
+      traceparent: item.traceparent,
+    });
+
+  /** Appends an event of the task in hand and takes it into its state, unless `isTaken` says that it isn't ours. */
+  async function record(
+    inHand: TaskInHand,
+    event: TaskEvent,
+    isTaken: (appended: Appended) => Promise<boolean> | boolean,
+  ): Promise<boolean> {
+    const appended = await append(inHand, event);
+    if (appended.duplicate && !(await isTaken(appended))) return false;
+    const recorded = { ...event, seq: appended.seq, time: nowS() };
+    inHand.task = evolve(inHand.task, recorded) ?? inHand.task;
+    return true;
+  }
+
+  /** Records that an attempt ended without an outcome. */
+  async function endAttempt(
+    inHand: TaskInHand,
+    because: RetriedBecause,
+    from: string,
+  ): Promise<void> {
+    const { task_id, attempt } = inHand.task;
+    const { reason } = because;
+    log.warn({ task_id, attempt, reason, runner: from }, "attempt ended");
+    const event = retried(inHand.task, because, from, nowS());
+    // Another one said so before, and perhaps for another reason.
+    if (!(await record(inHand, event, () => false))) await look(inHand);
+  }
+
+  /** Records the one outcome, if the task is surely without one. */
+  async function conclude(
+    inHand: TaskInHand,
+    event: OutcomeEvent,
+  ): Promise<Handled> {
+    const { attempt } = inHand.task;
+    if (performance.now() - (inHand.openAsOf ?? -Infinity) > openForMs) {
+      await look(inHand);
+      if (!isOpen(inHand.task)) return done;
+      if (inHand.task.attempt !== attempt) return lost;
+    }
+    inHand.checkLease();
+    try {
+      await append(inHand, event);
+    } catch (error) {
+      const tooLarge =
+        error instanceof AppendError && error.code === "too_large";
+      if (!tooLarge) throw error;
+      const { message } = error;
+      const refusal = { type: "RuntimeError" as const, message };
+      await append(inHand, failed(inHand.task, workerId, refusal, nowS()));
+    }
+    return done;
+  }
+
+  /** Records that this worker stops, for whoever takes the task next. */
+  async function handBack({ item, task }: TaskInHand): Promise<void> {
+    if (task.status !== "processing") return;
+    const event = retried(task, { reason: "drain" }, workerId, nowS());
+    try {
+      await appender.append(event, item.queue, {
+        traceparent: item.traceparent,
+        timeoutMs: handBackMs,
+      });
+    } catch (error) {
+      // The next worker will find that this one is gone.
+      const { task_id } = task;
+      log.warn(
+        { task_id, err: error },
+        "the end of an attempt is not recorded",
+      );
+    }
+  }
+
+  return { look, record, endAttempt, conclude, handBack };
+}
