@@ -8,6 +8,7 @@ import type { Broker } from "./connection.ts";
 
 /** A message that a consumer delivered. */
 export interface Delivery extends LogMessage {
+  consumer: string;
   /** How often the consumer delivered it, this time included. It proves nothing: rule 2 of the design. */
   deliveryCount: number;
   /** Counts the consumer's deliveries: a gap in it is a lost delivery. */
@@ -51,6 +52,8 @@ export interface Puller extends Disposable {
 }
 
 interface Running {
+  token: string;
+  consumer: string;
   left: number;
   delivered: number;
   handlers: PullHandlers;
@@ -60,36 +63,46 @@ interface Running {
 /** What an answer may take beyond the time that the pull itself waits. */
 const graceMs = 5_000;
 
+/**
+ * A delivery comes on the pull's inbox but carries the event's own subject, so it is known by its consumer and counts
+ * for that one's oldest pull. Where a consumer has one pull at a time, that is exact.
+ */
 export function makePuller(broker: Broker): Puller {
   const running = new Map<string, Running>();
   const inbox = createInbox();
   let last = 0;
 
-  const end = (token: string, why: PullEnd) => {
-    const one = running.get(token);
-    if (one === undefined || !running.delete(token)) return;
-    one.handlers.onEnd(why, one.delivered);
+  const end = (one: Running | undefined, why: PullEnd) => {
+    if (one !== undefined && running.delete(one.token))
+      one.handlers.onEnd(why, one.delivered);
   };
   const endAll = (overdue: (one: Running) => boolean) => {
-    for (const [token, one] of running) if (overdue(one)) end(token, "lost");
+    for (const one of running.values()) if (overdue(one)) end(one, "lost");
+  };
+  const oldestOf = (consumer: string) => {
+    for (const one of running.values())
+      if (one.consumer === consumer) return one;
+    return undefined;
   };
 
-  const subscription = broker.nc.subscribe(`${inbox}.*`, {
-    callback: (_error, msg) => {
+  function receive(msg: Msg) {
+    const delivery = toDelivery(msg);
+    if (delivery === undefined) {
+      const why = statusEnd(msg);
       const token = msg.subject.slice(inbox.length + 1);
-      const one = running.get(token);
-      const delivery = toDelivery(msg);
-      if (delivery === undefined) {
-        const why = statusEnd(msg);
-        if (why !== undefined) end(token, why);
-        return;
-      }
-      // A delivery of a pull that was given up comes back by itself when its ack_wait is over.
-      if (one === undefined) return;
-      one.delivered++;
-      one.handlers.onDelivery(delivery);
-      if (--one.left === 0) end(token, "full");
-    },
+      if (why !== undefined) end(running.get(token), why);
+      return;
+    }
+    // A delivery of a pull that was given up comes back by itself when its ack_wait is over.
+    const one = oldestOf(delivery.consumer);
+    if (one === undefined) return;
+    one.delivered++;
+    one.handlers.onDelivery(delivery);
+    if (--one.left === 0) end(one, "full");
+  }
+
+  const subscription = broker.nc.subscribe(`${inbox}.*`, {
+    callback: (_error, msg) => receive(msg),
   });
   const sweep = setInterval(() => {
     const now = performance.now();
@@ -102,7 +115,8 @@ export function makePuller(broker: Broker): Puller {
       if (!broker.connected) return handlers.onEnd("lost", 0);
       const token = (++last).toString(36);
       const deadline = performance.now() + (expiresMs ?? 0) + graceMs;
-      running.set(token, { left: batch, delivered: 0, handlers, deadline });
+      const count = { left: batch, delivered: 0 };
+      running.set(token, { token, consumer, ...count, handlers, deadline });
       const request = {
         batch,
         ...(expiresMs === undefined
@@ -149,6 +163,7 @@ function toDelivery(msg: Msg): Delivery | undefined {
     subject: msg.subject,
     data: msg.data,
     reply,
+    consumer: tokens[at - 1] ?? "",
     deliveryCount: Number(tokens[at]),
     seq: Number(tokens[at + 1]),
     consumerSeq: Number(tokens[at + 2]),

@@ -35,7 +35,8 @@ export function makeRota() {
   };
   const waitingInLane = (lane: string) =>
     [...known.values()].filter(
-      ({ queue, wanted, asked }) => wanted && !asked && queue.lane === lane,
+      ({ queue, wanted, asked, standing }) =>
+        wanted && !asked && !standing && queue.lane === lane,
     );
 
   return {
