@@ -35,6 +35,16 @@ export type RequestedEvent = Extract<
   { type: "GenerateRequested" }
 >;
 
+/** The log's end as it was read at a time. */
+export interface Mark {
+  /** By `performance.now()`. */
+  at: number;
+  /** The log's last sequence. */
+  seq: number;
+  /** When the stream was created, as the broker writes it. */
+  created: string;
+}
+
 /** A delivery of a GenerateRequested. */
 export interface WorkItem {
   event: RequestedEvent;
@@ -45,6 +55,8 @@ export interface WorkItem {
    * before that reading. By `performance.now()`; undefined where that can't be said.
    */
   freshAsOf: number | undefined;
+  /** The latest reading of the log's end, at most 30 s old: whoever has read so far knows the task as of then. */
+  mark: Mark | undefined;
   /** Asks for another ack_wait. Resolves with the broker's answer, which doesn't prove that the lease is still ours. */
   renew(timeoutMs: number): Promise<void>;
 }
@@ -84,8 +96,8 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   let stopped = false;
   const empty = Promise.withResolvers<void>();
   let scheduled = false;
-  /** The log's last sequence as read at a time. */
-  let mark: { seq: number; at: number } | undefined;
+  /** The readings of the last 30 s, oldest first. */
+  let marks: Mark[] = [];
 
   const free = () => (stopped ? 0 : slots() - inHand.size);
 
@@ -187,11 +199,13 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     const id = event.data.task_id;
     const entry = { reply: delivery.reply, queue };
     inHand.set(id, entry);
+    forgetOldMarks();
     const handled = await handle({
       event,
       queue: queue.queue,
       traceparent: delivery.header("traceparent") || undefined,
       freshAsOf: freshAsOf(delivery),
+      mark: marks.at(-1),
       renew: async (timeoutMs) => {
         await broker.nc.request(entry.reply, "+WPI", { timeout: timeoutMs });
       },
@@ -202,10 +216,18 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     ask();
   }
 
+  function forgetOldMarks() {
+    const now = performance.now();
+    while (marks[0] !== undefined && now - marks[0].at > freshForMs)
+      marks.shift();
+  }
+
+  /** By the oldest reading, before which most of a queue was not stored yet. */
   function freshAsOf({ deliveryCount, seq }: Delivery): number | undefined {
-    if (deliveryCount > 1 || mark === undefined || seq <= mark.seq)
-      return undefined;
-    return performance.now() - mark.at <= freshForMs ? mark.at : undefined;
+    const [oldest] = marks;
+    return deliveryCount === 1 && oldest !== undefined && seq > oldest.seq
+      ? oldest.at
+      : undefined;
   }
 
   /** A plain ack: a lost one costs one look-up. */
@@ -222,8 +244,8 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     try {
       // Read before the queues are listed, so that it is older than anything that they hold.
       const at = performance.now();
-      const { lastSeq } = await streamState(broker, streams.events);
-      mark = { seq: lastSeq, at };
+      const { lastSeq, created } = await streamState(broker, streams.events);
+      marks.push({ at, seq: lastSeq, created });
       const own = new Map<WorkQueue, number>();
       for (const { queue } of inHand.values())
         own.set(queue, (own.get(queue) ?? 0) + 1);
@@ -238,7 +260,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     rota.hinted(queue);
     ask();
   });
-  const forgetMark = broker.onDisconnect(() => (mark = undefined));
+  const forgetMark = broker.onDisconnect(() => (marks = []));
   const sweepAgain = broker.onReconnect(() => void sweep());
   const timer = setInterval(() => void sweep(), sweepEveryMs);
   void sweep();

@@ -48,12 +48,19 @@ export function makeOnGenerateRequested({
 
   /** Looked up before the engine is touched; where that leaves a doubt, the log decides. */
   async function endedAlready(inHand: TaskInHand): Promise<boolean> {
-    const { task_id } = inHand.task;
-    if (wasCancelled(task_id)) return true;
-    const seen = await lookUp.glance(task_id);
-    if (seen !== undefined && !isOpen(seen)) return true;
-    const isFresh = inHand.openAsOf !== undefined && !seen?.attempt;
-    if (!isFresh) await record.look(inHand);
+    const { task, item } = inHand;
+    if (wasCancelled(task.task_id)) return true;
+    const seen = await lookUp.glance(task.task_id);
+    if (seen.task !== undefined && !isOpen(seen.task)) return true;
+    if (!seen.task?.attempt) {
+      if (inHand.openAsOf !== undefined) return false;
+      // Never started, by a projection that has read up to the mark: surely open as of then.
+      if (seen.task && item.mark && seen.covers(item.mark)) {
+        inHand.openAsOf = item.mark.at;
+        return false;
+      }
+    }
+    await record.look(inHand);
     return false;
   }
 
