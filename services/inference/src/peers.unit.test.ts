@@ -1,0 +1,86 @@
+import type { WorkerAnnouncement } from "@jetscribe/schema";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { makePeers } from "./peers.ts";
+
+const says = (
+  worker_id: string,
+  tasks: string[],
+  leaving = false,
+): WorkerAnnouncement => ({
+  worker_id,
+  model: "demo",
+  engine: "fake",
+  model_loaded: true,
+  slots: 1,
+  tasks,
+  leaving,
+});
+
+function peersAt(start = 0) {
+  const clock = { now: start };
+  return { clock, peers: makePeers("me", () => clock.now) };
+}
+
+test("a worker names its tasks for six seconds", () => {
+  const { clock, peers } = peersAt();
+  peers.heard(says("a", ["t1"]));
+  clock.now = 5_999;
+  assert.equal(peers.witnessOf("t1").named, true);
+  assert.equal(peers.witnessOf("t2").named, false);
+  assert.equal(peers.witnessOf("t1").isHeard("a"), true);
+  clock.now = 6_000;
+  assert.equal(peers.witnessOf("t1").named, false);
+  assert.equal(peers.witnessOf("t1").isHeard("a"), false);
+});
+
+test("the last word counts", () => {
+  const { peers } = peersAt();
+  peers.heard(says("a", ["t1"]));
+  peers.heard(says("a", ["t2"]));
+  assert.equal(peers.witnessOf("t1").named, false);
+  assert.equal(peers.witnessOf("t2").named, true);
+});
+
+test("a worker that leaves is not waited for", () => {
+  const { peers } = peersAt();
+  peers.heard(says("a", ["t1"]));
+  peers.heard(says("a", ["t1"], true));
+  assert.equal(peers.witnessOf("t1").named, false);
+  assert.equal(peers.witnessOf("t1").isHeard("a"), false);
+});
+
+test("what we say ourselves is no witness", () => {
+  const { peers } = peersAt();
+  peers.heard(says("me", ["t1"]));
+  assert.equal(peers.witnessOf("t1").named, false);
+});
+
+test("silence proves nothing before it lasted six seconds, and anew after a break", () => {
+  const { clock, peers } = peersAt();
+  clock.now = 4_000;
+  assert.equal(peers.witnessOf("t1").silenceProvesInMs, 2_000);
+  clock.now = 7_000;
+  assert.equal(peers.witnessOf("t1").silenceProvesInMs, 0);
+  peers.heard(says("a", ["t1"]));
+  peers.listenAnew();
+  assert.equal(peers.witnessOf("t1").silenceProvesInMs, 6_000);
+  assert.equal(peers.witnessOf("t1").named, false);
+});
+
+test("the next word of a worker is its next announcement, not one before", async () => {
+  const { peers } = peersAt();
+  peers.heard(says("a", ["old"]));
+  const next = peers.nextWordOf("a", new AbortController().signal);
+  peers.heard(says("b", ["other"]));
+  peers.heard(says("a", ["new"]));
+  assert.deepEqual((await next)?.tasks, ["new"]);
+});
+
+test("whoever waits for a word can be stopped", async () => {
+  const { peers } = peersAt();
+  const stop = new AbortController();
+  const next = peers.nextWordOf("a", stop.signal);
+  stop.abort();
+  await assert.rejects(next, { name: "AbortError" });
+});
