@@ -118,8 +118,10 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
       left -= batch;
       pullNow(queue, batch);
     }
-    if (left > 0 && asked === 0)
-      for (const queue of rota.latest()) pullStanding(queue, left);
+    if (left <= 0 || asked > 0) return;
+    const latest = rota.latest();
+    for (const queue of latest)
+      pullStanding(queue, Math.ceil(left / latest.length));
   }
 
   function pullNow(queue: WorkQueue, batch: number) {
@@ -270,6 +272,8 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     ask,
     async stop() {
       stopped = true;
+      // Or what is handed back comes to our own standing pulls.
+      await puller.drain();
       if (inHand.size > 0) await empty.promise;
     },
     [Symbol.asyncDispose]() {

@@ -49,6 +49,8 @@ export interface PullHandlers {
 
 export interface Puller extends Disposable {
   pull(request: PullRequest, handlers: PullHandlers): void;
+  /** Ends all pulls; what is on its way is still delivered. */
+  drain(): Promise<void>;
 }
 
 interface Running {
@@ -129,6 +131,10 @@ export function makePuller(broker: Broker): Puller {
         JSON.stringify(request),
         { reply: `${inbox}.${token}` },
       );
+    },
+    async drain() {
+      if (broker.connected) await subscription.drain().catch(() => undefined);
+      endAll(() => true);
     },
     [Symbol.dispose]() {
       clearInterval(sweep);

@@ -53,11 +53,9 @@ interface Held extends TaskInHand {
 }
 
 export function holdTasks({
-  workerId,
   ackWaitMs,
   know,
 }: {
-  workerId: string;
   ackWaitMs: number;
   know: TaskLookUp["know"];
 }): HeldTasks {
@@ -94,10 +92,9 @@ export function holdTasks({
       due.forEach((held, i) => {
         const task = tasks[i];
         if (task === undefined) return;
-        const ours =
-          task.status === "processing" && task.worker_id === workerId;
+        const runs = held.task.status === "processing";
         if (!isOpen(task)) held.interrupt("outcome");
-        else if (task.attempt > held.task.attempt && !ours)
+        else if (runs && task.attempt > held.task.attempt)
           held.interrupt("superseded");
         else held.openAsOf = asOf;
       });
