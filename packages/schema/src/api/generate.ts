@@ -27,12 +27,9 @@ export const GenerateRequest = z.strictObject({
     .max(0xffff_ffff)
     .optional()
     .meta({ description: "Of the sampler; chosen by the worker if absent." }),
-  raw: z
-    .boolean()
-    .default(false)
-    .meta({
-      description: "Continue the text as it is, without a chat template.",
-    }),
+  raw: z.boolean().default(false).meta({
+    description: "Continue the text as it is, without a chat template.",
+  }),
   user_id: z
     .string()
     .min(1)

@@ -1,0 +1,87 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { eventTypes, type EventType } from "./events.ts";
+import {
+  eventSubject,
+  parseEventSubject,
+  parseWakeSubject,
+  parseWorkConsumerName,
+  subjects,
+  workConsumerName,
+} from "./subjects.ts";
+
+const slug = fc.stringMatching(/^[a-z0-9_-]{1,64}$/);
+const queue = fc.record(
+  {
+    model: slug,
+    lane: fc.constantFrom("interactive", "batch"),
+    owner: slug,
+  },
+  { noNullPrototype: true },
+);
+const type = fc.constantFrom(...(Object.keys(eventTypes) as EventType[]));
+
+test("subjects and consumer names are as the design has them", () => {
+  const demo = { model: "demo", lane: "batch", owner: "team-a" } as const;
+  const seen = {
+    event: eventSubject("GenerateRequested", demo),
+    any: subjects.event("*", { ...demo, owner: "*" }),
+    wake: subjects.wake(demo),
+    consumer: workConsumerName(demo),
+    tokens: subjects.tokens("id"),
+    done: subjects.done("id"),
+    worker: subjects.worker("demo", "w1"),
+    projection: subjects.projection("results"),
+    log: subjects.log("gateway"),
+  };
+  assert.deepEqual(seen, {
+    event: "llm.events.requested.demo.batch.team-a",
+    any: "llm.events.*.demo.batch.*",
+    wake: "llm.wake.demo.batch.team-a",
+    consumer: "infer=demo=batch=team-a",
+    tokens: "llm.tokens.id",
+    done: "llm.done.id",
+    worker: "llm.workers.demo.w1",
+    projection: "llm.projections.results",
+    log: "llm.logs.gateway",
+  });
+});
+
+test("type and queue come back out of subjects and consumer names", () => {
+  fc.assert(
+    fc.property(type, queue, (type, queue) => {
+      const event = parseEventSubject(eventSubject(type, queue));
+      assert.deepEqual(event, { type, queue });
+      assert.deepEqual(parseWakeSubject(subjects.wake(queue)), queue);
+      assert.deepEqual(parseWorkConsumerName(workConsumerName(queue)), queue);
+    }),
+  );
+});
+
+test("each event type has a subject of its own", () => {
+  const words = Object.values(eventTypes).map(({ word }) => word);
+  assert.equal(new Set(words).size, words.length);
+});
+
+test("other subjects and names are nobody's", () => {
+  const others = [
+    "",
+    "llm.events",
+    "llm.events.requested.demo.batch",
+    "llm.events.requested.demo.batch.a.b",
+    "llm.events.requested.demo.slow.a",
+    "llm.events.resumed.demo.batch.a",
+    "llm.wakes.demo.batch.a",
+    "other.events.requested.demo.batch.a",
+    "infer=demo=batch",
+    "infer=demo=batch=a=b",
+    "infer=demo=slow=a",
+    "results",
+  ];
+  for (const text of others) {
+    assert.equal(parseEventSubject(text), undefined, text);
+    assert.equal(parseWakeSubject(text), undefined, text);
+    assert.equal(parseWorkConsumerName(text), undefined, text);
+  }
+});
