@@ -6,7 +6,7 @@ import type { Queue, TaskEvent } from "@jetscribe/schema";
 import { createInbox, type Msg } from "@nats-io/nats-core";
 import { setTimeout as sleep } from "node:timers/promises";
 import { encodeEvent, type Encoded } from "./codec.ts";
-import type { Broker } from "./connection.ts";
+import { subscribe, type Broker } from "./connection.ts";
 
 /** Where an event stands in the log. */
 export interface Appended {
@@ -79,9 +79,7 @@ export function makeAppender(broker: Broker, source: string): Appender {
     if (answer instanceof AppendError) one.reject(answer);
     else one.resolve(answer);
   };
-  const subscription = broker.nc.subscribe(`${inbox}.*`, {
-    callback: (_error, msg) => settle(msg),
-  });
+  const subscription = subscribe(broker, `${inbox}.*`, settle);
   const giveUp = (overdue: (one: Pending) => boolean, why: string) => {
     for (const [token, one] of pending) {
       if (!overdue(one)) continue;
@@ -105,15 +103,13 @@ export function makeAppender(broker: Broker, source: string): Appender {
     if (refusal !== undefined) return Promise.reject(refusal);
     const { promise, resolve, reject } = Promise.withResolvers<Appended>();
     const token = (last = (last + 1) % Number.MAX_SAFE_INTEGER).toString(36);
-    pending.set(token, {
-      resolve,
-      reject,
-      deadline: performance.now() + timeoutMs,
-    });
+    // First, so that what the client itself refuses is nowhere left over; no answer can come before this turn ends.
     broker.nc.publish(message.subject, message.body, {
       headers: message.headers,
       reply: `${inbox}.${token}`,
     });
+    const deadline = performance.now() + timeoutMs;
+    pending.set(token, { resolve, reject, deadline });
     return promise;
   }
 

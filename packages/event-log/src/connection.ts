@@ -1,6 +1,8 @@
 /** The connection to the broker: it is kept for ever, and says when it comes and goes. */
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
+import type { Msg, Subscription } from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Broker extends AsyncDisposable {
   /** For this package only. */
@@ -33,25 +35,34 @@ export async function connectBroker({
   name: string;
   signal?: AbortSignal;
 }): Promise<Broker> {
-  signal?.throwIfAborted();
-  const connecting = connect({
-    ...serversOf(url),
-    name,
-    maxReconnectAttempts: -1,
-    waitOnFirstConnect: true,
-    reconnectTimeWait: 200,
-    reconnectJitter: 100,
-    // A server that restarts may refuse for a moment; two refusals in a row would otherwise close for good.
-    ignoreAuthErrorAbort: true,
-    pingInterval: 5_000,
-    maxPingOut: 2,
-  });
-  const nc = await orAborted(connecting, signal).catch((error: unknown) => {
-    void connecting.then((late) => late.close()).catch(() => undefined);
-    throw error;
-  });
-  return await watch(nc);
+  for (;;) {
+    signal?.throwIfAborted();
+    // Its own way of waiting for a broker that is not there yet can't be ended.
+    const connecting = connect({ ...serversOf(url), ...staying, name });
+    try {
+      return await watch(await orAborted(connecting, signal));
+    } catch {
+      void connecting.then((late) => late.close()).catch(() => undefined);
+      await sleep(tryAgainMs, undefined, signal && { signal }).catch(
+        () => undefined,
+      );
+    }
+  }
 }
+
+const tryAgainMs = 200;
+
+const staying = {
+  maxReconnectAttempts: -1,
+  reconnectTimeWait: tryAgainMs,
+  reconnectJitter: 100,
+  // A server that restarts may refuse for a moment; two refusals in a row would otherwise close for good.
+  ignoreAuthErrorAbort: true,
+  // A frozen broker is noticed within three of these; one that accepts and says nothing at the time-out.
+  pingInterval: 3_000,
+  maxPingOut: 2,
+  timeout: 5_000,
+};
 
 /** What the URL says, as options: user, password and token are no part of a server's address. */
 function serversOf(url: string) {
@@ -71,6 +82,8 @@ function serversOf(url: string) {
 }
 
 async function watch(nc: NatsConnection): Promise<Broker> {
+  // Before anything is awaited, or a loss in between would never be told.
+  const changes = nc.status();
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 5_000 });
   const up = new Set<() => void>();
   const down = new Set<() => void>();
@@ -81,7 +94,7 @@ async function watch(nc: NatsConnection): Promise<Broker> {
     for (const listener of now ? up : down) listener();
   };
   const watching = (async () => {
-    for await (const { type } of nc.status()) {
+    for await (const { type } of changes) {
       if (type === "disconnect") set(false);
       if (type === "reconnect") set(true);
     }
@@ -95,7 +108,7 @@ async function watch(nc: NatsConnection): Promise<Broker> {
     nc,
     jsm,
     get connected() {
-      return connected && !nc.isClosed();
+      return connected && !nc.isClosed() && !nc.isDraining();
     },
     get maxPayload() {
       return nc.info?.max_payload ?? 2 ** 20;
@@ -123,12 +136,36 @@ async function watch(nc: NatsConnection): Promise<Broker> {
   };
 }
 
+/**
+ * Calls back with each message of a subject. An error there ends the process, as anywhere else: thrown into the client,
+ * it would end its reading and leave a connection that hears nothing.
+ */
+export function subscribe(
+  { nc }: Broker,
+  subject: string,
+  onMessage: (msg: Msg) => void,
+): Subscription {
+  return nc.subscribe(subject, {
+    callback: (refused, msg) => {
+      if (refused !== null) return;
+      try {
+        onMessage(msg);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    },
+  });
+}
+
 /** The promise, or the signal's reason if that comes first. */
 export async function orAborted<T>(
   promise: Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
   if (signal === undefined) return await promise;
+  if (signal.aborted) promise.catch(() => undefined); // Nobody hears of it any more.
   signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason as Error);

@@ -1,21 +1,18 @@
 /**
- * Work from the queues of one model: which queue is asked next, how many deliveries are in hand, and what becomes of
- * each. A queue is one durable consumer, of one lane and owner.
- *
- *   idle ──hint, sweep──▶ wanted ──no_wait pull──▶ asked ──more waits──▶ wanted
- *                                                    └──empty──▶ idle, with a standing pull on the latest few
- *
- * A hint can come before its message can be pulled, so the latest queues have a standing pull; and redeliveries send
- * no hint, so a sweep looks at all queues every few seconds.
+ * Work from the queues of one model: how many deliveries are in hand, and what becomes of each. A queue is one durable
+ * consumer, of one lane and owner; `ask.ts` says when which one is pulled.
  */
-import { streams, type Queue, type RecordedEvent } from "@jetscribe/schema";
+import type { Queue, RecordedEvent } from "@jetscribe/schema";
+import { makeAsk } from "./ask.ts";
 import { decodeEvent } from "./codec.ts";
 import type { Broker } from "./connection.ts";
-import { makePuller, type Delivery, type PullEnd } from "./pull.ts";
+import { makeMarks, type Mark } from "./marks.ts";
+import { makePuller, type Delivery } from "./pull.ts";
 import { makeRota, type WorkQueue } from "./rota.ts";
 import { hearWake, sendWake } from "./signals.ts";
-import { streamState } from "./streamState.ts";
 import { listWorkQueues } from "./topology.ts";
+
+export type { Mark };
 
 /**
  * What a handler made of a work item.
@@ -34,16 +31,6 @@ export type RequestedEvent = Extract<
   RecordedEvent,
   { type: "GenerateRequested" }
 >;
-
-/** The log's end as it was read at a time. */
-export interface Mark {
-  /** By `performance.now()`. */
-  at: number;
-  /** The log's last sequence. */
-  seq: number;
-  /** When the stream was created, as the broker writes it. */
-  created: string;
-}
 
 /** A delivery of a GenerateRequested. */
 export interface WorkItem {
@@ -81,93 +68,23 @@ export interface WorkOptions {
 }
 
 const sweepEveryMs = 5_000;
-const standingMs = 2_000;
-const freshForMs = 30_000;
 
 /** Takes work until it is stopped. */
 export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   const { model, slots, handle, onGivenUp } = options;
   const rota = makeRota();
-  const puller = makePuller(broker);
+  const marks = makeMarks(broker);
+  const puller = makePuller(broker, (delivery) => {
+    const queue = rota.named(delivery.consumer);
+    if (queue !== undefined) accept(delivery, queue);
+  });
   /** By task id; the reply is that of the latest delivery. */
   const inHand = new Map<string, { reply: string; queue: WorkQueue }>();
-  /** The credit of all no_wait pulls under way. */
-  let asked = 0;
   let stopped = false;
   const empty = Promise.withResolvers<void>();
-  let scheduled = false;
-  /** The readings of the last 30 s, oldest first. */
-  let marks: Mark[] = [];
 
   const free = () => (stopped ? 0 : slots() - inHand.size);
-
-  /** Once per turn of the event loop, so that slots that become free together are asked for together. */
-  function ask() {
-    if (scheduled || stopped) return;
-    scheduled = true;
-    setImmediate(() => {
-      scheduled = false;
-      if (broker.connected) pullMore();
-    });
-  }
-
-  function pullMore() {
-    let left = free() - asked;
-    for (let queue; left > 0 && (queue = rota.next());) {
-      const batch = Math.ceil(left / (1 + rota.wantedLike(queue)));
-      left -= batch;
-      pullNow(queue, batch);
-    }
-    if (left <= 0 || asked > 0) return;
-    const latest = rota.latest();
-    for (const queue of latest)
-      pullStanding(queue, Math.ceil(left / latest.length));
-  }
-
-  function pullNow(queue: WorkQueue, batch: number) {
-    asked += batch;
-    queue.asked = true;
-    puller.pull(
-      { stream: streams.events, consumer: queue.name, batch },
-      {
-        onDelivery: (delivery) => {
-          asked--;
-          accept(delivery, queue);
-        },
-        onEnd: (end, delivered) => {
-          asked -= batch - delivered;
-          queue.asked = false;
-          ended(queue, end);
-        },
-      },
-    );
-  }
-
-  function pullStanding(queue: WorkQueue, batch: number) {
-    queue.standing = true;
-    puller.pull(
-      {
-        stream: streams.events,
-        consumer: queue.name,
-        batch,
-        expiresMs: standingMs,
-      },
-      {
-        onDelivery: (delivery) => accept(delivery, queue),
-        onEnd: (end) => {
-          queue.standing = false;
-          ended(queue, end);
-        },
-      },
-    );
-  }
-
-  function ended(queue: WorkQueue, end: PullEnd) {
-    if (end === "gone") rota.forget(queue);
-    // Nothing is known of what it holds; the sweep after the reconnect asks all queues anyway.
-    if (end === "lost") queue.wanted = true;
-    ask();
-  }
+  const ask = makeAsk(broker, { rota, puller, free, onDelivery: accept });
 
   function accept(delivery: Delivery, queue: WorkQueue) {
     rota.delivered(queue, delivery.pending);
@@ -201,13 +118,14 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     const id = event.data.task_id;
     const entry = { reply: delivery.reply, queue };
     inHand.set(id, entry);
-    forgetOldMarks();
     const handled = await handle({
       event,
       queue: queue.queue,
-      traceparent: delivery.header("traceparent") || undefined,
-      freshAsOf: freshAsOf(delivery),
-      mark: marks.at(-1),
+      get traceparent() {
+        return delivery.header("traceparent") || undefined;
+      },
+      freshAsOf: marks.freshAsOf(delivery),
+      mark: marks.latest(),
       renew: async (timeoutMs) => {
         await broker.nc.request(entry.reply, "+WPI", { timeout: timeoutMs });
       },
@@ -216,20 +134,6 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     settle(entry.reply, queue, handled);
     if (stopped && inHand.size === 0) empty.resolve();
     ask();
-  }
-
-  function forgetOldMarks() {
-    const now = performance.now();
-    while (marks[0] !== undefined && now - marks[0].at > freshForMs)
-      marks.shift();
-  }
-
-  /** By the oldest reading, before which most of a queue was not stored yet. */
-  function freshAsOf({ deliveryCount, seq }: Delivery): number | undefined {
-    const [oldest] = marks;
-    return deliveryCount === 1 && oldest !== undefined && seq > oldest.seq
-      ? oldest.at
-      : undefined;
   }
 
   /** A plain ack: a lost one costs one look-up. */
@@ -245,9 +149,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     if (!broker.connected || stopped) return;
     try {
       // Read before the queues are listed, so that it is older than anything that they hold.
-      const at = performance.now();
-      const { lastSeq, created } = await streamState(broker, streams.events);
-      marks.push({ at, seq: lastSeq, created });
+      await marks.read();
       const own = new Map<WorkQueue, number>();
       for (const { queue } of inHand.values())
         own.set(queue, (own.get(queue) ?? 0) + 1);
@@ -262,7 +164,6 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     rota.hinted(queue);
     ask();
   });
-  const forgetMark = broker.onDisconnect(() => (marks = []));
   const sweepAgain = broker.onReconnect(() => void sweep());
   const timer = setInterval(() => void sweep(), sweepEveryMs);
   void sweep();
@@ -279,7 +180,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     [Symbol.asyncDispose]() {
       stopped = true;
       clearInterval(timer);
-      forgetMark();
+      marks[Symbol.dispose]();
       sweepAgain();
       wake[Symbol.dispose]();
       puller[Symbol.dispose]();

@@ -4,7 +4,7 @@
  */
 import { createInbox, type Msg } from "@nats-io/nats-core";
 import type { LogMessage } from "./codec.ts";
-import type { Broker } from "./connection.ts";
+import { subscribe, type Broker } from "./connection.ts";
 
 /** A message that a consumer delivered. */
 export interface Delivery extends LogMessage {
@@ -69,7 +69,11 @@ const graceMs = 5_000;
  * A delivery comes on the pull's inbox but carries the event's own subject, so it is known by its consumer and counts
  * for that one's oldest pull. Where a consumer has one pull at a time, that is exact.
  */
-export function makePuller(broker: Broker): Puller {
+export function makePuller(
+  broker: Broker,
+  /** Takes what comes for a pull that was given up meanwhile. */
+  onStray?: (delivery: Delivery) => void,
+): Puller {
   const running = new Map<string, Running>();
   const inbox = createInbox();
   let last = 0;
@@ -95,17 +99,14 @@ export function makePuller(broker: Broker): Puller {
       if (why !== undefined) end(running.get(token), why);
       return;
     }
-    // A delivery of a pull that was given up comes back by itself when its ack_wait is over.
     const one = oldestOf(delivery.consumer);
-    if (one === undefined) return;
+    if (one === undefined) return onStray?.(delivery);
     one.delivered++;
     one.handlers.onDelivery(delivery);
     if (--one.left === 0) end(one, "full");
   }
 
-  const subscription = broker.nc.subscribe(`${inbox}.*`, {
-    callback: (_error, msg) => receive(msg),
-  });
+  const subscription = subscribe(broker, `${inbox}.*`, receive);
   const sweep = setInterval(() => {
     const now = performance.now();
     endAll(({ deadline }) => deadline < now);

@@ -10,7 +10,12 @@ import {
 import { nanos, nuid } from "@nats-io/nats-core";
 import { setTimeout as sleep } from "node:timers/promises";
 import { orAborted, type Broker } from "./connection.ts";
-import { makePuller, type Delivery, type Puller } from "./pull.ts";
+import {
+  makePuller,
+  type Delivery,
+  type PullEnd,
+  type Puller,
+} from "./pull.ts";
 
 /** Where a reader begins: at a sequence, or at the first message stored at or after a time (ms since the epoch). */
 export type From = { seq: number } | { timeMs: number };
@@ -73,7 +78,7 @@ export async function scan(
   onMessage: (message: Delivery) => boolean,
   signal?: AbortSignal,
 ): Promise<void> {
-  const consumer = await openReader(broker, reading);
+  const consumer = await orAborted(openReader(broker, reading), signal);
   using puller = makePuller(broker);
   try {
     let found = false;
@@ -145,7 +150,7 @@ async function follow(
   { onBatch, ...reading }: Reading & Pick<Following, "onBatch">,
   signal: AbortSignal,
 ): Promise<void> {
-  const consumer = await openReader(broker, reading);
+  const consumer = await orAborted(openReader(broker, reading), signal);
   const inbound = makeInbound(puller, reading.stream, consumer);
   const abort = () => inbound.stop();
   signal.addEventListener("abort", abort, { once: true });
@@ -159,11 +164,14 @@ async function follow(
   }
 }
 
-/** Two pulls stand at any time, so that messages flow while a batch is worked on; no more while many wait for it. */
+/**
+ * One pull stands at a time, or it could not be told which one a message counts for; it goes on while a batch is worked
+ * on, and stops while many messages wait for that.
+ */
 function makeInbound(puller: Puller, stream: string, consumer: string) {
   let waiting: Delivery[] = [];
   let expected = 1;
-  let standing = 0;
+  let standing = false;
   let failure: Error | undefined;
   let stopped = false;
   let changed = Promise.withResolvers<void>();
@@ -180,44 +188,35 @@ function makeInbound(puller: Puller, stream: string, consumer: string) {
       waiting.push(message);
       changed.resolve();
     },
-    onEnd(end: string) {
-      standing--;
+    onEnd(end: PullEnd) {
+      standing = false;
       if (end === "gone" || end === "lost") fail(end);
       else pull();
     },
   };
   function pull() {
-    while (
-      standing < 2 &&
-      waiting.length < batchSize &&
-      failure === undefined &&
-      !stopped
-    ) {
-      standing++;
-      puller.pull(
-        {
-          stream,
-          consumer,
-          batch: batchSize,
-          expiresMs: pullExpiresMs,
-          maxBytes: batchBytes,
-        },
-        handlers,
-      );
-    }
+    const enough = standing || waiting.length >= batchSize;
+    if (enough || failure !== undefined || stopped) return;
+    standing = true;
+    const size = { batch: batchSize, maxBytes: batchBytes };
+    puller.pull(
+      { stream, consumer, ...size, expiresMs: pullExpiresMs },
+      handlers,
+    );
   }
   return {
     /** The messages that came meanwhile; undefined once it is stopped. */
     async next(): Promise<Delivery[] | undefined> {
-      pull();
       while (waiting.length === 0) {
         if (stopped) return undefined;
         if (failure !== undefined) throw failure;
+        pull();
         await changed.promise;
         changed = Promise.withResolvers<void>();
       }
       const batch = waiting;
       waiting = [];
+      pull();
       return batch;
     },
     stop() {

@@ -6,8 +6,9 @@ import {
   WorkerAnnouncement,
   type Queue,
 } from "@jetscribe/schema";
+import type { Msg } from "@nats-io/nats-core";
 import type * as z from "zod";
-import type { Broker } from "./connection.ts";
+import { subscribe, type Broker } from "./connection.ts";
 
 /** Says what a worker has in hand. While the broker is away nothing is sent, nor kept for later. */
 export function announceWorker(
@@ -67,7 +68,7 @@ export const hearDone = (
   broker: Broker,
   taskId: string,
   onDone: () => void,
-): Disposable => listen(broker, subjects.done(taskId), onDone);
+): Disposable => listen(broker, subjects.done(taskId), () => onDone());
 
 /** Hears which queues of the model (a slug) have a new request. */
 export const hearWake = (
@@ -78,7 +79,7 @@ export const hearWake = (
   listen(
     broker,
     subjects.wake({ model: modelSlug, lane: "*", owner: "*" }),
-    (subject) => {
+    ({ subject }) => {
       const queue = parseWakeSubject(subject);
       if (queue !== undefined) onWake(queue);
     },
@@ -94,18 +95,15 @@ export const hearCancelled = (
   broker: Broker,
   modelSlug: string,
   onCancelled: (taskId: string) => void,
-): Disposable => {
-  const subscription = broker.nc.subscribe(
+): Disposable =>
+  listen(
+    broker,
     subjects.event("cancelled", { model: modelSlug, lane: "*", owner: "*" }),
-    {
-      callback: (_error, msg) => {
-        const id = msg.headers?.get("ce-subject");
-        if (id) onCancelled(id);
-      },
+    ({ headers }) => {
+      const id = headers?.get("ce-subject");
+      if (id) onCancelled(id);
     },
   );
-  return { [Symbol.dispose]: () => subscription.unsubscribe() };
-};
 
 /** Hands a log record on to `app.log`; false where the broker is away, and the record is dropped. */
 export function sendLogRecord(
@@ -121,29 +119,23 @@ export function sendLogRecord(
 function listen(
   broker: Broker,
   subject: string,
-  onMessage: (subject: string) => void,
+  onMessage: (msg: Msg) => void,
 ): Disposable {
-  const subscription = broker.nc.subscribe(subject, {
-    callback: (_error, msg) => onMessage(msg.subject),
-  });
+  const subscription = subscribe(broker, subject, onMessage);
   return { [Symbol.dispose]: () => subscription.unsubscribe() };
 }
 
 /** Messages that don't fit the schema are somebody else's: ignored. */
-function hear<S extends z.ZodType>(
+const hear = <S extends z.ZodType>(
   broker: Broker,
   subject: string,
   schema: S,
   onMessage: (value: z.infer<S>) => void,
-): Disposable {
-  const subscription = broker.nc.subscribe(subject, {
-    callback: (_error, msg) => {
-      const parsed = schema.safeParse(parse(msg.string()));
-      if (parsed.success) onMessage(parsed.data);
-    },
+): Disposable =>
+  listen(broker, subject, (msg) => {
+    const parsed = schema.safeParse(parse(msg.string()));
+    if (parsed.success) onMessage(parsed.data);
   });
-  return { [Symbol.dispose]: () => subscription.unsubscribe() };
-}
 
 function parse(text: string): unknown {
   try {

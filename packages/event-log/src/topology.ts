@@ -19,6 +19,7 @@ import {
 } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
 import type { Broker } from "./connection.ts";
+import { differences, orMissing } from "./readBack.ts";
 
 export interface TopologySettings {
   eventsMaxAgeMs: number;
@@ -126,31 +127,6 @@ function refuseDifference(wanted: Wanted, made: StreamConfig): void {
   );
 }
 
-/** The fields of `wanted` that stand otherwise in `made`. */
-function differences(wanted: object, made: object): string[] {
-  const entries = new Map<string, unknown>(Object.entries(made));
-  return Object.entries(wanted)
-    .filter(([name, value]) => !same(value, entries.get(name)))
-    .map(([name]) => name);
-}
-
-function same(wanted: unknown, made: unknown): boolean {
-  if (typeof wanted !== "object" || wanted === null) return wanted === made;
-  if (typeof made !== "object" || made === null) return false;
-  return differences(wanted, made).length === 0;
-}
-
-/** Undefined for "not found"; other errors stay errors. */
-async function orMissing<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof JetStreamApiError && error.apiError().code === 404)
-      return undefined;
-    throw error;
-  }
-}
-
 const workConsumer = (
   queue: Queue,
   ackWaitMs: number,
@@ -189,29 +165,28 @@ export async function ensureWorkQueue(
   { ackWaitMs, fromSeq }: { ackWaitMs: number; fromSeq?: number | undefined },
 ): Promise<void> {
   const name = workConsumerName(queue);
-  if (await orMissing(jsm.consumers.info(streams.events, name))) return;
-  const wanted = workConsumer(queue, ackWaitMs);
-  try {
-    const { config } = await jsm.consumers.add(streams.events, {
-      ...wanted,
-      ...(fromSeq !== undefined && {
-        deliver_policy: DeliverPolicy.StartSequence,
-        opt_start_seq: fromSeq,
-      }),
+  const found = () => orMissing(jsm.consumers.info(streams.events, name));
+  if (await found()) return;
+  const wanted = {
+    ...workConsumer(queue, ackWaitMs),
+    ...(fromSeq !== undefined && {
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: Math.max(1, fromSeq),
+    }),
+  };
+  const { config } = await jsm.consumers
+    .add(streams.events, wanted)
+    .catch(async (error: unknown) => {
+      // Another one was first.
+      const raced = await found();
+      if (raced === undefined) throw error;
+      return { config: wanted };
     });
-    const different = differences(
-      { ...wanted, deliver_policy: config.deliver_policy },
-      config,
+  const different = differences(wanted, config);
+  if (different.length > 0)
+    throw new TopologyError(
+      `consumer ${name}: the server did not take ${different.join(", ")}`,
     );
-    if (different.length > 0)
-      throw new TopologyError(
-        `consumer ${name}: the server did not take ${different.join(", ")}`,
-      );
-  } catch (error) {
-    // Another one was first.
-    if (!(await orMissing(jsm.consumers.info(streams.events, name))))
-      throw error;
-  }
 }
 
 /** Deletes a queue's consumer, with all that it knows of what was acknowledged, and makes it again. */

@@ -1,0 +1,103 @@
+/**
+ * When which queue is pulled, and for how many.
+ *
+ *   idle ──hint, sweep──▶ wanted ──no_wait pull──▶ asked ──more waits──▶ wanted
+ *                                                    └──empty──▶ idle, with a standing pull on the latest few
+ *
+ * A hint can come before its message can be pulled, so the latest queues have a standing pull; and redeliveries send
+ * no hint, so a sweep looks at all queues every few seconds.
+ */
+import { streams } from "@jetscribe/schema";
+import type { Broker } from "./connection.ts";
+import type { Delivery, PullEnd, Puller } from "./pull.ts";
+import type { Rota, WorkQueue } from "./rota.ts";
+
+const standingMs = 2_000;
+
+/** Returns the way to ask for as many deliveries as there are free slots. */
+export function makeAsk(
+  broker: Broker,
+  {
+    rota,
+    puller,
+    free,
+    onDelivery,
+  }: {
+    rota: Rota;
+    puller: Puller;
+    /** How many deliveries more may be in hand. */
+    free: () => number;
+    onDelivery: (delivery: Delivery, queue: WorkQueue) => void;
+  },
+): () => void {
+  /** The credit of all no_wait pulls under way. */
+  let asked = 0;
+  let scheduled = false;
+
+  /** Once per turn of the event loop, so that slots that become free together are asked for together. */
+  function ask() {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(() => {
+      scheduled = false;
+      if (broker.connected) pullMore();
+    });
+  }
+
+  function pullMore() {
+    let left = free() - asked;
+    for (let queue; left > 0 && (queue = rota.next());) {
+      const batch = Math.ceil(left / (1 + rota.wantedLike(queue)));
+      left -= batch;
+      pullNow(queue, batch);
+    }
+    if (left <= 0 || asked > 0) return;
+    const latest = rota.recent();
+    for (const queue of latest)
+      if (!queue.standing) pullStanding(queue, Math.ceil(left / latest.length));
+  }
+
+  function pullNow(queue: WorkQueue, batch: number) {
+    asked += batch;
+    queue.asked = true;
+    puller.pull(
+      { stream: streams.events, consumer: queue.name, batch },
+      {
+        onDelivery: (delivery) => {
+          asked--;
+          onDelivery(delivery, queue);
+        },
+        onEnd: (end, delivered) => {
+          asked -= batch - delivered;
+          queue.asked = false;
+          ended(queue, end);
+        },
+      },
+    );
+  }
+
+  function pullStanding(queue: WorkQueue, batch: number) {
+    queue.standing = true;
+    const consumer = queue.name;
+    puller.pull(
+      { stream: streams.events, consumer, batch, expiresMs: standingMs },
+      {
+        onDelivery: (delivery) => onDelivery(delivery, queue),
+        onEnd: (end) => {
+          queue.standing = false;
+          ended(queue, end);
+        },
+      },
+    );
+  }
+
+  function ended(queue: WorkQueue, end: PullEnd) {
+    if (end === "gone") rota.forget(queue);
+    // Nothing is known of what it holds.
+    if (end === "lost") rota.want(queue);
+    if (end === "empty") rota.empty(queue);
+    ask();
+  }
+
+  return ask;
+}

@@ -1,0 +1,129 @@
+import { eventually, natsVersions, startNats } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import net from "node:net";
+import { suite, test } from "node:test";
+import { promisify } from "node:util";
+import { connectBroker, subscribe } from "./connection.ts";
+
+/** A port where nobody listens. */
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as net.AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Sockets and timers of this process that keep it alive. */
+const open = () =>
+  process
+    .getActiveResourcesInfo()
+    .filter((kind) => /TCP|Timeout|Immediate/.test(kind)).length;
+
+for (const version of await natsVersions())
+  suite(`connection, the ${version} nats-server`, () => {
+    test("waits for a broker that is not there yet", async () => {
+      const port = await freePort();
+      const connecting = connectBroker({
+        url: `nats://127.0.0.1:${port}`,
+        name: "test",
+      });
+      await using nats = await startNats({ version, port });
+      await using broker = await connecting;
+      assert.equal(broker.connected, true);
+      assert.equal(broker.serverVersion, nats.version);
+      assert.equal(broker.maxPayload, 8 * 2 ** 20);
+    });
+
+    test("a broker that dies and comes back is told once each", async () => {
+      await using nats = await startNats({ version });
+      await using broker = await connectBroker({ url: nats.url, name: "test" });
+      const told: string[] = [];
+      broker.onDisconnect(() => told.push("down"));
+      broker.onReconnect(() => told.push("up"));
+      broker.onReconnect(() => told.push("never"))();
+      await nats.kill("SIGKILL");
+      await eventually(() => !broker.connected);
+      await assert.rejects(broker.whenConnected(AbortSignal.timeout(50)), {
+        name: "TimeoutError",
+      });
+      await nats.restart();
+      await broker.whenConnected();
+      await broker.nc.flush();
+      assert.equal(broker.connected, true);
+      assert.deepEqual(told, ["down", "up"]);
+    });
+
+    test("closes quickly while the broker is down, and says that it is down", async () => {
+      await using nats = await startNats({ version });
+      const before = open();
+      const broker = await connectBroker({ url: nats.url, name: "test" });
+      let told = 0;
+      broker.onDisconnect(() => told++);
+      await nats.kill("SIGKILL");
+      await eventually(() => !broker.connected);
+      const since = performance.now();
+      await broker[Symbol.asyncDispose]();
+      assert.ok(performance.now() - since < 500);
+      assert.deepEqual([broker.connected, told], [false, 1]);
+      await eventually(() => open() <= before, { timeoutMs: 2_000 });
+    });
+
+    test("closing sends what was published, takes no more, and is told", async () => {
+      await using nats = await startNats({ version });
+      await using other = await connectBroker({ url: nats.url, name: "other" });
+      const heard: string[] = [];
+      subscribe(other, "x", (msg) => heard.push(msg.string()));
+      await other.nc.flush();
+      const broker = await connectBroker({ url: nats.url, name: "test" });
+      let told = 0;
+      broker.onDisconnect(() => told++);
+      for (let at = 0; at < 1_000; at++) broker.nc.publish("x", `${at}`);
+      const closing = broker[Symbol.asyncDispose]();
+      assert.equal(broker.connected, false);
+      await closing;
+      await other.nc.flush();
+      assert.deepEqual([heard.length, told], [1_000, 1]);
+    });
+  });
+
+test("a broker that freezes is noticed, and so is its return", async () => {
+  await using nats = await startNats();
+  await using broker = await connectBroker({ url: nats.url, name: "test" });
+  await nats.kill("SIGSTOP");
+  await eventually(() => !broker.connected, { timeoutMs: 12_000 });
+  await nats.kill("SIGCONT");
+  await broker.whenConnected(AbortSignal.timeout(10_000));
+});
+
+test("waiting for a broker can be aborted, and leaves nothing open", async () => {
+  const before = open();
+  const stop = new AbortController();
+  const connecting = connectBroker({
+    url: `nats://127.0.0.1:${await freePort()}`,
+    name: "test",
+    signal: stop.signal,
+  });
+  const rejected = assert.rejects(connecting, /enough of it/);
+  stop.abort(new Error("enough of it"));
+  await rejected;
+  await eventually(() => open() <= before, { timeoutMs: 2_000 });
+});
+
+test("an error in a listener ends the process, not only the hearing", async () => {
+  await using nats = await startNats();
+  const program = `
+    import { connectBroker, subscribe } from ${JSON.stringify(import.meta.resolve("./connection.ts"))};
+    const broker = await connectBroker({ url: ${JSON.stringify(nats.url)}, name: "test" });
+    subscribe(broker, "x", () => { throw new Error("a fault of its own"); });
+    broker.nc.publish("x");`;
+  const child = promisify(execFile)(
+    process.execPath,
+    ["--input-type=module", "--eval", program],
+    { timeout: 10_000 },
+  );
+  await assert.rejects(child, { code: 1, stderr: /a fault of its own/ });
+});

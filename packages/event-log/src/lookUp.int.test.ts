@@ -1,0 +1,169 @@
+import { evolve, newTaskId, streams, type TaskState } from "@jetscribe/schema";
+import { eventually, natsVersions } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { decodeEvent } from "./codec.ts";
+import { findTask, makeLogIndex, outcomesSince } from "./lookUp.ts";
+import { messageAt } from "./streamState.ts";
+import {
+  cancelled,
+  completed,
+  openLog,
+  queue,
+  requestedBy,
+  started,
+  type Log,
+} from "./testKit.ts";
+
+const soon = () => AbortSignal.timeout(10_000);
+const owner = queue.owner;
+
+/** A task id of another time. */
+const idAt = (ms: number) => {
+  const hex = ms.toString(16).padStart(12, "0");
+  return `${hex.slice(0, 8)}-${hex.slice(8)}${newTaskId().slice(13)}`;
+};
+
+/** Appends a request, and gives the state that it makes. */
+async function request(log: Log, task_id = newTaskId()): Promise<TaskState> {
+  const seq = await log.append(requestedBy(queue, { task_id }));
+  const message = await messageAt(log.broker, streams.events, seq);
+  const decoded = message && decodeEvent(message);
+  assert.ok(decoded && "event" in decoded);
+  const state = evolve(undefined, decoded.event);
+  assert.ok(state);
+  return state;
+}
+
+for (const version of await natsVersions())
+  suite(`lookUp, the ${version} nats-server`, () => {
+    test("a task is found at once, in each of its states", async () => {
+      await using log = await openLog(version);
+      await log.request(600);
+      const taskId = newTaskId();
+      const find = () => findTask(log.broker, { taskId, owner }, soon());
+      assert.equal(await find(), undefined);
+      await log.append(requestedBy(queue, { task_id: taskId }));
+      assert.equal((await find())?.status, "queued");
+      await log.request(600);
+      await log.append(started(taskId));
+      assert.equal((await find())?.status, "processing");
+      await log.append(completed(taskId));
+      const found = await find();
+      assert.equal(found?.status, "completed");
+      assert.equal(found.result, "the result");
+      assert.equal(found.first_start !== undefined, true);
+    });
+
+    test("never missed right behind its PubAck", async () => {
+      await using log = await openLog(version);
+      for (let at = 0; at < 100; at++) {
+        const [taskId = ""] = await log.request(1);
+        assert.ok(await findTask(log.broker, { taskId, owner }, soon()));
+      }
+    });
+
+    test("only for its owner", async () => {
+      await using log = await openLog(version);
+      const [taskId = ""] = await log.request(1, { ...queue, owner: "b" });
+      assert.equal(
+        await findTask(log.broker, { taskId, owner }, soon()),
+        undefined,
+      );
+      assert.ok(await findTask(log.broker, { taskId, owner: "b" }, soon()));
+    });
+
+    test("found where the clocks are nearly 2 minutes apart, not where the id is older", async () => {
+      await using log = await openLog(version);
+      const found = async (offMs: number) => {
+        const { task_id: taskId } = await request(
+          log,
+          idAt(Date.now() + offMs),
+        );
+        return (
+          (await findTask(log.broker, { taskId, owner }, soon())) !== undefined
+        );
+      };
+      await log.request(1);
+      assert.equal(await found(-118_000), true);
+      assert.equal(await found(118_000), true);
+      assert.equal(await found(-125_000), false);
+      assert.equal(
+        await findTask(log.broker, { taskId: "no id", owner }, soon()),
+        undefined,
+      );
+    });
+
+    test("a look-up ends at its deadline", async () => {
+      await using log = await openLog(version);
+      const [taskId = ""] = await log.request(1);
+      await log.nats.kill("SIGSTOP");
+      const since = performance.now();
+      await assert.rejects(
+        findTask(log.broker, { taskId, owner }, AbortSignal.timeout(200)),
+        { name: "TimeoutError" },
+      );
+      assert.ok(performance.now() - since < 1_000);
+      await log.nats.kill("SIGCONT");
+    });
+
+    test("an index says what the log shows as of the call, for tasks older than the first it was asked for too", async () => {
+      await using log = await openLog(version);
+      const oldest = await request(log);
+      await log.append(completed(oldest.task_id));
+      const tasks = [
+        await request(log),
+        await request(log),
+        await request(log),
+      ] as const;
+      await log.append(started(tasks[1].task_id));
+      await using index = makeLogIndex(log.broker);
+      const statusOf = async (at: 0 | 1 | 2) =>
+        (await index.stateOf(tasks[at])).status;
+      assert.equal(await statusOf(1), "processing");
+      await log.append(completed(tasks[1].task_id));
+      assert.equal(await statusOf(1), "completed");
+      await log.append(completed(tasks[0].task_id));
+      assert.deepEqual(
+        await Promise.all([statusOf(0), statusOf(1), statusOf(2)]),
+        ["completed", "completed", "queued"],
+      );
+      assert.equal((await index.stateOf(oldest)).status, "completed");
+      await log.append(started(tasks[2].task_id));
+      assert.equal(await statusOf(2), "processing");
+    });
+
+    test("an index outlives a restart of the broker", async () => {
+      await using log = await openLog(version);
+      const task = await request(log);
+      await using index = makeLogIndex(log.broker);
+      assert.equal((await index.stateOf(task)).status, "queued");
+      await log.nats.kill("SIGKILL");
+      await eventually(() => !log.broker.connected);
+      await log.nats.restart();
+      await log.broker.whenConnected();
+      await log.append(completed(task.task_id));
+      assert.equal((await index.stateOf(task)).status, "completed");
+    });
+
+    test("the outcomes since a time", async () => {
+      await using log = await openLog(version);
+      const [early, late, later] = [newTaskId(), newTaskId(), newTaskId()];
+      await log.append(completed(early));
+      const first = await messageAt(log.broker, streams.events, 1);
+      await eventually(() => Date.now() > (first?.time ?? 0) * 1_000 + 10);
+      const timeMs = Date.now();
+      await log.append(completed(late));
+      await log.append(started(later));
+      await log.append(cancelled(later));
+      assert.deepEqual(await outcomesSince(log.broker, timeMs, soon()), [
+        late,
+        later,
+      ]);
+      assert.deepEqual(await outcomesSince(log.broker, 0, soon()), [
+        early,
+        late,
+        later,
+      ]);
+    });
+  });

@@ -1,0 +1,51 @@
+/** Readings of the log's end: what is stored behind one can't have been run before it. */
+import { streams } from "@jetscribe/schema";
+import type { Broker } from "./connection.ts";
+import type { Delivery } from "./pull.ts";
+import { streamState } from "./streamState.ts";
+
+/** The log's end as it was read at a time. */
+export interface Mark {
+  /** By `performance.now()`. */
+  at: number;
+  /** The log's last sequence. */
+  seq: number;
+  /** When the stream was created, as the broker writes it. */
+  created: string;
+}
+
+const freshForMs = 30_000;
+
+export function makeMarks(broker: Broker) {
+  /** The readings of the last 30 s, oldest first. */
+  let marks: Mark[] = [];
+  // A broker that comes back may deliver again, as if for the first time, what was run already.
+  const stop = broker.onDisconnect(() => (marks = []));
+
+  function forgetOld() {
+    const now = performance.now();
+    while (marks[0] !== undefined && now - marks[0].at > freshForMs)
+      marks.shift();
+  }
+  return {
+    async read() {
+      const at = performance.now();
+      const { lastSeq, created } = await streamState(broker, streams.events);
+      forgetOld();
+      marks.push({ at, seq: lastSeq, created });
+    },
+    latest(): Mark | undefined {
+      forgetOld();
+      return marks.at(-1);
+    },
+    /** By the oldest reading, before which most of a queue was not stored yet. */
+    freshAsOf({ deliveryCount, seq }: Delivery): number | undefined {
+      forgetOld();
+      const [oldest] = marks;
+      return deliveryCount === 1 && oldest !== undefined && seq > oldest.seq
+        ? oldest.at
+        : undefined;
+    },
+    [Symbol.dispose]: () => void stop(),
+  };
+}

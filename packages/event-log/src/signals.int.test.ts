@@ -1,0 +1,151 @@
+import { newTaskId, subjects, type Queue } from "@jetscribe/schema";
+import { eventually, natsVersions } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import type { Broker } from "./connection.ts";
+import {
+  announceProjection,
+  announceWorker,
+  hearCancelled,
+  hearDone,
+  hearProjections,
+  hearWake,
+  hearWorkers,
+  sendLogRecord,
+  sendWake,
+  tellDone,
+} from "./signals.ts";
+import { clockOffsetMs, eventIdAt, messageAt } from "./streamState.ts";
+import { cancelled, openLog, queue, requestedBy } from "./testKit.ts";
+
+const worker = {
+  ...{ worker_id: "w1", model: "Demo", engine: "fake", model_loaded: true },
+  ...{ slots: 2, tasks: ["t1"] },
+};
+const projection = {
+  ...{ name: "results", instance: "i1", leading: true },
+  ...{ seq: 5, caught_up: true },
+};
+/** All that is heard, in one list; ends with the broker. */
+function hearAll(broker: Broker) {
+  const heard: unknown[] = [];
+  const note = (what: string) => (value?: unknown) =>
+    void heard.push([what, value]);
+  const listening = [
+    hearWorkers(broker, note("worker")),
+    hearWorkers(broker, note("worker of another model"), "other"),
+    hearProjections(broker, note("projection")),
+    hearDone(broker, "t1", note("done")),
+    hearWake(broker, "demo", note("wake")),
+    hearCancelled(broker, "demo", note("cancelled")),
+  ];
+  return {
+    heard,
+    stop: () => listening.forEach((one) => one[Symbol.dispose]()),
+  };
+}
+
+for (const version of await natsVersions())
+  suite(`signals, the ${version} nats-server`, () => {
+    test("what is said is heard by others", async () => {
+      await using log = await openLog(version);
+      const listener = await log.connect();
+      const { heard, stop } = hearAll(listener);
+      await listener.nc.flush();
+      announceWorker(log.broker, "demo", worker);
+      announceProjection(log.broker, projection);
+      tellDone(log.broker, "t1");
+      tellDone(log.broker, "t2");
+      sendWake(log.broker, queue);
+      await log.append(requestedBy(queue));
+      await log.append(requestedBy(queue), { ...queue, model: "other" });
+      const id = newTaskId();
+      await log.append(cancelled(id));
+      await log.append(cancelled(newTaskId()), { ...queue, model: "other" });
+      await eventually(() => heard.length >= 6);
+      await listener.nc.flush();
+      const expected = [
+        ["cancelled", id],
+        ["done", undefined],
+        ["projection", projection],
+        ["wake", queue],
+        ["wake", queue],
+        ["worker", worker],
+      ];
+      assert.deepEqual(
+        heard.toSorted((a, b) =>
+          JSON.stringify(a) < JSON.stringify(b) ? -1 : 1,
+        ),
+        expected,
+      );
+      stop();
+      announceWorker(log.broker, "demo", worker);
+      await log.broker.nc.flush();
+      await listener.nc.flush();
+      assert.equal(heard.length, 6);
+    });
+
+    test("the broker's hint carries no prompt", async () => {
+      await using log = await openLog(version);
+      const hint = new Promise<Uint8Array>((resolve) => {
+        log.broker.nc.subscribe("llm.wake.>", {
+          callback: (_error, { data }) => resolve(data),
+        });
+      });
+      await log.request(1);
+      assert.equal((await hint).length, 0);
+    });
+
+    test("garbage is not heard, and disturbs nobody", async () => {
+      await using log = await openLog(version);
+      const { heard } = hearAll(log.broker);
+      const odd: Queue = { model: "demo", lane: "interactive", owner: "*" };
+      for (const subject of [
+        ...[subjects.worker("demo", "w1"), subjects.projection("results")],
+        ...[
+          "llm.wake.demo.nolane.a",
+          subjects.event("cancelled", { ...odd, owner: "b" }),
+        ],
+      ])
+        for (const body of [
+          "",
+          "{",
+          "null",
+          "[]",
+          '{"name":5}',
+          new Uint8Array([0xff, 0xfe, 0]),
+        ])
+          log.broker.nc.publish(subject, body);
+      announceProjection(log.broker, projection);
+      await eventually(() => heard.length > 0);
+      assert.deepEqual(heard, [["projection", projection]]);
+    });
+
+    test("a log record stands in LOGS, and is dropped where the broker is away", async () => {
+      await using log = await openLog(version);
+      assert.equal(
+        sendLogRecord(log.broker, "gateway", '{"msg":"hello"}'),
+        true,
+      );
+      const stored = await eventually(() => messageAt(log.broker, "LOGS", 1));
+      assert.equal(stored.subject, "llm.logs.gateway");
+      assert.equal(Buffer.from(stored.data).toString(), '{"msg":"hello"}');
+      await log.nats.kill("SIGKILL");
+      await eventually(() => !log.broker.connected);
+      assert.equal(sendLogRecord(log.broker, "gateway", "lost"), false);
+      tellDone(log.broker, "t1");
+      announceWorker(log.broker, "demo", worker);
+      await log.nats.restart();
+      await log.broker.whenConnected();
+      await log.broker.nc.flush();
+      assert.equal(await messageAt(log.broker, "LOGS", 2), undefined);
+    });
+
+    test("the ids in the log, and the clock of the broker", async () => {
+      await using log = await openLog(version);
+      const [id] = await log.request(1);
+      assert.equal(await eventIdAt(log.broker, 1), `${id}.requested`);
+      assert.equal(await eventIdAt(log.broker, 2), undefined);
+      assert.ok(Math.abs(await clockOffsetMs(log.broker, "gateway")) < 1_000);
+    });
+  });

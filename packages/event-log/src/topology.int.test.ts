@@ -1,0 +1,239 @@
+import { streams, type Queue } from "@jetscribe/schema";
+import { natsVersions } from "@jetscribe/testing";
+import { StorageType } from "@nats-io/jetstream";
+import { nanos } from "@nats-io/nats-core";
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { messageAt, streamState } from "./streamState.ts";
+import { openLog, queue, settings } from "./testKit.ts";
+import {
+  ensureTopology,
+  ensureWorkQueue,
+  listWorkQueues,
+  remakeWorkQueue,
+  workQueueInfo,
+} from "./topology.ts";
+
+const ackWaitMs = 15_000;
+const owned = (owner: string): Queue => ({ ...queue, owner });
+
+for (const version of await natsVersions())
+  suite(`topology, the ${version} nats-server`, () => {
+    test("makes what is missing, and nothing anew where all is there", async () => {
+      await using log = await openLog(version);
+      const { jsm } = log.broker;
+      const [id] = await log.request(1);
+      await ensureTopology(log.broker, settings);
+      assert.equal((await streamState(log.broker, streams.events)).messages, 1);
+      assert.equal(
+        (await messageAt(log.broker, streams.events, 1))?.header("ce-subject"),
+        id,
+      );
+      await jsm.streams.delete(streams.tokens);
+      await ensureTopology(log.broker, settings);
+      const { config } = await jsm.streams.info(streams.tokens);
+      assert.deepEqual(config.subjects, ["llm.tokens.*"]);
+      assert.equal(config.max_age, nanos(900_000));
+      assert.equal(config.allow_direct, true);
+    });
+
+    test("services that start together don't hinder each other", async () => {
+      await using log = await openLog(version);
+      const { jsm } = log.broker;
+      for (const name of Object.values(streams)) await jsm.streams.delete(name);
+      const others = await Promise.all([
+        log.connect(),
+        log.connect(),
+        log.connect(),
+      ]);
+      await Promise.all(
+        others.map((broker) => ensureTopology(broker, settings)),
+      );
+      assert.equal(
+        (await jsm.streams.info(streams.events)).config.max_bytes,
+        settings.eventsMaxBytes,
+      );
+    });
+
+    test("other limits are applied, without a message lost", async () => {
+      await using log = await openLog(version);
+      await log.request(3);
+      const [eventsMaxAgeMs, eventsMaxBytes] = [86_400_000, 2 ** 29];
+      await ensureTopology(log.broker, {
+        ...settings,
+        eventsMaxAgeMs,
+        eventsMaxBytes,
+      });
+      const { config, state } = await log.broker.jsm.streams.info(
+        streams.events,
+      );
+      assert.deepEqual(
+        [config.max_age, config.max_bytes, state.messages],
+        [nanos(eventsMaxAgeMs), eventsMaxBytes, 3],
+      );
+    });
+
+    test("what can't be made so is a TopologyError", async () => {
+      await using log = await openLog(version);
+      const { jsm } = log.broker;
+      await jsm.streams.delete(streams.logs);
+      await jsm.streams.add({
+        name: streams.logs,
+        subjects: ["llm.logs.*"],
+        storage: StorageType.Memory,
+      });
+      await assert.rejects(ensureTopology(log.broker, settings), {
+        name: "TopologyError",
+        code: "TOPOLOGY",
+        message: /stream LOGS: .*storage/,
+      });
+      await jsm.streams.delete(streams.logs);
+      await jsm.streams.add({ name: "OTHER", subjects: ["llm.logs.gateway"] });
+      await assert.rejects(ensureTopology(log.broker, settings), {
+        name: "TopologyError",
+        message: /stream LOGS: .*overlap/,
+      });
+    });
+
+    test("what a server makes of it is read back, also where it took it without a word", async () => {
+      await using log = await openLog(version);
+      const unlimited = { ...settings, eventsMaxBytes: 0 };
+      const refused = { name: "TopologyError", message: /EVENTS.*max_bytes/ };
+      await assert.rejects(ensureTopology(log.broker, unlimited), refused);
+      await log.broker.jsm.streams.delete(streams.events);
+      await assert.rejects(ensureTopology(log.broker, unlimited), refused);
+    });
+
+    test("an older stream gets what it lacks, or the server says why not", async () => {
+      await using log = await openLog(version);
+      const { jsm } = log.broker;
+      await jsm.streams.delete(streams.events);
+      await jsm.streams.add({
+        name: streams.events,
+        subjects: ["llm.events.requested.>"],
+      });
+      const making = ensureTopology(log.broker, settings);
+      // 2.9 can't add a republish later.
+      if (log.nats.version.startsWith("2.9."))
+        await assert.rejects(making, {
+          name: "TopologyError",
+          message: /RePublish/,
+        });
+      else {
+        await making;
+        const { config } = await jsm.streams.info(streams.events);
+        assert.deepEqual(config.subjects, ["llm.events.>"]);
+        assert.equal(config.republish?.headers_only, true);
+      }
+    });
+
+    test("a work queue is made once, as designed, however many ask for it", async () => {
+      await using log = await openLog(version);
+      const others = await Promise.all([
+        log.connect(),
+        log.connect(),
+        log.connect(),
+      ]);
+      await Promise.all(
+        others.map((broker) => ensureWorkQueue(broker, queue, { ackWaitMs })),
+      );
+      const { config } = await log.broker.jsm.consumers.info(
+        streams.events,
+        "infer=demo=interactive=a",
+      );
+      const {
+        filter_subject,
+        ack_policy,
+        ack_wait,
+        deliver_policy,
+        max_deliver,
+        max_ack_pending,
+        inactive_threshold = 0,
+      } = config;
+      assert.deepEqual(
+        {
+          filter_subject,
+          ack_policy,
+          ack_wait,
+          deliver_policy,
+          max_deliver,
+          max_ack_pending,
+          inactive_threshold,
+        },
+        {
+          filter_subject: "llm.events.requested.demo.interactive.a",
+          ack_policy: "explicit",
+          ack_wait: nanos(ackWaitMs),
+          deliver_policy: "all",
+          max_deliver: -1,
+          max_ack_pending: -1,
+          inactive_threshold: 0,
+        },
+      );
+    });
+
+    test("a work queue that is there stays as it is", async () => {
+      await using log = await openLog(version);
+      await ensureWorkQueue(log.broker, queue, { ackWaitMs });
+      await ensureWorkQueue(log.broker, queue, { ackWaitMs: 60_000 });
+      const { config } = await log.broker.jsm.consumers.info(
+        streams.events,
+        "infer=demo=interactive=a",
+      );
+      assert.equal(config.ack_wait, nanos(ackWaitMs));
+    });
+
+    test("a work queue without its stream is an error", async () => {
+      await using log = await openLog(version);
+      await log.broker.jsm.streams.delete(streams.events);
+      await assert.rejects(ensureWorkQueue(log.broker, queue, { ackWaitMs }), {
+        name: "StreamNotFoundError",
+      });
+      assert.equal(await workQueueInfo(log.broker, queue), undefined);
+    });
+
+    test("lists all of one model's queues with what they hold, over pages, and no readers", async () => {
+      await using log = await openLog(version);
+      const owners = Array.from({ length: 300 }, (_, at) => `o${at}`);
+      await Promise.all(
+        owners.map((owner) =>
+          ensureWorkQueue(log.broker, owned(owner), { ackWaitMs }),
+        ),
+      );
+      await ensureWorkQueue(
+        log.broker,
+        { ...queue, model: "other" },
+        { ackWaitMs },
+      );
+      await log.broker.jsm.consumers.add(streams.events, {
+        durable_name: "a-reader",
+      });
+      await log.request(2, owned("o7"));
+      const listed = await listWorkQueues(log.broker, "demo");
+      assert.equal(listed.length, 300);
+      assert.deepEqual(
+        listed.filter(({ pending }) => pending > 0),
+        [{ queue: owned("o7"), pending: 2, ackPending: 0 }],
+      );
+      assert.equal((await listWorkQueues(log.broker)).length, 301);
+    });
+
+    test("a queue made again from a sequence holds what stands from there", async () => {
+      await using log = await openLog(version);
+      await ensureWorkQueue(log.broker, queue, { ackWaitMs });
+      await log.request(5);
+      const info = () => workQueueInfo(log.broker, queue);
+      assert.deepEqual(await info(), { queue, pending: 5, ackPending: 0 });
+      await remakeWorkQueue(log.broker, queue, { ackWaitMs, fromSeq: 4 });
+      assert.deepEqual(await info(), { queue, pending: 2, ackPending: 0 });
+      await remakeWorkQueue(log.broker, queue, { ackWaitMs });
+      assert.equal((await info())?.pending, 5);
+      await log.broker.jsm.consumers.delete(
+        streams.events,
+        "infer=demo=interactive=a",
+      );
+      assert.equal(await info(), undefined);
+      await remakeWorkQueue(log.broker, queue, { ackWaitMs, fromSeq: 0 });
+      assert.equal((await info())?.pending, 5);
+    });
+  });
