@@ -11,5 +11,5 @@ export {
   type TaskReader,
 } from "./taskReader.ts";
 export { makeTaskWriter, type Change, type TaskWriter } from "./taskWriter.ts";
-export type { Checkpoint } from "./viewCodec.ts";
+export type { Checkpoint } from "./codec.ts";
 export type { Look } from "./look.ts";

@@ -1,7 +1,7 @@
 import type { TaskState } from "@jetscribe/schema";
 import type { Redis } from "ioredis";
 import { keys } from "./keys.ts";
-import { decodeCheckpoint, decodeTask, type Checkpoint } from "./viewCodec.ts";
+import { decodeCheckpoint, decodeTask, type Checkpoint } from "./codec.ts";
 
 /** Tasks and checkpoint as they were at one instant. */
 export interface Look {

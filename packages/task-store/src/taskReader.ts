@@ -1,14 +1,9 @@
 import type { Queue, TaskState } from "@jetscribe/schema";
 import type { Redis } from "ioredis";
 import type { Store } from "./connection.ts";
-import {
-  keys,
-  parseQueueName,
-  parseRunningName,
-  queueName,
-  queueNameOf,
-} from "./keys.ts";
+import { keys, parseQueueName, parseRunningName, queueName } from "./keys.ts";
 import { makeLook, type Look } from "./look.ts";
+import { countAll, queuePosition } from "./queuePosition.ts";
 
 /** An open task's place in the log. */
 export interface OpenPlace {
@@ -24,8 +19,8 @@ export interface TaskReader {
   queuePosition(task: TaskState): Promise<number | null>;
   /** How many tasks wait in a queue. */
   waiting(queue: Queue): Promise<number>;
-  /** Every queue in which tasks wait. */
-  queues(): Promise<{ queue: Queue; waiting: number }[]>;
+  /** Every queue in which tasks wait, and how many; only those of a sequence up to `upTo` count. */
+  queues(upTo?: number): Promise<{ queue: Queue; waiting: number }[]>;
   /** The oldest `count` waiting tasks of a queue, oldest first. */
   oldestWaiting(queue: Queue, count: number): Promise<OpenPlace[]>;
   /** Every processing task, oldest first. */
@@ -40,9 +35,9 @@ export interface TaskReader {
 export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
   const waiting = (queue: Queue) => redis.zcard(keys.queue(queueName(queue)));
 
-  async function queues() {
+  async function queues(upTo = Infinity) {
     const names = await redis.smembers(keys.queues);
-    const counts = await countAll(redis, names);
+    const counts = await countAll(redis, names, upTo);
     return names.map((name, i) => ({
       queue: parseQueueName(name),
       waiting: counts[i] ?? 0,
@@ -82,48 +77,6 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
       count < 1 ? [] : redis.lrange(keys.recent, 0, count - 1),
     ping: async () => void (await redis.ping()),
   };
-}
-
-/**
- * Before the task of rank r start the r of its own owner and, as owners take turns, at most r + 1 of each other owner;
- * before one of the batch lane, all interactive ones of its model too.
- */
-async function queuePosition(
-  redis: Redis,
-  task: TaskState,
-): Promise<number | null> {
-  if (task.status !== "queued") return null;
-  const own = queueNameOf(task);
-  const [rank, names] = await Promise.all([
-    redis.zrank(keys.queue(own), task.task_id),
-    redis.smembers(keys.queues),
-  ]);
-  if (rank === null) return null;
-  const { model } = parseQueueName(own);
-  const rivals = names.map(parseQueueName).filter((queue) => {
-    const ahead = queue.lane === task.lane || task.lane === "batch";
-    return queue.model === model && ahead && queueName(queue) !== own;
-  });
-  const counts = await countAll(redis, rivals.map(queueName));
-  return rivals.reduce((sum, { lane }, i) => {
-    const count = counts[i] ?? 0;
-    return sum + (lane === task.lane ? Math.min(count, rank + 1) : count);
-  }, 1 + rank);
-}
-
-/** How many tasks wait in each of the queues. */
-async function countAll(
-  redis: Redis,
-  names: readonly string[],
-): Promise<number[]> {
-  if (names.length === 0) return [];
-  const pipeline = redis.pipeline();
-  for (const name of names) pipeline.zcard(keys.queue(name));
-  const replies = (await pipeline.exec()) ?? [];
-  return replies.map(([error, count]) => {
-    if (error) throw error;
-    return Number(count);
-  });
 }
 
 /** The members of a sorted set up to the index `last`, lowest sequence first. */

@@ -8,7 +8,7 @@ import {
   decodeCheckpoint,
   encodeCheckpoint,
   type Checkpoint,
-} from "./viewCodec.ts";
+} from "./codec.ts";
 import { writeTasks } from "./writeTasks.ts";
 
 /** A task before and after the events of a batch. */
@@ -71,7 +71,12 @@ export function makeTaskWriter(
     if (store.connection() !== connection)
       throw new Error("the connection to Redis was replaced");
     const replies = await commands.exec();
-    for (const [error] of replies ?? []) if (error) throw error;
+    const failure = replies?.find(([error]) => error !== null)?.[0];
+    if (failure) {
+      // Redis did the rest of the step all the same: without a checkpoint it is rebuilt.
+      await redis.del(keys.checkpoint);
+      throw failure;
+    }
     return replies !== null;
   }
 

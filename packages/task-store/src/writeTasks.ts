@@ -3,7 +3,7 @@ import { isOpen } from "@jetscribe/schema";
 import type { ChainableCommander } from "ioredis";
 import { keys, queueNameOf, runningName } from "./keys.ts";
 import type { Change } from "./taskWriter.ts";
-import { encodeTask } from "./viewCodec.ts";
+import { encodeTask } from "./codec.ts";
 
 const script = (name: string) =>
   readFileSync(new URL(name, import.meta.url), "utf8");

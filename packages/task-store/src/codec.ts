@@ -14,6 +14,8 @@ export interface Checkpoint {
   id: string;
   /** False while it rebuilds: until then a state without an outcome proves nothing. */
   caughtUp: boolean;
+  /** Grows with every write: one that stands still has no leader. 0: its leader has left. */
+  beat: number;
 }
 
 const VERSION = 1;
@@ -21,22 +23,23 @@ const isCurrent = (value: string | null | undefined): value is string =>
   value?.startsWith(`[${VERSION},`) === true;
 
 export const encodeCheckpoint = (checkpoint: Checkpoint): string => {
-  const { created, seq, id, caughtUp } = checkpoint;
-  return JSON.stringify([VERSION, created, seq, id, caughtUp]);
+  const { created, seq, id, caughtUp, beat } = checkpoint;
+  return JSON.stringify([VERSION, created, seq, id, caughtUp, beat]);
 };
 
 export function decodeCheckpoint(
   value: string | null | undefined,
 ): Checkpoint | undefined {
   if (!isCurrent(value)) return undefined;
-  const [, created, seq, id, caughtUp] = JSON.parse(value) as [
+  const [, created, seq, id, caughtUp, beat] = JSON.parse(value) as [
     number,
     string,
     number,
     string,
     boolean,
+    number,
   ];
-  return { created, seq, id, caughtUp };
+  return { created, seq, id, caughtUp, beat };
 }
 
 /** What every task has by place, in the order in which it is stored; what only some have follows by name. */

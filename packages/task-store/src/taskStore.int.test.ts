@@ -1,0 +1,482 @@
+import assert from "node:assert/strict";
+import { after, before, suite, test } from "node:test";
+import {
+  newTaskId,
+  slugOf,
+  type Metrics,
+  type QueuedTask,
+  type TaskState,
+} from "@jetscribe/schema";
+import {
+  eventually,
+  startRedis,
+  withRedis,
+  type TestServer,
+} from "@jetscribe/testing";
+import fc from "fast-check";
+import {
+  assertKeepsTasks,
+  connectStore,
+  makeTaskReader,
+  makeTaskWriter,
+  type Change,
+  type Checkpoint,
+} from "./index.ts";
+
+const TTL_MS = 3_600_000;
+
+/** A writer and a reader on connections of their own. */
+async function open(url: string, options: { clearStep?: number } = {}) {
+  const [own, shared] = [
+    connectStore({ url, name: "writer" }),
+    connectStore({ url, name: "reader" }),
+  ];
+  await eventually(() => own.ready() && shared.ready(), { everyMs: 2 });
+  return {
+    redis: shared.redis,
+    reader: makeTaskReader(shared),
+    writer: makeTaskWriter(own, { resultTtlMs: TTL_MS, ...options }),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([own.close(), shared.close()]);
+    },
+  };
+}
+
+let lastSeq = 0;
+function queued(over: Partial<QueuedTask> = {}): QueuedTask {
+  return {
+    task_id: newTaskId(),
+    status: "queued",
+    seq: ++lastSeq,
+    model: "Qwen2.5-7B-Q4_K_M",
+    lane: "interactive",
+    owner: "default",
+    enqueue_time: 1_764_000_000.125,
+    timeout_ms: 300_000,
+    start_timeout_ms: 1_296_000_000,
+    attempt: 0,
+    failures: 0,
+    ...over,
+  };
+}
+
+const running = (task: QueuedTask): TaskState => ({
+  ...task,
+  status: "processing",
+  attempt: 1,
+  first_start: task.enqueue_time + 1,
+  worker_id: "w-1",
+});
+
+const metrics: Metrics = {
+  queue_wait_time: 1,
+  processing_time: 2,
+  total_time: 3,
+  prompt_tokens: 4,
+  completion_tokens: 5,
+  tokens_per_second: 2.5,
+};
+
+/** Its outcome came so long ago. */
+const completed = (task: QueuedTask, agoMs = 0): TaskState => ({
+  ...task,
+  status: "completed",
+  attempt: 1,
+  first_start: task.enqueue_time + 1,
+  end_time: (Date.now() - agoMs) / 1_000,
+  end_seq: task.seq + 1,
+  metrics,
+  result: "a text",
+  finish_reason: "stop",
+});
+
+const added = (...tasks: TaskState[]): Change[] =>
+  tasks.map((after) => ({ before: undefined, after }));
+
+const at = (seq: number, caughtUp = true): Checkpoint => ({
+  created: "2026-01-01T00:00:00Z",
+  seq,
+  id: `${seq}.requested`,
+  caughtUp,
+  beat: 1,
+});
+
+suite("the task store", () => {
+  let server: TestServer;
+  let db = 0;
+  before(async () => void (server = await startRedis()));
+  after(() => server.stop());
+  /** A name space of its own. */
+  const fresh = (options?: { clearStep?: number }) =>
+    open(`${server.url}/${++db}`, options);
+
+  test("commit makes states, places and checkpoint visible together", async () => {
+    await using store = await fresh();
+    const [waits, runs, done] = [queued(), queued(), queued()];
+    const states = [waits, running(runs), completed(done)];
+    const changed = added(...states);
+    const move = { expected: undefined, next: at(3), changed };
+    assert.equal(await store.writer.commit(move), true);
+    const ids = [waits.task_id, runs.task_id, done.task_id];
+    assert.deepEqual(await store.reader.look([...ids, newTaskId()]), {
+      checkpoint: at(3),
+      tasks: [...states, undefined],
+    });
+    assert.deepEqual(
+      await store.reader.recent(2),
+      ids.toReversed().slice(0, 2),
+    );
+    const queue = {
+      model: slugOf(waits.model),
+      lane: waits.lane,
+      owner: waits.owner,
+    };
+    assert.deepEqual(await store.reader.queues(), [{ queue, waiting: 1 }]);
+    assert.deepEqual(await store.reader.running(), [
+      { queue, id: runs.task_id, seq: runs.seq },
+    ]);
+    assert.equal(await store.reader.oldestOpen(queue), waits.seq);
+  });
+
+  test("a task leaves every place when it ends, and an empty queue is no queue", async () => {
+    await using store = await fresh();
+    const task = queued();
+    const steps: TaskState[] = [task, running(task), task, completed(task)];
+    const seen: number[][] = [];
+    for (const [i, after] of steps.entries()) {
+      await store.writer.commit({
+        expected: i > 0 ? at(i) : undefined,
+        next: at(i + 1),
+        changed: [{ before: steps[i - 1], after }],
+      });
+      const [queues, runs] = await Promise.all([
+        store.reader.queues(),
+        store.reader.running(),
+      ]);
+      seen.push([queues.length, runs.length]);
+    }
+    assert.deepEqual(seen, [
+      [1, 0],
+      [0, 1],
+      [1, 0],
+      [0, 0],
+    ]);
+    assert.deepEqual(await store.reader.recent(10), [task.task_id]);
+  });
+
+  test("of two writers that read the same checkpoint one commits, and the other writes nothing", async () => {
+    await using one = await fresh();
+    await using two = await open(`${server.url}/${db}`);
+    for (let round = 0; round < 50; round++) {
+      const tasks = [queued(), queued()];
+      const moves = tasks.map((task, i) => ({
+        expected: round > 0 ? { ...at(round), id: "any" } : undefined,
+        next: { ...at(round + 1), id: `by ${i}` },
+        changed: added(task),
+      }));
+      const results = await Promise.all([
+        one.writer.commit(moves[0]!),
+        two.writer.commit(moves[1]!),
+      ]);
+      assert.deepEqual(results.toSorted(), [false, true]);
+      const winner = results.indexOf(true);
+      const look = await one.reader.look(tasks.map((task) => task.task_id));
+      assert.equal(look.checkpoint?.id, `by ${winner}`);
+      assert.deepEqual(
+        look.tasks.map((task) => task !== undefined),
+        results,
+      );
+      const next = { ...at(round + 1), id: "any" };
+      await one.writer.commit({ expected: look.checkpoint, next, changed: [] });
+    }
+  });
+
+  test("a Redis that was emptied since the read refuses the commit", async () => {
+    await using store = await fresh();
+    const task = queued();
+    await store.writer.commit({
+      expected: undefined,
+      next: at(1),
+      changed: added(task),
+    });
+    const [before] = await store.writer.read([task.task_id]);
+    await store.redis.flushall();
+    const changed = [{ before, after: running(task) }];
+    assert.equal(
+      await store.writer.commit({ expected: at(1), next: at(2), changed }),
+      false,
+    );
+    assert.equal(await store.redis.dbsize(), 0);
+  });
+
+  test("commits of one writer keep their order, and a refused one stops none behind it", async () => {
+    await using store = await fresh();
+    const move = (from: number, to: number) =>
+      store.writer.commit({
+        expected: from ? at(from) : undefined,
+        next: at(to),
+        changed: [],
+      });
+    const results = await Promise.all([
+      move(0, 1),
+      move(1, 2),
+      move(1, 9),
+      move(2, 3),
+    ]);
+    assert.deepEqual(results, [true, true, false, true]);
+  });
+
+  test("a step that Redis could do only in part leaves no checkpoint, and clear heals it", async () => {
+    await using store = await fresh();
+    const task = queued();
+    const move = { expected: undefined, next: at(1), changed: added(task) };
+    await store.redis.set("queues", "not a set");
+    await assert.rejects(store.writer.commit(move), /WRONGTYPE/);
+    assert.equal((await store.reader.look([])).checkpoint, undefined);
+    assert.equal(
+      await store.writer.clear({ expected: undefined, next: at(0) }),
+      true,
+    );
+    assert.equal(await store.writer.commit({ ...move, expected: at(0) }), true);
+  });
+
+  test("clear empties the projection, only that, and only for who knows the checkpoint", async () => {
+    await using store = await fresh({ clearStep: 10 });
+    const tasks = Array.from({ length: 200 }, () => queued());
+    await store.writer.commit({
+      expected: undefined,
+      next: at(5),
+      changed: added(...tasks),
+    });
+    await store.redis.set("another's", "stays");
+    assert.equal(
+      await store.writer.clear({ expected: at(4), next: at(0, false) }),
+      false,
+    );
+    assert.equal(
+      await store.reader.waiting({
+        model: slugOf(tasks[0]!.model),
+        lane: "interactive",
+        owner: "default",
+      }),
+      200,
+    );
+    assert.equal(
+      await store.writer.clear({ expected: at(5), next: at(0, false) }),
+      true,
+    );
+    assert.deepEqual((await store.redis.keys("*")).toSorted(), [
+      "another's",
+      "checkpoint",
+    ]);
+    assert.deepEqual((await store.reader.look([])).checkpoint, at(0, false));
+  });
+
+  test("a look while it is cleared shows no checkpoint; who clears later takes over", async () => {
+    await using slow = await fresh({ clearStep: 1 });
+    await using quick = await open(`${server.url}/${db}`);
+    const tasks = Array.from({ length: 500 }, () => queued());
+    await slow.writer.commit({
+      expected: undefined,
+      next: at(5),
+      changed: added(...tasks),
+    });
+    const first = slow.writer.clear({ expected: at(5), next: at(0) });
+    await eventually(
+      async () => (await quick.reader.look([])).checkpoint === undefined,
+      { everyMs: 1 },
+    );
+    assert.equal(
+      await quick.writer.commit({
+        expected: undefined,
+        next: at(1),
+        changed: [],
+      }),
+      false,
+    );
+    assert.equal(
+      await quick.writer.clear({ expected: undefined, next: at(7) }),
+      true,
+    );
+    assert.equal(await first, false);
+    assert.deepEqual(await quick.redis.keys("*"), ["checkpoint"]);
+  });
+
+  test("a task expires RESULT_TTL after its outcome and not before", async () => {
+    await using store = await fresh();
+    const tasks = [queued(), queued(), queued(), queued()] as const;
+    const [waits, runs, recent, old] = tasks;
+    const late = queued();
+    const changed = added(
+      waits,
+      running(runs),
+      completed(recent, TTL_MS / 2),
+      completed(old, TTL_MS + 1),
+      completed(late, TTL_MS - 400),
+    );
+    await store.writer.commit({ expected: undefined, next: at(4), changed });
+    const ttl = (task: TaskState) => store.redis.pttl(`task:${task.task_id}`);
+    assert.deepEqual(
+      [await ttl(waits), await ttl(runs), await ttl(old)],
+      [-1, -1, -2],
+    );
+    const left = await ttl(recent);
+    assert.ok(left > TTL_MS / 2 - 10_000 && left <= TTL_MS / 2, String(left));
+    await eventually(
+      async () =>
+        (await store.reader.look([late.task_id])).tasks[0] === undefined,
+    );
+  });
+
+  test("a value of another version is none", async () => {
+    await using store = await fresh();
+    const id = newTaskId();
+    await store.redis.mset({
+      checkpoint: '[2,"x"]',
+      [`task:${id}`]: '[2,"x"]',
+    });
+    assert.deepEqual(await store.reader.look([id]), {
+      checkpoint: undefined,
+      tasks: [undefined],
+    });
+  });
+
+  test("queue positions are those of owners who take turns", async () => {
+    await using store = await fresh();
+    const place = fc.record({
+      model: fc.constantFrom("A", "B"),
+      lane: fc.constantFrom("interactive" as const, "batch" as const),
+      owner: fc.constantFrom("x", "y", "z"),
+      status: fc.constantFrom("queued", "queued", "processing"),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(place, { maxLength: 25 }), async (places) => {
+        await store.redis.flushdb();
+        const tasks = places.map(({ status, ...over }) => {
+          const task = queued(over);
+          return status === "queued" ? task : running(task);
+        });
+        await store.writer.commit({
+          expected: undefined,
+          next: at(1),
+          changed: added(...tasks),
+        });
+        const positions = await Promise.all(
+          tasks.map((task) => store.reader.queuePosition(task)),
+        );
+        assert.deepEqual(
+          positions,
+          tasks.map((task) => naivePosition(task, tasks)),
+        );
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test("a queued task takes less than 800 bytes of Redis", async () => {
+    await using store = await fresh();
+    const used = async () =>
+      Number(/used_memory:(\d+)/.exec(await store.redis.info("memory"))?.[1]);
+    const before = await used();
+    const count = 10_000;
+    for (let i = 0; i < count / 500; i++)
+      await store.writer.commit({
+        expected: i ? at(i) : undefined,
+        next: at(i + 1),
+        changed: added(
+          ...Array.from({ length: 500 }, () =>
+            queued({ user_id: "user-1234" }),
+          ),
+        ),
+      });
+    const perTask = ((await used()) - before) / count;
+    assert.ok(perTask < 800, `${perTask} bytes`);
+  });
+
+  test("a Redis that evicts open tasks is refused", async () => {
+    await using store = await fresh();
+    await assertKeepsTasks(store);
+    await store.redis.config("SET", "maxmemory-policy", "volatile-ttl");
+    await assertKeepsTasks(store);
+    await store.redis.config("SET", "maxmemory-policy", "allkeys-lru");
+    await assert.rejects(assertKeepsTasks(store), { code: "EVICTING_REDIS" });
+    await store.redis.config("SET", "maxmemory-policy", "noeviction");
+  });
+});
+
+/** Plays it: all interactive tasks before those of the batch lane, owners in turn, this task's owner as the last of a round. */
+function naivePosition(
+  task: TaskState,
+  all: readonly TaskState[],
+): number | null {
+  if (task.status !== "queued") return null;
+  const waiting = all.filter(
+    (one) => one.status === "queued" && one.model === task.model,
+  );
+  const others = (lane: TaskState["lane"]) =>
+    waiting.filter((one) => one.lane === lane);
+  let position = task.lane === "batch" ? others("interactive").length : 0;
+  const line = others(task.lane);
+  const owners = new Set(line.map((one) => one.owner));
+  owners.delete(task.owner);
+  for (;;) {
+    for (const owner of [...owners, task.owner]) {
+      const index = line.findIndex((one) => one.owner === owner);
+      if (index < 0) continue;
+      position++;
+      if (line.splice(index, 1)[0] === task) return position;
+    }
+  }
+}
+
+suite("a Redis that goes away", () => {
+  const within = async (ms: number, promise: Promise<unknown>) => {
+    const start = performance.now();
+    await assert.rejects(promise);
+    assert.ok(
+      performance.now() - start < ms,
+      `${performance.now() - start} ms`,
+    );
+  };
+
+  for (const signal of ["SIGKILL", "SIGSTOP"] as const)
+    test(`after ${signal} calls fail within about a second, and work again when it is back`, () =>
+      withRedis(async (redis) => {
+        await using store = await open(redis.url);
+        const task = queued();
+        await store.writer.commit({
+          expected: undefined,
+          next: at(1),
+          changed: added(task),
+        });
+        await redis.kill(signal);
+        const move = { expected: at(1), next: at(2), changed: [] };
+        await Promise.all([
+          within(1_500, store.reader.look([task.task_id])),
+          within(1_500, store.writer.commit(move)),
+        ]);
+        await within(1_500, store.reader.queuePosition(task)); // at once from here on
+        if (signal === "SIGSTOP") await redis.kill("SIGCONT");
+        else await redis.restart();
+        const { checkpoint } = await eventually(() => store.reader.look([]));
+        // What was sent to a frozen one may have happened after all.
+        const last = checkpoint?.seq ?? 0;
+        await eventually(() =>
+          store.writer.commit({
+            expected: checkpoint,
+            next: at(last + 1),
+            changed: [],
+          }),
+        );
+      }));
+
+  test("a reader of a frozen Redis can be closed", () =>
+    withRedis(async (redis) => {
+      const store = connectStore({ url: redis.url, name: "closing" });
+      await eventually(() => store.ready());
+      await redis.kill("SIGSTOP");
+      const start = performance.now();
+      await store.close();
+      assert.ok(performance.now() - start < 1_500);
+    }));
+});
