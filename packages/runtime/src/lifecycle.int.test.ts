@@ -36,6 +36,11 @@ function startService(t: TestContext, script: string, env = {}) {
     child,
     /** The messages on stdout so far. */
     seen,
+    /** Closes our end of its stdout. */
+    stopReading() {
+      lines.close(); // readline doesn't notice that its input is destroyed
+      child.stdout.destroy();
+    },
     /** Resolves when a message has come. */
     async until(msg: string) {
       while (!seen.includes(msg)) await once(told, "line");
@@ -88,7 +93,7 @@ test("a supervised service stops when its stdin ends, even if nobody reads its o
     { JETSCRIBE_SUPERVISED: "1" },
   );
   await service.until("started");
-  service.child.stdout.destroy();
+  service.stopReading();
   service.child.stdin.end();
   assert.deepEqual(await service.end(), { code: 0, stderr: "closed" });
 });
