@@ -25,9 +25,10 @@ export default tseslint.config(
     ignores: [
       "**/node_modules/",
       "**/dist/",
-      ".data/",
+      ".data*/",
       ".local/",
       "models/train/",
+      "models/verify/",
       "scripts/**",
       "eslint.config.js",
     ],

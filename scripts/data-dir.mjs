@@ -5,7 +5,6 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statfsSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -17,15 +16,12 @@ import { killGroup, removeContainer } from "./supervise.mjs";
 
 /**
  * What `npm start` keeps in DATA_DIR beside the servers' data:
- * `lock` who runs on it, `pids.json` its processes, `choices.json` what an earlier start chose, `api-key` the key that
- * was made, `running.json` how to reach the running system.
+ * `lock` who runs on it, `pids.json` its processes, `api-key` the key that was made, `running.json` how to reach the
+ * running system; and `choices.json` (choices.mjs).
  */
 
 /** @typedef {{ name: string, pid: number, identity: string, container?: string }} Noted */
-/** @typedef {{ natsPort?: number, redisPort?: number, eventsMaxBytes?: number }} Choices */
 /** @typedef {{ url: string, key: string | undefined, natsUrl: string, redisUrl: string, pid: number }} Running */
-
-const GiB = 2 ** 30;
 
 /**
  * @param {string} dataDir
@@ -38,28 +34,8 @@ export function lockDataDir(dataDir) {
   const running = readRunning(dataDir);
   throw new UserError(
     `Jetscribe already runs on ${dataDir} (process ${lock.holder.pid}${running ? `, ${running.url}` : ""}).\n` +
-      "Stop that one first, or start a second one beside it with data of its own: DATA_DIR=.data2 PORT=8001 npm start",
+      "Stop that one first, or start a second one beside it with data of its own: DATA_DIR=.data2 LOG_DIR=.data2/logs PORT=8001 npm start",
   );
-}
-
-/** @param {string} dataDir @returns {Choices} */
-export function readChoices(dataDir) {
-  return readJson(join(dataDir, "choices.json")) ?? {};
-}
-
-/** @param {string} dataDir @param {Choices} choices */
-export function writeChoices(dataDir, choices) {
-  writePrivate(join(dataDir, "choices.json"), JSON.stringify(choices));
-}
-
-/**
- * The size of the event log where the user names none. Chosen once: measured again beside a filled log it would come
- * out smaller, and a smaller log drops its oldest events.
- * @param {string} dataDir
- */
-export function chooseEventsMaxBytes(dataDir) {
-  const { bavail, bsize } = statfsSync(dataDir);
-  return Math.floor(Math.min(10 * GiB, bavail * bsize * 0.4));
 }
 
 /**
@@ -163,14 +139,14 @@ function signal(pid, name) {
 }
 
 /** Whole or not at all, and for its owner only. @param {string} file @param {string} text */
-function writePrivate(file, text) {
+export function writePrivate(file, text) {
   const temporary = `${file}.${process.pid}`;
   writeFileSync(temporary, text, { mode: 0o600 });
   renameSync(temporary, file);
 }
 
-/** @param {string} file */
-function readJson(file) {
+/** @param {string} file @returns {any} undefined where there is none, or none that can be read */
+export function readJson(file) {
   try {
     return JSON.parse(readFileSync(file, "utf8"));
   } catch {

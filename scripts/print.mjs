@@ -61,7 +61,7 @@ export function fail(error) {
         ? (error.stack ?? error.message)
         : String(error);
   process.stderr.write(`\n${red("✗")} ${text}\n`);
-  process.exit(1);
+  process.exit(error instanceof UserError ? error.exitCode : 1);
 }
 
 /**

@@ -11,23 +11,43 @@ export function identityOf(pid) {
 }
 
 /**
- * @param {{ pid: number, identity: string }} noted as it was written down when the process was started
+ * @param {{ pid: number, identity: string | undefined }} noted as it was written down when the process was started
  */
 export function isAlive(noted) {
   return identityOf(noted.pid) === noted.identity;
 }
 
+/**
+ * Who ran this process: its parent, or the one above the shell that only passes a command on (`sh -c`), as npm uses it.
+ * @returns {number}
+ */
+export function launcher() {
+  const shell = process.ppid;
+  if (process.platform === "linux") {
+    const args = readFileSync(`/proc/${shell}/cmdline`, "latin1").split("\0");
+    return args[1] === "-c" ? Number(procStat(shell)[1]) : shell;
+  }
+  const ps = execFileSync("ps", ["-o", "ppid=,args=", "-p", String(shell)]);
+  const [, parent, option] = /^\s*(\d+)\s+\S+\s+(\S+)/.exec(`${ps}`) ?? [];
+  return option === "-c" ? Number(parent) : shell;
+}
+
 /** @param {number} pid */
 function fromProc(pid) {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // The command, in brackets, may hold spaces and brackets itself: the fixed fields begin after the last one.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const fields = procStat(pid);
     const [state, startTicks] = [fields[0], fields[19]];
     return state === "Z" ? undefined : `${bootId()}/${startTicks}`;
   } catch {
     return undefined;
   }
+}
+
+/** The fixed fields of its `stat`: state, parent and so on. @param {number} pid */
+function procStat(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  // The command, in brackets, may hold spaces and brackets itself: the fixed fields begin after the last one.
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 function bootId() {

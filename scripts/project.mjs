@@ -10,7 +10,13 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const localDir = join(root, ".local");
 
 /** An error whose message tells the user what to do: printed without a stack. */
-export class UserError extends Error {}
+export class UserError extends Error {
+  /** @param {string} message @param {number} [exitCode] */
+  constructor(message, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
 
 /** @typedef {Record<string, string | undefined>} Env */
 

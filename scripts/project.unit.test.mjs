@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { durationMs, withDotEnv } from "./project.mjs";
-import { compareVersions, missingFeatures } from "./servers.mjs";
+import { compareVersions, missingFeatures } from "./versions.mjs";
 
 test("the environment wins over .env, and an empty value counts as unset", () => {
   const dir = mkdtempSync(join(tmpdir(), "jetscribe-test-"));

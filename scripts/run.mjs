@@ -1,4 +1,11 @@
 import { spawn } from "node:child_process";
+import { killGroup } from "./supervise.mjs";
+
+/** What runs now: ended with us, wherever a signal or an error ends us. @type {Set<number>} */
+const running = new Set();
+process.once("exit", () => {
+  for (const pid of running) killGroup(pid, "SIGTERM");
+});
 
 /** @typedef {{ code: number | null, output: string }} Outcome */
 
@@ -18,7 +25,11 @@ export function run(command, args, { cwd, env, timeoutMs } = {}) {
       ...(timeoutMs ? { timeout: timeoutMs } : {}),
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
+      detached: true, // a group of its own, which is ended as a whole
     });
+    const { pid } = child;
+    if (pid) running.add(pid);
+    child.once("exit", () => pid && running.delete(pid));
     child.stdout.on("data", (chunk) => chunks.push(chunk));
     child.stderr.on("data", (chunk) => chunks.push(chunk));
     const output = () => Buffer.concat(chunks).toString();

@@ -4,7 +4,8 @@ import net from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "./project.mjs";
-import { compareVersions, libraryEnv } from "./servers.mjs";
+import { libraryEnv } from "./servers.mjs";
+import { compareVersions } from "./versions.mjs";
 
 /** How the two servers are run: configuration file, command line, and when they are ready. */
 

@@ -6,6 +6,7 @@ import { step } from "./print.mjs";
 import { localDir, UserError } from "./project.mjs";
 import { run } from "./run.mjs";
 import { onPath } from "./setup.mjs";
+import { compareVersions } from "./versions.mjs";
 
 /**
  * Finds nats-server and redis-server, or brings them: PATH, the distribution's packages unpacked into the project's own
@@ -70,29 +71,6 @@ export async function natsVersions() {
     compareVersions(a.version, b.version),
   );
   return all.length > 0 ? all : [await findServer("nats")];
-}
-
-/** @param {string} a @param {string} b */
-export function compareVersions(a, b) {
-  const [left, right] = [a.split(".").map(Number), b.split(".").map(Number)];
-  for (let i = 0; i < 3; i++)
-    if (left[i] !== right[i]) return (left[i] ?? 0) - (right[i] ?? 0);
-  return 0;
-}
-
-/**
- * What an old server lacks, in words; undefined for a current one.
- * @param {Server} server
- */
-export function missingFeatures({ kind, version }) {
-  if (kind === "redis" || compareVersions(version, "2.11.0") >= 0)
-    return undefined;
-  const ttl = "no per-message expiry (2.11)";
-  if (compareVersions(version, "2.10.0") >= 0) return ttl;
-  return (
-    "no sync_interval (2.10): events survive a crash of the server, but a crash of the machine can lose up to the " +
-    `last 2 minutes; DURABILITY=machine is not possible; no stream compression and metadata (2.10); ${ttl}`
-  );
 }
 
 /**

@@ -14,6 +14,9 @@ export const SERVICES = /** @type {const} */ ([
 
 /** @typedef {typeof SERVICES[number]} ServiceName */
 
+/** How a service ends whose configuration is wrong (EX_CONFIG of sysexits.h): starting it again would not help. */
+export const CONFIG_EXIT_CODE = 78;
+
 /**
  * @param {ServiceName} name
  * @param {string} node a Node that runs TypeScript
@@ -32,6 +35,7 @@ export function serviceProgram(name, node, env) {
     // It drains when its stdin ends, which happens however its parent dies.
     env: { ...env, JETSCRIBE_SUPERVISED: "1" },
     holdsStdin: true,
+    hopelessCode: CONFIG_EXIT_CODE,
   };
 }
 

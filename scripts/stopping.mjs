@@ -1,55 +1,77 @@
 import { writeRunning } from "./data-dir.mjs";
-import { bold, say, yellow } from "./print.mjs";
+import { bold, fail, say, yellow } from "./print.mjs";
+import { identityOf, isAlive, launcher } from "./process-identity.mjs";
 import { stopInOrder } from "./services.mjs";
 
 /** @typedef {import("./supervise.mjs").Supervised} Supervised */
 
+/** npm passes on a signal that the terminal gave us too: within this time it is the same one. */
+const SAME_SIGNAL_MS = 1000;
+
 /**
  * The first signal stops everything in order, the second at once.
- * @param {Supervised[]} supervised
+ * @param {Supervised[]} supervised may be filled later
  * @param {string} dataDir
  * @param {number} drainMs
- * @returns {AbortSignal} aborted from the first signal on
  */
 export function stopOnSignal(supervised, dataDir, drainMs) {
   const stopping = new AbortController();
   let firstAt = 0;
-  const stop = async () => {
-    // npm passes on a signal that the terminal gave us too: that one is not a second.
-    if (stopping.signal.aborted)
-      return void (Date.now() - firstAt > 1000 && killAll());
+
+  /** @param {string} because */
+  async function stopAll(because) {
     firstAt = Date.now();
     stopping.abort();
-    say(
-      bold(
-        "\nStopping: running tasks may finish, queued ones stay in the log (once more: at once)",
-      ),
-    );
+    if (because) say(bold(`\n${because}`));
     const killed = await stopInOrder(supervised, drainMs);
     writeRunning(dataDir, undefined);
     if (killed.length > 0)
       say(yellow(`Had to be killed: ${killed.join(", ")}`));
+  }
+  async function onSignal() {
+    if (stopping.signal.aborted)
+      return void (Date.now() - firstAt > SAME_SIGNAL_MS && killAll());
+    await stopAll(
+      supervised.length > 0
+        ? "Stopping: running tasks may finish, queued ones stay in the log (once more: at once)"
+        : "",
+    );
     say("Stopped.");
     process.exit(0);
-  };
-  const killAll = async () => {
+  }
+  async function killAll() {
     for (const one of supervised) one.kill();
     await Promise.all(supervised.map((one) => one.gone()));
     writeRunning(dataDir, undefined);
     process.exit(1);
-  };
+  }
+
   for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]))
-    process.on(signal, stop);
-  stopWithNpm(stop);
-  return stopping.signal;
+    process.on(signal, onSignal);
+  stopWithNpm(onSignal);
+  // However this process ends, nothing that it started stays: the servers would not notice.
+  process.once("exit", () => {
+    for (const one of supervised) if (one.pid) one.kill();
+  });
+  return {
+    /** Aborted from the first signal on. */
+    signal: stopping.signal,
+    /** Stops everything in order and ends with the error. @param {Error} error */
+    async giveUp(error) {
+      if (stopping.signal.aborted) return;
+      await stopAll("Stopping");
+      fail(error);
+    },
+  };
 }
 
 /** A killed npm passes no signal on: its death is one. @param {() => void} stop */
 function stopWithNpm(stop) {
   if (!process.env.npm_lifecycle_event) return;
-  const parent = process.ppid;
+  const pid = launcher();
+  const npm = { pid, identity: identityOf(pid) };
   const timer = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (isAlive(npm)) return;
     clearInterval(timer);
     stop();
   }, 500);

@@ -61,6 +61,24 @@ test("a child that dies is started again, later each time", async () => {
   assert.deepEqual(delays, [200, 400, undefined]);
 });
 
+test("a child that can never run stays down, and its last words are heard", async () => {
+  const program = node("console.error('PORT: is not set'); process.exit(78);");
+  /** @type {import("./supervise.mjs").Exit & { said: string }} */
+  const exit = await new Promise((onExit) => {
+    const options = { ...program, hopelessCode: 78 };
+    const child = makeSupervised(options, {
+      onExit: (exit) => onExit({ ...exit, said: child.output() }),
+    });
+    child.start();
+  });
+  assert.deepEqual(exit, {
+    code: 78,
+    signal: null,
+    restartInMs: undefined,
+    said: "PORT: is not set",
+  });
+});
+
 test("a stopped child stays down", async () => {
   const { child } = await startChild(STAYS);
   const pid = child.pid ?? 0;

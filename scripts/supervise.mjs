@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import readline from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * @typedef {object} Program
@@ -9,6 +10,7 @@ import readline from "node:readline";
  * @property {Record<string, string | undefined>} env
  * @property {string} cwd
  * @property {boolean} [holdsStdin] gets a pipe as stdin that ends with this process, however it dies
+ * @property {number} [hopelessCode] an exit code after which a restart would not help
  * @property {string} [container] the container that the command runs in the foreground
  */
 /**
@@ -27,11 +29,13 @@ import readline from "node:readline";
 
 const BACK_OFF_MS = { first: 200, longest: 10_000, forgottenAfter: 30_000 };
 const KEPT_LINES = 200;
+/** Its last words are waited for so long: a stranger may hold the other end of its output. */
+const LAST_WORDS_MS = 1000;
 
 /**
  * One child process that is started again when it dies.
  *
- * States: down (never started, or ended with `restarts: false`) → up → waiting (died, restarts after the back-off) → up …;
+ * States: down (never started, or ended with `restarts: false` or hopelessly) → up → waiting (died, restarts after the back-off) → up …;
  * `stop()` leads from any of them to down.
  *
  * The child leads a process group of its own: Ctrl-C reaches only us, who end everything in order, and what a dead child
@@ -69,18 +73,25 @@ export function makeSupervised(
     });
     child = started;
     started.stdin?.on("error", () => {}); // a child that died has closed it
-    readLines(started.stdout, "stdout");
-    readLines(started.stderr, "stderr");
+    const read = Promise.all([
+      readLines(started.stdout, "stdout"),
+      readLines(started.stderr, "stderr"),
+    ]);
     gone = new Promise((resolve) => {
       let over = false;
       /** @param {number | null} code @param {NodeJS.Signals | null} signal */
-      const end = (code, signal) => {
+      const end = async (code, signal) => {
         if (over) return;
         over = true;
+        const livedMs = Date.now() - startedAt;
         child = undefined;
         killGroup(started.pid, "SIGKILL");
+        await Promise.race([
+          read,
+          sleep(LAST_WORDS_MS, undefined, { ref: false }),
+        ]);
         resolve();
-        ended(code, signal, Date.now() - startedAt);
+        ended(code, signal, livedMs);
       };
       started.once("exit", end);
       started.once("error", (error) => {
@@ -101,7 +112,8 @@ export function makeSupervised(
       delayMs = BACK_OFF_MS.first;
       failures = 0;
     }
-    const again = restarts && !stopping;
+    const hopeless = code !== null && code === program.hopelessCode;
+    const again = restarts && !stopping && !hopeless;
     const restartInMs = again ? delayMs : undefined;
     if (again) {
       failures++;
@@ -116,10 +128,11 @@ export function makeSupervised(
    * @param {"stdout" | "stderr"} name
    */
   function readLines(stream, name) {
-    if (!stream) return;
+    if (!stream) return undefined;
     readline
       .createInterface({ input: stream, crlfDelay: Infinity })
       .on("line", (line) => keep(line, name));
+    return new Promise((resolve) => stream.once("close", resolve));
   }
 
   /** @param {string} line @param {"stdout" | "stderr"} stream */

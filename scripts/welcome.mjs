@@ -44,7 +44,7 @@ export function sayBlock({
   say(`    npm run try -- "${prompt}"`);
   say(
     `    curl -s ${url}/generate -H 'X-API-Key: ${key ?? "<your key>"}' -H 'Content-Type: application/json' ` +
-      `-H 'Prefer: wait=30' -d '{"prompt":"${prompt}"}'`,
+      `-H 'Prefer: wait=30' -d '{"prompt":"${prompt}"}'; echo`,
   );
   say();
   say(

@@ -1,0 +1,19 @@
+import { isFree } from "./ports.mjs";
+import { UserError } from "./project.mjs";
+
+/** Where the gateway listens, and the URL by which this machine reaches it. @param {import("./project.mjs").Env} env */
+export async function readAddress(env) {
+  const host = env.HOST ?? "127.0.0.1";
+  const port = Number(env.PORT ?? 8000);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new UserError(`PORT=${env.PORT}: expected a number from 1 to 65535`);
+  if (!(await isFree(port, host)))
+    throw new UserError(
+      `port ${port} is taken by another program (or may not be used by this user).\n` +
+        `Start Jetscribe on another one: PORT=${port === 8000 ? 8001 : port + 1} npm start`,
+    );
+  const reachable =
+    { "0.0.0.0": "127.0.0.1", "::": "[::1]" }[host] ??
+    (host.includes(":") ? `[${host}]` : host);
+  return { host, port, url: `http://${reachable}:${port}` };
+}
