@@ -2,7 +2,12 @@
  * The process that holds the engine: a native crash or an out-of-memory kill ends it and nothing else. It is told
  * everything by IPC, and ends when its parent does.
  */
-import { EngineError, type Engine, type EngineConfig } from "./engine.ts";
+import {
+  EngineError,
+  type Engine,
+  type EngineConfig,
+  type EngineProgress,
+} from "./engine.ts";
 import { makeOutbox, type FromChild, type ToChild } from "./engineMessages.ts";
 import { makeFakeEngine } from "./fake/fakeEngine.ts";
 
@@ -46,9 +51,20 @@ async function makeEngine(config: EngineConfig): Promise<Engine> {
   // Only where it is needed: the import alone takes a third of a second.
   const { makeLlamaEngine } = await import("./llama/llamaEngine.ts");
   return await makeLlamaEngine(config, {
-    onProgress: (progress) => post({ kind: "progress", progress }),
+    onProgress: tellProgress(),
     onWarning: (message) => post({ kind: "warning", message }),
   });
+}
+
+/** Tells each tenth once: a download alone reports thousands of times. */
+function tellProgress() {
+  let told = -1;
+  return (progress: EngineProgress): void => {
+    const tenth = Math.floor(progress.done * 10);
+    if (tenth === told) return;
+    told = tenth;
+    post({ kind: "progress", progress });
+  };
 }
 
 async function serve({

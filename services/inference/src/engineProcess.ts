@@ -7,10 +7,9 @@
  * While it is failed it is tried again and again, after 1 s, 2 s, 4 s … 60 s, and from 1 s again when the model's file
  * changes; failed says why it isn't ready, not that nothing is done about it.
  */
-import { unwatchFile, watchFile } from "node:fs";
+import { unwatchFile, watchFile, type Stats } from "node:fs";
 import {
   EngineDied,
-  EngineError,
   isRemote,
   type EngineConfig,
   type EngineInfo,
@@ -20,6 +19,7 @@ import {
 } from "./engine.ts";
 import type { FromChild, WireError } from "./engineMessages.ts";
 import { forkEngine, type EngineEnd, type EngineFork } from "./forkEngine.ts";
+import { makeGenerations, type Generations } from "./generations.ts";
 
 /** The part of pino that is used here. */
 export interface Log {
@@ -39,23 +39,23 @@ export interface EngineProcess {
   /** Calls back whenever the state has changed; one listener. */
   onChange: (listener: () => void) => void;
   /** When the child last said something, by `performance.now()`; it does so at least every second. */
-  lastHeard(): number;
+  lastHeard: () => number;
   /** Resolves once it is ready, at once if it is; rejects with the signal's reason, or with EngineDied once closed. */
-  whenReady(signal?: AbortSignal): Promise<EngineInfo>;
+  whenReady: (signal?: AbortSignal) => Promise<EngineInfo>;
   /**
    * As the port's. Rejects with EngineDied when the child ends first, or where there is none that is ready. An
    * abort rejects once the child has freed the slot; no text comes after it.
    */
-  generate(
+  generate: (
     request: EngineRequest,
     options: GenerateOptions,
-  ): Promise<EngineResult>;
+  ) => Promise<EngineResult>;
   /** The child's id while there is one. */
-  pid(): number | undefined;
+  pid: () => number | undefined;
   /** Ends the child by a signal; another one comes up. For a child that hangs, and for tests. */
-  kill(signal?: NodeJS.Signals): void;
+  kill: (signal?: NodeJS.Signals) => void;
   /** Ends the child for good. */
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }
 
 export interface EngineProcessOptions {
@@ -66,13 +66,6 @@ export interface EngineProcessOptions {
   /** How long to wait after a failed start, in ms: doubled from the first to the most. */
   backoff?: { firstMs: number; mostMs: number };
 }
-
-interface Task {
-  text: string;
-  onText: (piece: string) => void;
-  settle: (outcome: Outcome) => void;
-}
-type Outcome = { result: EngineResult } | { error: Error };
 
 /** Starts the child; it is ready when `state()` says so. */
 export function makeEngineProcess({
@@ -86,6 +79,7 @@ export function makeEngineProcess({
   let state: EngineState = { status: "starting" };
   let becomesReady = Promise.withResolvers<EngineInfo>();
   let child: EngineFork | undefined;
+  let generations: Generations | undefined;
   let heard = performance.now();
   /** Why the present child could not load the model, by its own words. */
   let refusal: WireError | undefined;
@@ -94,8 +88,6 @@ export function makeEngineProcess({
   let retry: NodeJS.Timeout | undefined;
   let changed = () => {};
   let closed = false;
-  const tasks = new Map<number, Task>();
-  let lastId = 0;
 
   function start(): void {
     retry = undefined;
@@ -108,6 +100,7 @@ export function makeEngineProcess({
       },
       onStderr: (line) => log.debug({ line }, "the engine wrote to stderr"),
     });
+    generations = makeGenerations(child.post);
     void child.ended.then(ended);
     child.post({ kind: "start", config });
   }
@@ -130,15 +123,9 @@ export function makeEngineProcess({
         child?.kill("SIGKILL");
         break;
       case "text":
-        tasks.get(message.id)?.onText(message.text);
-        break;
-      case "done": {
-        const task = tasks.get(message.id);
-        task?.settle({ result: { text: task.text, ...message.result } });
-        break;
-      }
+      case "done":
       case "error":
-        tasks.get(message.id)?.settle({ error: revive(message.error) });
+        generations?.receive(message);
         break;
     }
   }
@@ -153,22 +140,18 @@ export function makeEngineProcess({
   }
 
   function ended({ how, signal, stderrTail }: EngineEnd): void {
-    child = undefined;
     const message = `the engine's process ended: ${how}`;
-    const error = new EngineDied(message, signal, stderrTail);
-    for (const task of tasks.values()) task.settle({ error });
-    const wasReady = state.status === "ready";
-    if (wasReady) {
-      state = { status: "starting" };
-      becomesReady = Promise.withResolvers();
-      changed();
-    }
+    generations?.fail(new EngineDied(message, signal, stderrTail));
+    child = undefined;
     if (closed) return;
-    if (!wasReady) {
+    if (state.status !== "ready") {
       failed(refusal ?? { type: "ModelLoadError", message }, stderrTail);
       return;
     }
     log.error({ how, stderrTail }, "the engine's process ended");
+    state = { status: "starting" };
+    becomesReady = Promise.withResolvers();
+    changed();
     start();
   }
 
@@ -189,7 +172,9 @@ export function makeEngineProcess({
   }
 
   /** Waits anew at each change, so that a file that is being copied is read when it is whole. */
-  function onFileChange(): void {
+  function onFileChange(now: Stats, before: Stats): void {
+    // A file that is missing is told of once, as it is.
+    if (now.ctimeMs === before.ctimeMs) return;
     failures = 0;
     if (retry === undefined) return;
     clearTimeout(retry);
@@ -198,33 +183,27 @@ export function makeEngineProcess({
 
   async function generate(
     request: EngineRequest,
-    { signal, onText }: GenerateOptions,
+    options: GenerateOptions,
   ): Promise<EngineResult> {
-    signal.throwIfAborted();
-    if (state.status !== "ready" || child === undefined)
-      throw new EngineDied("the engine is not ready", undefined, "");
-    const { post } = child;
-    const id = ++lastId;
-    const { promise, resolve } = Promise.withResolvers<Outcome>();
-    const task: Task = {
-      text: "",
-      onText(piece) {
-        if (signal.aborted) return;
-        task.text += piece;
-        onText(piece);
-      },
-      settle: resolve,
-    };
-    tasks.set(id, task);
-    const abort = () => post({ kind: "abort", id });
-    signal.addEventListener("abort", abort, { once: true });
-    post({ kind: "generate", id, request });
-    const outcome = await promise;
-    signal.removeEventListener("abort", abort);
-    tasks.delete(id);
-    signal.throwIfAborted();
-    if ("error" in outcome) throw outcome.error;
-    return outcome.result;
+    if (state.status === "ready" && generations !== undefined)
+      return await generations.run(request, options);
+    options.signal.throwIfAborted();
+    throw new EngineDied("the engine is not ready", undefined, "");
+  }
+
+  async function close(): Promise<void> {
+    closed = true;
+    clearTimeout(retry);
+    if (watched !== undefined) unwatchFile(watched, onFileChange);
+    const last = child;
+    last?.kill("SIGKILL");
+    await last?.ended;
+    const message = "the engine was closed";
+    if (state.status === "ready") becomesReady = Promise.withResolvers();
+    state = { status: "failed", error: { type: "EngineDied", message } };
+    // Nobody need be waiting.
+    becomesReady.promise.catch(() => undefined);
+    becomesReady.reject(new EngineDied(message, undefined, ""));
   }
 
   start();
@@ -236,25 +215,8 @@ export function makeEngineProcess({
     generate,
     pid: () => child?.pid,
     kill: (signal = "SIGKILL") => child?.kill(signal),
-    async close() {
-      closed = true;
-      clearTimeout(retry);
-      if (watched !== undefined) unwatchFile(watched, onFileChange);
-      const last = child;
-      last?.kill("SIGKILL");
-      await last?.ended;
-      const message = "the engine was closed";
-      state = { status: "failed", error: { type: "EngineDied", message } };
-      // Nobody need be waiting.
-      becomesReady.promise.catch(() => undefined);
-      becomesReady.reject(new EngineDied(message, undefined, ""));
-    },
+    close,
   };
-}
-
-/** The error with its own type and traceback again. */
-function revive({ type, message, stack }: WireError): EngineError {
-  return Object.assign(new EngineError(type, message), { stack });
 }
 
 async function orAborted<T>(

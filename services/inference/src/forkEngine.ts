@@ -5,8 +5,8 @@ import { makeOutbox, type FromChild, type ToChild } from "./engineMessages.ts";
 
 export interface EngineFork {
   pid: number | undefined;
-  post(message: ToChild): void;
-  kill(signal: NodeJS.Signals): void;
+  post: (message: ToChild) => void;
+  kill: (signal: NodeJS.Signals) => void;
   /** Resolves when it has ended and everything that it wrote has been read. */
   ended: Promise<EngineEnd>;
 }

@@ -104,7 +104,7 @@ async function keepPrefix(
 }
 
 /** Whether the written tokens and this one end with one of the sequences. */
-const endsWithOne = (
+export const endsWithOne = (
   sequences: readonly Token[][],
   written: readonly Token[],
   token: Token,

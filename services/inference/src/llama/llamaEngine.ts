@@ -1,6 +1,6 @@
 /**
  * The engine behind the port: node-llama-cpp with one context whose sequences are the slots (continuous batching).
- * Its process must have `UV_THREADPOOL_SIZE=1`; see engineProcess.ts.
+ * Its process must have `UV_THREADPOOL_SIZE=1`; see forkEngine.ts.
  */
 import { getModuleVersion } from "node-llama-cpp";
 import {

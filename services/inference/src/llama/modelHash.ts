@@ -78,7 +78,7 @@ function hashFile(path: string): string {
   return hash.digest("hex");
 }
 
-/** In a thread, and not by asynchronous reads: those wait in the same pool as the loading (see engineProcess.ts). */
+/** In a thread, and not by asynchronous reads: those wait in the same pool as the loading (see forkEngine.ts). */
 async function hashInThread(path: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const worker = new Worker(new URL(import.meta.url), { workerData: { path } });

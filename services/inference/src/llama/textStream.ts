@@ -8,11 +8,12 @@ export type Detokenize = (
   before: readonly Token[],
 ) => string;
 
-/** A character has at most four bytes, each of which may be a token; what is longer is broken for good. */
+/** A character has at most four bytes, each of which may be a token; what takes longer is broken for good. */
 const mostTokensOfACharacter = 4;
 /** So many tokens before decide how the next ones read. */
 const tokensOfContext = 4;
-const broken = "\uFFFD";
+/** How an incomplete character reads. */
+const incomplete = /\uFFFD+$/;
 
 /**
  * Takes tokens one by one and gives the text that is certain by then. `stopped` turns true when a stop text was
@@ -24,20 +25,29 @@ export function makeTextStream(
   before: readonly Token[] = [],
 ) {
   let context = [...before];
+  /** From the last place where a token and a character ended together. */
   let pending: Token[] = [];
+  /** How much of the pending tokens' text was given. */
+  let given = 0;
+  /** Tokens since the last whole character. */
+  let waiting = 0;
   let held = "";
   let stopped = false;
 
-  /** The text of the pending tokens, unless its last character is still incomplete. */
-  function decode(final: boolean): string {
-    if (pending.length === 0) return "";
+  /** The new text of the pending tokens, without a last character that is still incomplete. */
+  function decode(): string {
     const text = detokenize(pending, false, context);
-    const incomplete =
-      text.endsWith(broken) && pending.length < mostTokensOfACharacter;
-    if (incomplete && !final) return "";
-    context = [...context, ...pending].slice(-tokensOfContext);
-    pending = [];
-    return text;
+    const whole = text.replace(incomplete, "").length;
+    waiting = whole > given ? 0 : waiting + 1;
+    if (whole === text.length || waiting >= mostTokensOfACharacter) {
+      const rest = text.slice(given);
+      context = [...context, ...pending].slice(-tokensOfContext);
+      [pending, given, waiting] = [[], 0, 0];
+      return rest;
+    }
+    const rest = text.slice(given, whole);
+    given = whole;
+    return rest;
   }
 
   function release(final: boolean): string {
@@ -60,15 +70,11 @@ export function makeTextStream(
     },
     push(token: Token): string {
       pending.push(token);
-      held += decode(false);
+      held += decode();
       return release(false);
     },
-    /** The rest, when no token comes any more. */
-    end(): string {
-      if (stopped) return "";
-      held += decode(true);
-      return release(true);
-    },
+    /** The rest, when no token comes any more. A character that is still incomplete is dropped. */
+    end: (): string => (stopped ? "" : release(true)),
   };
 }
 

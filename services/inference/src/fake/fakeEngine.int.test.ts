@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { engineContract } from "../engineContract.ts";
+import { ask, openEngine } from "../engineTestKit.ts";
+
+describe("the fake engine", () => {
+  engineContract({ engine: "fake", fakeMs: 100 });
+
+  test("takes its time", async () => {
+    await using engine = await openEngine({ fakeMs: 200, fakeTokens: 4 });
+    await engine.whenReady();
+    const start = performance.now();
+    const { text, completionTokens } = await ask(engine, { prompt: "p" });
+    assert.ok(performance.now() - start >= 199);
+    assert.equal(text, "word word word word");
+    assert.equal(completionTokens, 4);
+  });
+
+  test("takes no time at 0 ms", async () => {
+    await using engine = await openEngine({ fakeMs: 0, fakeTokens: 3 });
+    await engine.whenReady();
+    const { pieces } = await ask(engine, { prompt: "p" });
+    assert.deepEqual(pieces, ["word word word"]);
+  });
+});

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { EngineError, type EngineRequest } from "./engine.ts";
+import type { ToChild } from "./engineMessages.ts";
+import { makeGenerations } from "./generations.ts";
+
+const request: EngineRequest = {
+  prompt: "a prompt",
+  params: { max_tokens: 9, temperature: 0, top_p: 1 },
+};
+const result = {
+  finishReason: "stop" as const,
+  ...{ promptTokens: 2, completionTokens: 2, cachedTokens: 0, seed: 1 },
+};
+
+/** One generation; `said` is what its caller got, `sent` what the process did. */
+function begin() {
+  const sent: ToChild[] = [];
+  const said: string[] = [];
+  const stop = new AbortController();
+  const all = makeGenerations((message) => sent.push(message));
+  const end = all.run(request, {
+    signal: stop.signal,
+    onText: (text) => said.push(text),
+  });
+  end.catch(() => undefined);
+  return { all, sent, said, stop, end };
+}
+
+describe("the generations of a process", () => {
+  test("get their text and their result", async () => {
+    const { all, sent, said, end } = begin();
+    assert.deepEqual(sent, [{ kind: "generate", id: 1, request }]);
+    all.receive({ kind: "text", id: 1, text: "one" });
+    all.receive({ kind: "text", id: 7, text: "of nobody" });
+    all.receive({ kind: "text", id: 1, text: " two" });
+    all.receive({ kind: "done", id: 1, result });
+    assert.deepEqual(await end, { text: "one two", ...result });
+    assert.deepEqual(said, ["one", " two"]);
+  });
+
+  test("get an error as it was thrown", async () => {
+    const { all, end } = begin();
+    const type = "ValidationError" as const;
+    const error = { type, message: "no", stack: "there" };
+    all.receive({ kind: "error", id: 1, error });
+    await assert.rejects(
+      end,
+      (thrown) =>
+        thrown instanceof EngineError &&
+        thrown.type === error.type &&
+        thrown.message === error.message &&
+        thrown.stack === error.stack,
+    );
+  });
+
+  test("end at an abort once the process has ended them, and get no text after it", async () => {
+    const { all, sent, said, stop, end } = begin();
+    const reason = new Error("enough");
+    stop.abort(reason);
+    assert.deepEqual(sent.at(-1), { kind: "abort", id: 1 });
+    all.receive({ kind: "text", id: 1, text: "late" });
+    const first = await Promise.race([end, Promise.resolve("it runs")]);
+    assert.equal(first, "it runs");
+    all.receive({ kind: "done", id: 1, result });
+    await assert.rejects(end, (error) => error === reason);
+    assert.deepEqual(said, []);
+  });
+
+  test("all end with their process", async () => {
+    const { all, end } = begin();
+    const died = new Error("it died");
+    all.fail(died);
+    await assert.rejects(end, (error) => error === died);
+  });
+});

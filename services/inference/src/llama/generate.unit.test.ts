@@ -1,0 +1,21 @@
+import type { Token } from "node-llama-cpp";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { endsWithOne } from "./generate.ts";
+
+test("a text ends with a stop sequence when its last token comes", () => {
+  const ends = (stops: number[][], ...tokens: number[]) =>
+    endsWithOne(
+      stops as Token[][],
+      tokens.slice(0, -1) as Token[],
+      tokens.at(-1) as Token,
+    );
+  assert.equal(ends([[7, 8, 9]], 1, 7, 8, 9), true);
+  assert.equal(ends([[7, 8, 9]], 7, 8, 9), true);
+  assert.equal(ends([[7, 8, 9]], 8, 9), false);
+  assert.equal(ends([[7, 8, 9]], 7, 1, 9), false);
+  assert.equal(ends([[7, 8, 9]], 7, 8), false);
+  assert.equal(ends([[7, 8, 9]], 7, 8, 1), false);
+  assert.equal(ends([[5], [9]], 9), true);
+  assert.equal(ends([], 9), false);
+});
