@@ -1,0 +1,113 @@
+import type { Broker } from "@jetscribe/event-log/connection";
+import type { Delivery } from "@jetscribe/event-log/pull";
+import { followStream } from "@jetscribe/event-log/readLog";
+import { tellDone } from "@jetscribe/event-log/signals";
+import { idOf } from "@jetscribe/event-log/streamState";
+import type { Logger } from "@jetscribe/runtime";
+import { streams } from "@jetscribe/schema";
+import type { Checkpoint } from "@jetscribe/task-store";
+import { setTimeout as sleep } from "node:timers/promises";
+import { holdCheckpoint, Refused } from "./heldCheckpoint.ts";
+import type { Store } from "./projection.ts";
+import { endedBy, projectTasks } from "./projectTasks.ts";
+import { readEvents } from "./readEvents.ts";
+import { repeatDone } from "./repeatDone.ts";
+import { takeUp } from "./takeUp.ts";
+import { beatEveryMs } from "./vacancy.ts";
+
+/** After a small batch the next one gathers: a commit costs as much as ten tasks. */
+const smallBatch = 128;
+const gatherMs = 10;
+
+export interface Lead extends Store {
+  broker: Broker;
+  log: Logger;
+  onProgress: (checkpoint?: Checkpoint) => void;
+  onLostTail: () => void;
+}
+
+/** Projects the log, from the checkpoint that was found in Redis, until another instance has taken over or the signal aborts. */
+export async function leadProjection(
+  { broker, reader, writer, log, onProgress, onLostTail }: Lead,
+  found: Checkpoint | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const held = holdCheckpoint(writer, found);
+  const term = new AbortController();
+  const over = AbortSignal.any([signal, term.signal]);
+  let reading = new AbortController();
+  /** The reader goes on behind the checkpoint. */
+  let going = false;
+  /** The log's last sequence when the reader began: what is projected so far is caught up. */
+  let goal = 0;
+  /** The interruption that was spoken of last; it is not said again every second. */
+  let said = "";
+
+  function onRebuild(reason: "missing" | "lost_tail"): void {
+    onProgress();
+    if (reason === "lost_tail") onLostTail();
+  }
+
+  async function resume(): Promise<number> {
+    const { checkpoint: stored } = await reader.look([]);
+    if (stored !== undefined && !held.resume(stored)) {
+      log.warn("another instance has taken over");
+      term.abort();
+      throw new Refused();
+    }
+    goal = await takeUp({ broker, held, log, onRebuild }, stored);
+    await repeatDone(broker, reader, over);
+    const { seq = 0, caughtUp } = held.get() ?? {};
+    said = "";
+    going = true;
+    onProgress(held.get());
+    log.info({ seq, last_seq: goal, caught_up: caughtUp }, "projecting");
+    return seq + 1;
+  }
+
+  async function onBatch(messages: Delivery[]): Promise<void> {
+    const last = messages.at(-1);
+    if (last === undefined) return;
+    const events = readEvents(messages, log);
+    const ids = [...new Set(events.map(({ data }) => data.task_id))];
+    const states = await writer.read(ids);
+    const before = new Map(ids.map((id, i) => [id, states[i]]));
+    const changes = projectTasks(before, events);
+    const wasCaughtUp = held.get()?.caughtUp === true;
+    const caughtUp = wasCaughtUp || last.pending === 0 || last.seq >= goal;
+    await held.advance({ seq: last.seq, id: idOf(last), caughtUp }, changes);
+    for (const id of endedBy(changes)) tellDone(broker, id);
+    onProgress(held.get());
+    if (!wasCaughtUp && caughtUp) log.info({ seq: last.seq }, "caught up");
+    if (messages.length < smallBatch) await sleep(gatherMs);
+  }
+
+  function onInterruption(error: unknown): void {
+    going = false;
+    const now = error instanceof Error ? error.message : String(error);
+    if (now !== said) log.warn({ err: error }, "interrupted");
+    said = now;
+  }
+
+  /** Tells the others that somebody leads, and notices a Redis that was emptied or changed. */
+  async function beat(): Promise<void> {
+    if (!going) return;
+    await held.advance({}).catch(() => {
+      going = false;
+      reading.abort();
+    });
+  }
+
+  const following = {
+    ...{ stream: streams.events, filter: "llm.events.>" },
+    ...{ resume, onBatch, onInterruption },
+  };
+  const beating = setInterval(() => void beat(), beatEveryMs);
+  while (!over.aborted) {
+    reading = new AbortController();
+    const until = AbortSignal.any([over, reading.signal]);
+    await followStream(broker, following, until);
+  }
+  clearInterval(beating);
+  if (going) await held.advance({ beat: 0 }).catch(() => undefined);
+}

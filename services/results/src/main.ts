@@ -1,0 +1,42 @@
+import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
+import {
+  assertKeepsTasks,
+  connectStore,
+  EvictingRedis,
+  makeTaskReader,
+  makeTaskWriter,
+} from "@jetscribe/task-store";
+import { announce } from "./announce.ts";
+import { Config } from "./config.ts";
+import { makeProjection } from "./projection.ts";
+import { keepQueues } from "./queueKeeper.ts";
+
+await runService(
+  "results",
+  async (service) => {
+    const { env, stack, stopping, log, fail } = service;
+    const config = readConfig(Config, env);
+    const { ACK_WAIT: ackWaitMs, RESULT_TTL: resultTtlMs } = config;
+
+    const broker = await joinBroker("results", config, service);
+    const store = stack.use(
+      connectStore({ url: config.REDIS_URL, name: "results", log }),
+    );
+    store.onReady(() => {
+      assertKeepsTasks(store).catch((error: unknown) => {
+        if (error instanceof EvictingRedis) fail(error);
+      });
+    });
+    const reader = makeTaskReader(store);
+    const writer = makeTaskWriter(store, { resultTtlMs });
+
+    const projection = makeProjection(broker, { reader, writer }, log);
+    stack.use(announce(broker, projection.role));
+    const work = Promise.all([
+      projection.run(stopping),
+      keepQueues({ broker, reader, projection, ackWaitMs, log }, stopping),
+    ]).catch(fail);
+    stack.defer(() => work.then(() => undefined));
+  },
+  { env: process.env },
+);

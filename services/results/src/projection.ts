@@ -1,0 +1,67 @@
+/**
+ * The projection of the log into Redis. Any number of instances may run; the checkpoint decides which one writes:
+ *
+ *   following ──the checkpoint stands still──▶ leading ──another one wrote the checkpoint──▶ following
+ */
+import type { Broker } from "@jetscribe/event-log/connection";
+import type { Logger } from "@jetscribe/runtime";
+import type { Checkpoint, TaskReader, TaskWriter } from "@jetscribe/task-store";
+import { leadProjection } from "./leadProjection.ts";
+import { untilVacant } from "./vacancy.ts";
+
+export interface Store {
+  reader: TaskReader;
+  writer: TaskWriter;
+}
+
+/** What this instance does, and how far the projection is as far as it knows. */
+export interface Role {
+  leading: boolean;
+  seq: number;
+  caughtUp: boolean;
+}
+
+export interface Projection {
+  role: () => Role;
+  /** Whether the work queues may have missed requests, since the log lost its tail. */
+  queuesInDoubt: () => boolean;
+  queuesRemade: () => void;
+  /** Projects until the signal aborts; then it leaves the lead to whoever is there. */
+  run: (signal: AbortSignal) => Promise<void>;
+}
+
+export function makeProjection(
+  broker: Broker,
+  store: Store,
+  log: Logger,
+): Projection {
+  let role: Role = { leading: false, seq: 0, caughtUp: false };
+  let inDoubt = false;
+  const see = (leading: boolean, checkpoint?: Checkpoint) => {
+    const { seq = 0, caughtUp = false } = checkpoint ?? {};
+    role = { leading, seq, caughtUp };
+  };
+
+  async function run(signal: AbortSignal): Promise<void> {
+    for (let newcomer = true; ; newcomer = false) {
+      const onSeen = (checkpoint?: Checkpoint) => see(false, checkpoint);
+      const options = { newcomer, onSeen };
+      const vacant = await untilVacant(store.reader, options, signal);
+      if (vacant === undefined) return;
+      const lead = {
+        ...{ broker, ...store, log },
+        onProgress: (checkpoint?: Checkpoint) => see(true, checkpoint),
+        onLostTail: () => void (inDoubt = true),
+      };
+      await leadProjection(lead, vacant.found, signal);
+      see(false);
+    }
+  }
+
+  return {
+    role: () => role,
+    queuesInDoubt: () => inDoubt,
+    queuesRemade: () => void (inDoubt = false),
+    run,
+  };
+}

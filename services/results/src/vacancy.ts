@@ -1,0 +1,38 @@
+import type { Checkpoint, TaskReader } from "@jetscribe/task-store";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+
+/** A leader writes its checkpoint at least so often. */
+export const beatEveryMs = 500;
+/** One that stood still for so long has no leader. */
+const vacantAfterMs = 2_000;
+
+/**
+ * Waits until nobody leads, and gives the checkpoint that is there then. A newcomer doesn't wait where there is none;
+ * anybody else does, since whoever leads may be just about to build it again. Undefined: aborted.
+ */
+export async function untilVacant(
+  { look }: Pick<TaskReader, "look">,
+  {
+    newcomer,
+    onSeen,
+  }: { newcomer: boolean; onSeen: (checkpoint?: Checkpoint) => void },
+  signal: AbortSignal,
+): Promise<{ found: Checkpoint | undefined } | undefined> {
+  let seen: { found: Checkpoint | undefined; sinceMs: number } | undefined;
+  while (!signal.aborted) {
+    try {
+      const { checkpoint: found } = await look([]);
+      const nowMs = performance.now();
+      onSeen(found);
+      if (found === undefined ? newcomer : found.beat === 0) return { found };
+      if (seen === undefined || !isDeepStrictEqual(seen.found, found))
+        seen = { found, sinceMs: nowMs };
+      else if (nowMs - seen.sinceMs >= vacantAfterMs) return { found };
+    } catch {
+      seen = undefined; // While Redis is away nobody can be seen.
+    }
+    await sleep(beatEveryMs, undefined, { signal }).catch(() => undefined);
+  }
+  return undefined;
+}
