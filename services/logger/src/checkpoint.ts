@@ -1,0 +1,157 @@
+/**
+ * How far the files are, in `LOG_DIR/.checkpoint.sqlite`. Whoever holds the lock on it leads; the system frees the lock
+ * of a process that dies.
+ *
+ * - marks: per stream and second, for ten minutes: what was read, and where the files stood then. The newest is the
+ *   checkpoint; the others are what the files can be cut back to.
+ * - rotated: what became of the earlier generations of a file; written before the file is renamed.
+ * - tasks: the open ones, and those that ended within these ten minutes, in case their end is cut off.
+ */
+import type { TaskState } from "@jetscribe/schema";
+import { mkdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  markRows,
+  rotationRows,
+  schema,
+  schemaVersion,
+  taskRows,
+  type Mark,
+} from "./checkpointRows.ts";
+
+/** A stream, and whether the tasks are made from it. */
+interface Whose {
+  stream: string;
+  hasTasks: boolean;
+}
+
+export type Checkpoint = ReturnType<typeof makeCheckpoint>;
+
+const standbyMs = 200;
+const keptSeconds = 600;
+/** Rows that are too old are removed as often. */
+const tidyEverySeconds = 10;
+
+/** Opens the checkpoint once nobody else has it; rejects with the signal's reason. */
+export async function openCheckpoint(
+  dir: string,
+  { signal, onStandby }: { signal: AbortSignal; onStandby: () => void },
+): Promise<Checkpoint> {
+  const path = join(dir, ".checkpoint.sqlite");
+  for (let waited = false; ; waited = true) {
+    signal.throwIfAborted();
+    mkdirSync(dir, { recursive: true });
+    const db = tryOpen(path);
+    if (db !== undefined) return makeCheckpoint(db, path);
+    if (!waited) onStandby();
+    await sleep(standbyMs, undefined, { signal });
+  }
+}
+
+/** Undefined: somebody else has it. One that can't be read is thrown away: the files are built again from the log. */
+function tryOpen(path: string): DatabaseSync | undefined {
+  const db = new DatabaseSync(path, { timeout: 0 });
+  try {
+    db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+      BEGIN EXCLUSIVE`);
+    const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
+    if (version === 0) db.exec(schema);
+    db.exec("COMMIT");
+    if (version === 0 || version === schemaVersion) return db;
+  } catch (error) {
+    if (isSqlite(error, codes.busy)) return closed(db);
+    if (!isCorrupt(error)) {
+      db.close();
+      throw error;
+    }
+  }
+  db.close();
+  removeCheckpoint(path);
+  return tryOpen(path);
+}
+
+function closed(db: DatabaseSync): undefined {
+  db.close();
+}
+
+function removeCheckpoint(path: string): void {
+  for (const end of ["", "-wal", "-shm", "-journal"])
+    rmSync(path + end, { force: true });
+}
+
+const codes = { busy: 5, corrupt: 11, notADatabase: 26 };
+
+const isSqlite = (error: unknown, code: number): boolean =>
+  error instanceof Error &&
+  "errcode" in error &&
+  (Number(error.errcode) & 0xff) === code;
+
+const isCorrupt = (error: unknown): boolean =>
+  isSqlite(error, codes.corrupt) || isSqlite(error, codes.notADatabase);
+
+function makeCheckpoint(db: DatabaseSync, path: string) {
+  const { ino } = statSync(path);
+  const tasks = taskRows(db);
+  const marks = markRows(db);
+  const tidied = new Map<string, number>();
+  let discarded = false;
+
+  function atomically(change: () => void): void {
+    db.exec("BEGIN");
+    try {
+      change();
+      db.exec("COMMIT");
+    } catch (error) {
+      if (db.isTransaction) db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  return {
+    ...rotationRows(db),
+    marks: marks.of,
+    task: tasks.get,
+    /** Whether it is still the file that stands at its path. */
+    get intact(): boolean {
+      return statSync(path, { throwIfNoEntry: false })?.ino === ino;
+    },
+    /** Takes in what a batch changed; `from`: the sequence of the mark before it. `time`: seconds since the epoch. */
+    commit(
+      { stream, hasTasks }: Whose,
+      mark: Mark,
+      {
+        time,
+        changed,
+        from,
+      }: { time: number; changed: Iterable<TaskState>; from: number },
+    ): void {
+      const second = Math.floor(time);
+      atomically(() => {
+        for (const task of changed) tasks.set(task, from);
+        marks.set(stream, second, mark);
+        if (Math.abs(second - (tidied.get(stream) ?? 0)) < tidyEverySeconds)
+          return;
+        tidied.set(stream, second);
+        marks.removeBefore(stream, second - keptSeconds);
+        if (hasTasks) tasks.removeBefore(second - keptSeconds);
+      });
+    },
+    /** Forgets what came after a sequence; 0: all of the stream. */
+    cutBack({ stream, hasTasks }: Whose, seq: number): void {
+      atomically(() => {
+        marks.removeAfter(stream, seq);
+        if (hasTasks) tasks.removeAfter(seq);
+      });
+    },
+    /** Where the error says that it can't be read it goes when it is closed. Returns whether that is so. */
+    discardIfCorrupt(error: unknown): boolean {
+      return (discarded ||= isCorrupt(error));
+    },
+    [Symbol.dispose](): void {
+      db.close();
+      if (discarded) removeCheckpoint(path);
+    },
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * Follows a stream into its files. Whatever goes wrong, a full disk or a lost broker, leads to `resume`: it cuts the
+ * files back to the newest mark whose message is still in the log, and goes on from there. Nothing is synced to the
+ * disk: where a power failure took lines that were committed, an older mark fits.
+ */
+import type { Broker } from "@jetscribe/event-log/connection";
+import type { Delivery } from "@jetscribe/event-log/pull";
+import { followStream } from "@jetscribe/event-log/readLog";
+import {
+  messageAt,
+  streamState,
+  type StreamState,
+} from "@jetscribe/event-log/streamState";
+import type { Logger } from "@jetscribe/runtime";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Checkpoint } from "./checkpoint.ts";
+import type { Mark } from "./checkpointRows.ts";
+import { start } from "./logFile.ts";
+import type { Source } from "./sources.ts";
+
+export interface FollowOptions {
+  checkpoint: Checkpoint;
+  log: Logger;
+  /** `seq`: the checkpoint's. */
+  onProgress: (seq: number, caughtUp: boolean) => void;
+  onError: (error: unknown) => void;
+  /** The folder for the files that are set aside now. */
+  asideFolder: () => string;
+}
+
+/** A batch of fewer messages is followed by a pause in which the next one gathers, so that commits stay few. */
+const fewMessages = 256;
+const gatherMs = 50;
+
+export async function followSource(
+  broker: Broker,
+  source: Source,
+  options: FollowOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { checkpoint, log, onProgress } = options;
+  const { stream } = source;
+  const blank: Mark = { seq: 0, id: "", created: "", files: {} };
+  let mark = blank;
+  /** The interruption that was spoken of last; it is not said again every second. */
+  let said = "";
+
+  async function resume(): Promise<number> {
+    const state = await streamState(broker, stream);
+    mark = (await findMark(broker, source, options, state)) ?? {
+      ...blank,
+      created: state.created,
+    };
+    if (mark.seq < state.firstSeq - 1)
+      log.warn(
+        { stream, from: mark.seq + 1, to: state.firstSeq - 1 },
+        "the log begins behind the checkpoint: what is missing has no line",
+      );
+    onProgress(mark.seq, mark.seq >= state.lastSeq);
+    return mark.seq + 1;
+  }
+
+  async function onBatch(messages: Delivery[]): Promise<void> {
+    const last = messages.at(-1);
+    if (last === undefined) return;
+    const changed = source.write(messages);
+    const files = Object.fromEntries(
+      source.files.map(({ name, position }) => [name, position]),
+    );
+    const next = { ...mark, seq: last.seq, id: source.idOf(last), files };
+    checkpoint.commit(source, next, {
+      time: last.time,
+      changed,
+      from: mark.seq,
+    });
+    mark = next;
+    for (const file of source.files) file.prune();
+    const caughtUp = last.pending === 0;
+    onProgress(mark.seq, caughtUp);
+    if (caughtUp && said !== "") {
+      log.info({ stream }, "the files are written again");
+      said = "";
+    }
+    if (messages.length < fewMessages) await sleep(gatherMs);
+  }
+
+  function onInterruption(error: unknown): void {
+    options.onError(error);
+    const now = error instanceof Error ? error.message : String(error);
+    if (now !== said)
+      log.warn({ stream, err: error }, "interrupted: the files stand still");
+    said = now;
+  }
+
+  const following = { stream, resume, onBatch, onInterruption };
+  await followStream(broker, following, signal);
+}
+
+/** Brings the files back to the newest mark that still holds; undefined: to their beginning. */
+async function findMark(
+  broker: Broker,
+  source: Source,
+  options: FollowOptions,
+  state: StreamState,
+): Promise<Mark | undefined> {
+  const { checkpoint, log } = options;
+  const { stream, files } = source;
+  const marks = checkpoint.marks(stream);
+  const [newest] = marks;
+  for (const mark of marks) {
+    if (!(await isInLog(broker, source, mark, state))) continue;
+    const restored = files.every((file) =>
+      file.restore(
+        mark.files[file.name] ?? start,
+        newest?.files[file.name] ?? start,
+      ),
+    );
+    if (!restored) continue;
+    if (mark === newest) return mark;
+    checkpoint.cutBack(source, mark.seq);
+    log.warn(
+      { stream, from: mark.seq + 1, to: newest?.seq },
+      "the log lost its end, or the files theirs: they were cut back",
+    );
+    return mark;
+  }
+  setAside(source, options, newest !== undefined);
+  return undefined;
+}
+
+/** Whether the log still has what the mark was made of. What is gone from its beginning, or erased, proves nothing. */
+async function isInLog(
+  broker: Broker,
+  { stream, idOf }: Source,
+  { seq, id, created }: Mark,
+  state: StreamState,
+): Promise<boolean> {
+  if (created !== state.created || seq > state.lastSeq) return false;
+  if (seq < state.firstSeq) return true;
+  const message = await messageAt(broker, stream, seq);
+  return message === undefined || idOf(message) === id;
+}
+
+/** Starts afresh; `expected`: there should be lines already. */
+function setAside(
+  source: Source,
+  { checkpoint, log, asideFolder }: FollowOptions,
+  expected: boolean,
+): void {
+  const { stream, files } = source;
+  const folder = asideFolder();
+  const found = files.filter((file) => file.setAside(folder)).length > 0;
+  checkpoint.cutBack(source, 0);
+  for (const file of files) file.restore(start, start);
+  if (found)
+    log.warn(
+      { stream, folder },
+      "the files don't fit the log: they were set aside, and are built again",
+    );
+  else if (expected)
+    log.warn({ stream }, "the files are gone: they are built again");
+}

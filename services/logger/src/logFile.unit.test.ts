@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import {
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { openCheckpoint, type Checkpoint } from "./checkpoint.ts";
+import { makeLogFile, start, type Line } from "./logFile.ts";
+import { filesOf, readLines, tempDir } from "./testKit.ts";
+
+const day = 86_400;
+const noon = Date.UTC(2026, 10, 24, 12) / 1000;
+const rotating = { maxBytes: 40, periodMs: day * 1000, keep: 100 };
+
+/** Lines of ten bytes, a second apart. */
+const lines = (from: number, to: number, time = noon): Line[] =>
+  Array.from({ length: to - from }, (_, at) => ({
+    text: `line ${String(from + at).padStart(4, "0")}`,
+    time: time + at,
+  }));
+const texts = (from: number, to: number) =>
+  lines(from, to).map(({ text }) => text);
+
+async function withFile(
+  run: (setting: {
+    dir: string;
+    checkpoint: Checkpoint;
+    open: (
+      options?: Partial<typeof rotating>,
+    ) => ReturnType<typeof makeLogFile>;
+  }) => void,
+) {
+  using dir = tempDir();
+  const signal = new AbortController().signal;
+  using checkpoint = await openCheckpoint(dir.path, {
+    signal,
+    onStandby: () => undefined,
+  });
+  using opened = new DisposableStack();
+  run({
+    dir: dir.path,
+    checkpoint,
+    open: (options) =>
+      opened.use(
+        makeLogFile(dir.path, "log", { ...rotating, ...options }, checkpoint),
+      ),
+  });
+}
+
+test("a file is rotated before it would grow over its size, and named after its first line", () =>
+  withFile(({ dir, open }) => {
+    const file = open();
+    file.restore(start, start);
+    file.append(lines(0, 9));
+    assert.deepEqual(filesOf(dir, "log"), [
+      "log.2026-11-24T12-00-00Z.1.log",
+      "log.2026-11-24T12-00-04Z.2.log",
+      "log.log",
+    ]);
+    assert.deepEqual(readLines(dir, "log"), texts(0, 9));
+    assert.deepEqual(file.position, {
+      generation: 3,
+      length: 10,
+      began: noon + 8,
+    });
+  }));
+
+test("a file has lines of one period only; a line over the size has a file of its own", () =>
+  withFile(({ dir, open }) => {
+    const file = open();
+    file.restore(start, start);
+    file.append([...lines(0, 2), ...lines(2, 4, noon + day)]);
+    file.append([
+      { text: "x".repeat(100), time: noon + day },
+      ...lines(4, 5, noon + day),
+    ]);
+    assert.deepEqual(
+      filesOf(dir, "log").map(
+        (name) => readFileSync(join(dir, name), "utf8").length,
+      ),
+      [20, 20, 101, 10],
+    );
+  }));
+
+test("whatever a crash left of a batch with rotations, restoring undoes it", () =>
+  withFile(({ dir, checkpoint, open }) => {
+    const before = open();
+    before.restore(start, start);
+    before.append(lines(0, 6));
+    const mark = before.position;
+    before.append(lines(6, 17));
+    const whole = filesOf(dir, "log");
+    const crashes: (() => void)[] = [
+      () => undefined,
+      // The new file was not made yet.
+      () => rmSync(join(dir, "log.log")),
+      // The last rotation was noted, and the file not renamed.
+      () => renameSync(join(dir, whole.at(-2) ?? ""), join(dir, "log.log")),
+      // A part of a line.
+      () => writeFileSync(join(dir, "log.log"), "line 00", { flag: "a" }),
+    ];
+    for (const crash of crashes) {
+      crash();
+      const after = open();
+      assert.ok(after.restore(mark, mark));
+      assert.deepEqual(readLines(dir, "log"), texts(0, 6));
+      assert.deepEqual(checkpoint.rotationsSince("log", mark.generation), []);
+      after.append(lines(6, 17));
+      assert.deepEqual(readLines(dir, "log"), texts(0, 17));
+      assert.deepEqual(filesOf(dir, "log"), whole);
+    }
+  }));
+
+test("what is not there any more can't be restored", () =>
+  withFile(({ dir, open }) => {
+    const file = open({ keep: 1 });
+    file.restore(start, start);
+    file.append(lines(0, 2));
+    const early = file.position;
+    file.append(lines(2, 14));
+    const late = file.position;
+    file.prune();
+    assert.deepEqual(readLines(dir, "log"), texts(8, 14));
+    assert.equal(open().restore(early, late), false);
+    const shorter = open();
+    assert.ok(shorter.restore(late, late));
+    assert.ok(shorter.intact);
+    truncateSync(join(dir, "log.log"), late.length - 1);
+    assert.equal(shorter.intact, false);
+    assert.equal(open().restore(late, late), false);
+    writeFileSync(join(dir, "log.log"), "\0".repeat(late.length));
+    assert.equal(open().restore(late, late), false);
+  }));

@@ -1,0 +1,227 @@
+import { sendLogRecord } from "@jetscribe/event-log/signals";
+import { newTaskId, streams } from "@jetscribe/schema";
+import { eventually, withNats } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { openCheckpoint } from "./checkpoint.ts";
+import {
+  filesOf,
+  idOfLine,
+  openWriter,
+  outcomeEvent,
+  readLines,
+  requestedEvent,
+  startLogger,
+  tempDir,
+  untilWritten,
+} from "./testKit.ts";
+
+/** Small files, all of which stay. */
+const small = { LOG_ROTATE_SIZE: "1KB", LOG_KEEP: "100000" };
+const logs = ["llm_requests", "errors"];
+
+/** The names and bytes of all files of the two logs. */
+const contents = (dir: string) =>
+  logs
+    .flatMap((name) => filesOf(dir, name))
+    .map((file) => [file, readFileSync(join(dir, file), "utf8")]);
+
+const sorted = (ids: readonly string[]) => [...ids].sort();
+
+/** Whether the logger died between the first write of a batch and its commit. */
+async function isTorn(dir: string): Promise<boolean> {
+  const { signal } = new AbortController();
+  using checkpoint = await openCheckpoint(dir, {
+    signal,
+    onStandby: () => undefined,
+  });
+  const [mark] = checkpoint.marks(streams.events);
+  return Object.entries(mark?.files ?? {}).some(
+    ([name, { generation, length }]) =>
+      checkpoint.rotationsSince(name, generation).length > 0 ||
+      statSync(join(dir, `${name}.log`)).size !== length,
+  );
+}
+
+test("kill -9 at random moments: each task has one line, and the files are those of one that was never killed", () =>
+  withNats(async (nats) => {
+    using dir = tempDir();
+    using other = tempDir();
+    await using writer = await openWriter(nats.url);
+    const ids: string[] = [];
+    const filling = new AbortController();
+    const filled = (async () => {
+      while (!filling.signal.aborted) {
+        ids.push(...(await writer.tasks(40)));
+        await sleep(5);
+      }
+    })();
+    let torn = 0;
+    for (let round = 0; torn < 3 && round < 40; round++) {
+      {
+        await using logger = startLogger(nats.url, dir.path, small);
+        await eventually(() => logger.output().includes("writing the"));
+        await sleep(Math.random() * 200);
+      }
+      if (await isTorn(dir.path)) torn++;
+    }
+    assert.ok(torn >= 3, "too few kills hit a batch");
+    filling.abort();
+    await filled;
+    await using last = startLogger(nats.url, dir.path, small);
+    const lines = await untilWritten(dir.path, ids);
+    assert.deepEqual(sorted(lines.map(idOfLine)), sorted(ids));
+    assert.doesNotMatch(last.output(), /set aside/);
+    assert.ok(filesOf(dir.path, "llm_requests").length > 20);
+
+    await using _fresh = startLogger(nats.url, other.path, small);
+    await untilWritten(other.path, ids);
+    await eventually(() => {
+      assert.deepEqual(contents(other.path), contents(dir.path));
+      return true;
+    });
+  }));
+
+test("a deleted checkpoint, a deleted file and a deleted folder come back, byte for byte, while the logger runs", () =>
+  withNats(async (nats) => {
+    using dir = tempDir();
+    await using writer = await openWriter(nats.url);
+    await using logger = startLogger(nats.url, dir.path, small);
+    const ids = await writer.tasks(60);
+    await untilWritten(dir.path, ids);
+    const before = contents(dir.path);
+    const aside = join(dir.path, "set-aside");
+    const removals = [
+      [() => rmSync(join(dir.path, ".checkpoint.sqlite")), 1],
+      [() => rmSync(join(dir.path, "llm_requests.log")), 2],
+      [() => rmSync(dir.path, { recursive: true }), 0],
+    ] as const;
+    for (const [remove, folders] of removals) {
+      remove();
+      await eventually(() => {
+        const found = existsSync(aside) ? readdirSync(aside) : [];
+        assert.equal(found.length >= folders, true);
+        assert.ok(existsSync(join(dir.path, ".checkpoint.sqlite")));
+        assert.deepEqual(contents(dir.path), before);
+        return true;
+      });
+    }
+    const more = await writer.tasks(20);
+    const lines = await untilWritten(dir.path, more);
+    assert.equal(lines.length, ids.length + more.length, logger.output());
+  }));
+
+test("a task that is open when the logger dies has its line from the next one", () =>
+  withNats(async (nats) => {
+    using dir = tempDir();
+    await using writer = await openWriter(nats.url);
+    const [open, before, after] = [newTaskId(), newTaskId(), newTaskId()];
+    for (const id of [open, before]) await writer.append(requestedEvent(id));
+    await writer.append(outcomeEvent(before, "failed"));
+    {
+      await using _ = startLogger(nats.url, dir.path);
+      await untilWritten(dir.path, [before]);
+    }
+    await writer.append(requestedEvent(after));
+    for (const id of [open, after])
+      await writer.append(outcomeEvent(id, "completed"));
+    await using _ = startLogger(nats.url, dir.path);
+    const lines = await untilWritten(dir.path, [after]);
+    assert.deepEqual(lines.map(idOfLine), [before, open, after]);
+    assert.match(lines[1] ?? "", / user_id="alice" model="Demo" attempt=1$/);
+    assert.doesNotMatch(
+      readFileSync(join(dir.path, ".checkpoint.sqlite"), "latin1"),
+      /a secret prompt/,
+    );
+  }));
+
+test("a second instance stands by, and takes over when the first one dies", () =>
+  withNats(async (nats) => {
+    using dir = tempDir();
+    await using writer = await openWriter(nats.url);
+    await using first = startLogger(nats.url, dir.path);
+    const early = await writer.tasks(20);
+    await untilWritten(dir.path, early);
+    await using second = startLogger(nats.url, dir.path);
+    await eventually(() => second.output().includes("standing by"));
+    const meanwhile = await writer.tasks(20);
+    await untilWritten(dir.path, meanwhile);
+    assert.doesNotMatch(second.output(), /writing the log files/);
+    await first.kill();
+    const diedAt = performance.now();
+    await eventually(() => second.output().includes("writing the log files"));
+    assert.ok(performance.now() - diedAt < 2_000);
+    const late = await writer.tasks(20);
+    const lines = await untilWritten(dir.path, late);
+    const all = [...early, ...meanwhile, ...late];
+    assert.deepEqual(sorted(lines.map(idOfLine)), sorted(all));
+  }));
+
+/** Seconds of CPU that a process has used. */
+function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1];
+  const [user = 0, system = 0] = (fields ?? "").split(" ").slice(11, 13);
+  return (Number(user) + Number(system)) / 100;
+}
+
+test("where no more can be written it waits, quietly; then nothing is missing or doubled", () =>
+  withNats(async (nats) => {
+    using dir = tempDir();
+    await using writer = await openWriter(nats.url);
+    const env = { LOG_RESULT: "true" };
+    // Like a full disk: a write stops in the middle, and the next one fails.
+    const limited = 'ulimit -S -f 1000; exec "$@"';
+    await using logger = startLogger(nats.url, dir.path, env, limited);
+    const { pid = 0 } = logger.child;
+    const some = await writer.tasks(4);
+    await untilWritten(dir.path, some);
+    const result = "x".repeat(20_000);
+    const many = await writer.tasks(200, { result, end: "completed" });
+    await eventually(() => /EFBIG|disk|full/i.test(logger.output()));
+    const cpu = cpuOf(pid);
+    await sleep(3_000);
+    assert.ok(cpuOf(pid) - cpu < 1, "it burns CPU");
+    assert.equal(logger.child.exitCode, null);
+    const said = logger.output().match(/interrupted/g)?.length ?? 0;
+    assert.ok(said <= 2, logger.output());
+    for (const line of readLines(dir.path, "llm_requests"))
+      assert.match(line, / (attempt=1|model="Demo"|result=".*")$/);
+    execFileSync("prlimit", [`--pid=${pid}`, "--fsize=unlimited"]);
+    const lines = await untilWritten(dir.path, many);
+    assert.deepEqual(sorted(lines.map(idOfLine)), sorted([...some, ...many]));
+    assert.match(logger.output(), /written again/);
+  }));
+
+test("records of the services are lines of app.log, whatever their bytes", () =>
+  withNats(async (nats) => {
+    using dir = tempDir();
+    await using writer = await openWriter(nats.url);
+    const record = { level: 40, time: Date.UTC(2026, 0, 2), msg: "a\nb", n: 1 };
+    sendLogRecord(writer.broker, "gateway", JSON.stringify(record));
+    sendLogRecord(writer.broker, "gateway", '{"level":20,"msg":"too low"}');
+    sendLogRecord(writer.broker, "other", "no\r\nrecord");
+    await using _ = startLogger(nats.url, dir.path);
+    const lines = await eventually(() => {
+      const found = readLines(dir.path, "app");
+      return found.some((line) => line.includes("logger: started")) && found;
+    });
+    assert.equal(
+      lines[0],
+      "[2026-01-02 00:00:00.000] WARN  gateway: a\\nb n=1",
+    );
+    assert.match(
+      lines[1] ?? "",
+      /^\[[\d: .-]+\] - {5}other: "no\\u000d\\nrecord"$/,
+    );
+    assert.match(lines[2] ?? "", /INFO {2}logger: joined the broker/);
+  }));

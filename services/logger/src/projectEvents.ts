@@ -1,0 +1,62 @@
+/** Pure: a batch of events -> the lines of the tasks that they end. `evolve` is the only fold. */
+import { decodeEvent, type LogMessage } from "@jetscribe/event-log/codec";
+import {
+  evolve,
+  isOpen,
+  type OpenTask,
+  type TaskState,
+} from "@jetscribe/schema";
+import { formatError, formatLine } from "./formatLine.ts";
+import type { Line } from "./logFile.ts";
+
+export interface Projected {
+  requests: Line[];
+  errors: Line[];
+  /** The tasks that changed, as they are now. */
+  tasks: Map<string, TaskState>;
+}
+
+/** Nothing of a line comes from starts and retries: they are not even decoded. */
+const unread = ["llm.events.started.", "llm.events.retried."];
+
+export function projectEvents(
+  messages: readonly LogMessage[],
+  {
+    taskBefore,
+    withResult,
+    onGarbage,
+  }: {
+    /** The task before this batch; `ended`: it has its line. */
+    taskBefore: (taskId: string) => OpenTask | "ended" | undefined;
+    withResult: boolean;
+    onGarbage: (seq: number, why: string) => void;
+  },
+): Projected {
+  const tasks = new Map<string, TaskState>();
+  const requests: Line[] = [];
+  const errors: Line[] = [];
+  for (const message of messages) {
+    if (unread.some((prefix) => message.subject.startsWith(prefix))) continue;
+    const decoded = decodeEvent(message);
+    if ("garbage" in decoded) {
+      onGarbage(message.seq, decoded.garbage);
+      continue;
+    }
+    const { event } = decoded;
+    const { task_id } = event.data;
+    const before = tasks.get(task_id) ?? taskBefore(task_id);
+    if (before === "ended") continue;
+    const after = evolve(before, event);
+    if (after === undefined || after === before) continue;
+    tasks.set(task_id, after);
+    if (isOpen(after)) continue;
+    const { time } = event;
+    requests.push({ text: formatLine(after, withResult), time });
+    if (after.status === "failed" && event.type === "GenerateFailed")
+      errors.push({
+        text: formatError(after, event.data.error.traceback),
+        time,
+      });
+  }
+  return { requests, errors, tasks };
+}

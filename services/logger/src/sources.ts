@@ -1,0 +1,82 @@
+/** What is read, and into which files it goes. */
+import type { Delivery } from "@jetscribe/event-log/pull";
+import { idOf } from "@jetscribe/event-log/streamState";
+import { streams, subjects, type TaskState } from "@jetscribe/schema";
+import type { Logger } from "@jetscribe/runtime";
+import { hash } from "node:crypto";
+import type { Checkpoint } from "./checkpoint.ts";
+import type { Config } from "./config.ts";
+import { formatRecord } from "./formatRecord.ts";
+import { makeLogFile, type LogFile, type Rotating } from "./logFile.ts";
+import { projectEvents } from "./projectEvents.ts";
+
+/** A stream and the files that are written from it alone. */
+export interface Source {
+  stream: string;
+  files: LogFile[];
+  /** Whether the checkpoint's tasks are this stream's. */
+  hasTasks: boolean;
+  /** Writes the lines of a batch into the files. Returns the tasks that changed. */
+  write: (messages: readonly Delivery[]) => Iterable<TaskState>;
+  /** Tells a message from another one at the same sequence. */
+  idOf: (message: Parameters<typeof idOf>[0]) => string;
+}
+
+const rotatingOf = (config: Config): Rotating => ({
+  maxBytes: config.LOG_ROTATE_SIZE,
+  periodMs: config.LOG_ROTATE_AGE,
+  keep: config.LOG_KEEP,
+});
+
+/** EVENTS -> `llm_requests.log` and `errors.log`. */
+export function eventSource(
+  checkpoint: Checkpoint,
+  config: Config,
+  log: Logger,
+): Source {
+  const rotating = rotatingOf(config);
+  const make = (name: string) =>
+    makeLogFile(config.LOG_DIR, name, rotating, checkpoint);
+  const [requests, errors] = [make("llm_requests"), make("errors")];
+  return {
+    stream: streams.events,
+    files: [requests, errors],
+    hasTasks: true,
+    idOf,
+    write(messages) {
+      const projected = projectEvents(messages, {
+        taskBefore: checkpoint.task,
+        withResult: config.LOG_RESULT,
+        onGarbage: (seq, why) => log.warn({ seq, why }, "not an event"),
+      });
+      requests.append(projected.requests);
+      errors.append(projected.errors);
+      return projected.tasks.values();
+    },
+  };
+}
+
+/** LOGS -> `app.log`. It must not log what it meets: that would be the next record. */
+export function recordSource(checkpoint: Checkpoint, config: Config): Source {
+  const app = makeLogFile(
+    config.LOG_DIR,
+    "app",
+    rotatingOf(config),
+    checkpoint,
+  );
+  return {
+    stream: streams.logs,
+    files: [app],
+    hasTasks: false,
+    idOf: ({ data }) => hash("sha1", data, "base64"),
+    write(messages) {
+      const lines = messages.flatMap(({ subject, data, time }) => {
+        const service = subject.slice(subjects.log("").length);
+        const text = formatRecord(service, data, time);
+        return text === undefined ? [] : [{ text, time }];
+      });
+      app.append(lines);
+      return [];
+    },
+  };
+}
