@@ -1,0 +1,104 @@
+/** What every test of the whole flow does with a running system. */
+import { eventually } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+export interface Running {
+  url: string;
+  key: string;
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  body: Record<string, unknown>;
+}
+
+/** One request; the body is read as JSON. */
+export async function call(
+  { url, key }: Running,
+  path: string,
+  init: RequestInit = {},
+): Promise<Answer> {
+  const response = await fetch(url + path, {
+    ...init,
+    headers: {
+      "x-api-key": key,
+      ...(init.body !== undefined && { "content-type": "application/json" }),
+      ...(init.headers as Record<string, string> | undefined),
+    },
+  });
+  const body = (await response.json()) as Record<string, unknown>;
+  return { status: response.status, headers: response.headers, body };
+}
+
+/** Posts a prompt; the answer has to be a 202. */
+export async function post(
+  running: Running,
+  fields: Record<string, unknown> = {},
+): Promise<string> {
+  const { status, body } = await call(running, "/generate", {
+    method: "POST",
+    body: JSON.stringify({
+      prompt: "Explain quantum computing",
+      max_tokens: 24,
+      temperature: 0,
+      ...fields,
+    }),
+  });
+  assert.equal(status, 202, JSON.stringify(body));
+  return String(body["task_id"]);
+}
+
+export const postMany = (
+  running: Running,
+  count: number,
+  fields?: Record<string, unknown>,
+): Promise<string[]> =>
+  Promise.all(Array.from({ length: count }, () => post(running, fields)));
+
+/** The result of a task, waited for; it has to have an outcome in time. */
+export async function outcome(
+  running: Running,
+  id: string,
+  timeoutMs = 60_000,
+): Promise<Record<string, unknown>> {
+  return await eventually(
+    async () => {
+      const { status, body } = await call(running, `/result/${id}?wait=10`);
+      assert.notEqual(status, 404, "never 404 after 202");
+      return status === 200 && body;
+    },
+    { timeoutMs },
+  );
+}
+
+export const outcomes = (
+  running: Running,
+  ids: readonly string[],
+  timeoutMs?: number,
+): Promise<Record<string, unknown>[]> =>
+  Promise.all(ids.map((id) => outcome(running, id, timeoutMs)));
+
+/** The lines of the request log that are about the task. */
+export async function logLines(logDir: string, id: string): Promise<string[]> {
+  const text = await readFile(join(logDir, "llm_requests.log"), "utf8");
+  return text.split("\n").filter((line) => line.includes(`task_id=${id} `));
+}
+
+/** Waits until each task has a line, then gives the number of lines of each. */
+export async function lineCounts(
+  logDir: string,
+  ids: readonly string[],
+): Promise<number[]> {
+  const count = () =>
+    Promise.all(ids.map(async (id) => (await logLines(logDir, id)).length));
+  return await eventually(
+    async () => {
+      const counts = await count();
+      return counts.every((lines) => lines > 0) && counts;
+    },
+    { timeoutMs: 30_000, everyMs: 100 },
+  );
+}

@@ -1,0 +1,95 @@
+/** kill -9 of one process after the other, under load: nothing is lost, and nothing happens twice. */
+import {
+  eventually,
+  natsVersions,
+  startStack,
+  type Stack,
+} from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "node:test";
+import { call, lineCounts, outcomes } from "./client.ts";
+import { countOf, histories } from "./log.ts";
+
+const fake = { ENGINE: "fake", FAKE_MS: "20", SLOTS: "8", ACK_WAIT: "3s" };
+
+/** Posts without a pause until it is told to stop; what was accepted is what it gives. */
+function keepPosting(stack: Stack) {
+  const accepted: string[] = [];
+  const stop = new AbortController();
+  const posting = Array.from({ length: 4 }, async () => {
+    while (!stop.signal.aborted) {
+      const { status, body } = await call(stack, "/generate", {
+        method: "POST",
+        body: JSON.stringify({ prompt: "hello", max_tokens: 16 }),
+      }).catch(() => ({ status: 0, body: {} }));
+      if (status === 202) accepted.push(String(body["task_id"]));
+      else await sleep(20);
+      assert.ok(
+        [0, 202, 503].includes(status),
+        `${status} ${JSON.stringify(body)}`,
+      );
+    }
+  });
+  return {
+    accepted,
+    async stop() {
+      stop.abort();
+      await Promise.all(posting);
+      return accepted;
+    },
+  };
+}
+
+const more = (accepted: readonly string[], count: number) => {
+  const goal = accepted.length + count;
+  return eventually(() => accepted.length >= goal, { timeoutMs: 30_000 });
+};
+
+async function assertExactlyOnce(
+  stack: Stack,
+  ids: readonly string[],
+): Promise<void> {
+  const results = await outcomes(stack, ids);
+  assert.ok(results.every(({ status }) => status === "completed"));
+  const log = await histories(stack.natsUrl);
+  for (const id of ids)
+    assert.equal(countOf(log.get(id), "GenerateCompleted"), 1);
+  const counts = await lineCounts(stack.logDir, ids);
+  assert.ok(counts.every((lines) => lines === 1));
+}
+
+for (const service of ["gateway", "inference", "results", "logger"] as const)
+  test(`a killed ${service} loses nothing`, async () => {
+    await using stack = await startStack({ env: fake });
+    const load = keepPosting(stack);
+    await more(load.accepted, 50);
+    await stack.kill(service);
+    await stack.restart(service);
+    await stack.healthy();
+    await more(load.accepted, 50);
+    await assertExactlyOnce(stack, await load.stop());
+  });
+
+for (const natsVersion of await natsVersions())
+  test(`a broker (${natsVersion}) that is killed under load brings no finished task to run again`, async () => {
+    await using stack = await startStack({ env: fake, natsVersion });
+    const load = keepPosting(stack);
+    for (let round = 0; round < 3; round++) {
+      await more(load.accepted, 150);
+      await stack.nats.kill();
+      await stack.nats.restart();
+    }
+    await more(load.accepted, 20);
+    const ids = await load.stop();
+    await assertExactlyOnce(stack, ids);
+    const log = await histories(stack.natsUrl);
+    for (const id of ids) {
+      const history = log.get(id) ?? [];
+      const end = history.findIndex(({ type }) => type === "GenerateCompleted");
+      assert.deepEqual(
+        history.slice(end + 1).map(({ type }) => type),
+        [],
+      );
+    }
+  });

@@ -1,0 +1,28 @@
+/** The log as the last witness of what happened. */
+import { decodeEvent } from "@jetscribe/event-log/codec";
+import { connectBroker } from "@jetscribe/event-log/connection";
+import { scan } from "@jetscribe/event-log/readLog";
+import { streams, type RecordedEvent } from "@jetscribe/schema";
+import assert from "node:assert/strict";
+
+/** All events in the log, by task, in order. */
+export async function histories(
+  natsUrl: string,
+): Promise<Map<string, RecordedEvent[]>> {
+  await using broker = await connectBroker({ url: natsUrl, name: "test" });
+  const events = new Map<string, RecordedEvent[]>();
+  const reading = { stream: streams.events, from: { seq: 1 } };
+  await scan(broker, reading, (message) => {
+    const decoded = decodeEvent(message);
+    assert.ok("event" in decoded);
+    const { task_id } = decoded.event.data;
+    events.set(task_id, [...(events.get(task_id) ?? []), decoded.event]);
+    return false;
+  });
+  return events;
+}
+
+export const countOf = (
+  history: readonly RecordedEvent[] | undefined,
+  type: RecordedEvent["type"],
+): number => history?.filter((event) => event.type === type).length ?? 0;

@@ -1,0 +1,138 @@
+/** `npm start` itself: kill -9 of everything, and a second start. */
+import { eventually } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { lineCounts, outcomes, postMany } from "./client.ts";
+
+const script = fileURLToPath(
+  new URL("../../scripts/start.mjs", import.meta.url),
+);
+const key = "a-key-for-the-test";
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  assert.ok(typeof address === "object" && address !== null);
+  return address.port;
+}
+
+/** All that a process started, itself first. */
+async function treeOf(pid: number): Promise<number[]> {
+  const children = await readFile(
+    `/proc/${pid}/task/${pid}/children`,
+    "utf8",
+  ).catch(() => "");
+  const pids = children.split(" ").filter(Boolean).map(Number);
+  return [pid, ...(await Promise.all(pids.map(treeOf))).flat()];
+}
+
+function start(env: Record<string, string>) {
+  const child = spawn(process.execPath, [script], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  return { child, output: () => output };
+}
+
+/** Kills a whole tree as a power cut would. */
+async function killTree(child: ChildProcess): Promise<number[]> {
+  assert.ok(child.pid);
+  const pids = await treeOf(child.pid);
+  for (const pid of pids)
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It went with its parent.
+    }
+  return pids;
+}
+
+const isAlive = (pid: number) => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+test("kill -9 of everything with 40 tasks queued: the next start completes them all", async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), "jetscribe-start-"));
+  const port = await freePort();
+  const logDir = join(dir, "logs");
+  const env = {
+    PORT: String(port),
+    DATA_DIR: join(dir, "data"),
+    LOG_DIR: logDir,
+    API_KEYS: `default:${key}`,
+    NATS_URL: "",
+    REDIS_URL: "",
+    ACK_WAIT: "5s",
+  };
+  const running = { url: `http://127.0.0.1:${port}`, key };
+  let current = start(env);
+  t.after(async () => {
+    await killTree(current.child);
+    await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+  });
+  const healthy = () =>
+    eventually(
+      async () => {
+        assert.equal(current.child.exitCode, null, current.output());
+        const { ok } = await fetch(`${running.url}/health`);
+        return ok;
+      },
+      { timeoutMs: 60_000 },
+    ).catch((cause: unknown) => {
+      throw new Error(`not healthy:\n${current.output()}`, { cause });
+    });
+
+  await healthy();
+  const ids = await postMany(running, 40, { max_tokens: 64 });
+  const killed = await killTree(current.child);
+  assert.ok(killed.length >= 8, `only ${killed.length} processes`);
+  await eventually(() => !killed.some(isAlive));
+
+  current = start(env);
+  await healthy();
+  const results = await outcomes(running, ids, 120_000);
+  assert.ok(results.every(({ status }) => status === "completed"));
+  const counts = await lineCounts(logDir, ids);
+  assert.deepEqual(new Set(counts), new Set([1]));
+
+  // A single service comes back by itself.
+  const tree = await treeOf(current.child.pid ?? 0);
+  const gateway = await findService(tree, "gateway");
+  process.kill(gateway, "SIGKILL");
+  await eventually(() => !isAlive(gateway));
+  await healthy();
+  await outcomes(running, await postMany(running, 2));
+
+  // SIGTERM drains, and leaves nothing behind.
+  const all = await treeOf(current.child.pid ?? 0);
+  current.child.kill("SIGTERM");
+  const [code] = (await once(current.child, "exit")) as [number];
+  assert.equal(code, 0, current.output());
+  assert.deepEqual(all.filter(isAlive), []);
+  assert.ok((await readdir(env.DATA_DIR)).length > 0);
+});
+
+async function findService(pids: number[], name: string): Promise<number> {
+  for (const pid of pids) {
+    const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (line.includes(`services/${name}/src/main.ts`)) return pid;
+  }
+  throw new Error(`${name} does not run`);
+}
