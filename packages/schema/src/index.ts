@@ -6,3 +6,4 @@ export * from "./generate/slug.ts";
 export * from "./generate/subjects.ts";
 export * from "./generate/task.ts";
 export * from "./generate/taskId.ts";
+export * from "./generate/tokens.ts";
