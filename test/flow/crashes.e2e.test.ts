@@ -8,10 +8,17 @@ import {
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
-import { call, lineCounts, outcomes } from "./client.ts";
+import { call, lineCounts, outcomes, type Answer } from "./client.ts";
 import { countOf, histories } from "./log.ts";
 
 const fake = { ENGINE: "fake", FAKE_MS: "20", SLOTS: "8", ACK_WAIT: "3s" };
+
+/** Status 0: nobody answered. */
+const tryToPost = (stack: Stack): Promise<Pick<Answer, "status" | "body">> =>
+  call(stack, "/generate", {
+    method: "POST",
+    body: JSON.stringify({ prompt: "hello", max_tokens: 16 }),
+  }).catch(() => ({ status: 0, body: {} }));
 
 /** Posts without a pause until it is told to stop; what was accepted is what it gives. */
 function keepPosting(stack: Stack) {
@@ -19,10 +26,7 @@ function keepPosting(stack: Stack) {
   const stop = new AbortController();
   const posting = Array.from({ length: 4 }, async () => {
     while (!stop.signal.aborted) {
-      const { status, body } = await call(stack, "/generate", {
-        method: "POST",
-        body: JSON.stringify({ prompt: "hello", max_tokens: 16 }),
-      }).catch(() => ({ status: 0, body: {} }));
+      const { status, body } = await tryToPost(stack);
       if (status === 202) accepted.push(String(body["task_id"]));
       else await sleep(20);
       assert.ok(

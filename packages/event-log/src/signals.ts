@@ -70,6 +70,9 @@ export const hearDone = (
   onDone: () => void,
 ): Disposable => listen(broker, subjects.done(taskId), () => onDone());
 
+/** Resolves once the broker has taken in the subscriptions made so far: what is published from now on is heard. */
+export const subscribed = async ({ nc }: Broker): Promise<void> => nc.flush();
+
 /** Hears which queues of the model (a slug) have a new request. */
 export const hearWake = (
   broker: Broker,

@@ -13,3 +13,4 @@ export {
 export { makeTaskWriter, type Change, type TaskWriter } from "./taskWriter.ts";
 export type { Checkpoint } from "./codec.ts";
 export type { Look } from "./look.ts";
+export { covers, makeLookBeyond, type LogEnd } from "./lookBeyond.ts";

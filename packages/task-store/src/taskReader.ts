@@ -16,7 +16,7 @@ export interface OpenPlace {
 export interface TaskReader {
   look(ids: readonly string[]): Promise<Look>;
   /** How many tasks start up to and including this one if all owners take turns (1: the next); null: it doesn't wait. */
-  queuePosition(task: TaskState): Promise<number | null>;
+  queuePosition: (task: TaskState) => Promise<number | null>;
   /** How many tasks wait in a queue. */
   waiting(queue: Queue): Promise<number>;
   /** Every queue in which tasks wait, and how many; only those of a sequence up to `upTo` count. */

@@ -55,6 +55,7 @@ export const PendingResponse = z.object({
   status: z.enum(["queued", "processing"]),
   task_id: taskId,
 });
+export type PendingResponse = z.infer<typeof PendingResponse>;
 
 export const CompletedResponse = z.object({
   status: z.literal("completed"),
@@ -83,7 +84,6 @@ export const OutcomeResponse = z.discriminatedUnion("status", [
   CancelledResponse,
 ]);
 export type OutcomeResponse = z.infer<typeof OutcomeResponse>;
-export type ResultResponse = OutcomeResponse | z.infer<typeof PendingResponse>;
 
 export const StatusResponse = z.object({
   task_id: taskId,

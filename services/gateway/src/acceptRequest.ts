@@ -1,0 +1,114 @@
+/** A request becomes an event in the log; only its PubAck makes it accepted. Rules 1 and 12 of the design. */
+import {
+  AppendError,
+  appendUntilStored,
+  type Appender,
+} from "@jetscribe/event-log/append";
+import type { Broker } from "@jetscribe/event-log/connection";
+import {
+  evolve,
+  newTaskId,
+  type GenerateRequest,
+  type Queue,
+  type TaskEvent,
+  type TaskState,
+} from "@jetscribe/schema";
+import type { Accepted } from "./accepted.ts";
+import { ApiError, unavailable } from "./apiError.ts";
+import type { ApiKey } from "./apiKeys.ts";
+import type { Clock } from "./clock.ts";
+import { queueOf, requestGenerate, type Defaults } from "./requestGenerate.ts";
+import type { WorkQueues } from "./workQueues.ts";
+
+export interface AcceptDeps {
+  broker: Broker;
+  appender: Appender;
+  queues: Pick<WorkQueues, "ensure">;
+  clock: Pick<Clock, "isRight">;
+  /** Takes note of what was accepted. */
+  accepted: Pick<Accepted, "note">;
+  defaults: Defaults;
+}
+
+/** The task as it was accepted. Rejects with an ApiError. */
+export type AcceptRequest = (
+  request: GenerateRequest,
+  key: ApiKey,
+  traceparent?: string,
+) => Promise<TaskState>;
+
+/** A publish without an answer is repeated for so long. */
+const repeatForMs = 5_000;
+
+export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
+  const { broker, appender, queues, clock, accepted, defaults } = deps;
+
+  return async (request, key, traceparent) => {
+    // The id's time is the index into the log: with a wrong one the task could not be found again.
+    if (!clock.isRight())
+      throw unavailable("this gateway's clock is too far off the broker's");
+    const taskId = newTaskId();
+    const now = Date.now() / 1000;
+    const event = requestGenerate(request, key, defaults, { taskId, now });
+    const queue = queueOf(event.data);
+    await queues.ensure(queue).catch((cause: unknown) => {
+      throw unavailable("the work queue can't be reached", cause);
+    });
+    const { seq } = await store(event, queue, traceparent).catch(
+      (error: unknown) => {
+        throw refusalOf(error, taskId);
+      },
+    );
+    const task = evolve(undefined, { ...event, seq, time: now });
+    if (task === undefined) throw new Error("a request makes a state");
+    accepted.note(task);
+    return task;
+  };
+
+  async function store(event: TaskEvent, queue: Queue, traceparent?: string) {
+    try {
+      return await appender.append(event, queue, { traceparent });
+    } catch (error) {
+      if (!(error instanceof AppendError) || error.code !== "unknown")
+        throw error;
+      // Under the same message id, so that the log takes it once.
+      const signal = AbortSignal.timeout(repeatForMs);
+      const again = { signal, traceparent };
+      return await appendUntilStored(
+        broker,
+        appender,
+        event,
+        queue,
+        again,
+      ).catch(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+/** The broker's own number for "no space": the disk, or the limit of its account. */
+const noSpace = new Set([10_023, 10_047, 10_077, 10_122]);
+
+function refusalOf(error: unknown, taskId: string): unknown {
+  if (!(error instanceof AppendError)) return error;
+  switch (error.code) {
+    case "too_large":
+      return new ApiError("too_large", error.message, { cause: error });
+    case "unknown":
+      return new ApiError(
+        "maybe_accepted",
+        "the broker did not answer in time: the request may have been accepted; GET /result of its task_id tells",
+        { taskId, retryAfterS: 2, cause: error },
+      );
+    case "unavailable":
+      return unavailable("the broker can't be reached", error);
+    case "refused":
+      return unavailable(
+        noSpace.has(error.errCode ?? 0)
+          ? "the broker has no space left"
+          : "the broker refused the request",
+        error,
+      );
+  }
+}

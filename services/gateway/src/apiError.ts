@@ -1,0 +1,38 @@
+/** What a call can be refused for. The status of each stands in `http/problem.ts`. */
+export type ApiErrorCode =
+  | "invalid_request"
+  | "unauthorized"
+  | "not_found"
+  | "already_ended"
+  | "too_large"
+  /** Nothing was stored; the same call may work later. */
+  | "unavailable"
+  /** The broker did not say whether it stored the request; `task_id` tells it by and by. */
+  | "maybe_accepted";
+
+export interface FieldError {
+  field: string;
+  message: string;
+}
+
+export interface ApiErrorFacts {
+  fields?: FieldError[];
+  taskId?: string;
+  retryAfterS?: number;
+  cause?: unknown;
+}
+
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  readonly code: ApiErrorCode;
+  readonly facts: ApiErrorFacts;
+  constructor(code: ApiErrorCode, detail: string, facts: ApiErrorFacts = {}) {
+    super(detail, { cause: facts.cause });
+    this.code = code;
+    this.facts = facts;
+  }
+}
+
+/** The broker or Redis is away, or too slow to be waited for. */
+export const unavailable = (detail: string, cause?: unknown): ApiError =>
+  new ApiError("unavailable", detail, { retryAfterS: 2, cause });

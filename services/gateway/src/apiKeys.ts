@@ -1,0 +1,70 @@
+/** Who may call: named keys, of which only digests are kept. */
+import { slugOf } from "@jetscribe/schema";
+import { hash, timingSafeEqual } from "node:crypto";
+import * as z from "zod";
+
+export interface ApiKey {
+  /** As it was given; it stands in the events as `owner`. */
+  name: string;
+  /** The name's slug, as it stands in subjects. */
+  owner: string;
+  /** SHA-256: keys are random, so a slow hash would only be a lever for denial of service. */
+  digest: Buffer;
+}
+
+/** `name:key,name:key`; a key may be given as `sha256:<hex>`. No message repeats what is in it. */
+export const ApiKeyList = z.string().transform((text, context): ApiKey[] => {
+  try {
+    return parseApiKeys(text);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  }
+});
+
+function parseApiKeys(text: string): ApiKey[] {
+  const keys = text.split(",").map((pair, i) => parsePair(pair.trim(), i + 1));
+  const owners = new Set(keys.map(({ owner }) => owner));
+  if (owners.size < keys.length)
+    throw new RangeError(
+      "two keys have the same name, or names that differ too little",
+    );
+  const digests = new Set(keys.map(({ digest }) => digest.toString("hex")));
+  if (digests.size < keys.length)
+    throw new RangeError("two names have the same key");
+  return keys;
+}
+
+function parsePair(pair: string, place: number): ApiKey {
+  const colon = pair.indexOf(":");
+  const [name, key] = [pair.slice(0, colon).trim(), pair.slice(colon + 1)];
+  if (colon < 1 || name === "" || key === "")
+    throw new RangeError(`entry ${place}: expected name:key`);
+  if (!/[a-z0-9]/i.test(name))
+    throw new RangeError(`entry ${place}: a name needs a letter or a digit`);
+  return { name, owner: slugOf(name), digest: digestOf(key, place) };
+}
+
+function digestOf(key: string, place: number): Buffer {
+  if (!key.startsWith("sha256:")) return digest(key);
+  const hex = key.slice("sha256:".length);
+  if (!/^[0-9a-f]{64}$/i.test(hex))
+    throw new RangeError(
+      `entry ${place}: expected 64 hex digits after sha256:`,
+    );
+  return Buffer.from(hex, "hex");
+}
+
+const digest = (key: string): Buffer => hash("sha256", key, "buffer");
+
+/** The key that was given, in a time that tells nothing about the others. */
+export function findKey(
+  keys: readonly ApiKey[],
+  given: string,
+): ApiKey | undefined {
+  const wanted = digest(given);
+  let found: ApiKey | undefined;
+  for (const key of keys) if (timingSafeEqual(key.digest, wanted)) found = key;
+  return found;
+}

@@ -1,0 +1,55 @@
+import {
+  BrokerSettings,
+  count,
+  duration,
+  modelNameOf,
+  size,
+} from "@jetscribe/runtime";
+import * as z from "zod";
+import { ApiKeyList } from "./apiKeys.ts";
+
+/** Whose `X-Forwarded-For` is believed: nobody's, that of so many hops before us, or that of these addresses. */
+const TrustProxy = z
+  .string()
+  .default("off")
+  .transform((text, context) => {
+    if (text === "off") return false;
+    if (/^[1-9]\d?$/.test(text)) return Number(text);
+    const list = text.split(",").map((one) => one.trim());
+    if (list.every((one) => /^[0-9a-f.:]+(\/\d{1,3})?$/i.test(one)))
+      return list;
+    const message = "expected off, a number of hops, or addresses with commas";
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  });
+
+/** The gateway's settings; each variable is described in `.env.example`. */
+export const Config = BrokerSettings.extend({
+  HOST: z.string().default("127.0.0.1"),
+  PORT: count(8_000, { min: 1, max: 65_535 }),
+  REDIS_URL: z.string().default("redis://127.0.0.1:6379"),
+  API_KEYS: ApiKeyList,
+  MODEL: z.string().default("demo.gguf"),
+  MODEL_NAME: z.string().optional(),
+  ACK_WAIT: duration("15s"),
+  START_TIMEOUT: duration().optional(),
+  BODY_LIMIT: size("8MiB"),
+  TRUST_PROXY: TrustProxy,
+}).transform((env) => ({
+  broker: env,
+  redisUrl: env.REDIS_URL,
+  listen: { host: env.HOST, port: env.PORT },
+  keys: env.API_KEYS,
+  /** The model of a request that names none, as people see it. */
+  modelName: env.MODEL_NAME ?? modelNameOf(env.MODEL),
+  ackWaitMs: env.ACK_WAIT,
+  timeoutMs: env.TASK_TIMEOUT,
+  /** Never past half the time that the log keeps an event, or an unfinished request could age out. */
+  startTimeoutMs: Math.min(
+    env.START_TIMEOUT ?? Infinity,
+    Math.floor(env.EVENTS_MAX_AGE / 2),
+  ),
+  bodyLimit: env.BODY_LIMIT,
+  trustProxy: env.TRUST_PROXY,
+}));
+export type Config = z.infer<typeof Config>;

@@ -1,0 +1,87 @@
+/** The REST interface as routes; it never listens. */
+import type { Logger } from "@jetscribe/runtime";
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type RawServerDefault,
+} from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { ApiError } from "../apiError.ts";
+import type { AcceptRequest } from "../acceptRequest.ts";
+import type { ApiKey } from "../apiKeys.ts";
+import type { makeHealth } from "../health.ts";
+import type { ReadTask } from "../readTask.ts";
+import type { WaitForOutcome } from "../waitForOutcome.ts";
+import type { TaskReader } from "@jetscribe/task-store";
+import { requireKey } from "./auth.ts";
+import { addDocs } from "./docs.ts";
+import { makeErrorHandler, problemOf, sendProblem } from "./problem.ts";
+import { generateRoute } from "./routes/generate.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { resultRoute } from "./routes/result.ts";
+import { statusRoute } from "./routes/status.ts";
+import { validatorCompiler } from "./validate.ts";
+
+export interface AppDeps {
+  keys: readonly ApiKey[];
+  acceptRequest: AcceptRequest;
+  readTask: ReadTask;
+  waitForOutcome: WaitForOutcome;
+  queuePosition: TaskReader["queuePosition"];
+  health: ReturnType<typeof makeHealth>;
+  /** Why this gateway should get no calls now; undefined: it may. */
+  unready: () => string | undefined;
+  log: Logger;
+}
+
+export interface AppOptions {
+  /** Bytes. */
+  bodyLimit: number;
+  trustProxy: boolean | number | string[];
+}
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+export async function buildApp(
+  deps: AppDeps,
+  { bodyLimit, trustProxy }: AppOptions,
+): Promise<App> {
+  const app: App = fastify({
+    bodyLimit,
+    trustProxy:
+      typeof trustProxy === "number"
+        ? (_address, hop) => hop < trustProxy
+        : trustProxy,
+    logger: false,
+    requestTimeout: 60_000,
+    // A path that can't be decoded, a parameter that is too long: answered as everything else.
+    frameworkErrors: (error, _request, reply: FastifyReply) =>
+      sendProblem(reply, problemOf(error)),
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.setErrorHandler(makeErrorHandler(deps.log));
+  app.setNotFoundHandler(() => {
+    throw new ApiError("not_found", "there is no such route; see /docs");
+  });
+  await addDocs(app);
+
+  healthRoutes(app, deps);
+  await app.register((open, _options, done) => {
+    const closed = open.withTypeProvider<ZodTypeProvider>();
+    requireKey(closed, deps.keys);
+    generateRoute(closed, deps);
+    resultRoute(closed, deps);
+    statusRoute(closed, deps);
+    done();
+  });
+  return app;
+}

@@ -1,0 +1,37 @@
+/** Who calls: the API key in `X-API-Key`, or as a bearer token. */
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { ApiError } from "../apiError.ts";
+import { findKey, type ApiKey } from "../apiKeys.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Of a route behind `requireKey`. */
+    key: ApiKey;
+  }
+}
+
+/** From now on every route of this scope needs a key. The same answer for a missing and for an unknown one. */
+export function requireKey(
+  app: FastifyInstance,
+  keys: readonly ApiKey[],
+): void {
+  app.decorateRequest("key");
+  app.addHook("onRequest", async (request) => {
+    const key = findKey(keys, givenKey(request));
+    if (key === undefined)
+      throw new ApiError(
+        "unauthorized",
+        "send an API key as X-API-Key or as Authorization: Bearer",
+      );
+    request.key = key;
+    return Promise.resolve();
+  });
+}
+
+function givenKey({ headers }: FastifyRequest): string {
+  const own = headers["x-api-key"];
+  if (typeof own === "string") return own;
+  const [, token = ""] =
+    /^Bearer +(\S+)$/i.exec(headers.authorization ?? "") ?? [];
+  return token;
+}

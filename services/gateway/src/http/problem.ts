@@ -1,0 +1,66 @@
+/** The one table from what went wrong to what is answered: RFC 9457 problem details. */
+import type { Logger } from "@jetscribe/runtime";
+import type { Problem } from "@jetscribe/schema";
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { STATUS_CODES } from "node:http";
+import { ApiError, type ApiErrorCode } from "../apiError.ts";
+
+const table: Record<ApiErrorCode, { status: number; title: string }> = {
+  invalid_request: { status: 400, title: "The request is invalid" },
+  unauthorized: { status: 401, title: "No valid API key" },
+  not_found: { status: 404, title: "Not found" },
+  already_ended: { status: 409, title: "The task has its outcome" },
+  too_large: { status: 413, title: "The request is too large" },
+  unavailable: { status: 503, title: "Temporarily unavailable" },
+  maybe_accepted: { status: 503, title: "The request may have been accepted" },
+};
+
+/** Answers every error; those that are nobody's mistake but ours are logged. */
+export function makeErrorHandler(log: Logger) {
+  return (
+    error: FastifyError | ApiError,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): FastifyReply => {
+    const problem = problemOf(error);
+    const { status } = problem;
+    if (status >= 500) {
+      const facts = { err: error, status, route: request.routeOptions.url };
+      if (error instanceof ApiError) log.warn(facts, "a call was refused");
+      else log.error(facts, "a call failed");
+    }
+    if (error instanceof ApiError && error.facts.retryAfterS !== undefined)
+      void reply.header("retry-after", String(error.facts.retryAfterS));
+    if (status === 401) void reply.header("www-authenticate", "Bearer");
+    sendProblem(reply, problem);
+    return reply;
+  };
+}
+
+export function sendProblem(reply: FastifyReply, problem: Problem): void {
+  void reply
+    .code(problem.status)
+    .type("application/problem+json")
+    .send(problem);
+}
+
+export function problemOf(error: FastifyError | ApiError): Problem {
+  if (error instanceof ApiError) {
+    const { status, title } = table[error.code];
+    const { fields, taskId } = error.facts;
+    return {
+      type: `urn:jetscribe:problem:${error.code}`,
+      title,
+      status,
+      detail: error.message,
+      ...(taskId !== undefined && { task_id: taskId }),
+      ...(fields !== undefined && { errors: fields }),
+    };
+  }
+  // fastify's own refusals: broken JSON, a body over the limit, another content type …
+  const status = error.statusCode ?? 500;
+  const title = STATUS_CODES[status] ?? "Error";
+  const refused = status >= 400 && status < 500;
+  const detail = refused ? error.message : "an unexpected error";
+  return { type: "about:blank", title, status, detail };
+}

@@ -1,0 +1,43 @@
+import {
+  isOpen,
+  OutcomeResponse,
+  PendingResponse,
+  Problem,
+} from "@jetscribe/schema";
+import { outcomeOf, pendingOf } from "../../resultOf.ts";
+import type { App, AppDeps } from "../app.ts";
+import { security } from "../docs.ts";
+import { taskOfCall, TaskParams } from "../taskOfCall.ts";
+import { hangUp, WaitQuery } from "../wait.ts";
+
+const schema = {
+  summary: "Read the result",
+  description:
+    "200 with the outcome, 202 while there is none. Right after a 202 of `POST /generate` it is never 404.",
+  params: TaskParams,
+  querystring: WaitQuery,
+  response: {
+    200: OutcomeResponse,
+    202: PendingResponse,
+    400: Problem,
+    401: Problem,
+    404: Problem,
+    503: Problem,
+  },
+  security,
+};
+
+export function resultRoute(
+  app: App,
+  { readTask, waitForOutcome }: AppDeps,
+): void {
+  app.get("/result/:task_id", { schema }, async (request, reply) => {
+    const { key, query } = request;
+    const found = await taskOfCall(readTask, request);
+    const waitMs = query.wait * 1_000;
+    const task = await waitForOutcome(found, key.owner, waitMs, hangUp(reply));
+    return isOpen(task)
+      ? reply.code(202).send(pendingOf(task))
+      : reply.code(200).send(outcomeOf(task));
+  });
+}

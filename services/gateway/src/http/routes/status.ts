@@ -1,0 +1,24 @@
+import { Problem, StatusResponse } from "@jetscribe/schema";
+import { statusOf } from "../../resultOf.ts";
+import type { App, AppDeps } from "../app.ts";
+import { security } from "../docs.ts";
+import { taskOfCall, TaskParams } from "../taskOfCall.ts";
+
+const schema = {
+  summary: "Where a task stands",
+  params: TaskParams,
+  response: { 200: StatusResponse, 401: Problem, 404: Problem, 503: Problem },
+  security,
+};
+
+export function statusRoute(
+  app: App,
+  { readTask, queuePosition }: AppDeps,
+): void {
+  app.get("/status/:task_id", { schema }, async (request) => {
+    const task = await taskOfCall(readTask, request);
+    // Without Redis nobody knows the position; everything else is known from the log.
+    const position = await queuePosition(task).catch(() => null);
+    return statusOf(task, position);
+  });
+}

@@ -1,0 +1,19 @@
+import type { TaskState } from "@jetscribe/schema";
+import * as z from "zod";
+import { ApiError } from "../apiError.ts";
+import type { ApiKey } from "../apiKeys.ts";
+import type { ReadTask } from "../readTask.ts";
+
+export const TaskParams = z.object({
+  task_id: z.string().meta({ description: "Of the 202 of POST /generate." }),
+});
+
+/** The task that the path names. Rejects with the same "not found" for one of another key as for one that never was. */
+export async function taskOfCall(
+  readTask: ReadTask,
+  { params, key }: { params: z.infer<typeof TaskParams>; key: ApiKey },
+): Promise<TaskState> {
+  const task = await readTask(params.task_id, key.owner);
+  if (task === undefined) throw new ApiError("not_found", "no such task");
+  return task;
+}

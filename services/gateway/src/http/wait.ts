@@ -1,0 +1,24 @@
+import type { FastifyReply } from "fastify";
+import * as z from "zod";
+
+/** Proxies on the way end longer calls. */
+export const mostWaitS = 300;
+
+export const waitSeconds = (wish: number): number => Math.min(wish, mostWaitS);
+
+/** The query of calls that can wait for the outcome. */
+export const WaitQuery = z.strictObject({
+  wait: z.coerce
+    .number()
+    .min(0)
+    .max(mostWaitS)
+    .default(0)
+    .meta({ description: "Wait for the outcome, so many seconds at most." }),
+});
+
+/** Aborts when the caller is gone. fastify's `request.signal` does so too, but also once a body was read to its end. */
+export function hangUp({ raw }: Pick<FastifyReply, "raw">): AbortSignal {
+  const gone = new AbortController();
+  raw.once("close", () => gone.abort());
+  return gone.signal;
+}

@@ -1,0 +1,65 @@
+import { makeAppender } from "@jetscribe/event-log/append";
+import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
+import { connectStore, makeTaskReader } from "@jetscribe/task-store";
+import { makeAccepted } from "./accepted.ts";
+import { makeAcceptRequest } from "./acceptRequest.ts";
+import { watchClock } from "./clock.ts";
+import { Config } from "./config.ts";
+import { makeHealth } from "./health.ts";
+import { buildApp } from "./http/app.ts";
+import { makeReadTask } from "./readTask.ts";
+import { makeWaitForOutcome } from "./waitForOutcome.ts";
+import { makeWorkQueues } from "./workQueues.ts";
+import { hearAllWorkers } from "./workersHeard.ts";
+
+await runService(
+  "gateway",
+  async (service) => {
+    const { env, stack, stopping, log } = service;
+    const config = readConfig(Config, env);
+
+    const broker = await joinBroker("gateway", config.broker, service);
+    const store = stack.use(
+      connectStore({ url: config.redisUrl, name: "gateway", log }),
+    );
+    const reader = makeTaskReader(store);
+    const appender = stack.use(makeAppender(broker, "gateway"));
+
+    const queues = stack.use(
+      makeWorkQueues(broker, config.keys, { ...config, log }),
+    );
+    queues.ensureModel(config.modelName);
+    const workers = stack.use(hearAllWorkers(broker, queues.ensureModel));
+    const clock = stack.use(await watchClock(broker, "gateway", log));
+
+    const accepted = makeAccepted();
+    const acceptRequest = makeAcceptRequest({
+      ...{ broker, appender, queues, clock, accepted },
+      defaults: config,
+    });
+    const readTask = makeReadTask(broker, reader, accepted);
+    const waitForOutcome = makeWaitForOutcome(
+      broker,
+      reader,
+      readTask,
+      stopping,
+    );
+    const app = await buildApp(
+      {
+        ...{ acceptRequest, readTask, waitForOutcome, log },
+        keys: config.keys,
+        queuePosition: reader.queuePosition,
+        health: makeHealth(broker, reader, workers),
+        unready() {
+          if (stopping.aborted) return "the gateway is stopping";
+          if (!broker.connected) return "the broker can't be reached";
+          return clock.isRight() ? undefined : "the clock is off the broker's";
+        },
+      },
+      config,
+    );
+    stack.defer(() => app.close());
+    await app.listen(config.listen);
+  },
+  { env: process.env },
+);

@@ -1,0 +1,50 @@
+/** Pure: a task, as the calls that look it up answer. */
+import type {
+  EndedTask,
+  OpenTask,
+  OutcomeResponse,
+  PendingResponse,
+  StatusResponse,
+  TaskState,
+} from "@jetscribe/schema";
+
+/** The body of `GET /result` while there is no outcome. */
+export const pendingOf = ({ status, task_id }: OpenTask): PendingResponse => ({
+  status,
+  task_id,
+});
+
+/** The body of `GET /result` from then on. */
+export function outcomeOf(task: EndedTask): OutcomeResponse {
+  const { task_id, metrics } = task;
+  switch (task.status) {
+    case "completed": {
+      const { status, result, finish_reason } = task;
+      return { status, task_id, result, finish_reason, metrics };
+    }
+    case "failed": {
+      const { status, error } = task;
+      const { type: error_type, message: error_message } = error;
+      return { status, task_id, error_message, error_type, metrics };
+    }
+    case "cancelled":
+      return { status: task.status, task_id, metrics };
+  }
+}
+
+/** The body of `GET /status`. */
+export function statusOf(
+  task: TaskState,
+  queuePosition: number | null,
+): StatusResponse {
+  const { task_id, status, attempt, enqueue_time, first_start } = task;
+  return {
+    task_id,
+    status,
+    queue_position: queuePosition,
+    attempt,
+    enqueue_time,
+    start_time: first_start ?? null,
+    end_time: "end_time" in task ? task.end_time : null,
+  };
+}

@@ -1,0 +1,36 @@
+/** The workers as they announce themselves; one that is silent for 6 s is gone. */
+import type { Broker } from "@jetscribe/event-log/connection";
+import { hearWorkers } from "@jetscribe/event-log/signals";
+import { goneAfterMs, type WorkerAnnouncement } from "@jetscribe/schema";
+
+export interface WorkersHeard extends Disposable {
+  /** Those heard in the last 6 s, by their ids. */
+  all: () => WorkerAnnouncement[];
+}
+
+/** `onModel` is told each model (as people see it) that was not heard before. */
+export function hearAllWorkers(
+  broker: Broker,
+  onModel: (model: string) => void,
+): WorkersHeard {
+  const heard = new Map<string, { at: number; word: WorkerAnnouncement }>();
+  const models = new Set<string>();
+
+  function all(): WorkerAnnouncement[] {
+    const now = performance.now();
+    for (const [id, { at }] of heard)
+      if (now - at > goneAfterMs) heard.delete(id);
+    return [...heard.values()]
+      .map(({ word }) => word)
+      .sort((a, b) => (a.worker_id < b.worker_id ? -1 : 1));
+  }
+
+  const hearing = hearWorkers(broker, (word) => {
+    if (word.leaving) heard.delete(word.worker_id);
+    else heard.set(word.worker_id, { at: performance.now(), word });
+    if (models.has(word.model)) return;
+    models.add(word.model);
+    onModel(word.model);
+  });
+  return { all, [Symbol.dispose]: () => hearing[Symbol.dispose]() };
+}
