@@ -1,12 +1,10 @@
-/**
- * The way into the log. An append is one publish whose answer (PubAck) settles a promise; thousands can be under way
- * at once. A request of the client library costs four times as much, most of it in a timer and headers per publish.
- */
+/** The way into the log. An append is one publish, whose answer (PubAck) says where the event stands. */
 import type { Queue, TaskEvent } from "@jetscribe/schema";
-import { createInbox, type Msg } from "@nats-io/nats-core";
+import type { Msg } from "@nats-io/nats-core";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeAnswers } from "./answers.ts";
 import { encodeEvent, type Encoded } from "./codec.ts";
-import { subscribe, type Broker } from "./connection.ts";
+import type { Broker } from "./connection.ts";
 
 /** Where an event stands in the log. */
 export interface Appended {
@@ -53,64 +51,21 @@ export interface Appender extends Disposable {
   sizeOf: (event: TaskEvent, queue: Queue) => number;
 }
 
-interface Pending {
-  resolve(appended: Appended): void;
-  reject(error: AppendError): void;
-  deadline: number;
-}
-
 /** More than the broker could have answered in time: the caller must slow down. */
 const mostPending = 20_000;
 const defaultTimeoutMs = 5_000;
-const sweepEveryMs = 100;
 
 /** Makes the append path of a service. `source` is the service's name. */
 export function makeAppender(broker: Broker, source: string): Appender {
-  const pending = new Map<string, Pending>();
-  const inbox = createInbox();
-  let last = 0;
+  const answers = makeAnswers(broker);
 
-  const settle = (msg: Msg) => {
-    const token = msg.subject.slice(inbox.length + 1);
-    const one = pending.get(token);
-    if (one === undefined) return;
-    pending.delete(token);
-    const answer = readPubAck(msg);
-    if (answer instanceof AppendError) one.reject(answer);
-    else one.resolve(answer);
-  };
-  const subscription = subscribe(broker, `${inbox}.*`, settle);
-  const giveUp = (overdue: (one: Pending) => boolean, why: string) => {
-    for (const [token, one] of pending) {
-      if (!overdue(one)) continue;
-      pending.delete(token);
-      one.reject(new AppendError("unknown", why));
-    }
-  };
-  const sweep = setInterval(() => {
-    const now = performance.now();
-    giveUp(
-      ({ deadline }) => deadline < now,
-      "the broker did not answer in time",
-    );
-  }, sweepEveryMs);
-  const stopListening = broker.onDisconnect(() =>
-    giveUp(() => true, "the connection to the broker was lost"),
-  );
-
-  function send(message: Encoded, timeoutMs: number): Promise<Appended> {
-    const refusal = whyNot(broker, message, pending.size);
-    if (refusal !== undefined) return Promise.reject(refusal);
-    const { promise, resolve, reject } = Promise.withResolvers<Appended>();
-    const token = (last = (last + 1) % Number.MAX_SAFE_INTEGER).toString(36);
-    // First, so that what the client itself refuses is nowhere left over; no answer can come before this turn ends.
-    broker.nc.publish(message.subject, message.body, {
-      headers: message.headers,
-      reply: `${inbox}.${token}`,
-    });
-    const deadline = performance.now() + timeoutMs;
-    pending.set(token, { resolve, reject, deadline });
-    return promise;
+  async function send(message: Encoded, timeoutMs: number): Promise<Appended> {
+    const refusal = whyNot(broker, message, answers.pending);
+    if (refusal !== undefined) throw refusal;
+    const answer = await answers.ask(message, timeoutMs);
+    if ("unanswered" in answer)
+      throw new AppendError("unknown", answer.unanswered);
+    return readPubAck(answer);
   }
 
   const encode = (event: TaskEvent, queue: Queue, traceparent?: string) =>
@@ -123,12 +78,7 @@ export function makeAppender(broker: Broker, source: string): Appender {
       { traceparent, timeoutMs = defaultTimeoutMs } = {},
     ) => await send(encode(event, queue, traceparent), timeoutMs),
     sizeOf: (event, queue) => encode(event, queue).size,
-    [Symbol.dispose]() {
-      clearInterval(sweep);
-      stopListening();
-      subscription.unsubscribe();
-      giveUp(() => true, "the appender was closed");
-    },
+    [Symbol.dispose]: () => answers[Symbol.dispose](),
   };
 }
 
@@ -149,17 +99,18 @@ function whyNot(
   return undefined;
 }
 
-function readPubAck(msg: Msg): Appended | AppendError {
+/** What a PubAck says. Throws an AppendError where it is none. */
+export function readPubAck(msg: Msg): Appended {
   // The broker's own "no responders": there is no stream, or JetStream is not ready.
   if (msg.data.length === 0)
-    return new AppendError("unavailable", "no stream takes the event");
+    throw new AppendError("unavailable", "no stream takes the message");
   const ack = msg.json<{
     seq?: number;
     duplicate?: boolean;
     error?: { code: number; err_code?: number; description?: string };
   }>();
   if (ack.error !== undefined)
-    return new AppendError(
+    throw new AppendError(
       "refused",
       ack.error.description ?? `error ${ack.error.code}`,
       ack.error.err_code,

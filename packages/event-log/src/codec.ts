@@ -69,7 +69,7 @@ export function encodeEvent(
  * Headers that are written already: setting ten of them one by one costs the client as much as all the rest of a
  * publish. The client asks headers for nothing but `encode()`.
  */
-function asHeaders(text: string): MsgHdrs {
+export function asHeaders(text: string): MsgHdrs {
   return Object.assign(headers(), {
     encode: () => Buffer.from(text, "latin1"),
   });
