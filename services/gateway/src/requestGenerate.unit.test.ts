@@ -1,0 +1,58 @@
+import {
+  GenerateRequest,
+  GenerateRequested,
+  newTaskId,
+} from "@jetscribe/schema";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { queueOf, requestGenerate } from "./requestGenerate.ts";
+
+const key = { name: "Team A", owner: "team-a", digest: Buffer.alloc(32) };
+const defaults = {
+  modelName: "Qwen2.5-7B",
+  timeoutMs: 300_000,
+  startTimeoutMs: 3_600_000,
+};
+const taskId = newTaskId();
+const requested = (body: object) =>
+  requestGenerate(GenerateRequest.parse(body), key, defaults, {
+    taskId,
+    now: 1_700_000_000.5,
+  });
+
+test("a request becomes the event that its schema describes, with the defaults filled in", () => {
+  const { type, data } = requested({ prompt: "Hi" });
+  assert.equal(type, "GenerateRequested");
+  assert.deepEqual(GenerateRequested.parse(data), {
+    task_id: taskId,
+    model: "Qwen2.5-7B",
+    lane: "interactive",
+    owner: "Team A",
+    prompt: "Hi",
+    params: { max_tokens: 512, temperature: 0.7, top_p: 0.9 },
+    timeout_ms: 300_000,
+    start_timeout_ms: 3_600_000,
+    enqueue_time: 1_700_000_000.5,
+  });
+});
+
+test("what was asked for stands in the event", () => {
+  const body = { max_tokens: 7, temperature: 0, top_p: 1, seed: 0 };
+  const { data } = requested({
+    prompt: "Hi",
+    user_id: "u",
+    raw: true,
+    ...body,
+  });
+  assert.deepEqual(data.params, body);
+  assert.equal(data.user_id, "u");
+  assert.equal(data.raw, true);
+});
+
+test("the queue is named by slugs", () => {
+  assert.deepEqual(queueOf(requested({ prompt: "Hi" }).data), {
+    model: "qwen2-5-7b",
+    lane: "interactive",
+    owner: "team-a",
+  });
+});
