@@ -1,0 +1,24 @@
+/** Percentiles, medians, and numbers that are short enough to read. */
+
+/** Four digits are more than any of these measurements is worth. */
+export const round = (value: number): number => Number(value.toPrecision(4));
+
+export function percentiles(values: readonly number[]): {
+  p50_ms: number;
+  p99_ms: number;
+} {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) =>
+    round(
+      sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ??
+        NaN,
+    );
+  return { p50_ms: at(0.5), p99_ms: at(0.99) };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const upper = sorted[sorted.length >> 1] ?? NaN;
+  if (sorted.length % 2) return upper;
+  return ((sorted[sorted.length / 2 - 1] ?? NaN) + upper) / 2;
+}

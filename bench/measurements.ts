@@ -1,0 +1,178 @@
+/** What is measured; each starts from a system of its own and gives rows of figures. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { openConnection } from "./connection.ts";
+import { drive } from "./drive.ts";
+import { percentiles, round } from "./figures.ts";
+import type { Usage } from "./processes.ts";
+import {
+  startSystem,
+  submit,
+  taskIdOf,
+  untilDone,
+  type Part,
+  type System,
+} from "./system.ts";
+
+/** Row -> column -> figure. */
+export type Figures = Record<string, Record<string, number>>;
+
+export interface Options {
+  tasks: number;
+}
+
+const CONNECTIONS = 64;
+const SECONDS = 4;
+const SINGLE_CLIENT_TASKS = 300;
+const POLL_MS = 2;
+/** The processes give memory back late; this long after the last request it is read. */
+const SETTLE_MS = 4_000;
+
+export const measurements = { accept, drain, latency, get, memory };
+export type Measurement = keyof typeof measurements;
+
+/** POST /generate at full speed, while the worker works and while every slot is taken. */
+async function accept(): Promise<Figures> {
+  const figures: Figures = {};
+  for (const busy of [false, true]) {
+    await using system = await startSystem({ busy });
+    const post = (seconds: number) =>
+      drive({
+        port: system.port,
+        connections: CONNECTIONS,
+        seconds,
+        expect: 202,
+        next: () => system.post,
+      });
+    await post(1); // warms up
+    figures[`accept, ${busy ? "all slots taken" : "worker running"}`] =
+      await post(SECONDS);
+  }
+  return figures;
+}
+
+/**
+ * The time from the first POST until all tasks have their results, and the CPU of each process. While the clock runs only
+ * the last 64 tasks are watched, so that the watching costs little; then every task is looked at.
+ */
+async function drain({ tasks }: Options): Promise<Figures> {
+  await using system = await startSystem();
+  const before = system.usage();
+  const start = performance.now();
+  const { ids, driven } = await submit(system, tasks);
+  await untilDone(system, ids.slice(-CONNECTIONS));
+  const seconds = (performance.now() - start) / 1_000;
+  const cpu = cpuPerTask(before, system.usage(), ids.length);
+  await untilDone(system, ids);
+  return {
+    [`drain of ${tasks}`]: {
+      per_s: round(ids.length / seconds),
+      refused: driven.errors,
+      generator_cpu_share: driven.generator_cpu_share,
+    },
+    "CPU per task, ms": cpu,
+  };
+}
+
+/** One client, one task after the other: from before the POST until the result is there. */
+async function latency(): Promise<Figures> {
+  await using system = await startSystem();
+  const { port, post, postAndWait, get: read } = system;
+  const connection = openConnection(port);
+  const waitForIt = () => connection.send(postAndWait);
+  const poll = (pauseMs: number) => async () => {
+    const { body } = await connection.send(post);
+    const request = read(`/result/${taskIdOf(body)}`);
+    let answer = await connection.send(request);
+    while (answer.status !== 200) {
+      if (answer.status !== 202) throw new Error(answer.body);
+      if (pauseMs > 0) await sleep(pauseMs);
+      answer = await connection.send(request);
+    }
+    return answer;
+  };
+  const figures = {
+    "submit to visible, Prefer: wait": await timed(waitForIt),
+    [`submit to visible, polled every ${POLL_MS} ms`]: await timed(
+      poll(POLL_MS),
+    ),
+    "submit to visible, polled without a pause": await timed(poll(0)),
+  };
+  connection.close();
+  return figures;
+}
+
+async function timed(
+  once: () => Promise<{ status: number }>,
+): Promise<Record<string, number>> {
+  const values: number[] = [];
+  for (let i = 0; i < SINGLE_CLIENT_TASKS; i++) {
+    const start = performance.now();
+    const { status } = await once();
+    if (status !== 200) throw new Error(`answered ${status}, not 200`);
+    values.push(performance.now() - start);
+  }
+  return percentiles(values);
+}
+
+/** GET /result of finished tasks. */
+async function get(): Promise<Figures> {
+  await using system = await startSystem();
+  const { ids } = await submit(system, 1_000);
+  await untilDone(system, ids);
+  const requests = ids.map((id) => system.get(`/result/${id}`));
+  const read = (seconds: number) =>
+    drive({
+      port: system.port,
+      connections: CONNECTIONS,
+      seconds,
+      expect: 200,
+      next: (i) => requests[i % requests.length],
+    });
+  await read(1); // warms up
+  return { "GET /result": await read(SECONDS) };
+}
+
+/** Resident memory of all processes, with few and with many tasks queued. */
+async function memory({ tasks }: Options): Promise<Figures> {
+  const few = tasks;
+  const many = 10 * tasks;
+  await using system = await startSystem({ busy: true });
+  const before = await queued(system, few);
+  const after = await queued(system, many - few);
+  return {
+    [`bytes per queued task, ${few} to ${many}`]: perPart((part) =>
+      Math.round((after[part].resident - before[part].resident) / (many - few)),
+    ),
+  };
+}
+
+async function queued(
+  system: System,
+  count: number,
+): Promise<Record<Part, Usage>> {
+  await submit(system, count);
+  await sleep(SETTLE_MS);
+  return system.usage();
+}
+
+const cpuPerTask = (
+  before: Record<Part, Usage>,
+  after: Record<Part, Usage>,
+  tasks: number,
+) => perPart((part) => round((after[part].cpuMs - before[part].cpuMs) / tasks));
+
+const parts: Part[] = [
+  "gateway",
+  "nats",
+  "inference",
+  "results",
+  "logger",
+  "redis",
+];
+
+/** A figure of each process, and their sum. */
+function perPart(figure: (part: Part) => number): Record<string, number> {
+  const figures = parts.map((part) => [part, figure(part)] as const);
+  const all = round(figures.reduce((sum, [, value]) => sum + value, 0));
+  return { all, ...Object.fromEntries(figures) };
+}

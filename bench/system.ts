@@ -1,0 +1,111 @@
+/** The system under load: a whole one of its own on the fake engine, and what the measurements ask of it. */
+import { startStack, type Stack } from "@jetscribe/testing";
+import { setTimeout as sleep } from "node:timers/promises";
+import { openConnection } from "./connection.ts";
+import { drive, type Driven } from "./drive.ts";
+import { usageOf, type Usage } from "./processes.ts";
+
+export type Part =
+  "gateway" | "inference" | "results" | "logger" | "nats" | "redis";
+
+export interface System extends AsyncDisposable {
+  port: number;
+  post: string;
+  /** POST with `Prefer: wait`. */
+  postAndWait: string;
+  /** `GET` of a path. */
+  get: (path: string) => string;
+  usage: () => Record<Part, Usage>;
+}
+
+/** Tasks at once. */
+const SLOTS = 16;
+const WARM_UP_TASKS = 1_000;
+/** 600 bytes. */
+const PROMPT = "What is the capital of France? ".repeat(20).slice(0, 600);
+
+/** Starts a system that has finished its first tasks, or, `busy`, one whose tasks take ten minutes, so that all stay queued. */
+export async function startSystem({ busy = false } = {}): Promise<System> {
+  const stack = await startStack({
+    env: {
+      ENGINE: "fake",
+      FAKE_MS: busy ? "600000" : "0",
+      FAKE_TOKENS: "20",
+      SLOTS: String(SLOTS),
+      LOG_LEVEL: "info",
+    },
+  });
+  const system = withRequests(stack);
+  if (!busy) {
+    const { ids } = await submit(system, WARM_UP_TASKS);
+    await untilDone(system, ids);
+  }
+  return system;
+}
+
+function withRequests(stack: Stack): System {
+  const { url, key, nats, redis } = stack;
+  const body = JSON.stringify({ prompt: PROMPT, max_tokens: 20 });
+  const head = `Host: 127.0.0.1\r\nX-API-Key: ${key}\r\n`;
+  const content = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
+  const post = `POST /generate HTTP/1.1\r\n${head}${content}`;
+  return {
+    port: Number(new URL(url).port),
+    post: `${post}\r\n${body}`,
+    postAndWait: `${post}Prefer: wait=10\r\n\r\n${body}`,
+    get: (path) => `GET ${path} HTTP/1.1\r\n${head}\r\n`,
+    usage: () =>
+      usageOf({
+        gateway: stack.pid("gateway"),
+        inference: stack.pid("inference"),
+        results: stack.pid("results"),
+        logger: stack.pid("logger"),
+        nats: nats.pid,
+        redis: redis.pid,
+      }),
+    [Symbol.asyncDispose]: () => stack.stop(),
+  };
+}
+
+/** Posts `count` tasks as fast as the connections allow; gives the ids in the order of their submission. */
+export async function submit(
+  { port, post }: System,
+  count: number,
+): Promise<{ ids: string[]; driven: Driven }> {
+  const ids: string[] = [];
+  const driven = await drive({
+    port,
+    connections: 64,
+    expect: 202,
+    next: (i) => (i < count ? post : undefined),
+    onAnswer: ({ status, body }, i) => {
+      if (status === 202) ids[i] = taskIdOf(body);
+    },
+  });
+  return { ids: ids.filter(Boolean), driven };
+}
+
+/** Waits until each of the tasks has its result, looking every 20 ms with a few connections; fails after two minutes. */
+export async function untilDone(
+  { port, get }: System,
+  ids: readonly string[],
+): Promise<void> {
+  const deadline = performance.now() + 120_000;
+  const left = [...ids];
+  async function follow() {
+    const connection = openConnection(port);
+    for (let id = left.shift(); id; id = left.shift()) {
+      const request = get(`/result/${id}`);
+      while ((await connection.send(request)).status !== 200) {
+        if (performance.now() > deadline)
+          throw new Error(`${id} has no result after two minutes`);
+        await sleep(20);
+      }
+    }
+    connection.close();
+  }
+  await Promise.all(Array.from({ length: 8 }, follow));
+}
+
+export const taskIdOf = (body: string): string =>
+  (JSON.parse(body) as { task_id: string }).task_id;
