@@ -24,3 +24,34 @@ export type TokenChunk = z.infer<typeof TokenChunk>;
 
 /** Whether the chunk says what an attempt that takes over keeps. */
 export const isMarker = ({ n }: TokenChunk): boolean => n === 0;
+
+/** What chunks make together. */
+export interface JoinedText {
+  text: string;
+  /** Of the last chunk; 0: there is none. */
+  attempt: number;
+  n: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  /** False where one in between is missing: the text is what comes before that. */
+  whole: boolean;
+}
+
+/** The text of a task's stored chunks, in the order of the stream. */
+export function joinChunks(chunks: Iterable<TokenChunk>): JoinedText {
+  const joined: JoinedText = {
+    ...{ text: "", attempt: 0, n: 0, whole: true },
+    ...{ prompt_tokens: 0, completion_tokens: 0 },
+  };
+  for (const chunk of chunks) {
+    const { text, offset, ...facts } = chunk;
+    if (isMarker(chunk) && offset <= joined.text.length) joined.whole = true;
+    if (offset > joined.text.length) joined.whole = false;
+    if (joined.whole) joined.text = joined.text.slice(0, offset) + text;
+    joined.attempt = facts.attempt;
+    joined.n = facts.n;
+    joined.prompt_tokens = facts.prompt_tokens || joined.prompt_tokens;
+    joined.completion_tokens = facts.completion_tokens;
+  }
+  return joined;
+}
