@@ -3,11 +3,13 @@ rem Jetscribe on Windows runs inside WSL 2. This starts it there, from this fold
 cd /d "%~dp0"
 where wsl.exe >nul 2>nul
 if errorlevel 1 goto no_wsl
-wsl.exe --status >nul 2>nul
+rem Fails too where WSL is there but no Linux is installed in it.
+wsl.exe --exec true >nul 2>nul
 if errorlevel 1 goto no_wsl
-wsl.exe -- bash -lc "command -v npm >/dev/null"
+rem Windows' own npm is on the PATH inside WSL too, below /mnt: it would run the Windows programs.
+wsl.exe --exec bash -lc "command -v node >/dev/null && case $(command -v npm) in ''|/mnt/*) exit 1;; esac"
 if errorlevel 1 goto no_node
-wsl.exe -- bash -lc "npm start -- %*"
+wsl.exe --exec bash -lc "npm start -- %*"
 exit /b %errorlevel%
 
 :no_wsl
