@@ -73,6 +73,7 @@ function paint(level) {
 
 /** @param {unknown} value */
 function formatValue(value) {
+  if (typeof value === "number") return String(Math.round(value * 1e3) / 1e3);
   if (typeof value !== "string") return oneLine(JSON.stringify(value) ?? "");
   return /^[^\s"=]+$/.test(value)
     ? oneLine(value)

@@ -14,10 +14,11 @@ test("a log record becomes a line with its fields", () => {
     msg: "listening",
     port: 8000,
     note: "a b",
+    done: 0.7156590223312378,
   };
   assert.equal(
     formatLine("gateway", JSON.stringify(record)),
-    'gateway   | 12:00:01 INFO  listening port=8000 note="a b"',
+    'gateway   | 12:00:01 INFO  listening port=8000 note="a b" done=0.716',
   );
 });
 

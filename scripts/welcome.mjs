@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { workerErrors } from "./health.mjs";
 import { bold, cyan, dim, green, red, say, yellow } from "./print.mjs";
+import { folders, withDotEnv } from "./project.mjs";
 
 /**
  * What somebody needs who has just started the system.
@@ -41,7 +42,7 @@ export function sayBlock({
   say(`  Data       ${dataDir}`);
   say();
   say("  Try it:");
-  say(`    npm run try -- "${prompt}"`);
+  say(`    ${whereOf(dataDir)}npm run try -- "${prompt}"`);
   say(
     `    curl -s ${url}/generate -H 'X-API-Key: ${key ?? "<your key>"}' -H 'Content-Type: application/json' ` +
       `-H 'Prefer: wait=30' -d '{"prompt":"${prompt}"}'; echo`,
@@ -53,4 +54,11 @@ export function sayBlock({
     ),
   );
   say();
+}
+
+/** What another terminal has to set before it finds this system. @param {string} dataDir */
+function whereOf(dataDir) {
+  return dataDir === folders(withDotEnv({})).dataDir
+    ? ""
+    : `DATA_DIR='${dataDir}' `;
 }
