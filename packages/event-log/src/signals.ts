@@ -5,9 +5,11 @@ import {
   subjects,
   WorkerAnnouncement,
   type Queue,
+  type RecordedEvent,
 } from "@jetscribe/schema";
 import type { Msg } from "@nats-io/nats-core";
 import type * as z from "zod";
+import { decodeEvent } from "./codec.ts";
 import { subscribe, type Broker } from "./connection.ts";
 
 /** Says what a worker has in hand. While the broker is away nothing is sent, nor kept for later. */
@@ -107,6 +109,28 @@ export const hearCancelled = (
       if (id) onCancelled(id);
     },
   );
+
+/**
+ * Hears the starts and retries of a queue's tasks as they are published. A start that the log already has from another
+ * worker is heard too; an outcome is not: only the log says which one counts.
+ */
+export function hearProgress(
+  broker: Broker,
+  queue: Queue,
+  onEvent: (event: RecordedEvent) => void,
+): Disposable {
+  const onMessage = ({ subject, data }: Msg) => {
+    const decoded = decodeEvent({ subject, data, seq: 0, time: 0 });
+    if ("event" in decoded) onEvent(decoded.event);
+  };
+  const words = ["started", "retried"] as const;
+  const heard = words.map((word) =>
+    listen(broker, subjects.event(word, queue), onMessage),
+  );
+  return {
+    [Symbol.dispose]: () => heard.forEach((one) => one[Symbol.dispose]()),
+  };
+}
 
 /** Hands a log record on to `app.log`; false where the broker is away, and the record is dropped. */
 export function sendLogRecord(

@@ -3,11 +3,14 @@ import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
 import { makeAccepted } from "./accepted.ts";
 import { makeAcceptRequest } from "./acceptRequest.ts";
+import { makeCancelTask } from "./cancelTask.ts";
 import { watchClock } from "./clock.ts";
 import { Config } from "./config.ts";
 import { makeHealth } from "./health.ts";
 import { buildApp } from "./http/app.ts";
+import { makeWatchProgress } from "./progress.ts";
 import { makeReadTask } from "./readTask.ts";
+import { makeStreamTask } from "./streamTask.ts";
 import { makeWaitForOutcome } from "./waitForOutcome.ts";
 import { makeWorkQueues } from "./workQueues.ts";
 import { hearAllWorkers } from "./workersHeard.ts";
@@ -37,16 +40,24 @@ await runService(
       ...{ broker, appender, queues, clock, accepted },
       defaults: config,
     });
-    const readTask = makeReadTask(broker, reader, accepted);
+    const { readTask, readSurely } = makeReadTask(broker, reader, accepted);
     const waitForOutcome = makeWaitForOutcome(
       broker,
       reader,
       readTask,
       stopping,
     );
+    const watchProgress = makeWatchProgress(broker);
     const app = await buildApp(
       {
         ...{ acceptRequest, readTask, waitForOutcome, log },
+        streamTask: makeStreamTask({
+          broker,
+          readTask,
+          watchProgress,
+          stopping,
+        }),
+        cancelTask: makeCancelTask(broker, appender, readSurely),
         keys: config.keys,
         queuePosition: reader.queuePosition,
         health: makeHealth(broker, reader, workers),

@@ -2,8 +2,13 @@
 import type { Broker } from "@jetscribe/event-log/connection";
 import { findTask } from "@jetscribe/event-log/lookUp";
 import { streamState } from "@jetscribe/event-log/streamState";
-import { isOpen, streams, taskIdTime, type TaskState } from "@jetscribe/schema";
-import { slugOf } from "@jetscribe/schema";
+import {
+  isOpen,
+  slugOf,
+  streams,
+  taskIdTime,
+  type TaskState,
+} from "@jetscribe/schema";
 import {
   makeLookBeyond,
   type Look,
@@ -26,21 +31,25 @@ export function makeReadTask(
   broker: Broker,
   reader: Pick<TaskReader, "look">,
   accepted: Accepted,
-): ReadTask {
+): {
+  /** What the projection shows, which may be a moment late. */
+  readTask: ReadTask;
+  /** What the log says now. */
+  readSurely: ReadTask;
+} {
   const lookBeyond = makeLookBeyond(reader);
   let searches = 0;
 
-  return async (taskId, owner) => {
+  const readTask: ReadTask = async (taskId, owner) => {
     if (taskIdTime(taskId) === undefined) return undefined;
     const look = await reader.look([taskId]).catch(() => undefined);
     const known = answerOf(look) ?? notYetProjected(look, accepted.get(taskId));
-    const task = known ?? (await ask(taskId, owner));
-    return task !== undefined && slugOf(task.owner) === owner
-      ? task
-      : undefined;
+    return known === undefined
+      ? await readSurely(taskId, owner)
+      : ownOnly(known, owner);
   };
 
-  async function ask(taskId: string, owner: string) {
+  const readSurely: ReadTask = async (taskId, owner) => {
     if (searches >= mostSearches)
       throw unavailable("too many look-ups in the log are under way");
     searches++;
@@ -48,21 +57,23 @@ export function makeReadTask(
       const { created, lastSeq } = await streamState(broker, streams.events);
       const look = await lookBeyond({ created, seq: lastSeq }, [taskId]);
       // Absence in the projection is no proof: the task may have expired there.
-      return (
-        look?.tasks[0] ??
-        (await findTask(
-          broker,
-          { taskId, owner },
-          AbortSignal.timeout(searchMs),
-        ))
-      );
+      const task = look?.tasks[0] ?? (await search(taskId, owner));
+      return ownOnly(task, owner);
     } catch (cause) {
       throw unavailable("the log can't be read, or not in time", cause);
     } finally {
       searches--;
     }
-  }
+  };
+
+  const search = (taskId: string, owner: string) =>
+    findTask(broker, { taskId, owner }, AbortSignal.timeout(searchMs));
+
+  return { readTask, readSurely };
 }
+
+const ownOnly = (task: TaskState | undefined, owner: string) =>
+  task !== undefined && slugOf(task.owner) === owner ? task : undefined;
 
 /** What the projection shows, if that can be believed: while it rebuilds, only an outcome can. */
 export function answerOf(look: Look | undefined): TaskState | undefined {

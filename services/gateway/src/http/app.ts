@@ -1,5 +1,6 @@
 /** The REST interface as routes; it never listens. */
 import type { Logger } from "@jetscribe/runtime";
+import { fastifySSE } from "@fastify/sse";
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -9,19 +10,23 @@ import fastify, {
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ApiError } from "../apiError.ts";
+import type { CancelTask } from "../cancelTask.ts";
 import type { AcceptRequest } from "../acceptRequest.ts";
 import type { ApiKey } from "../apiKeys.ts";
 import type { makeHealth } from "../health.ts";
 import type { ReadTask } from "../readTask.ts";
+import type { StreamTask } from "../streamTask.ts";
 import type { WaitForOutcome } from "../waitForOutcome.ts";
 import type { TaskReader } from "@jetscribe/task-store";
 import { requireKey } from "./auth.ts";
 import { addDocs } from "./docs.ts";
 import { makeErrorHandler, problemOf, sendProblem } from "./problem.ts";
 import { generateRoute } from "./routes/generate.ts";
+import { cancelRoute } from "./routes/cancel.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { resultRoute } from "./routes/result.ts";
 import { statusRoute } from "./routes/status.ts";
+import { streamRoute } from "./routes/stream.ts";
 import { validatorCompiler } from "./validate.ts";
 
 export interface AppDeps {
@@ -29,6 +34,8 @@ export interface AppDeps {
   acceptRequest: AcceptRequest;
   readTask: ReadTask;
   waitForOutcome: WaitForOutcome;
+  streamTask: StreamTask;
+  cancelTask: CancelTask;
   queuePosition: TaskReader["queuePosition"];
   health: ReturnType<typeof makeHealth>;
   /** Why this gateway should get no calls now; undefined: it may. */
@@ -49,6 +56,9 @@ export type App = FastifyInstance<
   FastifyBaseLogger,
   ZodTypeProvider
 >;
+
+/** Proxies end connections on which nothing comes for a minute or so. */
+const keepAliveMs = 15_000;
 
 export async function buildApp(
   deps: AppDeps,
@@ -73,6 +83,7 @@ export async function buildApp(
     throw new ApiError("not_found", "there is no such route; see /docs");
   });
   await addDocs(app);
+  await app.register(fastifySSE, { heartbeatInterval: keepAliveMs });
 
   healthRoutes(app, deps);
   await app.register((open, _options, done) => {
@@ -81,6 +92,8 @@ export async function buildApp(
     generateRoute(closed, deps);
     resultRoute(closed, deps);
     statusRoute(closed, deps);
+    streamRoute(closed, deps);
+    cancelRoute(closed, deps);
     done();
   });
   return app;

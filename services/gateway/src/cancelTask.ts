@@ -1,0 +1,106 @@
+/** A cancel is an outcome like any other: the broker decides its race against completion. Rule 5 of the design. */
+import { appendUntilStored, type Appender } from "@jetscribe/event-log/append";
+import { decodeEvent } from "@jetscribe/event-log/codec";
+import type { Broker } from "@jetscribe/event-log/connection";
+import { messageAt } from "@jetscribe/event-log/streamState";
+import { readTokens } from "@jetscribe/event-log/tokens";
+import {
+  isOpen,
+  joinChunks,
+  metricsOf,
+  streams,
+  type JoinedText,
+  type OpenTask,
+  type TaskEvent,
+  type TaskState,
+} from "@jetscribe/schema";
+import { ApiError, unavailable } from "./apiError.ts";
+import type { ApiKey } from "./apiKeys.ts";
+import type { ReadTask } from "./readTask.ts";
+import { queueOf } from "./requestGenerate.ts";
+
+type Cancelled = Extract<TaskEvent, { type: "GenerateCancelled" }>;
+
+/** Resolves once the task is cancelled; rejects with an ApiError where it has another outcome. */
+export type CancelTask = (task: TaskState, key: ApiKey) => Promise<void>;
+
+const publishForMs = 10_000;
+
+export function makeCancelTask(
+  broker: Broker,
+  appender: Appender,
+  /** As the log has it now: an outcome follows only a task that was surely open. */
+  readSurely: ReadTask,
+): CancelTask {
+  return async (found, { name, owner }) => {
+    const task = await readSurely(found.task_id, owner);
+    if (task === undefined) throw new ApiError("not_found", "no such task");
+    if (!isOpen(task)) {
+      if (task.status === "cancelled") return;
+      throw new ApiError("already_ended", `the task is ${task.status}`);
+    }
+    const signal = AbortSignal.timeout(publishForMs);
+    const event = cancelled(task, name, await streamed(broker, task, signal));
+    const { seq, duplicate } = await appendUntilStored(
+      broker,
+      appender,
+      event,
+      queueOf(task),
+      { signal },
+    ).catch((cause: unknown) => {
+      throw unavailable("the broker did not take the cancel in time", cause);
+    });
+    if (duplicate && !(await isCancel(broker, seq)))
+      throw new ApiError("already_ended", "the task has its outcome");
+  };
+}
+
+/** What was streamed so far; a task without its text can still be cancelled. */
+async function streamed(
+  broker: Broker,
+  { task_id, status }: OpenTask,
+  signal: AbortSignal,
+): Promise<JoinedText> {
+  if (status === "queued") return joinChunks([]);
+  const chunks = await readTokens(broker, task_id, signal).catch(() => []);
+  return joinChunks(chunks.map(({ chunk }) => chunk));
+}
+
+function cancelled(
+  task: OpenTask,
+  by: string,
+  { text, prompt_tokens, completion_tokens }: JoinedText,
+): Cancelled {
+  const { task_id, status, enqueue_time, first_start } = task;
+  const times = {
+    enqueue: enqueue_time,
+    firstStart: first_start,
+    outcome: Date.now() / 1000,
+  };
+  return {
+    type: "GenerateCancelled",
+    data: {
+      task_id,
+      by,
+      reason: "asked for by its owner",
+      stage: status,
+      ...(text !== "" && { partial_text: text }),
+      metrics: metricsOf(times, prompt_tokens, completion_tokens),
+    },
+  };
+}
+
+/** Whether the outcome that stands in the log is a cancel: ours, or that of somebody with the same wish. */
+async function isCancel(broker: Broker, seq: number): Promise<boolean> {
+  const message = await messageAt(broker, streams.events, seq).catch(
+    (cause: unknown) => {
+      throw unavailable("the outcome can't be read", cause);
+    },
+  );
+  const decoded = message && decodeEvent(message);
+  return (
+    decoded !== undefined &&
+    "event" in decoded &&
+    decoded.event.type === "GenerateCancelled"
+  );
+}

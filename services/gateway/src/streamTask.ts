@@ -1,0 +1,124 @@
+/** One reader of one task's stream: a few subscriptions and a look at what was before them; no consumer, no polling. */
+import { orAborted, type Broker } from "@jetscribe/event-log/connection";
+import { hearDone, subscribed } from "@jetscribe/event-log/signals";
+import { hearTokens, readTokens } from "@jetscribe/event-log/tokens";
+import {
+  evolve,
+  isOpen,
+  type RecordedEvent,
+  type TaskState,
+  type TokenChunk,
+} from "@jetscribe/schema";
+import { makeInbox } from "./inbox.ts";
+import type { WatchProgress } from "./progress.ts";
+import type { ReadTask } from "./readTask.ts";
+import { makeTextFeed, type StreamEvent } from "./textFeed.ts";
+
+export interface StreamDeps {
+  broker: Broker;
+  readTask: ReadTask;
+  watchProgress: WatchProgress;
+  /** Ends all streams: their readers come back, to another gateway perhaps. */
+  stopping: AbortSignal;
+}
+
+export interface StreamOptions {
+  /** A slug. */
+  owner: string;
+  lastEventId: string | undefined;
+  /** Aborts when the reader is gone. */
+  signal: AbortSignal;
+  /** Called when the reader takes less than comes. */
+  onSlow: () => void;
+}
+
+export type StreamTask = (
+  task: TaskState,
+  options: StreamOptions,
+) => AsyncGenerator<StreamEvent>;
+
+type Heard =
+  | { chunk: TokenChunk }
+  | { progress: RecordedEvent }
+  /** The task has its outcome, or something may have been missed. */
+  | "look";
+
+/** A chunk comes every 20 ms at most. */
+const mostWaiting = 1_000;
+
+export function makeStreamTask({
+  broker,
+  readTask,
+  watchProgress,
+  stopping,
+}: StreamDeps): StreamTask {
+  return async function* streamTask(found, options) {
+    const { task_id } = found;
+    const { owner, lastEventId, onSlow } = options;
+    const signal = AbortSignal.any([options.signal, stopping]);
+    const inbox = makeInbox<Heard>(mostWaiting);
+    const hear = (one: Heard) => void (inbox.put(one) || onSlow());
+    // Released when the reader is gone, and not where the generator ends: it may never be asked for more.
+    const hearing = new DisposableStack();
+    const release = () => {
+      inbox.close();
+      hearing.dispose();
+    };
+    signal.addEventListener("abort", release, { once: true });
+    hearing.use(hearTokens(broker, task_id, (chunk) => hear({ chunk })));
+    hearing.use(watchProgress(found, (progress) => hear({ progress })));
+    hearing.use(hearDone(broker, task_id, () => hear("look")));
+    hearing.defer(broker.onReconnect(() => hear("look")));
+
+    const look = async (task: TaskState) =>
+      (await readTask(task_id, owner).catch(() => undefined)) ?? task;
+    const stored = async () => {
+      const chunks = await readTokens(broker, task_id, signal);
+      return chunks.map(({ chunk }) => chunk);
+    };
+
+    try {
+      await orAborted(subscribed(broker), signal);
+      let task = await look(found);
+      yield statusOf(task);
+      const feed = makeTextFeed();
+      if (isOpen(task) || lastEventId !== undefined) {
+        const chunks = await stored();
+        const ended = isOpen(task) ? undefined : task;
+        if (lastEventId !== undefined)
+          yield* feed.resume(lastEventId, chunks, ended);
+        yield* feed.catchUp(chunks);
+      }
+      while (isOpen(task)) {
+        const heard = await inbox.next();
+        if (heard === undefined) return;
+        if (heard === "look") {
+          const before = task.status;
+          task = await look(task);
+          if (!isOpen(task)) break;
+          if (task.status !== before) yield statusOf(task);
+          yield* feed.catchUp(await stored());
+        } else if ("chunk" in heard) {
+          yield* feed.take(heard.chunk) ?? feed.catchUp(await stored());
+        } else {
+          const before = task.status;
+          task = evolve(task, heard.progress) ?? task;
+          if (task.status !== before) yield statusOf(task);
+        }
+      }
+      if (isOpen(task)) return;
+      if (feed.mayDiffer(task)) yield* feed.catchUp(await stored());
+      yield* feed.end(task);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      signal.removeEventListener("abort", release);
+      release();
+    }
+  };
+}
+
+const statusOf = ({ task_id, status, attempt }: TaskState): StreamEvent => ({
+  event: "status",
+  data: { task_id, status, attempt },
+});
