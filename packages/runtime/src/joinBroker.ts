@@ -52,7 +52,8 @@ export async function joinBroker(
   );
   clearTimeout(waiting);
   attachLog((line) => sendLogRecord(broker, service, line));
-  broker.onDisconnect(() => log.warn("the broker is gone"));
+  // Taken back before the connection is closed: its end is no loss then.
+  stack.defer(broker.onDisconnect(() => log.warn("the broker is gone")));
   broker.onReconnect(() => {
     log.info("the broker is back");
     keep().catch(fail);
