@@ -11,6 +11,8 @@ import { scan } from "./readLog.ts";
 export interface StoredChunk {
   /** Its sequence in the stream. */
   seq: number;
+  /** When the broker stored it, in seconds since the epoch. */
+  time: number;
   chunk: TokenChunk;
 }
 
@@ -95,9 +97,9 @@ export async function readTokens(
   await scan(
     broker,
     { stream, filter, from: { seq: fromSeq } },
-    ({ seq, data }) => {
+    ({ seq, time, data }) => {
       const chunk = parseChunk(data);
-      if (chunk !== undefined) chunks.push({ seq, chunk });
+      if (chunk !== undefined) chunks.push({ seq, time, chunk });
       return false;
     },
     signal,
@@ -114,7 +116,8 @@ export async function lastToken(
   const found = await orMissing(jsm.streams.getMessage(streams.tokens, query));
   if (!found) return undefined;
   const chunk = parseChunk(found.data);
-  return chunk && { seq: found.seq, chunk };
+  const time = Date.parse(found.timestamp) / 1000;
+  return chunk && { seq: found.seq, time, chunk };
 }
 
 /** Hears each chunk as it is published, also one that the stream then refuses. What doesn't parse is ignored. */

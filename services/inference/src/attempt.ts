@@ -5,19 +5,34 @@ import type { Handled } from "@jetscribe/event-log/consume";
 import { messageAt } from "@jetscribe/event-log/streamState";
 import type { Logger } from "@jetscribe/runtime";
 import { streams } from "@jetscribe/schema";
-import { EngineDied, EngineError, type EngineInfo } from "./engine.ts";
+import {
+  EngineDied,
+  EngineError,
+  type EngineInfo,
+  type EngineResult,
+  type GenerateOptions,
+} from "./engine.ts";
 import type { EngineProcess } from "./engineProcess.ts";
 import type { makeGate } from "./gate.ts";
 import { comeBack, nowS } from "./handled.ts";
 import type { TaskInHand } from "./inHand.ts";
-import { completed, failed, started, type Progress } from "./outcomes.ts";
+import { makeLiveText, type LiveText } from "./liveText.ts";
+import {
+  completed,
+  failed,
+  progressOf,
+  started,
+  type Progress,
+} from "./outcomes.ts";
 import type { Record } from "./record.ts";
+import { firstClaim, type Claim, type TextLock } from "./textLock.ts";
 
 export interface AttemptDeps {
   broker: Broker;
   engine: EngineProcess;
   gate: ReturnType<typeof makeGate>;
   record: Record;
+  lock: TextLock;
   limits: {
     workerId: string;
     ackWaitMs: number;
@@ -32,30 +47,52 @@ export interface AttemptDeps {
 /** Runs one attempt; undefined: its engine died, and the task's state says so. */
 export type Attempt = (
   inHand: TaskInHand,
-  plan: { attempt: number; alone: boolean },
+  plan: {
+    attempt: number;
+    alone: boolean;
+    /** Where the task was taken over for it. */
+    claim?: Claim | undefined;
+  },
 ) => Promise<Handled | undefined>;
 
+interface Running {
+  generating: Promise<EngineResult>;
+  live: LiveText;
+  progress: Progress;
+}
+
 export function makeAttempt(deps: AttemptDeps): Attempt {
-  const { broker, engine, gate, record, limits, stopping, log } = deps;
+  const { broker, engine, gate, record, lock, limits, stopping, log } = deps;
   const { workerId, ackWaitMs, drainTimeoutMs } = limits;
 
-  const attempt: Attempt = async (inHand, { attempt, alone }) => {
+  const attempt: Attempt = async (inHand, { attempt, alone, claim }) => {
     const leave = await gate.enter(alone, inHand.signal);
     try {
+      const claimed = await claimOf(inHand, attempt, claim);
+      // The last that is waited for before the engine gets the task.
       const info = await engineInfo(inHand);
       if (info === undefined) return comeBack(0);
       if (stopping.aborted) inHand.interrupt("drain");
       inHand.signal.throwIfAborted();
-      if (!(await start(inHand, attempt))) return comeBack(ackWaitMs);
-      return await generate(inHand, info);
+      return await run(inHand, info, claimed);
     } catch (error) {
       if (!(error instanceof EngineDied)) throw error;
-      await record.endAttempt(inHand, { reason: "crash", error }, workerId);
+      const { reason } = error.death;
+      await record.endAttempt(inHand, { reason, error }, workerId);
       return undefined;
     } finally {
       leave();
     }
   };
+
+  async function claimOf(
+    inHand: TaskInHand,
+    attempt: number,
+    claim: Claim | undefined,
+  ): Promise<Claim> {
+    if (claim?.attempt === attempt) return claim;
+    return attempt === 1 ? firstClaim : await lock.claim(inHand, attempt);
+  }
 
   /** Of the engine that is ready; undefined: it takes too long, so others may have the task. */
   async function engineInfo({
@@ -76,8 +113,11 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
   }
 
   /** Says that the attempt starts; false: another worker said so first. */
-  async function start(inHand: TaskInHand, attempt: number): Promise<boolean> {
-    const event = started(inHand.task, attempt, workerId, nowS());
+  async function start(
+    inHand: TaskInHand,
+    { attempt, kept }: Claim,
+  ): Promise<boolean> {
+    const event = started(inHand.task, attempt, workerId, nowS(), kept);
     return await record.record(inHand, event, ({ seq }) => isOurStart(seq));
   }
 
@@ -92,40 +132,82 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     );
   }
 
-  async function generate(
+  /** The engine begins at once, but no text leaves the worker before the log has the start. */
+  async function run(
     inHand: TaskInHand,
     info: EngineInfo,
+    claim: Claim,
   ): Promise<Handled> {
-    const { task } = inHand;
-    const { prompt, messages, raw, params } = inHand.item.event.data;
-    const progress: Progress = {
-      text: "",
-      promptTokens: 0,
-      completionTokens: 0,
-    };
-    const onText = (text: string) => {
-      progress.firstToken ??= nowS();
-      progress.completionTokens++;
-      progress.text += text;
-    };
+    const progress = progressOf(claim.kept);
+    const live = makeLiveText(lock, inHand, claim, workerId);
     using stop = stopOnTimeout(inHand);
+    const generating = generate(inHand, claim, stop.signal, (text, counts) => {
+      progress.firstToken ??= nowS();
+      progress.text += text;
+      Object.assign(progress, counts);
+      live.say(text, counts);
+    });
+    // It is awaited below, after the start.
+    generating.catch(() => undefined);
     try {
-      const result = await engine.generate(
-        { prompt, messages, raw, params },
-        { signal: stop.signal, onText },
-      );
-      const times = { firstToken: progress.firstToken, now: nowS() };
-      const outcome = completed(task, workerId, result, info, times);
-      return await record.conclude(inHand, outcome);
-    } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
-      log.warn(
-        { task_id: task.task_id, error_type: error.type },
-        "task failed",
-      );
-      const outcome = failed(task, workerId, error, nowS(), progress);
-      return await record.conclude(inHand, outcome);
+      if (!(await start(inHand, claim))) return comeBack(ackWaitMs);
+      live.open();
+      return await conclude(inHand, info, claim, {
+        generating,
+        live,
+        progress,
+      });
+    } finally {
+      stop.abort();
+      await Promise.allSettled([generating, live.close()]);
     }
+  }
+
+  async function generate(
+    { item }: TaskInHand,
+    { kept }: Claim,
+    signal: AbortSignal,
+    onText: GenerateOptions["onText"],
+  ): Promise<EngineResult> {
+    const { prompt, messages, raw, params } = item.event.data;
+    const { text, tokens, promptTokens } = kept;
+    if (tokens >= params.max_tokens)
+      return {
+        ...{ text, promptTokens, completionTokens: tokens, cachedTokens: 0 },
+        finishReason: "length",
+      };
+    const continueFrom = text === "" ? undefined : { text, tokens };
+    return await engine.generate(
+      { prompt, messages, raw, params, continueFrom },
+      { signal, onText },
+    );
+  }
+
+  /** Records what the generation comes to, once it is known that no other worker has the task. */
+  async function conclude(
+    inHand: TaskInHand,
+    info: EngineInfo,
+    { kept }: Claim,
+    { generating, live, progress }: Running,
+  ): Promise<Handled> {
+    const [result] = await Promise.allSettled([generating]);
+    await live.close();
+    inHand.signal.throwIfAborted();
+    const { task } = inHand;
+    if (result.status === "fulfilled") {
+      const times = { firstToken: progress.firstToken, now: nowS() };
+      return await record.conclude(
+        inHand,
+        completed(task, workerId, result.value, info, times, kept),
+      );
+    }
+    const error: unknown = result.reason;
+    if (!(error instanceof EngineError)) throw error;
+    log.warn({ task_id: task.task_id, error_type: error.type }, "task failed");
+    return await record.conclude(
+      inHand,
+      failed(task, workerId, error, nowS(), progress),
+    );
   }
 
   return attempt;
@@ -146,6 +228,7 @@ function stopOnTimeout({ task, signal }: TaskInHand) {
   );
   return {
     signal: stop.signal,
+    abort: () => stop.abort(),
     [Symbol.dispose]() {
       clearTimeout(timer);
       signal.removeEventListener("abort", interrupt);

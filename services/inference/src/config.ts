@@ -35,6 +35,7 @@ export const Config = BrokerSettings.extend({
   FAKE_MS: count(0),
   FAKE_TOKENS: count(16, { min: 1, max: 32_768 }),
   ACK_WAIT: duration("15s"),
+  HANG_TIMEOUT: duration("30s"),
   DRAIN_TIMEOUT: duration("30s"),
   MAX_ATTEMPTS: count(3, { min: 1, max: 100 }),
 }).transform((env) => {
@@ -60,6 +61,7 @@ export const Config = BrokerSettings.extend({
     model: slugOf(modelName),
     engine,
     ackWaitMs: env.ACK_WAIT,
+    hangTimeoutMs: env.HANG_TIMEOUT,
     drainTimeoutMs: env.DRAIN_TIMEOUT,
     maxAttempts: env.MAX_ATTEMPTS,
   };

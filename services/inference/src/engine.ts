@@ -56,26 +56,38 @@ export interface EngineRequest {
   /** Continue the prompt as it is, without the chat template; special tokens written in it count as such. */
   raw?: boolean | undefined;
   params: GenerateParams;
+  /** Go on from here. */
+  continueFrom?: BegunText | undefined;
 }
 
-export interface EngineResult {
-  /** The whole text; `onText` got the same in pieces. */
+/** The beginning of the text, by an earlier attempt. */
+export interface BegunText {
+  text: string;
+  /** Generated for it; they count towards max_tokens, of which there are more. */
+  tokens: number;
+}
+
+export interface TokenCounts {
+  promptTokens: number;
+  /** Tokens generated, those of `continueFrom` too, without the one that ends the text. */
+  completionTokens: number;
+}
+
+export interface EngineResult extends TokenCounts {
+  /** The whole text; `onText` got it in pieces, without that of `continueFrom`. */
   text: string;
   finishReason: FinishReason;
-  promptTokens: number;
-  /** Tokens generated, without the one that ends the text. */
-  completionTokens: number;
   /** Of the prompt's tokens, those that a slot still had from an earlier task. */
   cachedTokens: number;
-  /** The sampler's seed that was used. */
-  seed: number;
+  /** The sampler's seed that was used; absent: nothing was sampled. */
+  seed?: number;
 }
 
 export interface GenerateOptions {
   /** Stops the generation within a token; generate() then rejects with the signal's reason. */
   signal: AbortSignal;
-  /** A piece of the text, in whole characters, in order. */
-  onText: (text: string) => void;
+  /** A piece of the text, in whole characters, in order; and how many tokens there are by then. */
+  onText: (text: string, counts: TokenCounts) => void;
 }
 
 /** What an engine that is ready says of itself. */
@@ -115,16 +127,25 @@ export class EngineError extends Error {
   }
 }
 
+/** How the engine's process ended. */
+export interface Death {
+  /** `hang`: it was ended, since it did nothing any more. */
+  reason: "crash" | "hang";
+  signal?: string | undefined;
+  /** The last lines of the process's stderr. */
+  stderrTail: string;
+}
+
 /** The engine's process ended while it had work; the work itself may be innocent. */
 export class EngineDied extends Error {
   override readonly name = "EngineDied";
-  readonly signal: string | undefined;
-  /** The last lines of the process's stderr. */
-  readonly stderrTail: string;
-  constructor(message: string, signal: string | undefined, stderrTail: string) {
+  readonly death: Death;
+  constructor(
+    message: string,
+    death: Death = { reason: "crash", stderrTail: "" },
+  ) {
     super(message);
-    this.signal = signal;
-    this.stderrTail = stderrTail;
+    this.death = death;
   }
 }
 

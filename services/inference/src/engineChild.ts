@@ -56,13 +56,18 @@ async function makeEngine(config: EngineConfig): Promise<Engine> {
   });
 }
 
-/** Tells each tenth once: a download alone reports thousands of times. */
+/** A tenth of a large download takes its time, and whoever makes no progress is taken for dead. */
+const tellEveryMs = 30_000;
+
+/** Tells each tenth once, and some in between: a download alone reports thousands of times. */
 function tellProgress() {
-  let told = -1;
+  let told = { tenth: -1, at: 0, done: 0 };
   return (progress: EngineProgress): void => {
-    const tenth = Math.floor(progress.done * 10);
-    if (tenth === told) return;
-    told = tenth;
+    const { done } = progress;
+    const [tenth, at] = [Math.floor(done * 10), performance.now()];
+    const moved = done > told.done && at - told.at > tellEveryMs;
+    if (tenth === told.tenth && !moved) return;
+    told = { tenth, at, done };
     post({ kind: "progress", progress });
   };
 }
@@ -77,7 +82,7 @@ async function serve({
     if (engine === undefined) throw new Error("the engine is not ready");
     const { text: _, ...result } = await engine.generate(request, {
       signal: abort.signal,
-      onText: (text) => post({ kind: "text", id, text }),
+      onText: (text, counts) => post({ kind: "text", id, text, counts }),
     });
     post({ kind: "done", id, result });
   } catch (error) {

@@ -1,7 +1,7 @@
 /** What every engine keeps, whatever stands behind the port; each adapter's test runs it, in a real child. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { EngineError, type EngineConfig } from "./engine.ts";
+import { EngineError, type EngineConfig, type TokenCounts } from "./engine.ts";
 import { ask, openEngine, type TestEngine } from "./engineTestKit.ts";
 
 const prompt = "Explain gravity.";
@@ -32,6 +32,54 @@ export function engineContract(config: Partial<EngineConfig>): void {
     assert.equal(result.finishReason, "stop");
     assert.ok(result.completionTokens > 1);
     assert.ok(result.promptTokens > 1);
+  });
+
+  void test("counts the tokens as it speaks", async () => {
+    const counted: TokenCounts[] = [];
+    const onText = (_: string, counts: TokenCounts) => counted.push(counts);
+    const result = await ask(engine, { prompt, onText });
+    const completion = counted.map((counts) => counts.completionTokens);
+    assert.ok(completion.every((count, i) => count > (completion[i - 1] ?? 0)));
+    assert.equal(completion.at(-1), result.completionTokens);
+    for (const { promptTokens } of counted)
+      assert.equal(promptTokens, result.promptTokens);
+  });
+
+  void test("goes on from a text that was begun, as if it had written it", async () => {
+    const whole = await ask(engine, { prompt });
+    const { text, completionTokens, promptTokens } = whole;
+    for (const tokens of [1, completionTokens >> 1, completionTokens - 1]) {
+      const params = { max_tokens: tokens };
+      const { text: begun } = await ask(engine, { prompt, params });
+      const continueFrom = { text: begun, tokens };
+      const rest = await ask(engine, { prompt, continueFrom });
+      assert.equal(rest.text, text);
+      assert.equal(begun + rest.pieces.join(""), text);
+      assert.equal(rest.completionTokens, completionTokens);
+      assert.equal(rest.promptTokens, promptTokens);
+      assert.equal(rest.finishReason, "stop");
+    }
+  });
+
+  void test("counts what was begun towards max_tokens", async () => {
+    const { text: begun } = await ask(engine, {
+      prompt,
+      params: { max_tokens: 3 },
+    });
+    const continueFrom = { text: begun, tokens: 3 };
+    const five = await ask(engine, { prompt, params: { max_tokens: 5 } });
+    const params = { max_tokens: 5 };
+    const rest = await ask(engine, { prompt, params, continueFrom });
+    assert.equal(rest.text, five.text);
+    assert.equal(rest.completionTokens, 5);
+    assert.equal(rest.finishReason, "length");
+    const none = await ask(engine, {
+      ...{ prompt, continueFrom },
+      params: { max_tokens: 3 },
+    });
+    assert.deepEqual([none.text, none.pieces], [begun, []]);
+    assert.equal(none.completionTokens, 3);
+    assert.equal(none.finishReason, "length");
   });
 
   void test("stops at max_tokens", async () => {
@@ -67,7 +115,7 @@ export function engineContract(config: Partial<EngineConfig>): void {
     const params = { max_tokens: 1, seed: 4_294_967_295 };
     assert.equal((await ask(engine, { prompt, params })).seed, params.seed);
     const { seed } = await ask(engine, { prompt, params: { max_tokens: 1 } });
-    assert.ok(Number.isInteger(seed) && seed >= 0);
+    assert.ok(seed !== undefined && Number.isInteger(seed) && seed >= 0);
   });
 
   void test("does nothing for a signal that is aborted already", async () => {

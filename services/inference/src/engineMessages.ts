@@ -5,6 +5,7 @@ import type {
   EngineProgress,
   EngineRequest,
   EngineResult,
+  TokenCounts,
 } from "./engine.ts";
 import type { ErrorType } from "@jetscribe/schema";
 
@@ -20,7 +21,7 @@ export type ToChild =
   | { kind: "generate"; id: number; request: EngineRequest }
   | { kind: "abort"; id: number };
 
-/** Without the whole text: that is the pieces, joined. */
+/** Without the whole text: that is what it continues, and the pieces. */
 export type WireResult = Omit<EngineResult, "text">;
 
 export type FromChild =
@@ -30,7 +31,7 @@ export type FromChild =
   | { kind: "warning"; message: string }
   /** Once a second, from the event loop that feeds the model. */
   | { kind: "alive" }
-  | { kind: "text"; id: number; text: string }
+  | { kind: "text"; id: number; text: string; counts: TokenCounts }
   | { kind: "done"; id: number; result: WireResult }
   | { kind: "error"; id: number; error: WireError };
 

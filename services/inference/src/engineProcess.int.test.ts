@@ -56,7 +56,10 @@ describe("the engine's process", () => {
     for (const { end } of all)
       await assert.rejects(
         end,
-        (error) => error instanceof EngineDied && error.signal === "SIGKILL",
+        (error) =>
+          error instanceof EngineDied &&
+          error.death.signal === "SIGKILL" &&
+          error.death.reason === "crash",
       );
     await assert.rejects(ask(engine, { prompt }), EngineDied);
     await engine.whenReady();
@@ -75,7 +78,8 @@ describe("the engine's process", () => {
     await assert.rejects(
       end,
       (error) =>
-        error instanceof EngineDied && error.stderrTail === lines.join("\n"),
+        error instanceof EngineDied &&
+        error.death.stderrTail === lines.join("\n"),
     );
   });
 
@@ -88,11 +92,40 @@ describe("the engine's process", () => {
     assert.equal((await end).finishReason, "stop");
   });
 
-  test("is heard while nothing runs", async () => {
-    await using engine = await openEngine({});
+  test("is ended when it is silent, and that is a hang", async () => {
+    await using engine = await openEngine(endless, { hangTimeoutMs: 4_000 });
     await engine.whenReady();
-    const last = engine.lastHeard();
-    await eventually(() => engine.lastHeard() > last);
+    const { end } = await begin(engine);
+    engine.kill("SIGSTOP");
+    await assert.rejects(
+      end,
+      (error) => error instanceof EngineDied && error.death.reason === "hang",
+    );
+    await engine.whenReady();
+    await begin(engine);
+  });
+
+  test("lives as long as it is heard, whatever a generation does", async () => {
+    await using engine = await openEngine(
+      { fakeMs: 6_000, fakeTokens: 1 },
+      { hangTimeoutMs: 4_000 },
+    );
+    await engine.whenReady();
+    const { finishReason } = await ask(engine, { prompt });
+    assert.equal(finishReason, "stop");
+  });
+
+  test("is ended when it makes no progress towards being ready", async () => {
+    const env = running("process.kill(process.pid, 'SIGSTOP')");
+    await using engine = await openEngine({}, { env, startTimeoutMs: 1_000 });
+    const error = await eventually(() => {
+      const state = engine.state();
+      return state.status === "failed" && state.error;
+    });
+    assert.deepEqual(error, {
+      type: "ModelLoadError",
+      message: "the engine's process was ended: it makes no progress for 1 s",
+    });
   });
 
   test("waits longer after each start that fails", async () => {

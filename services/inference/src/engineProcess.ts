@@ -4,6 +4,8 @@
  *   starting --ready--> ready --exit--> starting (at once)
  *   starting --error or exit--> failed --ready--> ready
  *
+ * A child that does nothing any more is ended, which is an exit: one that is ready when it is silent, or when an abort
+ * is not obeyed while no token comes either; one that starts when it makes no progress.
  * While it is failed it is tried again and again, after 1 s, 2 s, 4 s … 60 s, and from 1 s again when the model's file
  * changes; failed says why it isn't ready, not that nothing is done about it.
  */
@@ -20,6 +22,7 @@ import {
 import type { FromChild, WireError } from "./engineMessages.ts";
 import { forkEngine, type EngineEnd, type EngineFork } from "./forkEngine.ts";
 import { makeGenerations, type Generations } from "./generations.ts";
+import { watchSilence, type Watchdog } from "./watchdog.ts";
 
 /** The part of pino that is used here. */
 export interface Log {
@@ -38,8 +41,6 @@ export interface EngineProcess {
   state: () => EngineState;
   /** Calls back whenever the state has changed; one listener. */
   onChange: (listener: () => void) => void;
-  /** When the child last said something, by `performance.now()`; it does so at least every second. */
-  lastHeard: () => number;
   /** Resolves once it is ready, at once if it is; rejects with the signal's reason, or with EngineDied once closed. */
   whenReady: (signal?: AbortSignal) => Promise<EngineInfo>;
   /**
@@ -52,7 +53,7 @@ export interface EngineProcess {
   ) => Promise<EngineResult>;
   /** The child's id while there is one. */
   pid: () => number | undefined;
-  /** Ends the child by a signal; another one comes up. For a child that hangs, and for tests. */
+  /** Ends the child by a signal; another one comes up. For tests. */
   kill: (signal?: NodeJS.Signals) => void;
   /** Ends the child for good. */
   close: () => Promise<void>;
@@ -65,7 +66,14 @@ export interface EngineProcessOptions {
   env: NodeJS.ProcessEnv;
   /** How long to wait after a failed start, in ms: doubled from the first to the most. */
   backoff?: { firstMs: number; mostMs: number };
+  /** A child that is ready and silent for so long hangs. */
+  hangTimeoutMs?: number;
+  /** A child that makes no progress for so long will never be ready. */
+  startTimeoutMs?: number;
 }
+
+/** Loading may take minutes, and the parts of it that tell no progress too. */
+const defaultStartTimeoutMs = 600_000;
 
 /** Starts the child; it is ready when `state()` says so. */
 export function makeEngineProcess({
@@ -73,6 +81,8 @@ export function makeEngineProcess({
   log,
   env,
   backoff = { firstMs: 1_000, mostMs: 60_000 },
+  hangTimeoutMs = 30_000,
+  startTimeoutMs = defaultStartTimeoutMs,
 }: EngineProcessOptions): EngineProcess {
   const { engine, model } = config;
   const watched = engine === "llama" && !isRemote(model) ? model : undefined;
@@ -80,9 +90,11 @@ export function makeEngineProcess({
   let becomesReady = Promise.withResolvers<EngineInfo>();
   let child: EngineFork | undefined;
   let generations: Generations | undefined;
-  let heard = performance.now();
+  let watchdog: Watchdog | undefined;
   /** Why the present child could not load the model, by its own words. */
-  let refusal: WireError | undefined;
+  let refusal: Refusal | undefined;
+  /** Why the present child was ended. */
+  let hang: string | undefined;
   /** Failed starts in a row. */
   let failures = 0;
   let retry: NodeJS.Timeout | undefined;
@@ -92,17 +104,34 @@ export function makeEngineProcess({
   function start(): void {
     retry = undefined;
     refusal = undefined;
-    heard = performance.now();
+    hang = undefined;
+    watch(startTimeoutMs, "it makes no progress");
     child = forkEngine(env, {
       onMessages(messages) {
-        heard = performance.now();
+        if (state.status === "ready") watchdog?.heard();
         for (const message of messages) receive(message);
       },
       onStderr: (line) => log.debug({ line }, "the engine wrote to stderr"),
     });
-    generations = makeGenerations(child.post);
+    generations = makeGenerations(child.post, {
+      abortTimeoutMs: hangTimeoutMs,
+      onDisobeyed: () => endHung("it does not stop what was aborted"),
+    });
     void child.ended.then(ended);
     child.post({ kind: "start", config });
+  }
+
+  /** Ends the child if it is silent for so long. */
+  function watch(limitMs: number, otherwise: string): void {
+    watchdog?.[Symbol.dispose]();
+    watchdog = watchSilence(limitMs, () =>
+      endHung(`${otherwise} for ${limitMs / 1_000} s`),
+    );
+  }
+
+  function endHung(why: string): void {
+    hang = why;
+    child?.kill("SIGKILL");
   }
 
   function receive(message: FromChild): void {
@@ -110,6 +139,7 @@ export function makeEngineProcess({
       case "alive":
         break;
       case "progress":
+        watchdog?.heard();
         log.info(message.progress, "the engine is starting");
         break;
       case "warning":
@@ -133,6 +163,7 @@ export function makeEngineProcess({
   function ready(info: EngineInfo): void {
     failures = 0;
     if (watched !== undefined) unwatchFile(watched, onFileChange);
+    watch(hangTimeoutMs, "it was silent");
     state = { status: "ready", info };
     log.info({ pid: child?.pid, ...info }, "the engine is ready");
     becomesReady.resolve(info);
@@ -140,25 +171,27 @@ export function makeEngineProcess({
   }
 
   function ended({ how, signal, stderrTail }: EngineEnd): void {
-    const message = `the engine's process ended: ${how}`;
-    generations?.fail(new EngineDied(message, signal, stderrTail));
+    watchdog?.[Symbol.dispose]();
+    const message =
+      hang === undefined
+        ? `the engine's process ended: ${how}`
+        : `the engine's process was ended: ${hang}`;
+    const reason = hang === undefined ? "crash" : "hang";
+    generations?.fail(new EngineDied(message, { reason, signal, stderrTail }));
     child = undefined;
     if (closed) return;
     if (state.status !== "ready") {
       failed(refusal ?? { type: "ModelLoadError", message }, stderrTail);
       return;
     }
-    log.error({ how, stderrTail }, "the engine's process ended");
+    log.error({ how, hang, stderrTail }, "the engine's process ended");
     state = { status: "starting" };
     becomesReady = Promise.withResolvers();
     changed();
     start();
   }
 
-  function failed(
-    { type, message }: Pick<WireError, "type" | "message">,
-    stderrTail: string,
-  ): void {
+  function failed({ type, message }: Refusal, stderrTail: string): void {
     // By polling, which sees a file appear, and works on every kind of mount.
     if (state.status !== "failed" && watched !== undefined)
       watchFile(watched, { interval: backoff.firstMs / 2 }, onFileChange);
@@ -188,7 +221,7 @@ export function makeEngineProcess({
     if (state.status === "ready" && generations !== undefined)
       return await generations.run(request, options);
     options.signal.throwIfAborted();
-    throw new EngineDied("the engine is not ready", undefined, "");
+    throw new EngineDied("the engine is not ready");
   }
 
   async function close(): Promise<void> {
@@ -203,14 +236,13 @@ export function makeEngineProcess({
     state = { status: "failed", error: { type: "EngineDied", message } };
     // Nobody need be waiting.
     becomesReady.promise.catch(() => undefined);
-    becomesReady.reject(new EngineDied(message, undefined, ""));
+    becomesReady.reject(new EngineDied(message));
   }
 
   start();
   return {
     state: () => state,
     onChange: (listener) => void (changed = listener),
-    lastHeard: () => heard,
     whenReady: (signal) => orAborted(becomesReady.promise, signal),
     generate,
     pid: () => child?.pid,
@@ -218,6 +250,8 @@ export function makeEngineProcess({
     close,
   };
 }
+
+type Refusal = Pick<WireError, "type" | "message">;
 
 async function orAborted<T>(
   promise: Promise<T>,

@@ -3,7 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { EngineConfig, EngineRequest, EngineResult } from "./engine.ts";
+import type {
+  EngineConfig,
+  EngineRequest,
+  EngineResult,
+  GenerateOptions,
+} from "./engine.ts";
 import {
   makeEngineProcess,
   type EngineProcess,
@@ -25,7 +30,7 @@ export interface TestEngine extends EngineProcess, AsyncDisposable {
 /** Starts an engine, the fake one with four slots if nothing else is said; it need not be ready. */
 export async function openEngine(
   config: Partial<EngineConfig> | ((folder: string) => Partial<EngineConfig>),
-  { env = {}, backoff }: Partial<EngineProcessOptions> = {},
+  { env = {}, ...options }: Partial<EngineProcessOptions> = {},
 ): Promise<TestEngine> {
   const folder = await mkdtemp(join(tmpdir(), "jetscribe-engine-"));
   const errors: Record<string, unknown>[] = [];
@@ -42,7 +47,7 @@ export async function openEngine(
     },
     log,
     env,
-    ...(backoff && { backoff }),
+    ...options,
   });
   return {
     ...engine,
@@ -59,7 +64,7 @@ export async function openEngine(
 export interface Ask extends Omit<EngineRequest, "params"> {
   params?: Partial<EngineRequest["params"]>;
   signal?: AbortSignal;
-  onText?: (text: string) => void;
+  onText?: GenerateOptions["onText"];
 }
 
 /** One generation; `pieces` are what onText got. */
@@ -75,9 +80,9 @@ export async function ask(
     },
     {
       signal: signal ?? new AbortController().signal,
-      onText(text) {
+      onText(text, counts) {
         pieces.push(text);
-        onText?.(text);
+        onText?.(text, counts);
       },
     },
   );

@@ -4,8 +4,10 @@ import {
   type EngineRequest,
   type EngineResult,
   type GenerateOptions,
+  type TokenCounts,
 } from "./engine.ts";
 import type { FromChild, ToChild, WireError } from "./engineMessages.ts";
+import { watchSilence, type Watchdog } from "./watchdog.ts";
 
 export interface Generations {
   /** As the port's; an abort rejects once the process has freed the slot, and no text comes after it. */
@@ -23,15 +25,34 @@ type FromGeneration = Extract<FromChild, { id: number }>;
 
 interface Running {
   text: string;
-  onText: (piece: string) => void;
+  onText: (piece: string, counts: TokenCounts) => void;
   settle: (outcome: Outcome) => void;
 }
 type Outcome = { result: EngineResult } | { error: Error };
 
+export interface Patience {
+  /** How long an abort may go unheeded while no token of any generation comes. */
+  abortTimeoutMs: number;
+  onDisobeyed: () => void;
+}
+
 /** `post` sends to the process. */
-export function makeGenerations(post: (message: ToChild) => void): Generations {
+export function makeGenerations(
+  post: (message: ToChild) => void,
+  { abortTimeoutMs, onDisobeyed }: Patience,
+): Generations {
   const all = new Map<number, Running>();
+  /** Of those that were aborted and run on. */
+  const watchdogs = new Set<Watchdog>();
   let lastId = 0;
+
+  /** The process may live and its model stand still: a generation that can't be ended would hold its slot for ever. */
+  function abort(id: number): Watchdog {
+    post({ kind: "abort", id });
+    const watchdog = watchSilence(abortTimeoutMs, onDisobeyed);
+    watchdogs.add(watchdog);
+    return watchdog;
+  }
 
   async function run(
     request: EngineRequest,
@@ -40,29 +61,34 @@ export function makeGenerations(post: (message: ToChild) => void): Generations {
     signal.throwIfAborted();
     const id = ++lastId;
     const { promise, resolve: settle } = Promise.withResolvers<Outcome>();
-    const say = (piece: string) => {
+    const say = (piece: string, counts: TokenCounts) => {
       // What was on its way when the abort was sent.
-      if (!signal.aborted) onText(piece);
+      if (!signal.aborted) onText(piece, counts);
     };
-    all.set(id, { text: "", onText: say, settle });
-    const abort = () => post({ kind: "abort", id });
-    signal.addEventListener("abort", abort, { once: true });
+    const { text = "" } = request.continueFrom ?? {};
+    all.set(id, { text, onText: say, settle });
+    let watchdog: Watchdog | undefined;
+    const stop = () => (watchdog = abort(id));
+    signal.addEventListener("abort", stop, { once: true });
     post({ kind: "generate", id, request });
     const outcome = await promise;
-    signal.removeEventListener("abort", abort);
+    signal.removeEventListener("abort", stop);
     all.delete(id);
+    watchdog?.[Symbol.dispose]();
+    if (watchdog !== undefined) watchdogs.delete(watchdog);
     signal.throwIfAborted();
     if ("error" in outcome) throw outcome.error;
     return outcome.result;
   }
 
   function receive(message: FromGeneration): void {
+    for (const watchdog of watchdogs) watchdog.heard();
     const running = all.get(message.id);
     if (running === undefined) return;
     switch (message.kind) {
       case "text":
         running.text += message.text;
-        running.onText(message.text);
+        running.onText(message.text, message.counts);
         break;
       case "done":
         running.settle({ result: { text: running.text, ...message.result } });

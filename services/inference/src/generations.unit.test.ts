@@ -1,3 +1,4 @@
+import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { EngineError, type EngineRequest } from "./engine.ts";
@@ -13,27 +14,33 @@ const result = {
   ...{ promptTokens: 2, completionTokens: 2, cachedTokens: 0, seed: 1 },
 };
 
+const counts = { promptTokens: 2, completionTokens: 1 };
+
 /** One generation; `said` is what its caller got, `sent` what the process did. */
 function begin() {
   const sent: ToChild[] = [];
   const said: string[] = [];
   const stop = new AbortController();
-  const all = makeGenerations((message) => sent.push(message));
+  let disobeyed = 0;
+  const all = makeGenerations((message) => sent.push(message), {
+    abortTimeoutMs: 50,
+    onDisobeyed: () => (disobeyed += 1),
+  });
   const end = all.run(request, {
     signal: stop.signal,
     onText: (text) => said.push(text),
   });
   end.catch(() => undefined);
-  return { all, sent, said, stop, end };
+  return { all, sent, said, stop, end, disobeyed: () => disobeyed };
 }
 
 describe("the generations of a process", () => {
   test("get their text and their result", async () => {
     const { all, sent, said, end } = begin();
     assert.deepEqual(sent, [{ kind: "generate", id: 1, request }]);
-    all.receive({ kind: "text", id: 1, text: "one" });
-    all.receive({ kind: "text", id: 7, text: "of nobody" });
-    all.receive({ kind: "text", id: 1, text: " two" });
+    all.receive({ kind: "text", id: 1, text: "one", counts });
+    all.receive({ kind: "text", id: 7, text: "of nobody", counts });
+    all.receive({ kind: "text", id: 1, text: " two", counts });
     all.receive({ kind: "done", id: 1, result });
     assert.deepEqual(await end, { text: "one two", ...result });
     assert.deepEqual(said, ["one", " two"]);
@@ -59,7 +66,7 @@ describe("the generations of a process", () => {
     const reason = new Error("enough");
     stop.abort(reason);
     assert.deepEqual(sent.at(-1), { kind: "abort", id: 1 });
-    all.receive({ kind: "text", id: 1, text: "late" });
+    all.receive({ kind: "text", id: 1, text: "late", counts });
     const first = await Promise.race([end, Promise.resolve("it runs")]);
     assert.equal(first, "it runs");
     all.receive({ kind: "done", id: 1, result });
@@ -72,5 +79,29 @@ describe("the generations of a process", () => {
     const died = new Error("it died");
     all.fail(died);
     await assert.rejects(end, (error) => error === died);
+  });
+
+  test("that run on after an abort while no token comes are told of, once", async () => {
+    const { all, stop, end, disobeyed } = begin();
+    stop.abort(new Error("enough"));
+    await eventually(() => disobeyed() > 0);
+    all.fail(new Error("it died"));
+    await assert.rejects(end);
+    assert.equal(disobeyed(), 1);
+  });
+
+  test("that have not ended after an abort are waited for while tokens come", async () => {
+    const { all, stop, end, disobeyed } = begin();
+    stop.abort(new Error("enough"));
+    let heard = 0;
+    const speaking = setInterval(() => {
+      heard += 1;
+      all.receive({ kind: "text", id: 7, text: "a neighbour's", counts });
+    }, 1);
+    await eventually(() => heard > 200);
+    clearInterval(speaking);
+    assert.equal(disobeyed(), 0);
+    all.receive({ kind: "done", id: 1, result });
+    await assert.rejects(end);
   });
 });

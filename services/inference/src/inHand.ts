@@ -9,11 +9,13 @@ import type { TaskLookUp } from "./taskLookUp.ts";
 /**
  * Why work on a task is broken off.
  * - lease: another worker may have it by now
+ * - taken: another worker wrote into its text
  * - outcome: it has one; a cancel is one
  * - superseded: another worker started a later attempt
  * - drain: this worker stops
  */
-export type InterruptReason = "lease" | "outcome" | "superseded" | "drain";
+export type InterruptReason =
+  "lease" | "taken" | "outcome" | "superseded" | "drain";
 
 export class Interrupted extends Error {
   override readonly name = "Interrupted";

@@ -2,6 +2,7 @@ import { makeAppender } from "@jetscribe/event-log/append";
 import { consumeWork } from "@jetscribe/event-log/consume";
 import { makeLogIndex } from "@jetscribe/event-log/lookUp";
 import { hearWorkers } from "@jetscribe/event-log/signals";
+import { makeTokenLog } from "@jetscribe/event-log/tokens";
 import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
 import { makeAnnouncer } from "./announce.ts";
@@ -16,6 +17,7 @@ import { makeOnGenerateRequested } from "./onGenerateRequested.ts";
 import { makePeers } from "./peers.ts";
 import { makeRecord } from "./record.ts";
 import { makeTaskLookUp } from "./taskLookUp.ts";
+import { makeTextLock } from "./textLock.ts";
 import { newWorkerId } from "./workerId.ts";
 
 await runService(
@@ -27,7 +29,10 @@ await runService(
     const limits = { ...config, workerId: newWorkerId() };
     const { workerId } = limits;
 
-    const engine = makeEngineProcess({ config: config.engine, log, env });
+    const engine = makeEngineProcess({
+      ...{ config: config.engine, log, env },
+      hangTimeoutMs: config.hangTimeoutMs,
+    });
     stack.defer(() => engine.close());
     const broker = await joinBroker("inference", config.broker, service);
     const store = stack.use(
@@ -46,13 +51,15 @@ await runService(
       hearCancels(broker, model, (id) => held.interrupt(id, "outcome")),
     );
 
+    const tokens = stack.use(makeTokenLog(broker));
+    const lock = makeTextLock({ broker, tokens, workerId, log });
     const record = makeRecord({ broker, appender, lookUp, workerId, log });
     const attempt = makeAttempt({
-      ...{ broker, engine, record, limits, stopping, log },
+      ...{ broker, engine, record, lock, limits, stopping, log },
       gate: makeGate(),
     });
     const handle = makeOnGenerateRequested({
-      ...{ attempt, record, lookUp, peers, held, limits, log },
+      ...{ attempt, record, lookUp, lock, peers, held, limits, log },
       wasCancelled: cancels.wasCancelled,
     });
     const work = stack.use(

@@ -10,15 +10,17 @@ import type { Attempt } from "./attempt.ts";
 import { decide, type Limits } from "./decide.ts";
 import { comeBack, done, lost, nowS } from "./handled.ts";
 import type { HeldTasks, TaskInHand } from "./inHand.ts";
-import { crashedTooOften } from "./outcomes.ts";
+import { crashedTooOften, progressOf } from "./outcomes.ts";
 import type { Peers } from "./peers.ts";
 import type { Record } from "./record.ts";
 import type { TaskLookUp } from "./taskLookUp.ts";
+import type { Claim, TextLock } from "./textLock.ts";
 
 export interface Deps {
   attempt: Attempt;
   record: Record;
   lookUp: TaskLookUp;
+  lock: TextLock;
   peers: Peers;
   held: HeldTasks;
   limits: Limits;
@@ -31,6 +33,7 @@ export function makeOnGenerateRequested({
   attempt,
   record,
   lookUp,
+  lock,
   peers,
   held,
   limits,
@@ -67,6 +70,7 @@ export function makeOnGenerateRequested({
   async function settle(inHand: TaskInHand): Promise<Handled> {
     const { task_id } = inHand.task;
     let leftOutBy: string | undefined;
+    let claim: Claim | undefined;
     for (;;) {
       const { task } = inHand;
       const witness = { ...peers.witnessOf(task_id), leftOutBy };
@@ -77,17 +81,22 @@ export function makeOnGenerateRequested({
         case "come back":
           return comeBack(decision.afterMs);
         case "give up": {
-          const outcome = crashedTooOften(task, limits.workerId, nowS());
-          return await record.conclude(inHand, outcome);
+          const { kept } = await lock.claim(inHand, task.attempt + 1);
+          const progress = progressOf(kept);
+          return await record.conclude(
+            inHand,
+            crashedTooOften(task, limits.workerId, nowS(), progress),
+          );
         }
         case "take over":
+          claim = await lock.claim(inHand, task.attempt + 1);
           await record.endAttempt(inHand, decision, decision.from);
           break;
         case "ask":
           leftOutBy = await ask(inHand, decision.workerId);
           break;
         case "start": {
-          const handled = await attempt(inHand, decision);
+          const handled = await attempt(inHand, { ...decision, claim });
           if (handled !== undefined) return handled;
         }
       }
@@ -119,6 +128,7 @@ export function makeOnGenerateRequested({
         await record.handBack(inHand);
         return comeBack(0);
       case "lease":
+      case "taken":
       case "superseded":
         log.warn({ task_id, reason: why }, "task lost to another worker");
         return lost;

@@ -6,20 +6,32 @@ import {
   type TaskEvent,
   type TaskState,
 } from "@jetscribe/schema";
-import type { EngineDied, EngineInfo, EngineResult } from "./engine.ts";
+import type {
+  EngineDied,
+  EngineInfo,
+  EngineResult,
+  TokenCounts,
+} from "./engine.ts";
+import { keptNothing, type KeptText } from "./keptText.ts";
 
 type Of<Type extends TaskEvent["type"]> = Extract<TaskEvent, { type: Type }>;
 
 /** What came of a generation that was broken off. */
-export interface Progress {
+export interface Progress extends TokenCounts {
   text: string;
-  promptTokens: number;
-  completionTokens: number;
   /** When the first text came, in seconds since the epoch. */
   firstToken?: number | undefined;
 }
 
-const nothing: Progress = { text: "", promptTokens: 0, completionTokens: 0 };
+/** What is there before an attempt begins. */
+export const progressOf = ({
+  text,
+  tokens,
+  promptTokens,
+  firstToken,
+}: KeptText): Progress => ({
+  ...{ text, promptTokens, completionTokens: tokens, firstToken },
+});
 
 /** All times are seconds since the epoch. */
 export function started(
@@ -27,6 +39,7 @@ export function started(
   attempt: number,
   workerId: string,
   now: number,
+  kept: KeptText = keptNothing,
 ): Of<"GenerateStarted"> {
   const firstStart = task.first_start ?? now;
   return {
@@ -37,6 +50,10 @@ export function started(
       worker_id: workerId,
       start_time: now,
       queue_wait_time: Math.max(0, firstStart - task.enqueue_time),
+      ...(kept.text !== "" && {
+        kept_tokens: kept.tokens,
+        kept_chars: kept.text.length,
+      }),
     },
   };
 }
@@ -47,6 +64,7 @@ export function completed(
   result: EngineResult,
   info: EngineInfo,
   times: { firstToken?: number | undefined; now: number },
+  kept: KeptText = keptNothing,
 ): Of<"GenerateCompleted"> {
   const { modelSha256, quantization, engineVersion } = info;
   return {
@@ -67,11 +85,12 @@ export function completed(
         result.promptTokens,
         result.completionTokens,
       ),
-      seed: result.seed,
+      ...(result.seed !== undefined && { seed: result.seed }),
       ...(modelSha256 !== undefined && { model_sha256: modelSha256 }),
       ...(quantization !== undefined && { quantization }),
       ...(engineVersion !== undefined && { engine_version: engineVersion }),
       cached_tokens: result.cachedTokens,
+      ...(kept.text !== "" && { continued: true }),
     },
   };
 }
@@ -81,7 +100,7 @@ export function failed(
   workerId: string,
   error: { type: ErrorType; message: string; stack?: string | undefined },
   now: number,
-  progress: Progress = nothing,
+  progress: Progress = progressOf(keptNothing),
 ): Of<"GenerateFailed"> {
   const { text, promptTokens, completionTokens, firstToken } = progress;
   return {
@@ -115,6 +134,7 @@ export const crashedTooOften = (
   task: TaskState,
   workerId: string,
   now: number,
+  progress?: Progress,
 ): OutcomeEvent =>
   failed(
     task,
@@ -124,11 +144,12 @@ export const crashedTooOften = (
       message: `its engine or worker died ${task.failures} times`,
     },
     now,
+    progress,
   );
 
 /** Why an attempt ended without an outcome. */
 export type RetriedBecause =
-  | { reason: "crash"; error: EngineDied }
+  | { reason: "crash" | "hang"; error: EngineDied }
   | { reason: "gone" | "lease" | "drain" };
 
 const explanations = {
@@ -146,7 +167,7 @@ export function retried(
 ): Of<"GenerateRetried"> {
   const head = { task_id: task.task_id, attempt: task.attempt };
   const tail = { worker_id: workerId, retry_at: now };
-  if (because.reason !== "crash") {
+  if (!("error" in because)) {
     const { reason } = because;
     const error = explanations[reason];
     return {
@@ -154,12 +175,13 @@ export function retried(
       data: { ...head, reason, error, ...tail },
     };
   }
-  const { name, message, signal, stderrTail } = because.error;
+  const { name, message, death } = because.error;
+  const { signal, stderrTail } = death;
   return {
     type: "GenerateRetried",
     data: {
       ...head,
-      reason: "crash",
+      reason: because.reason,
       error: { type: name, message },
       ...(signal !== undefined && { signal }),
       ...(stderrTail !== "" && { stderr_tail: stderrTail }),

@@ -86,7 +86,9 @@ test("a failure keeps the text so far and says when nothing ran", () => {
 
 test("what is appended is what the schemas say", () => {
   const task = processing();
-  const error = new EngineDied("it ended: SIGKILL", "SIGKILL", "last words");
+  const error = new EngineDied("it ended: SIGKILL", {
+    ...{ reason: "crash", signal: "SIGKILL", stderrTail: "last words" },
+  });
   const events = [
     retried(task, { reason: "crash", error }, "w", 104),
     retried(task, { reason: "gone" }, "w", 104),

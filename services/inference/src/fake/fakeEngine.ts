@@ -6,6 +6,7 @@ import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   refuseOverlong,
+  type BegunText,
   type Engine,
   type EngineConfig,
   type EngineRequest,
@@ -16,6 +17,7 @@ import {
 /** More than any real model has, and room for the longest prompt that the gateway takes. */
 const defaultContextSize = 4_194_304;
 const defaultSlots = 64;
+const nothing: BegunText = { text: "", tokens: 0 };
 /** Words are sent at most this often; more of them go together. */
 const tickMs = 5;
 
@@ -30,14 +32,19 @@ export function makeFakeEngine(config: EngineConfig): Engine {
   ): Promise<EngineResult> {
     signal.throwIfAborted();
     const { max_tokens, seed } = request.params;
+    const { text: begun, tokens: first } = request.continueFrom ?? nothing;
     const promptTokens = fakeTokensOf(request);
     refuseOverlong(promptTokens, max_tokens, contextSize);
-    const count = Math.min(fakeTokens, max_tokens);
+    const count = Math.max(first, Math.min(fakeTokens, max_tokens));
+    const say = (from: number, to: number) => {
+      const counts = { promptTokens, completionTokens: to };
+      if (to > from) onText(words(from, to), counts);
+    };
     if (fakeMs > 0)
-      await speakSlowly(count, fakeMs / fakeTokens, onText, signal);
-    else onText(words(0, count));
+      await speakSlowly({ first, count }, fakeMs / fakeTokens, say, signal);
+    else say(first, count);
     return {
-      text: words(0, count),
+      text: begun + words(first, count),
       finishReason: count < fakeTokens ? "length" : "stop",
       promptTokens,
       completionTokens: count,
@@ -60,18 +67,18 @@ function fakeTokensOf({ prompt, messages }: EngineRequest): number {
 
 /** The words from the first-th to before the last-th of the fixed text. */
 const words = (first: number, last: number): string =>
-  first === 0
-    ? "word" + " word".repeat(Math.max(0, last - 1))
+  first === 0 && last > 0
+    ? "word" + " word".repeat(last - 1)
     : " word".repeat(last - first);
 
 async function speakSlowly(
-  count: number,
+  { first, count }: { first: number; count: number },
   msPerToken: number,
-  onText: (text: string) => void,
+  say: (from: number, to: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const start = performance.now();
-  for (let said = 0; said < count;) {
+  const start = performance.now() - first * msPerToken;
+  for (let said = first; said < count;) {
     // By the clock since the start and not step by step, so that late timers do not add up.
     const next = start + (said + 1) * msPerToken - performance.now();
     await sleep(Math.max(next, tickMs), undefined, { signal }).catch(() =>
@@ -79,7 +86,7 @@ async function speakSlowly(
     );
     const due = Math.floor((performance.now() - start) / msPerToken);
     const last = Math.min(count, due);
-    if (last > said) onText(words(said, last));
+    say(said, last);
     said = Math.max(said, last);
   }
 }

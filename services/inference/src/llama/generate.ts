@@ -2,7 +2,11 @@
 import { randomInt } from "node:crypto";
 import type { LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
 import type { GenerateParams } from "@jetscribe/schema";
-import type { EngineResult, GenerateOptions } from "../engine.ts";
+import type {
+  EngineRequest,
+  EngineResult,
+  GenerateOptions,
+} from "../engine.ts";
 import type { Prompt } from "./prompt.ts";
 import { makeTextStream } from "./textStream.ts";
 
@@ -12,15 +16,36 @@ import { makeTextStream } from "./textStream.ts";
  */
 const sliceLength = 256;
 
-/** Reads the prompt, then writes up to `max_tokens`. The caller has checked that both fit. */
+/**
+ * Reads the prompt and what is begun, then writes up to `max_tokens`. The caller has checked that prompt and max_tokens
+ * fit; a begun text may read as more tokens than it was written with, and then the context's end ends the text.
+ */
 export async function generate(
   model: LlamaModel,
   sequence: LlamaContextSequence,
   prompt: Prompt,
-  params: GenerateParams,
+  { params, continueFrom }: EngineRequest,
   { signal, onText }: GenerateOptions,
 ): Promise<EngineResult> {
-  const { rest, cachedTokens } = await keepPrefix(sequence, prompt.tokens);
+  const promptTokens = prompt.tokens.length;
+  const all = [...prompt.tokens, ...prompt.begun];
+  let completionTokens = continueFrom?.tokens ?? 0;
+  const most = Math.min(
+    params.max_tokens,
+    completionTokens + sequence.contextSize - all.length,
+  );
+  let text = continueFrom?.text ?? "";
+  if (completionTokens >= most) {
+    const finishReason = "length";
+    return {
+      text,
+      finishReason,
+      promptTokens,
+      completionTokens,
+      cachedTokens: 0,
+    };
+  }
+  const { rest, cachedTokens } = await keepPrefix(sequence, all);
   while (rest.length > sliceLength) {
     signal.throwIfAborted();
     await sequence.evaluateWithoutGeneratingNewTokens(
@@ -35,13 +60,12 @@ export async function generate(
     prompt.stops.texts,
     prompt.before,
   );
-  let text = "";
   const say = (piece: string) => {
     if (piece === "") return;
     text += piece;
-    onText(piece);
+    onText(piece, { promptTokens, completionTokens });
   };
-  const written: Token[] = [];
+  const written = [...prompt.begun];
   let finishReason: EngineResult["finishReason"] = "length";
   for await (const token of sequence.evaluate(rest, sampling(params, seed))) {
     signal.throwIfAborted();
@@ -53,20 +77,21 @@ export async function generate(
       break;
     }
     written.push(token);
+    completionTokens += 1;
     say(stream.push(token));
     if (stream.stopped) {
       finishReason = "stop";
       break;
     }
-    if (written.length >= params.max_tokens) break;
+    if (completionTokens >= most) break;
   }
   say(stream.end());
   return {
     text,
     finishReason,
-    promptTokens: prompt.tokens.length,
-    completionTokens: written.length,
-    cachedTokens,
+    promptTokens,
+    completionTokens,
+    cachedTokens: Math.min(cachedTokens, promptTokens),
     seed,
   };
 }

@@ -45,16 +45,13 @@ export async function makeLlamaEngine(
     const prompt = read(request);
     const { max_tokens } = request.params;
     refuseOverlong(prompt.tokens.length, max_tokens, context.contextSize);
-    const slot = await slots.take(prompt.tokens, options.signal);
+    const slot = await slots.take(
+      [...prompt.tokens, ...prompt.begun],
+      options.signal,
+    );
     let broken = false;
     try {
-      return await generate(
-        model,
-        slot.sequence,
-        prompt,
-        request.params,
-        options,
-      );
+      return await generate(model, slot.sequence, prompt, request, options);
     } catch (cause) {
       if (options.signal.aborted) throw options.signal.reason;
       broken = true;

@@ -12,8 +12,11 @@ import type { Message } from "@jetscribe/schema";
 import { EngineError, type EngineRequest } from "../engine.ts";
 
 export interface Prompt {
+  /** Without those of the begun text. */
   tokens: Token[];
-  /** Of a raw text, its last tokens: they decide whether the continuation begins with a space. */
+  /** The text that an earlier attempt began. */
+  begun: Token[];
+  /** The last tokens of a raw or a begun text: they decide whether the continuation begins with a space. */
   before: Token[];
   stops: Stops;
 }
@@ -24,6 +27,8 @@ export interface Stops {
   /** Sequences with a special token among them, which has no text. */
   tokens: Token[][];
 }
+
+const tokensBefore = 4;
 
 const noStops: Stops = { texts: [], tokens: [] };
 
@@ -36,7 +41,7 @@ export function makePromptReader(model: LlamaModel) {
   const wrapper = resolveChatWrapper(model, { warningLogs: false });
   const beginning = beginningToken(model);
 
-  function readChat(messages: readonly Message[]): Prompt {
+  function readChat(messages: readonly Message[]): Unbegun {
     try {
       const { contextText, stopGenerationTriggers } =
         wrapper.generateContextState({ chatHistory: historyOf(messages) });
@@ -54,19 +59,29 @@ export function makePromptReader(model: LlamaModel) {
     }
   }
 
-  function readRaw(text: string): Prompt {
+  function readRaw(text: string): Unbegun {
     const tokens = model.tokenize(text, true);
     if (beginning !== null && tokens[0] !== beginning)
       tokens.unshift(beginning);
-    return { tokens, before: tokens.slice(-4), stops: noStops };
+    return { tokens, before: tokens.slice(-tokensBefore), stops: noStops };
   }
 
-  return ({ prompt = "", messages, raw }: EngineRequest): Prompt => {
+  function readFresh({ prompt = "", messages, raw }: EngineRequest): Unbegun {
     if (messages !== undefined) return readChat(messages);
     if (raw === true) return readRaw(prompt);
     return readChat([{ role: "user", content: prompt }]);
+  }
+
+  return (request: EngineRequest): Prompt => {
+    const fresh = readFresh(request);
+    const { text = "" } = request.continueFrom ?? {};
+    const begun = model.tokenize(text, false, "trimLeadingSpace");
+    const before = [...fresh.before, ...begun].slice(-tokensBefore);
+    return { ...fresh, begun, before };
   };
 }
+
+type Unbegun = Omit<Prompt, "begun">;
 
 /** The token that llama.cpp itself would put before a text for this model. */
 function beginningToken({ vocabularyType, tokens }: LlamaModel): Token | null {
