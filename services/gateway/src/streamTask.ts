@@ -82,7 +82,8 @@ export function makeStreamTask({
       let task = await look(found);
       yield statusOf(task);
       const feed = makeTextFeed();
-      if (isOpen(task) || lastEventId !== undefined) {
+      const hasText = isOpen(task) && task.attempt > 0;
+      if (hasText || lastEventId !== undefined) {
         const chunks = await stored();
         const ended = isOpen(task) ? undefined : task;
         if (lastEventId !== undefined)

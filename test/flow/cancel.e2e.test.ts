@@ -1,0 +1,137 @@
+/** A cancel, at every time of a task's life. */
+import { connectBroker } from "@jetscribe/event-log/connection";
+import { eventually, startStack, type Stack } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { after, before, suite, test } from "node:test";
+import { call, lineCounts, logLines, outcome, post } from "./client.ts";
+import { countOf, histories } from "./log.ts";
+
+const cancel = (stack: Stack, id: string) =>
+  call(stack, `/cancel/${id}`, { method: "POST" });
+
+const processing = (stack: Stack, id: string) =>
+  eventually(async () => {
+    const { body } = await call(stack, `/result/${id}`);
+    return body["status"] === "processing";
+  });
+
+suite("a cancelled task", () => {
+  let stack: Stack;
+  before(async () => {
+    const pace = { FAKE_MS: "60000", FAKE_TOKENS: "600", SLOTS: "1" };
+    stack = await startStack({ env: { ENGINE: "fake", ...pace } });
+  });
+  after(() => stack.stop());
+
+  test("that waits never reaches the engine; one that runs stops and frees its slot", async () => {
+    const running = await post(stack, { max_tokens: 600 });
+    await processing(stack, running);
+    const queued = await post(stack, { max_tokens: 600 });
+    const first = await cancel(stack, queued);
+    assert.equal(first.status, 200, JSON.stringify(first.body));
+    const answer = { status: "cancelled", task_id: queued };
+    assert.deepEqual(first.body, answer);
+    assert.equal((await cancel(stack, running)).status, 200);
+    for (const id of [queued, running]) {
+      const { status } = await outcome(stack, id);
+      assert.equal(status, "cancelled");
+    }
+    // The slot is free: the next one starts.
+    const next = await post(stack, { max_tokens: 600 });
+    await processing(stack, next);
+    await cancel(stack, next);
+
+    const log = await histories(stack.natsUrl);
+    assert.equal(countOf(log.get(queued), "GenerateStarted"), 0);
+    const end = log
+      .get(running)
+      ?.find(({ type }) => type === "GenerateCancelled");
+    assert.ok(end?.type === "GenerateCancelled");
+    assert.equal(end.data.stage, "processing");
+    assert.equal(end.data.by, "default");
+    const counts = await lineCounts(stack.logDir, [queued, running]);
+    assert.deepEqual(counts, [1, 1]);
+    const [line] = await logLines(stack.logDir, queued);
+    assert.match(line!, /status=cancelled prompt_tokens=0 completion_tokens=0/);
+  });
+
+  test("stays cancelled when it is cancelled again", async () => {
+    const id = await post(stack, { max_tokens: 600 });
+    assert.equal((await cancel(stack, id)).status, 200);
+    assert.equal((await cancel(stack, id)).status, 200);
+  });
+
+  test("of nobody is not found", async () => {
+    const { status } = await cancel(stack, crypto.randomUUID());
+    assert.equal(status, 404);
+  });
+});
+
+test("a thousand races between cancel and completion have one winner each, and everybody is told the same", async () => {
+  await using stack = await startStack({
+    env: { ENGINE: "fake", FAKE_MS: "600", FAKE_TOKENS: "20", SLOTS: "128" },
+  });
+  const answers = new Map<string, number>();
+  async function race(): Promise<void> {
+    const id = await post(stack);
+    await sleep(Math.random() * 700);
+    const { status, body } = await cancel(stack, id);
+    assert.ok([200, 409].includes(status), JSON.stringify(body));
+    answers.set(id, status);
+  }
+  const racers = Array.from({ length: 50 }, async () => {
+    for (let i = 0; i < 20; i++) await race();
+  });
+  await Promise.all(racers);
+
+  const ids = [...answers.keys()];
+  const won = ids.filter((id) => answers.get(id) === 200);
+  assert.ok(won.length > 20 && won.length < 980, `${won.length} cancels won`);
+  const log = await histories(stack.natsUrl);
+  for (const [id, status] of answers) {
+    const history = log.get(id);
+    const [cancelled, completed] = [
+      countOf(history, "GenerateCancelled"),
+      countOf(history, "GenerateCompleted"),
+    ];
+    assert.deepEqual(
+      [cancelled, completed],
+      status === 200 ? [1, 0] : [0, 1],
+      id,
+    );
+    const result = await outcome(stack, id);
+    assert.equal(result["status"], status === 200 ? "cancelled" : "completed");
+  }
+  const counts = await lineCounts(stack.logDir, ids);
+  assert.ok(counts.every((lines) => lines === 1));
+});
+
+test("a worker that slept through the cancel and the broker's duplicate window adds no second outcome", async () => {
+  await using stack = await startStack({
+    env: {
+      ...{ ENGINE: "fake", FAKE_MS: "2000", FAKE_TOKENS: "20", SLOTS: "2" },
+      ACK_WAIT: "3s",
+    },
+  });
+  await using broker = await connectBroker({
+    url: stack.natsUrl,
+    name: "test",
+  });
+  const windowMs = 1_000;
+  await broker.jsm.streams.update("EVENTS", {
+    duplicate_window: windowMs * 1e6,
+  });
+  const id = await post(stack, { max_tokens: 100 });
+  await processing(stack, id);
+  await stack.kill("inference", "SIGSTOP");
+  assert.equal((await cancel(stack, id)).status, 200);
+  await sleep(4 * windowMs); // what is waited for is that the window is over
+  await stack.kill("inference", "SIGCONT");
+  // A task that runs after it shows that the worker is at work again.
+  const next = await post(stack, { max_tokens: 4 });
+  assert.equal((await outcome(stack, next))["status"], "completed");
+  const log = await histories(stack.natsUrl);
+  assert.equal(countOf(log.get(id), "GenerateCompleted"), 0);
+  assert.equal(countOf(log.get(id), "GenerateCancelled"), 1);
+});
