@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import net from "node:net";
-import { suite, test } from "node:test";
+import { mock, suite, test } from "node:test";
 import { promisify } from "node:util";
 import { connectBroker, subscribe } from "./connection.ts";
 
@@ -89,6 +89,25 @@ for (const version of await natsVersions())
       assert.deepEqual([heard.length, told], [1_000, 1]);
     });
   });
+
+test("what is published in one turn of the event loop goes out in one write", async () => {
+  await using nats = await startNats();
+  await using broker = await connectBroker({ url: nats.url, name: "test" });
+  const heard: string[] = [];
+  subscribe(broker, "x", (msg) => heard.push(msg.string()));
+  await broker.nc.flush();
+  const { protocol } = broker.nc as unknown as {
+    protocol: { transport: { send: (bytes: Uint8Array) => void } };
+  };
+  const sent = mock.method(protocol.transport, "send").mock;
+  for (const text of ["a", "b", "c"]) {
+    broker.nc.publish("x", text);
+    // Far longer than the client itself would gather.
+    for (let i = 0; i < 100; i++) await Promise.resolve();
+  }
+  await eventually(() => heard.length === 3);
+  assert.deepEqual([heard, sent.callCount()], [["a", "b", "c"], 1]);
+});
 
 test("a broker that freezes is noticed, and so is its return", async () => {
   await using nats = await startNats();

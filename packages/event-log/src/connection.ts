@@ -82,6 +82,7 @@ function serversOf(url: string) {
 }
 
 async function watch(nc: NatsConnection): Promise<Broker> {
+  writeOncePerTurn(nc);
   // Before anything is awaited, or a loss in between would never be told.
   const changes = nc.status();
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 5_000 });
@@ -134,6 +135,29 @@ async function watch(nc: NatsConnection): Promise<Broker> {
       await watching;
     },
   };
+}
+
+/**
+ * What is published in one turn of the event loop goes out in one write. The client's own way, a write per microtask,
+ * is one for nearly every message of a busy gateway, and one read of it at the broker.
+ */
+function writeOncePerTurn(nc: NatsConnection): void {
+  // No public part of the client has a say in this.
+  const { protocol } = nc as unknown as { protocol: Flushing };
+  const flush = protocol.flushPending.bind(protocol);
+  let scheduled = false;
+  protocol.flushPending = () => {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(() => {
+      scheduled = false;
+      flush();
+    });
+  };
+}
+
+interface Flushing {
+  flushPending: () => void;
 }
 
 /**
