@@ -1,0 +1,124 @@
+/** One run: a system, a load, faults, and the checker's word. */
+import type { NatsVersion } from "@jetscribe/testing";
+import { check } from "./check.ts";
+import { ask, readLogFiles, readProjection, workQueuesOf } from "./evidence.ts";
+import { faultsOf } from "./faults.ts";
+import { startFleet, type Fleet, type Sizes } from "./fleet.ts";
+import { formatEntry, makeJournal, type Journal } from "./journal.ts";
+import { makeLoad, type Load } from "./load.ts";
+import { spreadPoison } from "./poison.ts";
+import { makeRandom } from "./random.ts";
+import { makeLogReader, type LogReader } from "./readLog.ts";
+import { settle } from "./settle.ts";
+import { straysOf } from "./strays.ts";
+import { strike } from "./strike.ts";
+import { kindOf, tasksOf } from "./tasks.ts";
+
+export interface ChaosOptions {
+  seed: number;
+  /** How long load and faults last. */
+  seconds: number;
+  /** Names of faults, or their beginnings; all by default. */
+  only?: readonly string[];
+  /** Requests. */
+  perSecond?: number;
+  /** Between two faults, on average; there are two rows of them. */
+  pauseMs?: number;
+  /** How long what is under way in the end may take. */
+  settleWithinMs?: number;
+  sizes?: Partial<Sizes>;
+  natsVersion?: NatsVersion;
+  say?: (line: string) => void;
+}
+
+export interface Report {
+  /** Empty: every promise was kept. */
+  violations: string[];
+  /** How many of each. */
+  answers: Record<string, number>;
+  outcomes: Record<string, number>;
+  faults: Record<string, number>;
+  journal: string[];
+  /** The last lines of the services. */
+  output: string;
+}
+
+const healWithinMs = 60_000;
+const defaultSizes: Sizes = { gateway: 1, inference: 2, results: 1, logger: 1 };
+
+export async function runChaos(options: ChaosOptions): Promise<Report> {
+  const { seed, seconds, only = [], perSecond = 15, pauseMs = 700 } = options;
+  const { say = () => {}, natsVersion = "default" } = options;
+  const { settleWithinMs = 120_000 } = options;
+  const random = makeRandom(seed);
+  const journal = makeJournal(say);
+  const sizes = { ...defaultSizes, ...options.sizes };
+  const fleet = await startFleet({ natsVersion, sizes });
+  try {
+    await fleet.healthy(healWithinMs);
+    say("the system runs");
+    await using poison = spreadPoison(fleet, journal);
+    const load = makeLoad(fleet, random.fork(1), {
+      perSecond,
+      onTask({ kind, taskId }) {
+        if (kind === "poison" && taskId !== undefined) poison.add(taskId);
+      },
+    });
+    const forMs = seconds * 1_000;
+    const faults = faultsOf(fleet, only);
+    await Promise.all([
+      load.run(forMs),
+      strike(faults, random.fork(2), journal, { forMs, pauseMs }),
+    ]);
+    say("healing");
+    await fleet.healthy(healWithinMs);
+    const log = makeLogReader(fleet);
+    const waits = await settle(fleet, log, settleWithinMs);
+    if (waits !== undefined) say(`it still waits for ${waits}`);
+    return await judge(fleet, load, journal, log);
+  } finally {
+    await fleet.stop();
+  }
+}
+
+async function judge(
+  fleet: Fleet,
+  { told }: Load,
+  journal: Journal,
+  reader: LogReader,
+): Promise<Report> {
+  const log = await reader.read();
+  const ids = told.flatMap(({ taskId }) => taskId ?? []);
+  const evidence = {
+    ...{ log, told, journal: journal.entries, ownEnds: fleet.ownEnds },
+    served: await ask(fleet, ids, (id) => `/result/${id}`),
+    statuses: await ask(fleet, ids.slice(-50), (id) => `/status/${id}`),
+    projection: await readProjection(fleet.redis.port),
+    logFiles: await readLogFiles(fleet.logDir),
+    workQueues: await workQueuesOf(fleet),
+    strays: straysOf(fleet, true),
+  };
+  const violations = check(evidence);
+  const output = fleet.output();
+  await fleet.stop();
+  violations.push(
+    ...straysOf(fleet, false).map((one) => `left behind: ${one}`),
+  );
+  const ends = [...tasksOf(log).values()].map(({ outcomes: [end] }) =>
+    end === undefined ? "none" : kindOf(end),
+  );
+  return {
+    violations,
+    answers: countEach(told.map(({ answer }) => String(answer.status))),
+    outcomes: countEach(ends),
+    faults: countEach(journal.entries.map(({ fault }) => fault)),
+    journal: journal.entries.map(formatEntry),
+    output,
+  };
+}
+
+function countEach(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names.toSorted()) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}

@@ -1,0 +1,139 @@
+/** Everything that the checker looks at, read without any code of the system. */
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { call, type Answer } from "./client.ts";
+import type { Fleet } from "./fleet.ts";
+import type { Entry } from "./journal.ts";
+import type { Told } from "./load.ts";
+import type { LoggedEvent } from "./readLog.ts";
+import { connectNats, type Nats } from "./wire/nats.ts";
+import { redisCommands } from "./wire/redis.ts";
+
+export interface Evidence {
+  /** All of EVENTS, in order. */
+  log: readonly LoggedEvent[];
+  told: readonly Told[];
+  /** `GET /result` of every accepted task, in the end. */
+  served: ReadonlyMap<string, Answer>;
+  /** `GET /status` of some of them. */
+  statuses: ReadonlyMap<string, Answer>;
+  projection: Projection;
+  logFiles: LogFiles;
+  workQueues: readonly WorkQueue[];
+  journal: readonly Entry[];
+  ownEnds: readonly string[];
+  /** Processes of the fleet that belong to none of its members. */
+  strays: readonly string[];
+}
+
+/** What stands in Redis. */
+export interface Projection {
+  seq: number;
+  caughtUp: boolean;
+  /** By task id: what is stored, as it is. */
+  tasks: ReadonlyMap<string, readonly unknown[]>;
+  /** Members of the sets of waiting and of running tasks. */
+  waiting: readonly string[];
+  running: readonly string[];
+}
+
+export interface LogFiles {
+  /** Of `llm_requests.log` and its rotated files. */
+  requests: readonly string[];
+  /** The first lines of the entries of `errors.log`. */
+  errorHeads: readonly string[];
+}
+
+export interface WorkQueue {
+  name: string;
+  pending: number;
+  ackPending: number;
+}
+
+export async function readProjection(port: number): Promise<Projection> {
+  const [checkpoint, found, running] = await redisCommands(port, [
+    ["GET", "checkpoint"],
+    ["KEYS", "*"],
+    ["ZRANGE", "running", "0", "-1"],
+  ]);
+  const keys = found as string[];
+  const taskKeys = keys.filter((key) => key.startsWith("task:"));
+  const queueKeys = keys.filter((key) => key.startsWith("queue:"));
+  const [values, queued] = await Promise.all([
+    redisCommands(port, taskKeys.map((key) => ["GET", key])), // prettier-ignore
+    redisCommands(port, queueKeys.map((key) => ["ZRANGE", key, "0", "-1"])), // prettier-ignore
+  ]);
+  const [, , seq = -1, , caughtUp = false] = parseArray(checkpoint);
+  const tasks = taskKeys.map(
+    (key, i) => [key.slice("task:".length), parseArray(values[i])] as const,
+  );
+  return {
+    seq: Number(seq),
+    caughtUp: caughtUp === true,
+    tasks: new Map(tasks),
+    waiting: (queued as string[][]).flat(),
+    running: running as string[],
+  };
+}
+
+const parseArray = (text: unknown): unknown[] => {
+  const value: unknown = JSON.parse(typeof text === "string" ? text : "[]");
+  return Array.isArray(value) ? value : [];
+};
+
+export async function readLogFiles(logDir: string): Promise<LogFiles> {
+  const names = await readdir(logDir).catch(() => []);
+  const linesOf = async (begin: string) => {
+    const mine = names.filter(
+      (name) => name.startsWith(begin) && name.endsWith(".log"),
+    );
+    const texts = await Promise.all(
+      mine.map((name) => readFile(join(logDir, name), "utf8")),
+    );
+    // A last line without its end is a line all the same: it has to be explained.
+    return texts.flatMap((text) => text.split("\n")).filter((line) => line);
+  };
+  const errors = await linesOf("errors.");
+  return {
+    requests: await linesOf("llm_requests."),
+    errorHeads: errors.filter((line) => !line.startsWith(" ")),
+  };
+}
+
+export async function readWorkQueues(broker: Nats): Promise<WorkQueue[]> {
+  const { consumers } = await broker.request("$JS.API.CONSUMER.NAMES.EVENTS");
+  const names = ((consumers ?? []) as string[]).filter((name) =>
+    name.startsWith("infer="),
+  );
+  return await Promise.all(
+    names.map(async (name) => {
+      const info = await broker.request(`$JS.API.CONSUMER.INFO.EVENTS.${name}`);
+      return {
+        name,
+        pending: Number(info["num_pending"]),
+        ackPending: Number(info["num_ack_pending"]),
+      };
+    }),
+  );
+}
+
+export async function workQueuesOf({ nats }: Fleet): Promise<WorkQueue[]> {
+  using broker = await connectNats(nats.port);
+  return await readWorkQueues(broker);
+}
+
+/** Asks for all of them, some at a time. */
+export async function ask(
+  fleet: Fleet,
+  ids: readonly string[],
+  path: (id: string) => string,
+): Promise<Map<string, Answer>> {
+  const answers = new Map<string, Answer>();
+  const left = [...ids];
+  const asking = Array.from({ length: 16 }, async () => {
+    for (let id; (id = left.pop()) !== undefined;)
+      answers.set(id, await call(fleet, "GET", path(id)));
+  });
+  await Promise.all(asking);
+  return answers;
+}

@@ -1,0 +1,140 @@
+/** The whole system as real processes, with a proxy between the services and each server. */
+import { startNats, startRedis } from "@jetscribe/testing";
+import type { NatsVersion, TestServer } from "@jetscribe/testing";
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { apiKey } from "../../scripts/data-dir.mjs";
+import { readHealth } from "../../scripts/health.mjs";
+import { freePort } from "../../scripts/ports.mjs";
+import { stopInOrder, type ServiceName } from "../../scripts/services.mjs";
+import { startMember, type Member } from "./member.ts";
+import { startProxy, type Proxy } from "./proxy.ts";
+
+export type Sizes = Record<ServiceName, number>;
+
+export interface Fleet {
+  readonly url: string;
+  readonly key: string;
+  readonly logDir: string;
+  readonly nats: TestServer;
+  readonly redis: TestServer;
+  readonly proxies: { nats: Proxy; redis: Proxy };
+  readonly members: readonly Member[];
+  /** Processes that ended though nobody ended them. */
+  readonly ownEnds: readonly string[];
+  /** In the environment of every process of this fleet. */
+  readonly mark: string;
+  of(service: ServiceName): Member[];
+  healthy(timeoutMs: number): Promise<void>;
+  /** The last lines of every process. */
+  output(): string;
+  stop(): Promise<void>;
+}
+
+/** What every process of the fleet runs with; tasks take 20 ms per token. */
+export const settings = {
+  ENGINE: "fake",
+  FAKE_TOKENS: "1500",
+  FAKE_MS: "30000",
+  CONTEXT_SIZE: "8192",
+  SLOTS: "8",
+  ACK_WAIT: "3s",
+  TASK_TIMEOUT: "20s",
+  DRAIN_TIMEOUT: "3s",
+  EVENTS_MAX_BYTES: String(2 ** 30),
+};
+export const fakeTokens = Number(settings.FAKE_TOKENS);
+
+export async function startFleet({
+  natsVersion = "default",
+  sizes,
+}: {
+  natsVersion?: NatsVersion;
+  sizes: Sizes;
+}): Promise<Fleet> {
+  await using opened = new AsyncDisposableStack();
+  const dataDir = await mkdtemp(join(tmpdir(), "jetscribe-chaos-"));
+  opened.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const nats = opened.use(await startNats({ version: natsVersion }));
+  const redis = opened.use(await startRedis());
+  const proxies = {
+    nats: opened.use(await startProxy(nats.port)),
+    redis: opened.use(await startProxy(redis.port)),
+  };
+  const port = await freePort();
+  const [logDir, key, mark] = [
+    join(dataDir, "logs"),
+    apiKey(dataDir),
+    randomUUID(),
+  ];
+  const env = {
+    ...process.env,
+    ...settings,
+    NATS_URL: `nats://127.0.0.1:${proxies.nats.port}`,
+    REDIS_URL: `redis://127.0.0.1:${proxies.redis.port}`,
+    PORT: String(port),
+    HOST: "127.0.0.1",
+    DATA_DIR: dataDir,
+    LOG_DIR: logDir,
+    API_KEYS: `default:${key}`,
+    CHAOS_MARK: mark,
+  };
+  const ownEnds: string[] = [];
+  let over = false;
+  async function onOwnEnd(member: Member, how: string): Promise<void> {
+    ownEnds.push(`${member.name}: ${how}\n${tailOf(member)}`);
+    await sleep(restartAfterMs);
+    if (!over) member.start();
+  }
+  const members: Member[] = [];
+  opened.defer(async () => {
+    over = true;
+    for (const member of members) member.thaw();
+    await stopInOrder(
+      members.map(({ supervised }) => supervised),
+      stopMs,
+    );
+    for (const member of members) member.end();
+  });
+  for (const [service, count] of Object.entries(sizes))
+    for (let number = 1; number <= count; number++)
+      members.push(
+        startMember(service as ServiceName, number, env, (member, how) => {
+          if (!over) void onOwnEnd(member, how);
+        }),
+      );
+  const url = `http://127.0.0.1:${port}`;
+  const output = () =>
+    members.map((one) => `--- ${one.name}\n${tailOf(one)}`).join("\n");
+  const all = opened.move();
+  return {
+    ...{ url, key, logDir, nats, redis, proxies, members, ownEnds, mark },
+    of: (service) => members.filter((member) => member.service === service),
+    healthy: (timeoutMs) => untilHealthy(url, timeoutMs, output),
+    output,
+    stop: () => all.disposeAsync(),
+  };
+}
+
+const restartAfterMs = 500;
+const stopMs = 10_000;
+const tailLines = 25;
+
+const tailOf = ({ supervised }: Member): string =>
+  supervised.output().split("\n").slice(-tailLines).join("\n");
+
+async function untilHealthy(
+  url: string,
+  timeoutMs: number,
+  output: () => string,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await readHealth(url))?.healthy) {
+    if (performance.now() > deadline)
+      throw new Error(`the system is not healthy\n${output()}`);
+    await sleep(100);
+  }
+}

@@ -1,0 +1,46 @@
+/** What the harness did to the system, and when: the excuses that the checker accepts. */
+export interface Entry {
+  fault: string;
+  /** `inference-1`, `nats`, `connections` … */
+  target: string;
+  /** The worker whose process or engine it hit. */
+  workerId: string | undefined;
+  /** ms since the epoch. */
+  from: number;
+  /** Undefined: not over yet. */
+  to: number | undefined;
+}
+
+export interface Journal {
+  readonly entries: readonly Entry[];
+  /** Notes the beginning of a fault; call what it gives at its end. */
+  begin(fault: string, target: string, workerId?: string): () => void;
+}
+
+export function makeJournal(onEntry: (line: string) => void): Journal {
+  const entries: Entry[] = [];
+  return {
+    entries,
+    begin(fault, target, workerId) {
+      const entry: Entry = {
+        fault,
+        target,
+        workerId,
+        from: Date.now(),
+        to: undefined,
+      };
+      entries.push(entry);
+      return () => {
+        entry.to = Date.now();
+        onEntry(formatEntry(entry));
+      };
+    },
+  };
+}
+
+export function formatEntry({ fault, target, workerId, from, to }: Entry) {
+  const time = new Date(from).toISOString().slice(11, 23);
+  const lasted = to === undefined ? "not over" : `${to - from} ms`;
+  const worker = workerId === undefined ? "" : ` ${workerId}`;
+  return `${time} ${fault} ${target}${worker} (${lasted})`;
+}

@@ -1,0 +1,74 @@
+/** Callers with a mixed load, at a steady pace; each keeps what it was told. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { call, type Answer } from "./client.ts";
+import type { Fleet } from "./fleet.ts";
+import type { Random } from "./random.ts";
+import { nextRequest, type Wanted } from "./requests.ts";
+import { readStream, type StreamSeen } from "./readStream.ts";
+
+/** One call, and everything that its caller saw of the task. */
+export interface Told extends Wanted {
+  answer: Answer;
+  /** Of a 202. */
+  taskId: string | undefined;
+  cancel?: Answer;
+  /** Answers of `GET /result` on the way. */
+  results: Answer[];
+  stream?: StreamSeen;
+}
+
+export interface Load {
+  readonly told: readonly Told[];
+  /** Resolves when every caller is done. */
+  run(forMs: number): Promise<void>;
+}
+
+export function makeLoad(
+  fleet: Fleet,
+  random: Random,
+  { perSecond, onTask }: { perSecond: number; onTask: (told: Told) => void },
+): Load {
+  const told: Told[] = [];
+
+  async function caller(wanted: Wanted, random: Random): Promise<void> {
+    const answer = await call(fleet, "POST", "/generate", wanted.body);
+    const accepted = answer.status === 202;
+    const taskId = accepted ? String(answer.body["task_id"]) : undefined;
+    const one: Told = { ...wanted, answer, taskId, results: [] };
+    told.push(one);
+    if (taskId === undefined) return;
+    onTask(one);
+    await follow(one, taskId, random);
+  }
+
+  async function follow(one: Told, id: string, random: Random): Promise<void> {
+    if (one.kind === "streamed") {
+      one.stream = await readStream(fleet, id, random);
+      return;
+    }
+    if (one.kind === "cancelled") {
+      await sleep(random.int(0, 1_500));
+      one.cancel = await call(fleet, "POST", `/cancel/${id}`);
+    } else if (random.chance(0.5)) return;
+    const wait = random.pick([0, 2, 10]);
+    one.results.push(await call(fleet, "GET", `/result/${id}?wait=${wait}`));
+  }
+
+  return {
+    told,
+    async run(forMs) {
+      const begin = performance.now();
+      const callers: Promise<void>[] = [];
+      while (performance.now() - begin < forMs) {
+        const due = ((performance.now() - begin) / 1_000) * perSecond;
+        while (callers.length < due) {
+          const number = callers.length + 1;
+          const wanted = nextRequest(number, random);
+          callers.push(caller(wanted, random.fork(number)));
+        }
+        await sleep(20);
+      }
+      await Promise.all(callers);
+    },
+  };
+}

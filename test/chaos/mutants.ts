@@ -1,0 +1,87 @@
+/** Systems that break one promise each, and the run in which the checker has to see it. */
+
+export interface Mutant {
+  /** The promise that it breaks. */
+  name: string;
+  file: string;
+  /** Stands there exactly once. */
+  find: string;
+  replace: string;
+  /** Arguments of `run.ts`. */
+  run: readonly string[];
+  /** What the checker has to say, among other things. */
+  caught: RegExp;
+}
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: "202 before the PubAck",
+    file: "services/gateway/src/acceptRequest.ts",
+    find: `const { seq } = await store(event, queue, traceparent).catch(
+      (error: unknown) => {
+        throw refusalOf(error, taskId);
+      },
+    );`,
+    replace: `const seq = 1;
+    void store(event, queue, traceparent).catch((error: unknown) =>
+      refusalOf(error, taskId),
+    );`,
+    run: ["--only", "kill-nats,kill-gateway,cut-nats"],
+    caught: /accepted with 202, and not in the log/,
+  },
+  {
+    name: "acknowledged before the outcome",
+    file: "packages/event-log/src/consume.ts",
+    find: "const handled = await handle({",
+    replace: `broker.nc.publish(entry.reply, "+ACK");
+    const handled = await handle({`,
+    run: ["--only", "kill-inference,kill-engine"],
+    caught: /0 outcomes in the log/,
+  },
+  {
+    name: "no message id on the outcome",
+    file: "packages/event-log/src/codec.ts",
+    find: "`Nats-Msg-Id: ${id}\\r\\n\\r\\n`",
+    replace:
+      '(id.endsWith(".outcome") ? "\\r\\n" : `Nats-Msg-Id: ${id}\\r\\n\\r\\n`)',
+    run: ["--only", "freeze-nats,freeze-inference,stall-nats"],
+    caught: /[2-9] outcomes in the log/,
+  },
+  {
+    name: "the checkpoint is written apart from the states",
+    file: "packages/task-store/src/taskWriter.ts",
+    find: `            writeTasks(commands, changed, { resultTtlMs, now: now() });
+            commands.set(keys.checkpoint, encodeCheckpoint(next));
+          },
+        ),
+      ),`,
+    replace: `            commands.set(keys.checkpoint, encodeCheckpoint(next));
+          },
+        ).then(async (done) => {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          const write = (commands: ChainableCommander) =>
+            writeTasks(commands, changed, { resultTtlMs, now: now() });
+          return done && (await step(() => true, write));
+        }),
+      ),`,
+    run: ["--only", "kill-results"],
+    caught: /in the log and not in Redis|Redis has .*, the log /,
+  },
+  {
+    name: "the log files are not cut back",
+    file: "services/logger/src/logFile.ts",
+    find: `      ftruncateSync(file, to.length);
+      at = to;`,
+    replace: "      at = { ...to, length: fstatSync(file).size };",
+    run: ["--only", "fill-disk,kill-logger"],
+    caught: /lines in llm_requests\.log|has a line of no task/,
+  },
+  {
+    name: "no look for an outcome on redelivery",
+    file: "services/inference/src/onGenerateRequested.ts",
+    find: "return (await endedAlready(inHand)) ? done : await settle(inHand);",
+    replace: "return await settle(inHand);",
+    run: ["--only", "delete-queue,kill-inference,kill-nats"],
+    caught: /not acknowledged|ran again/,
+  },
+];

@@ -1,0 +1,72 @@
+/** The stream EVENTS, message by message. */
+import type { Fleet } from "./fleet.ts";
+import { connectNats, type Nats } from "./wire/nats.ts";
+
+export interface LoggedEvent {
+  seq: number;
+  /** When the broker stored it, in ms since the epoch. */
+  time: number;
+  /** `requested`, `started` …: the third word of the subject. */
+  word: string;
+  /** CloudEvents' type. */
+  type: string;
+  messageId: string;
+  taskId: string;
+  data: Record<string, unknown>;
+}
+
+export interface LogReader {
+  /** Everything that stands in the log now; what was read before is not read again. */
+  read(): Promise<readonly LoggedEvent[]>;
+}
+
+const atATime = 256;
+
+export function makeLogReader({ nats }: Fleet): LogReader {
+  const events: LoggedEvent[] = [];
+  let next = 1;
+  return {
+    async read() {
+      using broker = await connectNats(nats.port);
+      const info = await broker.request("$JS.API.STREAM.INFO.EVENTS");
+      const { last_seq: last } = info["state"] as { last_seq: number };
+      while (next <= last) {
+        const count = Math.min(atATime, last - next + 1);
+        const seqs = Array.from({ length: count }, (_, i) => next + i);
+        const found = await Promise.all(seqs.map((seq) => readAt(broker, seq)));
+        events.push(...found);
+        next += count;
+      }
+      return events;
+    },
+  };
+}
+
+interface Stored {
+  subject: string;
+  seq: number;
+  time: string;
+  /** Both in base64. */
+  hdrs?: string;
+  data?: string;
+}
+
+async function readAt(broker: Nats, seq: number): Promise<LoggedEvent> {
+  const answer = await broker.request("$JS.API.STREAM.MSG.GET.EVENTS", { seq });
+  const message = answer["message"] as Stored | undefined;
+  if (message === undefined)
+    throw new Error(`${seq}: ${JSON.stringify(answer["error"])}`);
+  const headers = Buffer.from(message.hdrs ?? "", "base64").toString();
+  const header = (name: string) =>
+    new RegExp(`^${name}: (.*)\r$`, "m").exec(headers)?.[1] ?? "";
+  const body = Buffer.from(message.data ?? "", "base64").toString();
+  return {
+    seq: message.seq,
+    time: Date.parse(message.time),
+    word: message.subject.split(".")[2] ?? "",
+    type: header("ce-type"),
+    messageId: header("Nats-Msg-Id"),
+    taskId: header("ce-subject"),
+    data: JSON.parse(body) as Record<string, unknown>,
+  };
+}

@@ -1,0 +1,97 @@
+/** A reader of `GET /stream` as a browser is one: it comes back with the last id whenever the connection breaks. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Fleet } from "./fleet.ts";
+import type { Random } from "./random.ts";
+
+export interface StreamSeen {
+  /** The pieces, joined; a reset empties it. */
+  text: string;
+  resets: number;
+  connections: number;
+  /** The last event and its data, if it came. */
+  end: { event: string; data: Record<string, unknown> } | undefined;
+  /** An answer that it should never get. */
+  refused: number | undefined;
+}
+
+const patienceMs = 90_000;
+const ends = new Set(["completed", "failed", "cancelled"]);
+
+/** Reads until the end of the stream; some readers hang up on the way. */
+export async function readStream(
+  { url, key }: Pick<Fleet, "url" | "key">,
+  taskId: string,
+  random: Random,
+): Promise<StreamSeen> {
+  const seen: StreamSeen = {
+    ...{ text: "", resets: 0, connections: 0 },
+    ...{ end: undefined, refused: undefined },
+  };
+  let lastId = "";
+  const until = performance.now() + patienceMs;
+  const hangUpAfter = random.chance(0.3) ? random.int(1, 20) : Infinity;
+
+  function take(frame: string): void {
+    const fields = fieldsOf(frame);
+    const event = fields.get("event") ?? "message";
+    const data = JSON.parse(fields.get("data") ?? "{}") as Record<
+      string,
+      unknown
+    >;
+    lastId = fields.get("id") ?? lastId;
+    if (event === "token") seen.text += String(data["text"]);
+    if (event === "reset") {
+      seen.resets++;
+      seen.text = "";
+    }
+    if (ends.has(event)) seen.end = { event, data };
+  }
+
+  async function connect(): Promise<void> {
+    const stop = new AbortController();
+    const response = await fetch(`${url}/stream/${taskId}`, {
+      headers: {
+        "x-api-key": key,
+        ...(lastId !== "" && { "last-event-id": lastId }),
+      },
+      signal: AbortSignal.any([stop.signal, AbortSignal.timeout(patienceMs)]),
+    });
+    if (!response.ok) {
+      if (response.status < 500) seen.refused = response.status;
+      await response.body?.cancel();
+      return;
+    }
+    seen.connections++;
+    let waiting = "";
+    let frames = 0;
+    for await (const chunk of response.body ?? []) {
+      waiting += Buffer.from(chunk as Uint8Array).toString();
+      const parts = waiting.split("\n\n");
+      waiting = parts.pop() ?? "";
+      for (const part of parts) take(part);
+      frames += parts.length;
+      const leaves = seen.connections === 1 && frames >= hangUpAfter;
+      if (leaves || seen.end !== undefined) return stop.abort();
+    }
+  }
+
+  while (
+    seen.end === undefined &&
+    seen.refused === undefined &&
+    performance.now() < until
+  ) {
+    await connect().catch(() => undefined);
+    if (seen.end === undefined) await sleep(200);
+  }
+  return seen;
+}
+
+function fieldsOf(frame: string): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const line of frame.split("\n")) {
+    const colon = line.indexOf(":");
+    if (colon <= 0) continue; // a comment keeps the connection alive
+    fields.set(line.slice(0, colon), line.slice(colon + 1).trimStart());
+  }
+  return fields;
+}

@@ -1,0 +1,104 @@
+/** Nothing runs twice without a reason, and the reason is something that the harness did. */
+import type { Evidence } from "../evidence.ts";
+import type { Entry } from "../journal.ts";
+import type { LoggedEvent } from "../readLog.ts";
+import { kindOf, type LoggedTask } from "../tasks.ts";
+
+/** Between the fault and what it does, by one clock. */
+const slackMs = 1_000;
+const maxAttempts = 3;
+const counted = ["crash", "hang", "gone"];
+
+export function checkAttempts(
+  { journal }: Evidence,
+  tasks: ReadonlyMap<string, LoggedTask>,
+): string[] {
+  return [...tasks.values()].flatMap((task) => [
+    ...checkOrder(task),
+    ...checkStarts(task, journal),
+    ...checkCrashed(task, journal),
+  ]);
+}
+
+/** Attempts are counted from 1, and each but the last says why it ended. */
+function checkOrder({ id, starts, retries }: LoggedTask): string[] {
+  const numbers = starts.map(({ data }) => data["attempt"]);
+  if (numbers.some((number, i) => number !== i + 1))
+    return [`${id}: started as attempts ${numbers.join(", ")}`];
+  return starts.slice(1).flatMap((start, i) => {
+    const why = retries.find(({ data }) => data["attempt"] === i + 1);
+    return why !== undefined && why.seq < start.seq
+      ? []
+      : [`${id}: attempt ${i + 2} started, and ${i + 1} had not ended`];
+  });
+}
+
+function checkStarts(
+  { id, starts, outcomes }: LoggedTask,
+  journal: readonly Entry[],
+): string[] {
+  const wrong: string[] = [];
+  for (const [i, start] of starts.entries()) {
+    const before = starts[i - 1];
+    if (before !== undefined && !isExcused(before, start.time, journal))
+      wrong.push(`${id}: ran again (attempt ${i + 1}) for no reason`);
+    const end = outcomes[0];
+    const late = end !== undefined && start.seq > end.seq;
+    if (late && !isExcused(before ?? end, start.time, journal))
+      wrong.push(`${id}: ran again after it was ${kindOf(end)}`);
+  }
+  return wrong;
+}
+
+function checkCrashed(
+  { id, starts, retries, outcomes }: LoggedTask,
+  journal: readonly Entry[],
+): string[] {
+  const [end] = outcomes;
+  if (end === undefined || kindOf(end) !== "failed (WorkerCrashed)") return [];
+  const failures = retries.filter(
+    ({ data, seq }) =>
+      counted.includes(String(data["reason"])) && seq < end.seq,
+  );
+  if (failures.length !== maxAttempts)
+    return [`${id}: WorkerCrashed after ${failures.length} failures`];
+  return failures.flatMap(({ data, time }) => {
+    const { attempt, reason } = data;
+    const start = starts.find((one) => one.data["attempt"] === attempt);
+    const down =
+      start !== undefined &&
+      journal.some((entry) => hits(entry, start, time) && isDown(entry));
+    return down
+      ? []
+      : [`${id}: WorkerCrashed, and nobody took attempt ${String(attempt)} down (${String(reason)})`]; // prettier-ignore
+  });
+}
+
+/** Whether its worker, engine or broker was hit between a start and a time. */
+const isExcused = (
+  start: LoggedEvent,
+  until: number,
+  journal: readonly Entry[],
+): boolean =>
+  journal.some(
+    (entry) =>
+      hits(entry, start, until) ||
+      (isBroker(entry) && overlaps(entry, start.time, until)),
+  );
+
+const hits = (entry: Entry, start: LoggedEvent, until: number): boolean =>
+  entry.workerId !== undefined &&
+  entry.workerId === start.data["worker_id"] &&
+  overlaps(entry, start.time, until);
+
+const overlaps = ({ from, to }: Entry, begin: number, end: number): boolean =>
+  from <= end + slackMs && (to ?? Infinity) >= begin - slackMs;
+
+const brokerFaults = [
+  ...["kill-nats", "stop-nats", "freeze-nats", "cut-nats", "stall-nats"],
+];
+const isBroker = ({ fault }: Entry): boolean => brokerFaults.includes(fault);
+
+/** Frozen for longer than 6 s a worker is gone as well. */
+const isDown = ({ fault }: Entry): boolean =>
+  fault === "poison" || /^(kill|stop|freeze)-/.test(fault);

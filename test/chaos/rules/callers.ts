@@ -1,0 +1,112 @@
+/** What callers were told agrees with the log. */
+import { isDeepStrictEqual } from "node:util";
+import type { Answer } from "../client.ts";
+import type { Evidence } from "../evidence.ts";
+import { fakeTokens } from "../fleet.ts";
+import type { Told } from "../load.ts";
+import type { LoggedEvent } from "../readLog.ts";
+import { kindOf, type LoggedTask } from "../tasks.ts";
+
+export function checkCallers(
+  { told, served, statuses }: Evidence,
+  tasks: ReadonlyMap<string, LoggedTask>,
+): string[] {
+  return told.flatMap((one) => {
+    if (one.taskId === undefined) return checkRefusal(one);
+    const { taskId: id, results } = one;
+    const outcome = tasks.get(id)?.outcomes[0];
+    if (outcome === undefined) return []; // said elsewhere
+    const last = served.get(id);
+    return [
+      ...results.flatMap((answer) => checkResult(id, answer, outcome)),
+      ...(last?.status === 200
+        ? checkResult(id, last, outcome)
+        : [`${id}: in the end /result answers ${last?.status}`]),
+      ...checkStatus(id, statuses.get(id)),
+      ...checkText(one, outcome),
+      ...checkCancel(one, outcome),
+      ...checkStream(one, outcome),
+    ];
+  });
+}
+
+function checkRefusal({ number, kind, answer }: Told): string[] {
+  const { status } = answer;
+  const right = status === 0 || status === 503 || kind === "invalid";
+  const invalid = kind !== "invalid" || [0, 400, 503].includes(status);
+  return right && invalid ? [] : [`call ${number}: ${kind} got ${status}`];
+}
+
+/** On the way it may not be there yet; what is there is the log's. */
+function checkResult(
+  id: string,
+  { status, body }: Answer,
+  outcome: LoggedEvent,
+): string[] {
+  if (status === 200)
+    return isDeepStrictEqual(body, bodyOf(id, outcome))
+      ? []
+      : [`${id}: served ${JSON.stringify(body)} and the log has another one`];
+  if ([0, 202, 503].includes(status)) return [];
+  return [`${id}: /result answered ${status} after its 202`];
+}
+
+/** The body of `/result`, made from the event. */
+function bodyOf(task_id: string, { word, data }: LoggedEvent): object {
+  const { metrics, result, finish_reason } = data;
+  if (word === "completed")
+    return { status: word, task_id, result, finish_reason, metrics };
+  if (word === "cancelled") return { status: word, task_id, metrics };
+  const { type, message } = data["error"] as Record<string, string>;
+  return {
+    ...{ status: word, task_id, error_message: message },
+    ...{ error_type: type, metrics },
+  };
+}
+
+function checkStatus(id: string, answer: Answer | undefined): string[] {
+  if (answer === undefined) return [];
+  const position = answer.body["queue_position"];
+  return answer.status === 200 && position === null
+    ? []
+    : [`${id}: ended, and /status says ${JSON.stringify(answer.body)}`];
+}
+
+/** The fake engine says the same words always. */
+function checkText(
+  { taskId, body }: Told,
+  { word, data }: LoggedEvent,
+): string[] {
+  if (word !== "completed") return [];
+  const count = Math.min(fakeTokens, Number(body["max_tokens"]));
+  const words = Array.from({ length: count }, () => "word").join(" ");
+  return data["result"] === words
+    ? []
+    : [`${taskId}: not the text that the engine says: ${textOf(data)}`];
+}
+
+function checkCancel({ taskId, cancel }: Told, outcome: LoggedEvent): string[] {
+  if (cancel === undefined || [0, 503].includes(cancel.status)) return [];
+  const cancelled = outcome.word === "cancelled";
+  if (cancel.status === (cancelled ? 200 : 409)) return [];
+  const end = kindOf(outcome);
+  return [`${taskId}: /cancel answered ${cancel.status}, and it is ${end}`];
+}
+
+function checkStream(
+  { taskId: id, stream }: Told,
+  outcome: LoggedEvent,
+): string[] {
+  if (stream === undefined || id === undefined) return [];
+  const { text, end, refused } = stream;
+  if (refused !== undefined) return [`${id}: /stream answered ${refused}`];
+  if (end === undefined) return [`${id}: its stream never ended`];
+  if (!isDeepStrictEqual(end.data, bodyOf(id, outcome)))
+    return [`${id}: its stream ended with ${JSON.stringify(end.data)}`];
+  if (outcome.word === "completed" && text !== outcome.data["result"])
+    return [`${id}: streamed "${text}", and the result is ${textOf(outcome.data)}`]; // prettier-ignore
+  return [];
+}
+
+const textOf = ({ result }: Record<string, unknown>): string =>
+  JSON.stringify(result);
