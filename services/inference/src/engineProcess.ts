@@ -74,6 +74,8 @@ export interface EngineProcessOptions {
 
 /** Loading may take minutes, and the parts of it that tell no progress too. */
 const defaultStartTimeoutMs = 600_000;
+/** A start that is over sooner tells no progress. */
+const quietStartMs = 1_000;
 
 /** Starts the child; it is ready when `state()` says so. */
 export function makeEngineProcess({
@@ -95,6 +97,7 @@ export function makeEngineProcess({
   let refusal: Refusal | undefined;
   /** Why the present child was ended. */
   let hang: string | undefined;
+  let startedAt = 0;
   /** Failed starts in a row. */
   let failures = 0;
   let retry: NodeJS.Timeout | undefined;
@@ -105,6 +108,7 @@ export function makeEngineProcess({
     retry = undefined;
     refusal = undefined;
     hang = undefined;
+    startedAt = performance.now();
     watch(startTimeoutMs, "it makes no progress");
     child = forkEngine(env, {
       onMessages(messages) {
@@ -140,7 +144,8 @@ export function makeEngineProcess({
         break;
       case "progress":
         watchdog?.heard();
-        log.info(message.progress, "the engine is starting");
+        if (performance.now() - startedAt > quietStartMs)
+          log.info(message.progress, "the engine is starting");
         break;
       case "warning":
         log.warn({ warning: message.message }, "the engine warns");
