@@ -62,6 +62,21 @@ async function openReader(
   return name;
 }
 
+/** A reader for as long as the signal lets it be: one that comes too late is closed at once. */
+async function makeReader(
+  broker: Broker,
+  reading: Reading,
+  signal?: AbortSignal,
+): Promise<string> {
+  signal?.throwIfAborted();
+  const opening = openReader(broker, reading);
+  return await orAborted(opening, signal).catch((error: unknown) => {
+    const close = (name: string) => closeReader(broker, reading.stream, name);
+    opening.then(close, () => undefined);
+    throw error;
+  });
+}
+
 /** Nobody waits for it: a reader that is left over is forgotten by the server. */
 function closeReader(broker: Broker, stream: string, name: string): void {
   if (broker.connected)
@@ -78,7 +93,7 @@ export async function scan(
   onMessage: (message: Delivery) => boolean,
   signal?: AbortSignal,
 ): Promise<void> {
-  const consumer = await orAborted(openReader(broker, reading), signal);
+  const consumer = await makeReader(broker, reading, signal);
   using puller = makePuller(broker);
   try {
     let found = false;
@@ -150,7 +165,7 @@ async function follow(
   { onBatch, ...reading }: Reading & Pick<Following, "onBatch">,
   signal: AbortSignal,
 ): Promise<void> {
-  const consumer = await orAborted(openReader(broker, reading), signal);
+  const consumer = await makeReader(broker, reading, signal);
   const inbound = makeInbound(puller, reading.stream, consumer);
   const abort = () => inbound.stop();
   signal.addEventListener("abort", abort, { once: true });

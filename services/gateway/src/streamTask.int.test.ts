@@ -1,0 +1,110 @@
+/** One reader's stream against a real broker; the task itself is said by the test. */
+import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
+import { makeTokenLog } from "@jetscribe/event-log/tokens";
+import { ensureTopology } from "@jetscribe/event-log/topology";
+import { newTaskId, type TaskState, type TokenChunk } from "@jetscribe/schema";
+import { eventually, startNats, type TestServer } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { after, before, suite, test } from "node:test";
+import { makeWatchProgress } from "./progress.ts";
+import { makeStreamTask } from "./streamTask.ts";
+
+const running = (): TaskState => ({
+  ...{ task_id: newTaskId(), seq: 1, model: "demo", lane: "interactive" },
+  ...{ owner: "a", enqueue_time: 1, timeout_ms: 1, start_timeout_ms: 1 },
+  ...{ status: "processing", attempt: 1, failures: 0, first_start: 1 },
+  worker_id: "w",
+});
+
+const chunk = (n: number, offset: number, text: string): TokenChunk => ({
+  ...{ worker_id: "w", attempt: 1, n, offset, text },
+  ...{ completion_tokens: n, prompt_tokens: 1 },
+});
+
+suite("a reader's stream", () => {
+  let nats: TestServer;
+  let broker: Broker;
+  before(async () => {
+    nats = await startNats();
+    broker = await connectBroker({ url: nats.url, name: "test" });
+    await ensureTopology(broker, {
+      ...{ eventsMaxAgeMs: 3_600_000, eventsMaxBytes: 2 ** 24 },
+      ...{ taskTimeoutMs: 60_000, replicas: 1 },
+    });
+  });
+  after(async () => {
+    await broker[Symbol.asyncDispose]();
+    await nats.stop();
+  });
+
+  const open = (task: TaskState, signal: AbortSignal, onSlow = () => {}) =>
+    makeStreamTask({
+      broker,
+      readTask: () => Promise.resolve(task),
+      watchProgress: makeWatchProgress(broker),
+      stopping: new AbortController().signal,
+    })(task, { owner: "a", lastEventId: undefined, signal, onSlow });
+
+  async function write(taskId: string, count: number): Promise<void> {
+    using tokens = makeTokenLog(broker);
+    let seq = 0;
+    for (let n = 1; n <= count; n++) {
+      const put = await tokens.put(taskId, chunk(n, n - 1, "x"), seq);
+      assert.ok(put.kind === "stored");
+      seq = put.seq;
+    }
+  }
+
+  test("starts with what was written before", async () => {
+    const task = running();
+    await write(task.task_id, 3);
+    const gone = new AbortController();
+    const events = open(task, gone.signal);
+    const first = await events.next();
+    const second = await events.next();
+    assert.deepEqual(first.value, {
+      ...{ event: "status" },
+      data: { task_id: task.task_id, status: "processing", attempt: 1 },
+    });
+    assert.deepEqual(second.value, {
+      ...{ event: "token", id: "1.3", data: { text: "xxx" } },
+    });
+    gone.abort();
+    assert.equal((await events.next()).done, true);
+  });
+
+  test("is told that its reader is too slow, and holds no more for it", async () => {
+    const task = running();
+    const gone = new AbortController();
+    let slow = 0;
+    const events = open(task, gone.signal, () => {
+      slow++;
+      gone.abort();
+    });
+    await events.next(); // subscribed from here on; nothing more is taken
+    await write(task.task_id, 1_100);
+    await eventually(() => slow > 0);
+    assert.equal((await events.next()).done, true);
+    assert.equal(slow, 1);
+  });
+
+  test("needs no consumer while it is open", async () => {
+    const gone = new AbortController();
+    const streams = await Promise.all(
+      Array.from({ length: 50 }, async () => {
+        const task = running();
+        await write(task.task_id, 2);
+        const events = open(task, gone.signal);
+        await events.next();
+        await events.next();
+        return events;
+      }),
+    );
+    const consumers = async () =>
+      (await broker.jsm.streams.info("TOKENS")).state.consumer_count;
+    await eventually(async () => (await consumers()) === 0);
+    gone.abort();
+    for (const events of streams)
+      assert.equal((await events.next()).done, true);
+  });
+});
