@@ -15,6 +15,7 @@ import {
   isRemote,
   type EngineConfig,
   type EngineInfo,
+  type EngineProgress,
   type EngineRequest,
   type EngineResult,
   type GenerateOptions,
@@ -74,8 +75,8 @@ export interface EngineProcessOptions {
 
 /** Loading may take minutes, and the parts of it that tell no progress too. */
 const defaultStartTimeoutMs = 600_000;
-/** A start that is over sooner tells no progress. */
-const quietStartMs = 1_000;
+/** Progress is told this often; not at all by a start that takes less. */
+const progressEveryMs = 1_000;
 
 /** Starts the child; it is ready when `state()` says so. */
 export function makeEngineProcess({
@@ -97,7 +98,7 @@ export function makeEngineProcess({
   let refusal: Refusal | undefined;
   /** Why the present child was ended. */
   let hang: string | undefined;
-  let startedAt = 0;
+  let progressToldAt = 0;
   /** Failed starts in a row. */
   let failures = 0;
   let retry: NodeJS.Timeout | undefined;
@@ -108,7 +109,7 @@ export function makeEngineProcess({
     retry = undefined;
     refusal = undefined;
     hang = undefined;
-    startedAt = performance.now();
+    progressToldAt = performance.now();
     watch(startTimeoutMs, "it makes no progress");
     child = forkEngine(env, {
       onMessages(messages) {
@@ -144,8 +145,7 @@ export function makeEngineProcess({
         break;
       case "progress":
         watchdog?.heard();
-        if (performance.now() - startedAt > quietStartMs)
-          log.info(message.progress, "the engine is starting");
+        tellProgress(message.progress);
         break;
       case "warning":
         log.warn({ warning: message.message }, "the engine warns");
@@ -163,6 +163,12 @@ export function makeEngineProcess({
         generations?.receive(message);
         break;
     }
+  }
+
+  function tellProgress(progress: EngineProgress): void {
+    if (performance.now() - progressToldAt < progressEveryMs) return;
+    progressToldAt = performance.now();
+    log.info(progress, "the engine is starting");
   }
 
   function ready(info: EngineInfo): void {
