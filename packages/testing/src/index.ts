@@ -9,4 +9,9 @@ export {
   type ServerOptions,
   type TestServer,
 } from "./servers.ts";
-export { startStack, type Stack, type StackOptions } from "./stack.ts";
+export {
+  startStack,
+  type Member,
+  type Stack,
+  type StackOptions,
+} from "./stack.ts";

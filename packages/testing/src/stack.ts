@@ -23,11 +23,14 @@ import {
   type TestServer,
 } from "./servers.ts";
 
+/** A process of the stack: of each service one, and where asked for a second one. */
+export type Member = ServiceName | `${ServiceName}-2`;
+
 export interface StackOptions {
   /** Over the defaults: the fake engine would be `{ ENGINE: "fake" }`. */
   env?: Record<string, string>;
-  /** All four by default. */
-  services?: readonly ServiceName[];
+  /** One of each service by default. */
+  services?: readonly Member[];
   natsVersion?: NatsVersion;
   /** How long the system may take to be healthy (a model has to be loaded); 0 doesn't wait. */
   healthyWithinMs?: number;
@@ -36,6 +39,8 @@ export interface StackOptions {
 /** A whole system of real processes, on free ports and data of its own. */
 export interface Stack extends AsyncDisposable {
   readonly url: string;
+  /** Of the second gateway. */
+  readonly url2: string;
   readonly key: string;
   readonly natsUrl: string;
   readonly redisUrl: string;
@@ -44,13 +49,13 @@ export interface Stack extends AsyncDisposable {
   readonly nats: TestServer;
   readonly redis: TestServer;
   /** The process of a service; undefined while it is down. */
-  pid(service: ServiceName): number | undefined;
+  pid(service: Member): number | undefined;
   /** Its last lines. */
-  output(service: ServiceName): string;
+  output(service: Member): string;
   /** Sends it a signal (SIGKILL by default, which takes its children along); waits for its end if the signal ends it. */
-  kill(service: ServiceName, signal?: NodeJS.Signals): Promise<void>;
+  kill(service: Member, signal?: NodeJS.Signals): Promise<void>;
   /** Starts it again; one that still runs is stopped first. */
-  restart(service: ServiceName): Promise<void>;
+  restart(service: Member): Promise<void>;
   /** Waits until `GET /health` answers 200. */
   healthy(timeoutMs?: number): Promise<void>;
   stop(): Promise<void>;
@@ -67,9 +72,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     await startNats({ version: options.natsVersion ?? "default" }),
   );
   const redis = opened.use(await startRedis());
-  const port = await freePort();
-  const [url, logDir, key] = [
+  const [port, port2] = [await freePort(), await freePort()];
+  const [url, url2, logDir, key] = [
     `http://127.0.0.1:${port}`,
+    `http://127.0.0.1:${port2}`,
     join(dataDir, "logs"),
     apiKey(dataDir),
   ];
@@ -85,10 +91,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     EVENTS_MAX_BYTES: String(2 ** 30),
     ...options.env,
   };
-  const services = startServices(options.services ?? SERVICES, env);
+  const services = startServices(options.services ?? SERVICES, env, port2);
   opened.defer(() => stopServices([...services.values()]));
   const stack = {
     url,
+    url2,
     key,
     natsUrl: nats.url,
     redisUrl: redis.url,
@@ -112,32 +119,41 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   };
 }
 
-function startServices(names: readonly ServiceName[], env: NodeJS.ProcessEnv) {
-  const services = new Map<ServiceName, Supervised>();
-  for (const name of names) {
-    const program = serviceProgram(name, process.execPath, env);
+function startServices(
+  members: readonly Member[],
+  env: NodeJS.ProcessEnv,
+  port2: number,
+) {
+  const services = new Map<Member, Supervised>();
+  for (const member of members) {
+    const isSecond = member.endsWith("-2");
+    const name = (isSecond ? member.slice(0, -2) : member) as ServiceName;
+    const program = serviceProgram(name, process.execPath, {
+      ...env,
+      ...(isSecond && { PORT: String(port2) }),
+    });
     const one = makeSupervised(program, { restarts: false });
-    services.set(name, one);
+    services.set(member, one);
     endWithUs(one);
     one.start();
   }
   return services;
 }
 
-function controls(services: Map<ServiceName, Supervised>) {
-  const get = (name: ServiceName) => {
+function controls(services: Map<Member, Supervised>) {
+  const get = (name: Member) => {
     const one = services.get(name);
     if (!one) throw new Error(`${name} is not part of this stack`);
     return one;
   };
   return {
-    pid: (name: ServiceName) => get(name).pid,
-    output: (name: ServiceName) => get(name).output(),
-    async kill(name: ServiceName, signal: NodeJS.Signals = "SIGKILL") {
+    pid: (name: Member) => get(name).pid,
+    output: (name: Member) => get(name).output(),
+    async kill(name: Member, signal: NodeJS.Signals = "SIGKILL") {
       get(name).send(signal);
       if (signal === "SIGKILL" || signal === "SIGTERM") await get(name).gone();
     },
-    async restart(name: ServiceName) {
+    async restart(name: Member) {
       await get(name).stop(DRAIN_MS);
       get(name).start();
     },

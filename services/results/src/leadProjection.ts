@@ -15,9 +15,13 @@ import { repeatDone } from "./repeatDone.ts";
 import { takeUp } from "./takeUp.ts";
 import { beatEveryMs } from "./vacancy.ts";
 
-/** After a small batch the next one gathers: a commit costs as much as ten tasks. */
-const smallBatch = 128;
-const gatherMs = 10;
+/**
+ * A commit costs as much as ten tasks, so under load the next batch gathers after a small one. After one of a few events
+ * nobody is kept waiting.
+ */
+const fewEvents = 8;
+const smallBatch = 256;
+const gatherMs = 20;
 
 export interface Lead extends Store {
   broker: Broker;
@@ -79,7 +83,8 @@ export async function leadProjection(
     for (const id of endedBy(changes)) tellDone(broker, id);
     onProgress(held.get());
     if (!wasCaughtUp && caughtUp) log.info({ seq: last.seq }, "caught up");
-    if (messages.length < smallBatch) await sleep(gatherMs);
+    const { length } = messages;
+    if (length > fewEvents && length < smallBatch) await sleep(gatherMs);
   }
 
   function onInterruption(error: unknown): void {

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 
 /** A leader writes its checkpoint at least so often. */
-export const beatEveryMs = 500;
+export const beatEveryMs = 250;
 /** One that stood still for so long has no leader. */
-const vacantAfterMs = 2_000;
+const vacantAfterMs = 1_250;
 
 /**
  * Waits until nobody leads, and gives the checkpoint that is there then. A newcomer doesn't wait where there is none;
