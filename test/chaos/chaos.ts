@@ -1,7 +1,7 @@
 /** One run: a system, a load, faults, and the checker's word. */
 import type { NatsVersion } from "@jetscribe/testing";
 import { check } from "./check.ts";
-import { ask, readLogFiles, readProjection, workQueuesOf } from "./evidence.ts";
+import { gather } from "./evidence.ts";
 import { faultsOf } from "./faults.ts";
 import { startFleet, type Fleet, type Sizes } from "./fleet.ts";
 import { formatEntry, makeJournal, type Journal } from "./journal.ts";
@@ -87,24 +87,14 @@ async function judge(
   journal: Journal,
   reader: LogReader,
 ): Promise<Report> {
-  const log = await reader.read();
-  const ids = told.flatMap(({ taskId }) => taskId ?? []);
-  const evidence = {
-    ...{ log, told, journal: journal.entries, ownEnds: fleet.ownEnds },
-    served: await ask(fleet, ids, (id) => `/result/${id}`),
-    statuses: await ask(fleet, ids.slice(-50), (id) => `/status/${id}`),
-    projection: await readProjection(fleet.redis.port),
-    logFiles: await readLogFiles(fleet.logDir),
-    workQueues: await workQueuesOf(fleet),
-    strays: straysOf(fleet, true),
-  };
+  const evidence = await gather(fleet, told, journal.entries, reader);
   const violations = check(evidence);
   const output = fleet.output();
   await fleet.stop();
   violations.push(
     ...straysOf(fleet, false).map((one) => `left behind: ${one}`),
   );
-  const ends = [...tasksOf(log).values()].map(({ outcomes: [end] }) =>
+  const ends = [...tasksOf(evidence.log).values()].map(({ outcomes: [end] }) =>
     end === undefined ? "none" : kindOf(end),
   );
   return {

@@ -5,7 +5,8 @@ import { call, type Answer } from "./client.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Entry } from "./journal.ts";
 import type { Told } from "./load.ts";
-import type { LoggedEvent } from "./readLog.ts";
+import type { LoggedEvent, LogReader } from "./readLog.ts";
+import { straysOf } from "./strays.ts";
 import { connectNats, type Nats } from "./wire/nats.ts";
 import { redisCommands } from "./wire/redis.ts";
 
@@ -100,7 +101,7 @@ export async function readLogFiles(logDir: string): Promise<LogFiles> {
   };
 }
 
-export async function readWorkQueues(broker: Nats): Promise<WorkQueue[]> {
+async function readWorkQueues(broker: Nats): Promise<WorkQueue[]> {
   const { consumers } = await broker.request("$JS.API.CONSUMER.NAMES.EVENTS");
   const names = ((consumers ?? []) as string[]).filter((name) =>
     name.startsWith("infer="),
@@ -122,8 +123,28 @@ export async function workQueuesOf({ nats }: Fleet): Promise<WorkQueue[]> {
   return await readWorkQueues(broker);
 }
 
+/** Gathers all of it from a system in which nothing is under way. */
+export async function gather(
+  fleet: Fleet,
+  told: readonly Told[],
+  journal: readonly Entry[],
+  reader: LogReader,
+): Promise<Evidence> {
+  const ids = told.flatMap(({ taskId }) => taskId ?? []);
+  return {
+    ...{ told, journal, ownEnds: fleet.ownEnds },
+    log: await reader.read(),
+    served: await ask(fleet, ids, (id) => `/result/${id}`),
+    statuses: await ask(fleet, ids.slice(-50), (id) => `/status/${id}`),
+    projection: await readProjection(fleet.redis.port),
+    logFiles: await readLogFiles(fleet.logDir),
+    workQueues: await workQueuesOf(fleet),
+    strays: straysOf(fleet, true),
+  };
+}
+
 /** Asks for all of them, some at a time. */
-export async function ask(
+async function ask(
   fleet: Fleet,
   ids: readonly string[],
   path: (id: string) => string,
