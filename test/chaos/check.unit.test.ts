@@ -1,0 +1,211 @@
+/** The checker on evidence that is right, and with one thing wrong in it at a time. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { check } from "./check.ts";
+import type { Evidence } from "./evidence.ts";
+import type { Entry } from "./journal.ts";
+import type { LoggedEvent } from "./readLog.ts";
+
+const id = "01a20f9e-3dcc-70a4-a39a-aff88e62be25";
+const metrics = {
+  queue_wait_time: 1.5,
+  processing_time: 2,
+  total_time: 3.5,
+  prompt_tokens: 3,
+  completion_tokens: 2,
+  tokens_per_second: 1,
+};
+const result = "word word";
+const served = {
+  ...{ status: "completed", task_id: id, result },
+  ...{ finish_reason: "length", metrics },
+};
+const line = `[2026-11-24 22:00:05] task_id=${id} status=success prompt_tokens=3 completion_tokens=2 tokens_per_sec=1.00 queue_wait=1.50s processing_time=2.00s total_time=3.50s model="demo" attempt=1`;
+
+let seq = 0;
+function event(
+  word: string,
+  part: string,
+  data: Record<string, unknown>,
+): LoggedEvent {
+  seq++;
+  const time = Date.parse("2026-11-24T22:00:05.250Z");
+  const messageId = `${id}.${part}`;
+  return { seq, time, word, type: "", messageId, taskId: id, data };
+}
+
+/** A task that ran once, and all that was seen of it. */
+function evidence(events?: (right: LoggedEvent[]) => LoggedEvent[]): Evidence {
+  seq = 0;
+  const right = [
+    event("requested", "requested", { prompt: "chaos 1 " }),
+    event("started", "started.1", { attempt: 1, worker_id: "a" }),
+    event("completed", "outcome", { result, finish_reason: "length", metrics }),
+  ];
+  const log = events?.(right) ?? right;
+  const answer = (body: Record<string, unknown>) => ({ status: 200, body });
+  const state = [1, "completed", 1, ..."demo......".split("").slice(0, 8)];
+  return {
+    log,
+    told: [
+      {
+        kind: "short",
+        number: 1,
+        body: { max_tokens: 2 },
+        answer: { status: 202, body: { task_id: id } },
+        taskId: id,
+        results: [],
+      },
+    ],
+    served: new Map([[id, answer(served)]]),
+    statuses: new Map([[id, answer({ queue_position: null })]]),
+    projection: {
+      seq: log.at(-1)?.seq ?? 0,
+      caughtUp: true,
+      tasks: new Map([[id, [...state, { result }]]]),
+      waiting: [],
+      running: [],
+    },
+    logFiles: { requests: [line], errorHeads: [] },
+    workQueues: [{ name: "infer=demo", pending: 0, ackPending: 0 }],
+    journal: [],
+    ownEnds: [],
+    strays: [],
+  };
+}
+
+const ranTwice = (right: LoggedEvent[]) => [
+  ...right.slice(0, 2),
+  event("retried", "retried.1", { attempt: 1, reason: "gone" }),
+  event("started", "started.2", { attempt: 2, worker_id: "b" }),
+  event("completed", "outcome", { result, finish_reason: "length", metrics }),
+];
+const entry: Entry = {
+  fault: "kill-inference",
+  target: "inference-1",
+  workerId: "a",
+  from: Date.parse("2026-11-24T22:00:05.100Z"),
+  to: Date.parse("2026-11-24T22:00:05.200Z"),
+};
+
+test("right evidence has nothing wrong in it", () => {
+  assert.deepEqual(check(evidence()), []);
+  assert.deepEqual(check({ ...evidence(ranTwice), journal: [entry] }), []);
+});
+
+const right = evidence();
+const [told] = right.told;
+assert.ok(told);
+const wrong: [string, Evidence, RegExp][] = [
+  [
+    "an accepted task is not in the log",
+    evidence(() => []),
+    /accepted with 202, and not in the log/,
+  ],
+  [
+    "a task has no outcome",
+    evidence((all) => all.slice(0, 2)),
+    /0 outcomes in the log/,
+  ],
+  [
+    "a task has two outcomes",
+    evidence((all) => [...all, event("failed", "outcome", { metrics })]),
+    /2 outcomes in the log/,
+  ],
+  [
+    "an outcome has no request",
+    evidence((all) => all.slice(1)),
+    /begins with started/,
+  ],
+  [
+    "a task ran twice for no reason",
+    evidence(ranTwice),
+    /ran again \(attempt 2\) for no reason/,
+  ],
+  [
+    "another result is served",
+    {
+      ...right,
+      served: new Map([
+        [id, { status: 200, body: { ...served, result: "word" } }],
+      ]),
+    },
+    /the log has another one/,
+  ],
+  [
+    "a task that was accepted was not found",
+    {
+      ...right,
+      told: [{ ...told, results: [{ status: 404, body: {} }] }],
+    },
+    /answered 404 after its 202/,
+  ],
+  [
+    "a stream's text is not the result",
+    {
+      ...right,
+      told: [
+        {
+          ...told,
+          stream: {
+            text: "wordword",
+            resets: 0,
+            connections: 1,
+            end: { event: "completed", data: served },
+            refused: undefined,
+          },
+        },
+      ],
+    },
+    /streamed "wordword"/,
+  ],
+  [
+    "a cancel was confirmed and the task completed",
+    { ...right, told: [{ ...told, cancel: { status: 200, body: {} } }] },
+    /\/cancel answered 200/,
+  ],
+  [
+    "a task has two lines",
+    { ...right, logFiles: { requests: [line, line], errorHeads: [] } },
+    /2 lines in llm_requests.log/,
+  ],
+  [
+    "a line has other numbers",
+    {
+      ...right,
+      logFiles: {
+        requests: [line.replace("total_time=3.50s", "total_time=3.52s")],
+        errorHeads: [],
+      },
+    },
+    /its line is not its event/,
+  ],
+  [
+    "a line is half written",
+    {
+      ...right,
+      logFiles: { requests: [line, line.slice(0, 40)], errorHeads: [] },
+    },
+    /a line of no task/,
+  ],
+  [
+    "something waits in Redis",
+    { ...right, projection: { ...right.projection, waiting: [id] } },
+    /Redis has waiting tasks/,
+  ],
+  [
+    "a delivery is not acknowledged",
+    { ...right, workQueues: [{ name: "q", pending: 0, ackPending: 1 }] },
+    /1 not acknowledged/,
+  ],
+  [
+    "a process is left behind",
+    { ...right, strays: ["7 node"] },
+    /was left behind: 7 node/,
+  ],
+];
+
+for (const [what, found, said] of wrong)
+  test(`it is seen where ${what}`, () => {
+    assert.match(check(found).join("\n"), said);
+  });
