@@ -4,8 +4,8 @@ import { check } from "./check.ts";
 import { gather } from "./evidence.ts";
 import { faultsOf } from "./faults.ts";
 import { startFleet, type Fleet, type Sizes } from "./fleet.ts";
-import { formatEntry, makeJournal, type Journal } from "./journal.ts";
-import { makeLoad, type Load } from "./load.ts";
+import { formatEntry, makeJournal } from "./journal.ts";
+import { makeLoad } from "./load.ts";
 import { spreadPoison } from "./poison.ts";
 import { makeRandom } from "./random.ts";
 import { makeLogReader, type LogReader } from "./readLog.ts";
@@ -13,6 +13,7 @@ import { settle } from "./settle.ts";
 import { straysOf } from "./strays.ts";
 import { strike } from "./strike.ts";
 import { kindOf, tasksOf } from "./tasks.ts";
+import { watchQueues } from "./watchQueues.ts";
 
 export interface ChaosOptions {
   seed: number;
@@ -57,6 +58,8 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
   try {
     await fleet.healthy(healWithinMs);
     say("the system runs");
+    const log = makeLogReader(fleet);
+    await using watch = watchQueues(fleet, log);
     await using poison = spreadPoison(fleet, journal);
     const load = makeLoad(fleet, random.fork(1), {
       perSecond,
@@ -72,10 +75,11 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
     ]);
     say("healing");
     await fleet.healthy(healWithinMs);
-    const log = makeLogReader(fleet);
     const waits = await settle(fleet, log, settleWithinMs);
     if (waits !== undefined) say(`it still waits for ${waits}`);
-    return await judge(fleet, load, journal, log);
+    const { sightings } = watch;
+    const seen = { told: load.told, journal: journal.entries, sightings };
+    return await judge(fleet, seen, log);
   } finally {
     await fleet.stop();
   }
@@ -83,11 +87,11 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
 
 async function judge(
   fleet: Fleet,
-  { told }: Load,
-  journal: Journal,
+  seen: Parameters<typeof gather>[1],
   reader: LogReader,
 ): Promise<Report> {
-  const evidence = await gather(fleet, told, journal.entries, reader);
+  const evidence = await gather(fleet, seen, reader);
+  const { told, journal } = evidence;
   const violations = check(evidence);
   const output = fleet.output();
   await fleet.stop();
@@ -101,8 +105,8 @@ async function judge(
     violations,
     answers: countEach(told.map(({ answer }) => String(answer.status))),
     outcomes: countEach(ends),
-    faults: countEach(journal.entries.map(({ fault }) => fault)),
-    journal: journal.entries.map(formatEntry),
+    faults: countEach(journal.map(({ fault }) => fault)),
+    journal: journal.map(formatEntry),
     output,
   };
 }

@@ -18,5 +18,6 @@ export function check(evidence: Evidence): string[] {
     ...checkProjection(evidence, tasks),
     ...checkLogFiles(evidence, tasks),
     ...checkProcesses(evidence),
+    ...evidence.sightings,
   ];
 }

@@ -31,7 +31,7 @@ function event(
   seq++;
   const time = Date.parse("2026-11-24T22:00:05.250Z");
   const messageId = `${id}.${part}`;
-  return { seq, time, word, type: "", messageId, taskId: id, data };
+  return { seq, time, word, queue: "", type: "", messageId, taskId: id, data };
 }
 
 /** A task that ran once, and all that was seen of it. */
@@ -67,7 +67,10 @@ function evidence(events?: (right: LoggedEvent[]) => LoggedEvent[]): Evidence {
       running: [],
     },
     logFiles: { requests: [line], errorHeads: [] },
-    workQueues: [{ name: "infer=demo", pending: 0, ackPending: 0 }],
+    workQueues: [
+      { name: "infer=demo", pending: 0, ackPending: 0, ackFloor: 1 },
+    ],
+    sightings: [],
     journal: [],
     ownEnds: [],
     strays: [],
@@ -195,7 +198,10 @@ const wrong: [string, Evidence, RegExp][] = [
   ],
   [
     "a delivery is not acknowledged",
-    { ...right, workQueues: [{ name: "q", pending: 0, ackPending: 1 }] },
+    {
+      ...right,
+      workQueues: [{ name: "q", pending: 0, ackPending: 1, ackFloor: 0 }],
+    },
     /1 not acknowledged/,
   ],
   [

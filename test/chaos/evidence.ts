@@ -21,6 +21,8 @@ export interface Evidence {
   projection: Projection;
   logFiles: LogFiles;
   workQueues: readonly WorkQueue[];
+  /** What was seen on the way, and may never be. */
+  sightings: readonly string[];
   journal: readonly Entry[];
   ownEnds: readonly string[];
   /** Processes of the fleet that belong to none of its members. */
@@ -49,6 +51,8 @@ export interface WorkQueue {
   name: string;
   pending: number;
   ackPending: number;
+  /** Everything up to this sequence is acknowledged. */
+  ackFloor: number;
 }
 
 export async function readProjection(port: number): Promise<Projection> {
@@ -101,7 +105,7 @@ export async function readLogFiles(logDir: string): Promise<LogFiles> {
   };
 }
 
-async function readWorkQueues(broker: Nats): Promise<WorkQueue[]> {
+export async function readWorkQueues(broker: Nats): Promise<WorkQueue[]> {
   const { consumers } = await broker.request("$JS.API.CONSUMER.NAMES.EVENTS");
   const names = ((consumers ?? []) as string[]).filter((name) =>
     name.startsWith("infer="),
@@ -113,6 +117,7 @@ async function readWorkQueues(broker: Nats): Promise<WorkQueue[]> {
         name,
         pending: Number(info["num_pending"]),
         ackPending: Number(info["num_ack_pending"]),
+        ackFloor: (info["ack_floor"] as { stream_seq: number }).stream_seq,
       };
     }),
   );
@@ -126,13 +131,16 @@ export async function workQueuesOf({ nats }: Fleet): Promise<WorkQueue[]> {
 /** Gathers all of it from a system in which nothing is under way. */
 export async function gather(
   fleet: Fleet,
-  told: readonly Told[],
-  journal: readonly Entry[],
+  {
+    told,
+    journal,
+    sightings,
+  }: Pick<Evidence, "told" | "journal" | "sightings">,
   reader: LogReader,
 ): Promise<Evidence> {
   const ids = told.flatMap(({ taskId }) => taskId ?? []);
   return {
-    ...{ told, journal, ownEnds: fleet.ownEnds },
+    ...{ told, journal, sightings, ownEnds: fleet.ownEnds },
     log: await reader.read(),
     served: await ask(fleet, ids, (id) => `/result/${id}`),
     statuses: await ask(fleet, ids.slice(-50), (id) => `/status/${id}`),

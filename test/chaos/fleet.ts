@@ -47,6 +47,7 @@ export const settings = {
   EVENTS_MAX_BYTES: String(2 ** 30),
 };
 export const fakeTokens = Number(settings.FAKE_TOKENS);
+export const msPerToken = Number(settings.FAKE_MS) / fakeTokens;
 
 export async function startFleet({
   natsVersion = "default",

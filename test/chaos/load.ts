@@ -1,7 +1,7 @@
 /** Callers with a mixed load, at a steady pace; each keeps what it was told. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { call, type Answer } from "./client.ts";
-import type { Fleet } from "./fleet.ts";
+import { msPerToken, type Fleet } from "./fleet.ts";
 import type { Random } from "./random.ts";
 import { nextRequest, type Wanted } from "./requests.ts";
 import { readStream, type StreamSeen } from "./readStream.ts";
@@ -47,7 +47,9 @@ export function makeLoad(
       return;
     }
     if (one.kind === "cancelled") {
-      await sleep(random.int(0, 1_500));
+      await sleep(
+        random.chance(0.5) ? random.int(0, 1_500) : raceMs(one, random),
+      );
       one.cancel = await call(fleet, "POST", `/cancel/${id}`);
     } else if (random.chance(0.5)) return;
     const wait = random.pick([0, 2, 10]);
@@ -72,3 +74,7 @@ export function makeLoad(
     },
   };
 }
+
+/** About when the task completes, if it starts at once: which of the two outcomes is first? */
+const raceMs = ({ body }: Told, random: Random): number =>
+  Number(body["max_tokens"]) * msPerToken + random.int(0, 60);

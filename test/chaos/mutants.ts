@@ -36,7 +36,7 @@ export const mutants: readonly Mutant[] = [
     replace: `broker.nc.publish(entry.reply, "+ACK");
     const handled = await handle({`,
     run: ["--only", "kill-inference,kill-engine"],
-    caught: /0 outcomes in the log/,
+    caught: /0 outcomes in the log|acknowledged before its outcome/,
   },
   {
     name: "no message id on the outcome",
@@ -44,7 +44,8 @@ export const mutants: readonly Mutant[] = [
     find: "`Nats-Msg-Id: ${id}\\r\\n\\r\\n`",
     replace:
       '(id.endsWith(".outcome") ? "\\r\\n" : `Nats-Msg-Id: ${id}\\r\\n\\r\\n`)',
-    run: ["--only", "freeze-nats,freeze-inference,stall-nats"],
+    // A cancel and a completion at the same time: the broker decides.
+    run: ["--only", "none", "--rate", "25"],
     caught: /[2-9] outcomes in the log/,
   },
   {
@@ -58,13 +59,14 @@ export const mutants: readonly Mutant[] = [
     replace: `            commands.set(keys.checkpoint, encodeCheckpoint(next));
           },
         ).then(async (done) => {
-          await new Promise((resolve) => setTimeout(resolve, 20));
+          await new Promise((resolve) => setTimeout(resolve, 100));
           const write = (commands: ChainableCommander) =>
             writeTasks(commands, changed, { resultTtlMs, now: now() });
           return done && (await step(() => true, write));
         }),
       ),`,
-    run: ["--only", "kill-results"],
+    // A new one leads after two seconds.
+    run: ["--only", "kill-results", "--seconds", "50", "--pause", "4000"],
     caught: /in the log and not in Redis|Redis has .*, the log /,
   },
   {

@@ -8,6 +8,8 @@ export interface LoggedEvent {
   time: number;
   /** `requested`, `started` …: the third word of the subject. */
   word: string;
+  /** The work queue of its task: made of the other words. */
+  queue: string;
   /** CloudEvents' type. */
   type: string;
   messageId: string;
@@ -25,19 +27,27 @@ const atATime = 256;
 export function makeLogReader({ nats }: Fleet): LogReader {
   const events: LoggedEvent[] = [];
   let next = 1;
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function readOn(): Promise<readonly LoggedEvent[]> {
+    using broker = await connectNats(nats.port);
+    const info = await broker.request("$JS.API.STREAM.INFO.EVENTS");
+    const { last_seq: end } = info["state"] as { last_seq: number };
+    while (next <= end) {
+      const count = Math.min(atATime, end - next + 1);
+      const seqs = Array.from({ length: count }, (_, i) => next + i);
+      const found = await Promise.all(seqs.map((seq) => readAt(broker, seq)));
+      events.push(...found);
+      next += count;
+    }
+    return events;
+  }
+
   return {
-    async read() {
-      using broker = await connectNats(nats.port);
-      const info = await broker.request("$JS.API.STREAM.INFO.EVENTS");
-      const { last_seq: last } = info["state"] as { last_seq: number };
-      while (next <= last) {
-        const count = Math.min(atATime, last - next + 1);
-        const seqs = Array.from({ length: count }, (_, i) => next + i);
-        const found = await Promise.all(seqs.map((seq) => readAt(broker, seq)));
-        events.push(...found);
-        next += count;
-      }
-      return events;
+    read() {
+      const reading = last.then(readOn);
+      last = reading.catch(() => undefined);
+      return reading;
     },
   };
 }
@@ -59,11 +69,13 @@ async function readAt(broker: Nats, seq: number): Promise<LoggedEvent> {
   const headers = Buffer.from(message.hdrs ?? "", "base64").toString();
   const header = (name: string) =>
     new RegExp(`^${name}: (.*)\r$`, "m").exec(headers)?.[1] ?? "";
+  const [, , word = "", ...owner] = message.subject.split(".");
   const body = Buffer.from(message.data ?? "", "base64").toString();
   return {
     seq: message.seq,
     time: Date.parse(message.time),
-    word: message.subject.split(".")[2] ?? "",
+    word,
+    queue: ["infer", ...owner].join("="),
     type: header("ce-type"),
     messageId: header("Nats-Msg-Id"),
     taskId: header("ce-subject"),
