@@ -35,7 +35,10 @@ export function resultRoute(
     const { key, query } = request;
     const found = await taskOfCall(readTask, request);
     const waitMs = query.wait * 1_000;
-    const task = await waitForOutcome(found, key.owner, waitMs, hangUp(reply));
+    const task =
+      isOpen(found) && waitMs > 0
+        ? await waitForOutcome(found, key.owner, waitMs, hangUp(reply))
+        : found;
     return isOpen(task)
       ? reply.code(202).send(pendingOf(task))
       : reply.code(200).send(outcomeOf(task));
