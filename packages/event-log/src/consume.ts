@@ -117,12 +117,14 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   ) {
     const id = event.data.task_id;
     const entry = { reply: delivery.reply, queue };
+    let traceparent: string | undefined;
     inHand.set(id, entry);
     const handled = await handle({
       event,
       queue: queue.queue,
       get traceparent() {
-        return delivery.header("traceparent") || undefined;
+        traceparent ??= delivery.header("traceparent");
+        return traceparent || undefined;
       },
       freshAsOf: marks.freshAsOf(delivery),
       mark: marks.latest(),

@@ -228,7 +228,7 @@ function stopOnTimeout({ task, signal }: TaskInHand) {
   );
   return {
     signal: stop.signal,
-    abort: () => stop.abort(),
+    abort: () => stop.abort("ended"), // without a reason it makes an error with a stack, for every task
     [Symbol.dispose]() {
       clearTimeout(timer);
       signal.removeEventListener("abort", interrupt);

@@ -89,7 +89,7 @@ export function makeLiveText(
       schedule();
     },
     async close() {
-      giveUp.abort();
+      giveUp.abort("closed"); // without a reason it makes an error with a stack, for every task
       await sending;
     },
   };
