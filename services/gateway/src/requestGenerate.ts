@@ -1,11 +1,13 @@
 /** Pure: what a call asks for, as the event that accepts it. */
-import type {
-  GenerateRequest,
-  GenerateRequested,
-  Queue,
-  TaskEvent,
+import {
+  paramDefaults,
+  slugOf,
+  type GenerateParams,
+  type GenerateRequest,
+  type GenerateRequested,
+  type Queue,
+  type TaskEvent,
 } from "@jetscribe/schema";
-import { slugOf } from "@jetscribe/schema";
 import type { ApiKey } from "./apiKeys.ts";
 
 export interface Defaults {
@@ -19,39 +21,50 @@ type Requested = Extract<TaskEvent, { type: "GenerateRequested" }>;
 
 /** `now`: seconds since the epoch. */
 export function requestGenerate(
-  {
-    prompt,
-    raw,
-    user_id,
-    max_tokens,
-    temperature,
-    top_p,
-    seed,
-  }: GenerateRequest,
+  request: GenerateRequest,
   { name }: ApiKey,
   { modelName, timeoutMs, startTimeoutMs }: Defaults,
   { taskId, now }: { taskId: string; now: number },
 ): Requested {
+  const { prompt, messages, raw, user_id } = request;
   const data: GenerateRequested = {
     task_id: taskId,
     model: modelName,
     lane: "interactive",
     owner: name,
     ...(user_id !== undefined && { user_id }),
-    prompt,
+    ...(prompt !== undefined && { prompt }),
+    ...(messages !== undefined && { messages }),
     ...(raw && { raw }),
-    params: {
-      max_tokens,
-      temperature,
-      top_p,
-      ...(seed !== undefined && { seed }),
-    },
+    params: paramsOf(request),
     timeout_ms: timeoutMs,
     start_timeout_ms: startTimeoutMs,
     enqueue_time: now,
   };
   return { type: "GenerateRequested", data };
 }
+
+/** What was asked for beyond the defaults, so that a plain request stays a small event. */
+function paramsOf(request: GenerateRequest): GenerateParams {
+  const { max_tokens, temperature, top_p } = request;
+  const optional = Object.fromEntries(
+    optionalParams
+      .map((name) => [name, request[name]] as const)
+      .filter(
+        ([name, value]) => value !== undefined && !isDefault(name, value),
+      ),
+  );
+  return { max_tokens, temperature, top_p, ...optional };
+}
+
+const optionalParams = [
+  ...["seed", "stop", "logit_bias", "response_format"],
+  ...Object.keys(paramDefaults),
+] as (keyof GenerateParams & keyof GenerateRequest)[];
+
+const defaults: Readonly<Record<string, unknown>> = paramDefaults;
+const isDefault = (name: string, value: unknown): boolean =>
+  defaults[name] === value;
 
 /** The queue that a task waits in. */
 export const queueOf = ({

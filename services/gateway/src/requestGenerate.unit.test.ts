@@ -49,6 +49,25 @@ test("what was asked for stands in the event", () => {
   assert.equal(data.raw, true);
 });
 
+test("options stand in the event where they are not the defaults", () => {
+  const options = {
+    ...{ top_k: 40, min_p: 0.1, stop: ["END"], logit_bias: { "5": -100 } },
+    ...{ presence_penalty: 1, response_format: { type: "json_object" } },
+  };
+  const { data } = requested({ prompt: "Hi", ...options, repeat_penalty: 1 });
+  assert.deepEqual(data.params, {
+    ...{ max_tokens: 512, temperature: 0.7, top_p: 0.9 },
+    ...options,
+  });
+});
+
+test("a conversation takes the place of the prompt", () => {
+  const messages = [{ role: "user", content: "Hi" }];
+  const { data } = requested({ messages });
+  assert.deepEqual(data.messages, messages);
+  assert.equal("prompt" in data, false);
+});
+
 test("the queue is named by slugs", () => {
   assert.deepEqual(queueOf(requested({ prompt: "Hi" }).data), {
     model: "qwen2-5-7b",

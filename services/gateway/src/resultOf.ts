@@ -19,8 +19,9 @@ export function outcomeOf(task: EndedTask): OutcomeResponse {
   const { task_id, metrics } = task;
   switch (task.status) {
     case "completed": {
-      const { status, result, finish_reason } = task;
-      return { status, task_id, result, finish_reason, metrics };
+      const { status, result, finish_reason, params } = task;
+      const text = { status, task_id, result, finish_reason };
+      return { ...text, metrics, ...(params && { params }) };
     }
     case "failed": {
       const { status, error } = task;

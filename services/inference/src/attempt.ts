@@ -195,7 +195,8 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     inHand.signal.throwIfAborted();
     const { task } = inHand;
     if (result.status === "fulfilled") {
-      const times = { firstToken: progress.firstToken, now: nowS() };
+      const { params } = inHand.item.event.data;
+      const times = { params, firstToken: progress.firstToken, now: nowS() };
       return await record.conclude(
         inHand,
         completed(task, workerId, result.value, info, times, kept),

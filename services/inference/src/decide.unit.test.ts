@@ -61,7 +61,7 @@ const done = (task: TaskState) =>
       seed: 1,
     },
     { slots: 1, contextSize: 1, engine: "fake" },
-    { now: 4 },
+    { now: 4, params: { max_tokens: 1, temperature: 0, top_p: 1 } },
   );
 
 suite("a delivered task", () => {

@@ -1,7 +1,9 @@
 /** Pure: the events that a worker appends, from what is known of the task. */
 import {
+  effectiveParams,
   metricsOf,
   type ErrorType,
+  type GenerateParams,
   type OutcomeEvent,
   type TaskEvent,
   type TaskState,
@@ -63,10 +65,18 @@ export function completed(
   workerId: string,
   result: EngineResult,
   info: EngineInfo,
-  times: { firstToken?: number | undefined; now: number },
+  {
+    params,
+    ...times
+  }: {
+    params: GenerateParams;
+    firstToken?: number | undefined;
+    now: number;
+  },
   kept: KeptText = keptNothing,
 ): Of<"GenerateCompleted"> {
   const { modelSha256, quantization, engineVersion } = info;
+  const seed = result.seed === undefined ? {} : { seed: result.seed };
   return {
     type: "GenerateCompleted",
     data: {
@@ -85,10 +95,11 @@ export function completed(
         result.promptTokens,
         result.completionTokens,
       ),
-      ...(result.seed !== undefined && { seed: result.seed }),
+      ...seed,
       ...(modelSha256 !== undefined && { model_sha256: modelSha256 }),
       ...(quantization !== undefined && { quantization }),
       ...(engineVersion !== undefined && { engine_version: engineVersion }),
+      params: { ...effectiveParams(params), ...seed },
       cached_tokens: result.cachedTokens,
       ...(kept.text !== "" && { continued: true }),
     },

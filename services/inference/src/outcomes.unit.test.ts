@@ -52,6 +52,12 @@ test("the metrics of a result add up", () => {
   const { data } = completed(processing(), "w", result, info, {
     firstToken: 103,
     now: 107.5,
+    params: { max_tokens: 20, temperature: 0, top_p: 1, top_k: 40 },
+  });
+  assert.deepEqual(data.params, {
+    ...{ max_tokens: 20, temperature: 0, top_p: 1, top_k: 40, min_p: 0 },
+    ...{ repeat_penalty: 1, presence_penalty: 0, frequency_penalty: 0 },
+    seed: 9,
   });
   assert.deepEqual(data.metrics, {
     queue_wait_time: 2.5,

@@ -6,7 +6,7 @@ import {
   type TokenLog,
 } from "@jetscribe/event-log/tokens";
 import type { Logger } from "@jetscribe/runtime";
-import type { TokenChunk } from "@jetscribe/schema";
+import { hasForm, type TokenChunk } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskInHand } from "./inHand.ts";
 import { keptTextOf, keptNothing, type KeptText } from "./keptText.ts";
@@ -122,7 +122,9 @@ export function makeTextLock({
     const chunks = await read(task.task_id, signal);
     if (chunks === undefined)
       return { attempt, kept: keptNothing, seq: undefined };
-    const kept = keptTextOf(chunks);
+    const kept = hasForm(inHand.item.event.data.params)
+      ? keptNothing
+      : keptTextOf(chunks);
     const marker = {
       ...{ worker_id: workerId, attempt, n: 0, text: "" },
       offset: kept.text.length,

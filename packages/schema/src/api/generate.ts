@@ -1,46 +1,105 @@
 /** The bodies of the REST interface. Unknown fields are refused by name. */
 import * as z from "zod";
 import { Metrics, ErrorType } from "../generate/events.ts";
+import { GenerateParams, Message, paramDefaults } from "../generate/params.ts";
 
 /** Any character but controls, formats, unassigned ones and the two line separators. */
 const printable = /^[^\p{C}\p{Zl}\p{Zp}]*$/u;
 
-export const GenerateRequest = z.strictObject({
-  prompt: z.string().min(1).meta({
-    description: "One user message, put through the model's own chat template.",
-    example: "Explain quantum computing",
-  }),
-  max_tokens: z.int().min(1).max(32_768).default(512).meta({
-    description:
-      "At most so many tokens are generated; prompt and max_tokens must fit the model's context.",
-  }),
-  temperature: z
-    .number()
-    .min(0)
-    .max(2)
-    .default(0.7)
-    .meta({ description: "0 gives the same text every time." }),
-  top_p: z.number().gt(0).max(1).default(0.9),
-  seed: z
-    .int()
-    .min(0)
-    .max(0xffff_ffff)
-    .optional()
-    .meta({ description: "Of the sampler; chosen by the worker if absent." }),
-  raw: z.boolean().default(false).meta({
-    description: "Continue the text as it is, without a chat template.",
-  }),
-  user_id: z
-    .string()
-    .min(1)
-    .regex(printable, "printable characters only")
-    .refine((text) => [...text].length <= 128, "128 characters at most")
-    .optional()
-    .meta({
+const params = GenerateParams.shape;
+const contents = z.string().min(1);
+
+export const GenerateRequest = z
+  .strictObject({
+    prompt: contents.optional().meta({
       description:
-        "A label of yours, up to 128 printable characters; it is written to the request log.",
+        "One user message, put through the model's own chat template. Either this or `messages`.",
+      example: "Explain quantum computing",
     }),
-});
+    messages: z
+      .array(z.strictObject({ role: Message.shape.role, content: contents }))
+      .min(1)
+      .max(1_000)
+      .optional()
+      .meta({ description: "The conversation so far, instead of `prompt`." }),
+    raw: z.boolean().default(false).meta({
+      description: "Continue `prompt` as it is, without a chat template.",
+    }),
+    max_tokens: params.max_tokens.default(512).meta({
+      description:
+        "At most so many tokens are generated; prompt and max_tokens must fit the model's context.",
+    }),
+    temperature: params.temperature
+      .default(0.7)
+      .meta({ description: "0 gives the same text every time." }),
+    top_p: params.top_p.default(0.9),
+    top_k: params.top_k.unwrap().default(paramDefaults.top_k).meta({
+      description: "Only so many of the likeliest tokens; 0: all.",
+    }),
+    min_p: params.min_p.unwrap().default(paramDefaults.min_p).meta({
+      description:
+        "Only tokens with this share of the likeliest one's probability; 0: all.",
+    }),
+    repeat_penalty: params.repeat_penalty
+      .unwrap()
+      .default(paramDefaults.repeat_penalty)
+      .meta({ description: "Of tokens generated before; 1: none." }),
+    presence_penalty: params.presence_penalty
+      .unwrap()
+      .default(paramDefaults.presence_penalty),
+    frequency_penalty: params.frequency_penalty
+      .unwrap()
+      .default(paramDefaults.frequency_penalty),
+    seed: params.seed.meta({
+      description: "Of the sampler; chosen by the worker if absent.",
+    }),
+    stop: z
+      .union([
+        params.stop.unwrap().element.transform((text) => [text]),
+        params.stop.unwrap(),
+      ])
+      .optional()
+      .meta({
+        description:
+          "A text or up to 16 that end the answer; they are not part of it.",
+      }),
+    logit_bias: params.logit_bias.meta({
+      description: "By token id: added to the token's logit.",
+    }),
+    response_format: params.response_format.meta({
+      description:
+        "Hold the answer to JSON, or to a JSON Schema. A keyword that could not be kept to is refused by its name.",
+    }),
+    n: z
+      .literal(1, "one answer per request: send the request again for another")
+      .optional()
+      .meta({ description: "Only 1." }),
+    user_id: z
+      .string()
+      .min(1)
+      .regex(printable, "printable characters only")
+      .refine((text) => [...text].length <= 128, "128 characters at most")
+      .optional()
+      .meta({
+        description:
+          "A label of yours, up to 128 printable characters; it is written to the request log.",
+      }),
+  })
+  .refine(
+    ({ prompt, messages }) =>
+      (prompt === undefined) !== (messages === undefined),
+    {
+      path: ["prompt"],
+      message: "expected exactly one of prompt and messages",
+      // Told together with what else is wrong.
+      when: ({ value }) =>
+        typeof value === "object" && value !== null && !Array.isArray(value),
+    },
+  )
+  .refine(({ raw, messages }) => !(raw && messages), {
+    path: ["raw"],
+    message: "only of a prompt: messages go through the chat template",
+  });
 export type GenerateRequest = z.infer<typeof GenerateRequest>;
 
 const taskId = z.uuid().meta({ description: "A UUIDv7." });
@@ -63,6 +122,9 @@ export const CompletedResponse = z.object({
   result: z.string(),
   finish_reason: z.enum(["stop", "length"]),
   metrics: Metrics,
+  params: GenerateParams.optional().meta({
+    description: "What was really used, the seed among them.",
+  }),
 });
 export const FailedResponse = z.object({
   status: z.literal("failed"),

@@ -5,7 +5,9 @@ import { GenerateRequest } from "./generate.ts";
 const fieldsOf = (body: unknown) => {
   const { error } = GenerateRequest.safeParse(body);
   return error?.issues.flatMap((issue) =>
-    issue.code === "unrecognized_keys" ? issue.keys : issue.path,
+    issue.code === "unrecognized_keys" && issue.path.length === 0
+      ? issue.keys
+      : issue.path.slice(0, 1),
   );
 };
 
@@ -15,6 +17,11 @@ test("only the prompt is required", () => {
     max_tokens: 512,
     temperature: 0.7,
     top_p: 0.9,
+    top_k: 0,
+    min_p: 0,
+    repeat_penalty: 1,
+    presence_penalty: 0,
+    frequency_penalty: 0,
     raw: false,
   });
 });
@@ -40,6 +47,34 @@ const limits: Record<string, { taken: unknown[]; refused: unknown[] }> = {
     taken: [0, 0xffff_ffff, undefined],
     refused: [-1, 2 ** 32, 0.5, "1", null],
   },
+  top_k: { taken: [0, 1_000], refused: [-1, 1_001, 0.5, "1"] },
+  min_p: { taken: [0, 1], refused: [-0.1, 1.1] },
+  repeat_penalty: { taken: [0.5, 2], refused: [0, 2.1, -1] },
+  presence_penalty: { taken: [-2, 2], refused: [-2.1, 2.1] },
+  frequency_penalty: { taken: [-2, 2], refused: [-2.1, 2.1] },
+  stop: {
+    taken: ["a", ["a", "b"], "x".repeat(256), []],
+    refused: ["", "x".repeat(257), [1], Array(17).fill("x")],
+  },
+  logit_bias: {
+    taken: [{ "5": -100, "17": 100 }, {}],
+    refused: [{ word: 1 }, { "5": 101 }, { "-1": 0 }, [1]],
+  },
+  response_format: {
+    taken: [{ type: "text" }, { type: "json_object" }],
+    refused: [{ type: "xml" }, { type: "json_schema" }, "json", {}],
+  },
+  messages: {
+    taken: [[{ role: "user", content: "a" }]],
+    refused: [
+      [],
+      "a",
+      [{ role: "robot", content: "a" }],
+      [{ role: "user", content: "" }],
+      [{ role: "user", content: "a", name: "b" }],
+    ],
+  },
+  n: { taken: [1, undefined], refused: [2, 0, "1"] },
   raw: { taken: [true, false, undefined], refused: ["true", 1, null] },
   user_id: {
     taken: ["a", "Zoë", "x".repeat(128), "🦊".repeat(128), "a b", undefined],
@@ -58,16 +93,21 @@ const limits: Record<string, { taken: unknown[]; refused: unknown[] }> = {
   },
 };
 
+const bodyOf = (field: string, value: unknown) => ({
+  ...(field !== "messages" && { prompt: "a" }),
+  [field]: value,
+});
+
 describe("limits", () => {
   for (const [field, { taken, refused }] of Object.entries(limits)) {
     test(`${field} at its limits is taken`, () => {
       for (const value of taken)
-        assert.equal(fieldsOf({ prompt: "a", [field]: value }), undefined);
+        assert.equal(fieldsOf(bodyOf(field, value)), undefined);
     });
     test(`${field} beyond them is refused`, () => {
       for (const value of refused)
         assert.deepEqual(
-          new Set(fieldsOf({ prompt: "a", [field]: value })),
+          new Set(fieldsOf(bodyOf(field, value))),
           new Set([field]),
         );
     });
@@ -88,4 +128,11 @@ test("all offending fields are named at once, the unknown ones too", () => {
     "stream",
     "top_p",
   ]);
+});
+
+test("a request has a prompt or messages, and one of them only", () => {
+  const messages = [{ role: "user", content: "a" }];
+  assert.deepEqual(fieldsOf({}), ["prompt"]);
+  assert.deepEqual(fieldsOf({ prompt: "a", messages }), ["prompt"]);
+  assert.deepEqual(fieldsOf({ messages, raw: true }), ["raw"]);
 });

@@ -7,6 +7,7 @@
  * - outcome: exactly one of GenerateCompleted, GenerateFailed, GenerateCancelled; the first in stream order counts
  */
 import * as z from "zod";
+import { GenerateParams, Message } from "./params.ts";
 
 const TaskId = z.uuid();
 /** Seconds since the epoch. */
@@ -19,23 +20,6 @@ const Attempt = z.int().nonnegative();
 
 export const Lane = z.enum(["interactive", "batch"]);
 export type Lane = z.infer<typeof Lane>;
-
-export const Message = z.object({
-  role: z.enum(["system", "user", "assistant"]),
-  content: z.string(),
-});
-export type Message = z.infer<typeof Message>;
-
-export const GenerateParams = z.object({
-  /** 1 to 32,768. */
-  max_tokens: z.int().min(1).max(32_768),
-  /** 0 (greedy) to 2. */
-  temperature: z.number().min(0).max(2),
-  /** Over 0, up to 1. */
-  top_p: z.number().gt(0).max(1),
-  seed: z.int().min(0).max(0xffff_ffff).optional(),
-});
-export type GenerateParams = z.infer<typeof GenerateParams>;
 
 export const Metrics = z.object({
   /** First start less enqueue; of a task that never started: outcome less enqueue. */
@@ -138,6 +122,8 @@ export const GenerateCompleted = z.object({
   model_sha256: z.string().optional(),
   quantization: z.string().optional(),
   engine_version: z.string().optional(),
+  /** What was really used, the seed among them. */
+  params: GenerateParams.optional(),
   cached_tokens: Count.optional(),
   continued: z.boolean().optional(),
 });

@@ -14,6 +14,7 @@ import type {
   TaskError,
   GenerateRequested,
 } from "./events.ts";
+import type { GenerateParams } from "./params.ts";
 
 /** What the request fixed. The prompt is not kept: it is in the log. */
 interface TaskFacts {
@@ -58,6 +59,8 @@ export interface CompletedTask extends TaskEnd {
   status: "completed";
   result: string;
   finish_reason: FinishReason;
+  /** What was really used. */
+  params?: GenerateParams;
 }
 export interface FailedTask extends TaskEnd {
   status: "failed";
@@ -114,13 +117,14 @@ export function evolve(
       return { ...progress(state), status: "queued", attempt, failures };
     }
     case "GenerateCompleted": {
-      const { attempt, result, finish_reason } = event.data;
+      const { attempt, result, finish_reason, params } = event.data;
       return {
         ...ended(state, event),
         attempt,
         status: "completed",
         result,
         finish_reason,
+        ...(params && { params }),
       };
     }
     case "GenerateFailed": {

@@ -1,13 +1,14 @@
 /** One generation on one slot. */
 import { randomInt } from "node:crypto";
 import type { LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
-import type { GenerateParams } from "@jetscribe/schema";
 import type {
   EngineRequest,
   EngineResult,
   GenerateOptions,
 } from "../engine.ts";
+import { checkForm } from "../form.ts";
 import type { Prompt } from "./prompt.ts";
+import { formOf, sampling } from "./sampling.ts";
 import { makeTextStream } from "./textStream.ts";
 
 /**
@@ -55,9 +56,10 @@ export async function generate(
   signal.throwIfAborted();
 
   const seed = params.seed ?? randomInt(2 ** 32);
+  const form = await formOf(model.llama, params);
   const stream = makeTextStream(
     (tokens, special, before) => model.detokenize(tokens, special, before),
-    prompt.stops.texts,
+    [...prompt.stops.texts, ...(params.stop ?? []), ...form.stops],
     prompt.before,
   );
   const say = (piece: string) => {
@@ -67,7 +69,8 @@ export async function generate(
   };
   const written = [...prompt.begun];
   let finishReason: EngineResult["finishReason"] = "length";
-  for await (const token of sequence.evaluate(rest, sampling(params, seed))) {
+  const options = sampling(model, params, { seed, form, written });
+  for await (const token of sequence.evaluate(rest, options)) {
     signal.throwIfAborted();
     if (
       model.isEogToken(token) ||
@@ -86,6 +89,7 @@ export async function generate(
     if (completionTokens >= most) break;
   }
   say(stream.end());
+  if (finishReason === "stop") checkForm(text, params);
   return {
     text,
     finishReason,
@@ -95,17 +99,6 @@ export async function generate(
     seed,
   };
 }
-
-/** Every option by name: the library's defaults (top-k 40, top-p 0.95) are not what the API promises. */
-const sampling = ({ temperature, top_p }: GenerateParams, seed: number) => ({
-  temperature,
-  topK: 0,
-  topP: top_p,
-  minP: 0,
-  // llama.cpp reads 0xffffffff as "any seed".
-  seed: seed % 0xffff_ffff,
-  yieldEogToken: true,
-});
 
 /**
  * Keeps what the slot has in common with the prompt, and removes the rest. The last token of the prompt is always

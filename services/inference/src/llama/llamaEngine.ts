@@ -54,6 +54,7 @@ export async function makeLlamaEngine(
       return await generate(model, slot.sequence, prompt, request, options);
     } catch (cause) {
       if (options.signal.aborted) throw options.signal.reason;
+      if (cause instanceof EngineError) throw cause;
       broken = true;
       throw new EngineError("RuntimeError", String(cause), { cause });
     } finally {

@@ -1,0 +1,86 @@
+/** What a request asks of the model: the conversation, and how its answer is sampled. */
+import * as z from "zod";
+import { JsonSchema } from "./jsonSchema.ts";
+
+export const Message = z.object({
+  role: z.enum(["system", "user", "assistant"]),
+  content: z.string(),
+});
+export type Message = z.infer<typeof Message>;
+
+/** As OpenAI's: any JSON object, or JSON of a schema. */
+export const ResponseFormat = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("text") }),
+  z.strictObject({ type: z.literal("json_object") }),
+  z.strictObject({
+    type: z.literal("json_schema"),
+    json_schema: z.strictObject({
+      name: z.string().min(1).max(64).optional(),
+      description: z.string().max(1_024).optional(),
+      strict: z.boolean().optional(),
+      schema: JsonSchema,
+    }),
+  }),
+]);
+export type ResponseFormat = z.infer<typeof ResponseFormat>;
+
+const penalty = z.number().min(-2).max(2);
+
+/** All but the first three are optional: absent means the value that changes nothing. */
+export const GenerateParams = z.object({
+  /** 1 to 32,768. */
+  max_tokens: z.int().min(1).max(32_768),
+  /** 0 (greedy) to 2. */
+  temperature: z.number().min(0).max(2),
+  /** Over 0, up to 1. */
+  top_p: z.number().gt(0).max(1),
+  seed: z.int().min(0).max(0xffff_ffff).optional(),
+  /** Only so many of the likeliest tokens; 0: all. */
+  top_k: z.int().min(0).max(1_000).optional(),
+  /** Only tokens that have this share of the likeliest one's probability; 0: all. */
+  min_p: z.number().min(0).max(1).optional(),
+  /** Over 0, up to 2; 1: none. */
+  repeat_penalty: z.number().gt(0).max(2).optional(),
+  /** -2 to 2; 0: none. */
+  presence_penalty: penalty.optional(),
+  /** -2 to 2; 0: none. */
+  frequency_penalty: penalty.optional(),
+  /** Texts that end the answer and are not part of it. */
+  stop: z.array(z.string().min(1).max(256)).max(16).optional(),
+  /** By token id: added to the token's logit, -100 to 100. */
+  logit_bias: z
+    .record(
+      z.string().regex(/^\d{1,7}$/, "token ids only"),
+      z.number().min(-100).max(100),
+    )
+    .refine((bias) => Object.keys(bias).length <= 300, "300 tokens at most")
+    .optional(),
+  response_format: ResponseFormat.optional(),
+});
+export type GenerateParams = z.infer<typeof GenerateParams>;
+
+/** What is in force where a request says nothing. */
+export const paramDefaults = {
+  top_k: 0,
+  min_p: 0,
+  repeat_penalty: 1,
+  presence_penalty: 0,
+  frequency_penalty: 0,
+} as const;
+
+/** The params with every default filled in. */
+export const effectiveParams = (
+  params: GenerateParams,
+): GenerateParams & Record<keyof typeof paramDefaults, number> => ({
+  ...params,
+  top_k: params.top_k ?? paramDefaults.top_k,
+  min_p: params.min_p ?? paramDefaults.min_p,
+  repeat_penalty: params.repeat_penalty ?? paramDefaults.repeat_penalty,
+  presence_penalty: params.presence_penalty ?? paramDefaults.presence_penalty,
+  frequency_penalty:
+    params.frequency_penalty ?? paramDefaults.frequency_penalty,
+});
+
+/** Whether the answer is held to a form by a grammar: then it can't be gone on with, only begun again. */
+export const hasForm = ({ response_format }: GenerateParams): boolean =>
+  response_format !== undefined && response_format.type !== "text";

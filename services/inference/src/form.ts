@@ -1,0 +1,39 @@
+/** The form that an answer was held to, checked once more when it is whole: a grammar lets some things pass. */
+import { Validator } from "@cfworker/json-schema";
+import type { GenerateParams } from "@jetscribe/schema";
+import { EngineError } from "./engine.ts";
+
+/** Throws a RuntimeError where a text that ended by itself is not what was asked for. No message has any of it. */
+export function checkForm(
+  text: string,
+  { response_format: format }: GenerateParams,
+): void {
+  if (format === undefined || format.type === "text") return;
+  const value = parse(text);
+  if (format.type === "json_object") {
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      throw wrong("it is no JSON object");
+    return;
+  }
+  const validator = new Validator(format.json_schema.schema, "2020-12");
+  const { valid, errors } = validator.validate(value);
+  if (valid) return;
+  const first = errors.at(-1);
+  throw wrong(
+    `${first?.instanceLocation ?? "#"} breaks ${first?.keyword ?? "it"}`,
+  );
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw wrong("it is no JSON");
+  }
+}
+
+const wrong = (why: string) =>
+  new EngineError(
+    "RuntimeError",
+    `the answer does not fit its response_format: ${why}`,
+  );
