@@ -24,7 +24,15 @@ async function post(fleet: Fleet, number: number): Promise<Told> {
   const answer = await call(fleet, "POST", "/generate", body);
   assert.equal(answer.status, 202, JSON.stringify(answer));
   const taskId = String(answer.body["task_id"]);
-  return { kind: "long", number, body, answer, taskId, results: [] };
+  return {
+    kind: "long",
+    number,
+    body,
+    answer,
+    taskId,
+    cancels: [],
+    results: [],
+  };
 }
 
 for (const natsVersion of await natsVersions())

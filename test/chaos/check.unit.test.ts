@@ -54,6 +54,7 @@ function evidence(events?: (right: LoggedEvent[]) => LoggedEvent[]): Evidence {
         body: { max_tokens: 2 },
         answer: { status: 202, body: { task_id: id } },
         taskId: id,
+        cancels: [],
         results: [],
       },
     ],
@@ -164,7 +165,7 @@ const wrong: [string, Evidence, RegExp][] = [
   ],
   [
     "a cancel was confirmed and the task completed",
-    { ...right, told: [{ ...told, cancel: { status: 200, body: {} } }] },
+    { ...right, told: [{ ...told, cancels: [{ status: 200, body: {} }] }] },
     /\/cancel answered 200/,
   ],
   [

@@ -11,7 +11,7 @@ export interface Told extends Wanted {
   answer: Answer;
   /** Of a 202. */
   taskId: string | undefined;
-  cancel?: Answer;
+  cancels: Answer[];
   /** Answers of `GET /result` on the way. */
   results: Answer[];
   stream?: StreamSeen;
@@ -22,6 +22,9 @@ export interface Load {
   /** Resolves when every caller is done. */
   run(forMs: number): Promise<void>;
 }
+
+const racers = 12;
+const raceMs = 80;
 
 export function makeLoad(
   fleet: Fleet,
@@ -34,7 +37,7 @@ export function makeLoad(
     const answer = await call(fleet, "POST", "/generate", wanted.body);
     const accepted = answer.status === 202;
     const taskId = accepted ? String(answer.body["task_id"]) : undefined;
-    const one: Told = { ...wanted, answer, taskId, results: [] };
+    const one: Told = { ...wanted, answer, taskId, cancels: [], results: [] };
     told.push(one);
     if (taskId === undefined) return;
     onTask(one);
@@ -46,14 +49,26 @@ export function makeLoad(
       one.stream = await readStream(fleet, id, random);
       return;
     }
-    if (one.kind === "cancelled") {
-      await sleep(
-        random.chance(0.5) ? random.int(0, 1_500) : raceMs(one, random),
-      );
-      one.cancel = await call(fleet, "POST", `/cancel/${id}`);
-    } else if (random.chance(0.5)) return;
+    if (one.kind === "cancelled") await cancel(one, id, random);
+    else if (random.chance(0.5)) return;
     const wait = random.pick([0, 2, 10]);
     one.results.push(await call(fleet, "GET", `/result/${id}?wait=${wait}`));
+  }
+
+  /** At any time, or several times about when it would complete: which outcome is first? */
+  async function cancel(one: Told, id: string, random: Random): Promise<void> {
+    const post = () => call(fleet, "POST", `/cancel/${id}`);
+    if (random.chance(0.5)) {
+      await sleep(random.int(0, 1_500));
+      one.cancels.push(await post());
+      return;
+    }
+    await sleep(Number(one.body["max_tokens"]) * msPerToken - raceMs / 4);
+    const racing = Array.from({ length: racers }, async (_, i) => {
+      await sleep((i * raceMs) / racers);
+      return await post();
+    });
+    one.cancels.push(...(await Promise.all(racing)));
   }
 
   return {
@@ -74,7 +89,3 @@ export function makeLoad(
     },
   };
 }
-
-/** About when the task completes, if it starts at once: which of the two outcomes is first? */
-const raceMs = ({ body }: Told, random: Random): number =>
-  Number(body["max_tokens"]) * msPerToken + random.int(0, 60);

@@ -45,7 +45,7 @@ export const mutants: readonly Mutant[] = [
     replace:
       '(id.endsWith(".outcome") ? "\\r\\n" : `Nats-Msg-Id: ${id}\\r\\n\\r\\n`)',
     // A cancel and a completion at the same time: the broker decides.
-    run: ["--only", "none", "--rate", "25"],
+    run: ["--only", "none", "--rate", "8"],
     caught: /[2-9] outcomes in the log/,
   },
   {

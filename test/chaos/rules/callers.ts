@@ -24,7 +24,7 @@ export function checkCallers(
         : [`${id}: in the end /result answers ${last?.status}`]),
       ...checkStatus(id, statuses.get(id)),
       ...checkText(one, outcome),
-      ...checkCancel(one, outcome),
+      ...one.cancels.flatMap((answer) => checkCancel(id, answer, outcome)),
       ...checkStream(one, outcome),
     ];
   });
@@ -85,12 +85,15 @@ function checkText(
     : [`${taskId}: not the text that the engine says: ${textOf(data)}`];
 }
 
-function checkCancel({ taskId, cancel }: Told, outcome: LoggedEvent): string[] {
-  if (cancel === undefined || [0, 503].includes(cancel.status)) return [];
+function checkCancel(
+  id: string,
+  { status }: Answer,
+  outcome: LoggedEvent,
+): string[] {
+  if ([0, 503].includes(status)) return [];
   const cancelled = outcome.word === "cancelled";
-  if (cancel.status === (cancelled ? 200 : 409)) return [];
-  const end = kindOf(outcome);
-  return [`${taskId}: /cancel answered ${cancel.status}, and it is ${end}`];
+  if (status === (cancelled ? 200 : 409)) return [];
+  return [`${id}: /cancel answered ${status}, and it is ${kindOf(outcome)}`];
 }
 
 function checkStream(
