@@ -47,5 +47,5 @@ function checkTask(
     rest?.["result"] === outcome.data["result"];
   return right
     ? []
-    : [`${id}: Redis has ${JSON.stringify(stored)}, the log ${kindOf(outcome)}`]; // prettier-ignore
+    : [`${id}: Redis has ${JSON.stringify(stored).slice(0, 300)}, the log ${kindOf(outcome)}`]; // prettier-ignore
 }
