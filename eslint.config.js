@@ -29,6 +29,7 @@ export default tseslint.config(
       ".local/",
       "models/train/",
       "models/verify/",
+      "deploy/**",
       "scripts/**",
       "eslint.config.js",
     ],
