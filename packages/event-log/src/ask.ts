@@ -1,8 +1,8 @@
 /**
  * When which queue is pulled, and for how many.
  *
- *   idle ──hint, sweep──▶ wanted ──no_wait pull──▶ asked ──more waits──▶ wanted
- *                                                    └──empty──▶ idle, with a standing pull on the latest few
+ *   idle ──hint, sweep──▶ takes turns ──no_wait pull──▶ asked ──more waits──▶ takes turns
+ *                                                         └──empty──▶ idle, with a standing pull on the latest few
  *
  * A hint can come before its message can be pulled, so the latest queues have a standing pull; and redeliveries send
  * no hint, so a sweep looks at all queues every few seconds.
@@ -45,13 +45,11 @@ export function makeAsk(
   }
 
   function pullMore() {
-    let left = free() - asked;
-    for (let queue; left > 0 && (queue = rota.next());) {
-      const batch = Math.ceil(left / (1 + rota.wantedLike(queue)));
-      left -= batch;
-      pullNow(queue, batch);
-    }
-    if (left <= 0 || asked > 0) return;
+    const left = free() - asked;
+    if (left <= 0) return;
+    for (const [queue, batch] of rota.next(left)) pullNow(queue, batch);
+    // Where something is asked, its answer says what comes next.
+    if (asked > 0) return;
     const latest = rota.recent();
     for (const queue of latest)
       if (!queue.standing) pullStanding(queue, Math.ceil(left / latest.length));
@@ -59,17 +57,18 @@ export function makeAsk(
 
   function pullNow(queue: WorkQueue, batch: number) {
     asked += batch;
-    queue.asked = true;
+    queue.asked = batch;
     puller.pull(
       { stream: streams.events, consumer: queue.name, batch },
       {
         onDelivery: (delivery) => {
           asked--;
+          queue.asked--;
           onDelivery(delivery, queue);
         },
         onEnd: (end, delivered) => {
           asked -= batch - delivered;
-          queue.asked = false;
+          queue.asked = 0;
           ended(queue, end);
         },
       },
@@ -77,14 +76,14 @@ export function makeAsk(
   }
 
   function pullStanding(queue: WorkQueue, batch: number) {
-    queue.standing = true;
+    rota.stands(queue);
     const consumer = queue.name;
     puller.pull(
       { stream: streams.events, consumer, batch, expiresMs: standingMs },
       {
         onDelivery: (delivery) => onDelivery(delivery, queue),
         onEnd: (end) => {
-          queue.standing = false;
+          rota.stood(queue);
           ended(queue, end);
         },
       },
@@ -94,7 +93,7 @@ export function makeAsk(
   function ended(queue: WorkQueue, end: PullEnd) {
     if (end === "gone") rota.forget(queue);
     // Nothing is known of what it holds.
-    if (end === "lost") rota.want(queue);
+    if (end === "lost") rota.lost(queue);
     if (end === "empty") rota.empty(queue);
     ask();
   }

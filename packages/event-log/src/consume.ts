@@ -2,7 +2,11 @@
  * Work from the queues of one model: how many deliveries are in hand, and what becomes of each. A queue is one durable
  * consumer, of one lane and owner; `ask.ts` says when which one is pulled.
  */
-import type { Queue, RecordedEvent } from "@jetscribe/schema";
+import type {
+  GenerateRequested,
+  Queue,
+  RecordedEvent,
+} from "@jetscribe/schema";
 import { makeAsk } from "./ask.ts";
 import { decodeEvent } from "./codec.ts";
 import type { Broker } from "./connection.ts";
@@ -44,6 +48,8 @@ export interface WorkItem {
   freshAsOf: number | undefined;
   /** The latest reading of the log's end, at most 30 s old: whoever has read so far knows the task as of then. */
   mark: Mark | undefined;
+  /** So many tokens were computed for it so far: its owner's turns are counted by them. */
+  served: (tokens: number) => void;
   /** Asks for another ack_wait. Resolves with the broker's answer, which doesn't prove that the lease is still ours. */
   renew(timeoutMs: number): Promise<void>;
 }
@@ -68,6 +74,8 @@ export interface WorkOptions {
 }
 
 const sweepEveryMs = 5_000;
+/** Tokens that a task counts which isn't run: enough that turns are taken. */
+const lookUpCosts = 1;
 
 /** Takes work until it is stopped. */
 export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
@@ -119,6 +127,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     const entry = { reply: delivery.reply, queue };
     let traceparent: string | undefined;
     inHand.set(id, entry);
+    const bill = openBill(queue, event);
     const handled = await handle({
       event,
       queue: queue.queue,
@@ -128,14 +137,37 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
       },
       freshAsOf: marks.freshAsOf(delivery),
       mark: marks.latest(),
+      served: bill.served,
       renew: async (timeoutMs) => {
         await broker.nc.request(entry.reply, "+WPI", { timeout: timeoutMs });
       },
     });
     inHand.delete(id);
+    bill.close();
     settle(entry.reply, queue, handled);
     if (stopped && inHand.size === 0) empty.resolve();
     ask();
+  }
+
+  /** The prompt counts from the delivery on, as an estimate until the engine knows. */
+  function openBill(queue: WorkQueue, event: RequestedEvent) {
+    let tokens = promptEstimate(event.data);
+    let ran = false;
+    rota.served(queue, tokens);
+    const correct = (to: number) => {
+      rota.served(queue, to - tokens);
+      tokens = to;
+    };
+    return {
+      served: (now: number) => {
+        ran = true;
+        correct(now);
+      },
+      close() {
+        if (ran) rota.finished(queue, tokens);
+        else correct(lookUpCosts);
+      },
+    };
   }
 
   /** A plain ack: a lost one costs one look-up. */
@@ -189,6 +221,15 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
       return Promise.resolve();
     },
   };
+}
+
+/** A quarter of the characters: the rule of thumb for English. */
+function promptEstimate({ prompt = "", messages = [] }: GenerateRequested) {
+  const chars = messages.reduce(
+    (sum, { content }) => sum + content.length,
+    prompt.length,
+  );
+  return chars / 4;
 }
 
 function acknowledgement(handled: Exclude<Handled, { kind: "lost" }>): string {

@@ -1,31 +1,55 @@
-/** Which queue is asked next: those that may have work, interactive ones first, owners in turn. */
-import { workConsumerName, type Queue } from "@jetscribe/schema";
+/** Which queues may have work, and so take turns; what each had of the worker, in tokens. `turns.ts` says who is next. */
+import {
+  laneShares,
+  workConsumerName,
+  type Lane as LaneName,
+  type Queue,
+} from "@jetscribe/schema";
 import type { WorkQueueInfo } from "./topology.ts";
+import {
+  enter,
+  leave,
+  noTurns,
+  shareOut,
+  type Lane,
+  type Owner,
+  type Turns,
+} from "./turns.ts";
 
-export interface WorkQueue {
+export interface WorkQueue extends Owner {
   queue: Queue;
   /** Of its consumer. */
   name: string;
-  /** A pull that doesn't wait is under way. */
-  asked: boolean;
-  /** A pull that waits is under way. */
+  /** A pull that waits is under way: what comes meanwhile comes by itself, so it takes no turns. */
   standing: boolean;
   /** A hint came since it was asked last. */
   hinted: boolean;
   /** It was asked because of a hint, and gave nothing yet. */
   expecting: boolean;
+  /** Tokens of its tasks, the latest ones more than those before; undefined: none was finished. */
+  mean: number | undefined;
 }
 
 /** So many queues have a standing pull. */
 const standingMost = 4;
+/** Tokens of a task, before one was finished. */
+const firstGuess = 100;
+/** How much the latest task says of the next one. */
+const weight = 0.2;
+const learn = (mean: number, tokens: number) => mean + weight * (tokens - mean);
 
 export function makeRota() {
   const known = new Map<string, WorkQueue>();
-  /** Those that may have work, the one that waits longest first: so nobody's hints put off its own turn, or another's. */
-  const wanted = {
-    interactive: new Set<WorkQueue>(),
-    batch: new Set<WorkQueue>(),
-  };
+  const laneOf = (name: LaneName): Lane<WorkQueue> => ({
+    ...noTurns<WorkQueue>(),
+    count: 0,
+    share: laneShares[name],
+  });
+  const lanes = { interactive: laneOf("interactive"), batch: laneOf("batch") };
+  const inOrder = [lanes.interactive, lanes.batch];
+  const turnsOfLanes: Turns<Lane<WorkQueue>> = noTurns();
+  /** The mean over all queues stands in for one that is not known yet. */
+  let mean: number | undefined;
   /** Where work was seen last, the latest first. */
   let recent: WorkQueue[] = [];
 
@@ -38,23 +62,36 @@ export function makeRota() {
     const name = workConsumerName(queue);
     const found = known.get(name);
     if (found !== undefined) return found;
-    const idle = { asked: false, standing: false };
-    const made = { queue, name, ...idle, hinted: false, expecting: false };
+    const made: WorkQueue = {
+      ...{ queue, name, count: 0, asked: 0, mean: undefined },
+      ...{ standing: false, hinted: false, expecting: false },
+      get typical() {
+        return this.mean ?? mean ?? firstGuess;
+      },
+    };
     known.set(name, made);
     touch(made);
     return made;
   }
-  const setOf = ({ queue }: WorkQueue) => wanted[queue.lane];
-  const want = (queue: WorkQueue) => void setOf(queue).add(queue);
-
+  /** It may have work. */
+  function want(queue: WorkQueue) {
+    if (queue.standing) {
+      queue.hinted = true;
+      return;
+    }
+    const lane = lanes[queue.queue.lane];
+    enter(turnsOfLanes, lane);
+    enter(lane, queue);
+  }
+  function unwant(queue: WorkQueue) {
+    const lane = lanes[queue.queue.lane];
+    leave(lane, queue);
+    if (lane.waiting.size === 0) leave(turnsOfLanes, lane);
+  }
   function forget(queue: WorkQueue) {
     known.delete(queue.name);
-    setOf(queue).delete(queue);
+    unwant(queue);
     recent = recent.filter((one) => one !== queue);
-  }
-  function firstOf(lane: Iterable<WorkQueue>) {
-    for (const one of lane) if (!one.asked && !one.standing) return one;
-    return undefined;
   }
 
   return {
@@ -66,39 +103,62 @@ export function makeRota() {
       want(one);
       touch(one);
     },
-    want,
     /** The consumer says how many more it has; a hint that came meanwhile may be newer than that. */
     delivered(queue: WorkQueue, pending: number) {
       queue.expecting = false;
       touch(queue);
       if (pending > 0) want(queue);
-      else if (!queue.hinted) setOf(queue).delete(queue);
+      else if (!queue.hinted) unwant(queue);
     },
     /** It came back empty: asked once more after a hint, which can come before its message can be had. */
     empty(queue: WorkQueue) {
-      if (queue.expecting) want(queue);
+      if (!queue.expecting && !queue.hinted) unwant(queue);
+    },
+    /** It did not answer, and comes in anew: or all would wait for it as long as it is behind with its turns. */
+    lost(queue: WorkQueue) {
+      unwant(queue);
+      want(queue);
+    },
+    stands(queue: WorkQueue) {
+      queue.hinted = false;
+      queue.standing = true;
+    },
+    /** Its standing pull is over. */
+    stood(queue: WorkQueue) {
+      queue.standing = false;
+      if (queue.hinted) want(queue);
     },
     /** What a look at all consumers gave; `own`: how many unacknowledged deliveries are our own. */
     found(infos: WorkQueueInfo[], own: ReadonlyMap<WorkQueue, number>) {
       const names = new Set(infos.map(({ queue }) => workConsumerName(queue)));
       for (const one of known.values())
-        if (!names.has(one.name) && !one.asked && !one.standing) forget(one);
+        if (!names.has(one.name) && one.asked === 0 && !one.standing)
+          forget(one);
       for (const { queue, pending, ackPending } of infos) {
         const one = add(queue);
         if (pending > 0 || ackPending > (own.get(one) ?? 0)) want(one);
       }
     },
-    /** The one to ask now, which is not wanted any more until something says so again. */
-    next(): WorkQueue | undefined {
-      const one = firstOf(wanted.interactive) ?? firstOf(wanted.batch);
-      if (one === undefined) return undefined;
-      setOf(one).delete(one);
-      one.expecting = one.hinted;
-      one.hinted = false;
-      return one;
+    /** Whom to ask now for how many tasks, `free` in all. */
+    next(free: number): ReadonlyMap<WorkQueue, number> {
+      const plan = shareOut(inOrder, free);
+      for (const one of plan.keys()) {
+        one.expecting = one.hinted;
+        one.hinted = false;
+      }
+      return plan;
     },
-    /** How many others of its lane may have work. */
-    wantedLike: (queue: WorkQueue): number => setOf(queue).size,
+    /** So many tokens more were computed for the queue; less than 0 takes back what was not. */
+    served(queue: WorkQueue, tokens: number) {
+      const lane = lanes[queue.queue.lane];
+      queue.count += tokens;
+      lane.count += tokens / lane.share;
+    },
+    /** A task came to so many tokens in all. */
+    finished(queue: WorkQueue, tokens: number) {
+      mean = learn(mean ?? tokens, tokens);
+      queue.mean = learn(queue.mean ?? tokens, tokens);
+    },
     /** Those where work was seen last. */
     recent: (): readonly WorkQueue[] => recent,
     forget,

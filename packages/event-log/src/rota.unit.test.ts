@@ -1,7 +1,7 @@
 import type { Queue } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { makeRota } from "./rota.ts";
+import { makeRota, type Rota } from "./rota.ts";
 
 const queue = (owner: string, lane: Queue["lane"] = "interactive"): Queue => ({
   ...{ model: "demo", lane, owner },
@@ -11,32 +11,40 @@ const info = (owner: string, pending: number, ackPending = 0) => ({
 });
 const none = new Map();
 
-/** Asks as long as something is wanted. */
-function order(rota: ReturnType<typeof makeRota>) {
+/** The one whose turn it is. */
+const nextOf = (rota: Rota) => [...rota.next(1).keys()][0];
+const named = (rota: Rota, owner: string, lane = "interactive") => {
+  const found = rota.named(`infer=demo=${lane}=${owner}`);
+  assert.ok(found);
+  return found;
+};
+
+/** Takes one task of each turn, of so many tokens, until nothing waits; in the order of the turns. */
+function order(rota: Rota, tokens = 10) {
   const owners: string[] = [];
-  for (let one; (one = rota.next());) owners.push(one.queue.owner);
+  for (let one; (one = nextOf(rota)); rota.delivered(one, 0)) {
+    owners.push(one.queue.owner);
+    rota.served(one, tokens);
+  }
   return owners.join("");
 }
 
-test("what a look at the consumers shows is wanted: waiting work, and deliveries that are not our own", () => {
+test("what a look at the consumers shows takes turns: waiting work, and deliveries that are not our own", () => {
   const rota = makeRota();
   rota.found([info("a", 1), info("b", 0), info("c", 0, 2)], none);
   assert.equal(order(rota), "ac");
-  const c = rota.named("infer=demo=interactive=c");
-  assert.ok(c);
-  rota.found([info("c", 0, 2)], new Map([[c, 2]]));
+  rota.found([info("c", 0, 2)], new Map([[named(rota, "c"), 2]]));
   assert.equal(order(rota), "");
 });
 
 test("a consumer that is gone is forgotten, unless a pull of it is under way", () => {
   const rota = makeRota();
   rota.found([info("a", 1), info("b", 1)], none);
-  const b = rota.named("infer=demo=interactive=b");
-  assert.ok(b);
-  b.asked = true;
+  const b = named(rota, "b");
+  b.asked = 1;
   rota.found([], none);
   assert.equal(rota.named("infer=demo=interactive=a"), undefined);
-  assert.equal(rota.named("infer=demo=interactive=b"), b);
+  assert.equal(named(rota, "b"), b);
   assert.deepEqual(rota.recent(), [b]);
 });
 
@@ -44,57 +52,102 @@ test("interactive work goes first; within a lane the one that waits longest", ()
   const rota = makeRota();
   rota.hinted(queue("x", "batch"));
   for (const owner of ["a", "b", "c"]) rota.hinted(queue(owner));
-  assert.equal(order(rota), "abcx");
+  assert.equal(
+    [...rota.next(3).keys()].map((one) => one.queue.owner).join(""),
+    "abc",
+  );
 });
 
-test("hints put off nobody's turn", () => {
+test("turns are counted in tokens, and hints put off nobody's", () => {
   const rota = makeRota();
   rota.found([info("a", 9), info("b", 9)], none);
-  const turns = Array.from({ length: 6 }, () => {
-    const one = rota.next();
+  const turns = Array.from({ length: 8 }, () => {
+    const one = nextOf(rota);
     assert.ok(one);
+    rota.served(one, one.queue.owner === "a" ? 30 : 10);
     rota.delivered(one, 8);
     rota.hinted(queue("b"));
     return one.queue.owner;
   });
-  assert.equal(turns.join(""), "ababab");
+  assert.equal(turns.join(""), "abbbabbb");
 });
 
-test("one that is pulled already is not asked a second time", () => {
+test("tokens that were charged too much are given back", () => {
+  const rota = makeRota();
+  rota.found([info("a", 9), info("b", 9)], none);
+  rota.served(named(rota, "a"), 50);
+  assert.equal(nextOf(rota)?.queue.owner, "b");
+  rota.served(named(rota, "a"), -50);
+  assert.equal(nextOf(rota)?.queue.owner, "a");
+});
+
+test("an owner's usual task is learned from those that it finished", () => {
+  const rota = makeRota();
+  rota.found([info("a", 99), info("b", 99)], none);
+  const [a, b] = [named(rota, "a"), named(rota, "b")];
+  for (let i = 0; i < 40; i++) {
+    rota.finished(a, 20);
+    rota.finished(b, 180);
+  }
+  const plan = rota.next(20);
+  assert.deepEqual([plan.get(a), plan.get(b)], [18, 2]);
+});
+
+test("one that is asked already is not asked a second time, and its turn is kept", () => {
+  const rota = makeRota();
+  for (const owner of ["a", "b"]) rota.hinted(queue(owner));
+  const a = named(rota, "a");
+  rota.served(named(rota, "b"), 500);
+  a.asked = 1;
+  assert.equal(nextOf(rota), undefined);
+  a.asked = 0;
+  assert.equal(nextOf(rota), a);
+});
+
+test("one that does not answer keeps no turn of others", () => {
+  const rota = makeRota();
+  rota.found([info("a", 9), info("b", 9)], none);
+  const [a, b] = [named(rota, "a"), named(rota, "b")];
+  rota.served(b, 500);
+  assert.equal(nextOf(rota), a);
+  rota.lost(a);
+  assert.equal(a.count, 500);
+});
+
+test("what comes to a standing pull takes no turns until that is over", () => {
   const rota = makeRota();
   rota.hinted(queue("a"));
-  const one = rota.next();
-  assert.ok(one);
-  for (const how of ["asked", "standing"] as const) {
-    one[how] = true;
-    rota.hinted(queue("a"));
-    assert.equal(rota.next(), undefined);
-    one[how] = false;
-    assert.equal(rota.next(), one);
-  }
+  const a = named(rota, "a");
+  rota.next(1);
+  rota.delivered(a, 0);
+  rota.stands(a);
+  rota.hinted(queue("a"));
+  assert.equal(nextOf(rota), undefined);
+  rota.stood(a);
+  assert.equal(nextOf(rota), a);
 });
 
 test("an empty answer to a hint is asked once more, and no oftener", () => {
   const rota = makeRota();
   rota.hinted(queue("a"));
-  const one = rota.next();
+  const one = nextOf(rota);
   assert.ok(one);
   rota.empty(one);
-  assert.equal(rota.next(), one);
+  assert.equal(nextOf(rota), one);
   rota.empty(one);
-  assert.equal(rota.next(), undefined);
+  assert.equal(nextOf(rota), undefined);
 });
 
 test("a hint that comes while its queue is asked outlives an older word that nothing waits", () => {
   const rota = makeRota();
   rota.hinted(queue("a"));
-  const one = rota.next();
+  const one = nextOf(rota);
   assert.ok(one);
   rota.hinted(queue("a"));
   rota.delivered(one, 0);
-  assert.equal(rota.next(), one);
+  assert.equal(nextOf(rota), one);
   rota.delivered(one, 0);
-  assert.equal(rota.next(), undefined);
+  assert.equal(nextOf(rota), undefined);
 });
 
 test("four queues are recent: those where work was seen last", () => {

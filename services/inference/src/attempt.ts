@@ -11,6 +11,7 @@ import {
   type EngineInfo,
   type EngineResult,
   type GenerateOptions,
+  type TokenCounts,
 } from "./engine.ts";
 import type { EngineProcess } from "./engineProcess.ts";
 import type { makeGate } from "./gate.ts";
@@ -177,10 +178,20 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
         finishReason: "length",
       };
     const continueFrom = text === "" ? undefined : { text, tokens };
-    return await engine.generate(
+    const served = (counts: TokenCounts) =>
+      item.served(counts.promptTokens + counts.completionTokens - tokens);
+    const result = await engine.generate(
       { prompt, messages, raw, params, continueFrom },
-      { signal, onText },
+      {
+        signal,
+        onText(piece, counts) {
+          served(counts);
+          onText(piece, counts);
+        },
+      },
     );
+    served(result);
+    return result;
   }
 
   /** Records what the generation comes to, once it is known that no other worker has the task. */

@@ -64,9 +64,11 @@ async function open(version: NatsVersion) {
           mark: undefined,
         },
         renew: () => Promise.resolve(),
+        served: () => undefined,
       }),
     );
     const lock = makeTextLock({
+      canGoOn: () => true,
       ...{ broker, workerId, tokens: lossy },
       log: log as unknown as Logger,
     });
