@@ -72,6 +72,19 @@ test("turns are counted in tokens, and hints put off nobody's", () => {
   assert.equal(turns.join(""), "abbbabbb");
 });
 
+test("of ten tokens one is the batch lane's, while other work waits", () => {
+  const rota = makeRota();
+  rota.found([info("a", 99)], none);
+  rota.hinted(queue("x", "batch"));
+  const turns = Array.from({ length: 100 }, () => {
+    const one = nextOf(rota);
+    assert.ok(one);
+    rota.served(one, 100);
+    return one.queue.owner;
+  });
+  assert.equal(turns.filter((owner) => owner === "x").length, 10);
+});
+
 test("tokens that were charged too much are given back", () => {
   const rota = makeRota();
   rota.found([info("a", 9), info("b", 9)], none);
