@@ -1,10 +1,11 @@
-import type { TaskState } from "@jetscribe/schema";
+import { laneShares, type Lane, type TaskState } from "@jetscribe/schema";
 import type { Redis } from "ioredis";
 import { keys, parseQueueName, queueName, queueNameOf } from "./keys.ts";
 
 /**
  * Before the task of rank r start the r of its own owner and, as owners take turns, at most r + 1 of each other owner;
- * before one of the batch lane, all interactive ones of its model too.
+ * and of the other lane those whose turns come before, by the lanes' shares. All tasks count as alike: turns are of
+ * tokens, and nobody knows yet how many each will take.
  */
 export async function queuePosition(
   redis: Redis,
@@ -18,15 +19,26 @@ export async function queuePosition(
   ]);
   if (rank === null) return null;
   const { model } = parseQueueName(own);
-  const rivals = names.map(parseQueueName).filter((queue) => {
-    const ahead = queue.lane === task.lane || task.lane === "batch";
-    return queue.model === model && ahead && queueName(queue) !== own;
-  });
+  const rivals = names
+    .map(parseQueueName)
+    .filter((queue) => queue.model === model && queueName(queue) !== own);
   const counts = await countAll(redis, rivals.map(queueName));
-  return rivals.reduce((sum, { lane }, i) => {
+  let inLane = rank + 1;
+  let others = 0;
+  rivals.forEach(({ lane }, i) => {
     const count = counts[i] ?? 0;
-    return sum + (lane === task.lane ? Math.min(count, rank + 1) : count);
-  }, 1 + rank);
+    if (lane === task.lane) inLane += Math.min(count, rank + 1);
+    else others += count;
+  });
+  return inLane + Math.min(others, aheadOf(inLane, task.lane));
+}
+
+/** How many tasks of the other lane come before the one that is in this place of its lane: the batch lane is the last of ten. */
+function aheadOf(place: number, lane: Lane): number {
+  const { interactive, batch } = laneShares;
+  return lane === "batch"
+    ? Math.floor((place * interactive) / batch)
+    : Math.ceil((place * batch) / interactive) - 1;
 }
 
 /** How many tasks wait in each of the queues, those behind the sequence `upTo` not counted. */

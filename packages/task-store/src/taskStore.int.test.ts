@@ -350,7 +350,7 @@ suite("the task store", () => {
       status: fc.constantFrom("queued", "queued", "processing"),
     });
     await fc.assert(
-      fc.asyncProperty(fc.array(place, { maxLength: 25 }), async (places) => {
+      fc.asyncProperty(fc.array(place, { maxLength: 60 }), async (places) => {
         await store.redis.flushdb();
         const tasks = places.map(({ status, ...over }) => {
           const task = queued(over);
@@ -404,7 +404,7 @@ suite("the task store", () => {
   });
 });
 
-/** Plays it: all interactive tasks before those of the batch lane, owners in turn, this task's owner as the last of a round. */
+/** Plays it: nine interactive tasks and one of the batch lane in turn, and in each owners in turn, this task's as the last of a round. */
 function naivePosition(
   task: TaskState,
   all: readonly TaskState[],
@@ -413,20 +413,34 @@ function naivePosition(
   const waiting = all.filter(
     (one) => one.status === "queued" && one.model === task.model,
   );
-  const others = (lane: TaskState["lane"]) =>
-    waiting.filter((one) => one.lane === lane);
-  let position = task.lane === "batch" ? others("interactive").length : 0;
-  const line = others(task.lane);
-  const owners = new Set(line.map((one) => one.owner));
-  owners.delete(task.owner);
-  for (;;) {
-    for (const owner of [...owners, task.owner]) {
-      const index = line.findIndex((one) => one.owner === owner);
-      if (index < 0) continue;
-      position++;
-      if (line.splice(index, 1)[0] === task) return position;
-    }
+  const lines = {
+    interactive: inTurns(waiting, "interactive", task.owner),
+    batch: inTurns(waiting, "batch", task.owner),
+  };
+  for (let position = 1, turn = 0; ; position++, turn = (turn + 1) % 10) {
+    const [first, second] =
+      turn < 9
+        ? [lines.interactive, lines.batch]
+        : [lines.batch, lines.interactive];
+    if ((first.shift() ?? second.shift()) === task) return position;
   }
+}
+
+function inTurns(
+  waiting: readonly TaskState[],
+  lane: TaskState["lane"],
+  last: string,
+): TaskState[] {
+  const line = waiting.filter((one) => one.lane === lane);
+  const owners = new Set(line.map(({ owner }) => owner));
+  owners.delete(last);
+  const order: TaskState[] = [];
+  while (line.length > 0)
+    for (const owner of [...owners, last]) {
+      const index = line.findIndex((one) => one.owner === owner);
+      if (index >= 0) order.push(...line.splice(index, 1));
+    }
+  return order;
 }
 
 suite("a Redis that goes away", () => {

@@ -30,7 +30,7 @@ export function requestGenerate(
   const data: GenerateRequested = {
     task_id: taskId,
     model: modelName,
-    lane: "interactive",
+    lane: request.lane,
     owner: name,
     ...(user_id !== undefined && { user_id }),
     ...(prompt !== undefined && { prompt }),

@@ -42,9 +42,11 @@ test("what was asked for stands in the event", () => {
     prompt: "Hi",
     user_id: "u",
     raw: true,
+    lane: "batch",
     ...body,
   });
   assert.deepEqual(data.params, body);
+  assert.equal(data.lane, "batch");
   assert.equal(data.user_id, "u");
   assert.equal(data.raw, true);
 });

@@ -1,6 +1,6 @@
 /** The bodies of the REST interface. Unknown fields are refused by name. */
 import * as z from "zod";
-import { Metrics, ErrorType } from "../generate/events.ts";
+import { ErrorType, Lane, Metrics } from "../generate/events.ts";
 import { GenerateParams, Message, paramDefaults } from "../generate/params.ts";
 
 /** Any character but controls, formats, unassigned ones and the two line separators. */
@@ -74,6 +74,10 @@ export const GenerateRequest = z
       .literal(1, "one answer per request: send the request again for another")
       .optional()
       .meta({ description: "Only 1." }),
+    lane: Lane.default("interactive").meta({
+      description:
+        "batch: bulk work, which runs where nothing interactive waits, and gets one in ten tokens where something does.",
+    }),
     user_id: z
       .string()
       .min(1)

@@ -23,6 +23,7 @@ test("only the prompt is required", () => {
     presence_penalty: 0,
     frequency_penalty: 0,
     raw: false,
+    lane: "interactive",
   });
 });
 
@@ -74,8 +75,14 @@ const limits: Record<string, { taken: unknown[]; refused: unknown[] }> = {
       [{ role: "user", content: "a", name: "b" }],
     ],
   },
+  timeout_ms: { taken: [1, 8.64e9], refused: [0, -1, 1.5, 8.64e9 + 1] },
+  start_timeout_ms: { taken: [1, 8.64e9], refused: [0, "1s", 8.64e9 + 1] },
   n: { taken: [1, undefined], refused: [2, 0, "1"] },
   raw: { taken: [true, false, undefined], refused: ["true", 1, null] },
+  lane: {
+    taken: ["interactive", "batch", undefined],
+    refused: ["", "Batch", "fast", 1, null],
+  },
   user_id: {
     taken: ["a", "Zoë", "x".repeat(128), "🦊".repeat(128), "a b", undefined],
     refused: [
