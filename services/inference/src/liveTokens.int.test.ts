@@ -1,26 +1,21 @@
 /** Streaming workers on a real broker, with the fake engine: what readers see over crashes, hangs and take-overs. */
-import {
-  hearTokens,
-  makeTokenLog,
-  readTokens,
-} from "@jetscribe/event-log/tokens";
-import {
-  metricsOf,
-  isOutcome,
-  type RecordedEvent,
-  type TokenChunk,
-} from "@jetscribe/schema";
+import { makeTokenLog, readTokens } from "@jetscribe/event-log/tokens";
+import { metricsOf, isOutcome, type TokenChunk } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { suite, test } from "node:test";
 import {
+  completionOf,
   engineOf,
   historyOf,
+  killAtEachStartOf,
+  lastStartOf,
   nextWordOf,
   outcomesOf,
   queue,
   queueEmpty,
+  read,
   readLog,
   started,
   startSystem,
@@ -35,48 +30,15 @@ const paced = (ms: number) => ({
 const wholeText = "word" + " word".repeat(tokens - 1);
 const long = { max_tokens: 1_000 };
 
-/** What a reader makes of the chunks that it hears: one text, whatever attempt they are from. */
-function read({ broker }: System, id: string) {
-  const heard: TokenChunk[] = [];
-  let text = "";
-  const hearing = hearTokens(broker, id, (chunk) => {
-    heard.push(chunk);
-    assert.ok(chunk.offset <= text.length, "a hole");
-    text = text.slice(0, chunk.offset) + chunk.text;
+const reaches = (seen: { text: () => string }, share: number) =>
+  eventually(() => seen.text().length >= share * wholeText.length, {
+    timeoutMs: 60_000,
   });
-  return {
-    heard,
-    text: () => text,
-    reaches: (share: number) =>
-      eventually(() => text.length >= share * wholeText.length, {
-        timeoutMs: 60_000,
-      }),
-    [Symbol.dispose]: () => hearing[Symbol.dispose](),
-  };
-}
 
 const storedChunks = async ({ broker }: System, id: string) =>
   (await readTokens(broker, id, new AbortController().signal)).map(
     ({ chunk }) => chunk,
   );
-
-/** The one outcome of a task; it must be a completion. */
-function completionOf(events: readonly RecordedEvent[], id: string) {
-  const [outcome, another] = events
-    .filter(isOutcome)
-    .filter(({ data }) => data.task_id === id);
-  assert.equal(another, undefined);
-  assert.ok(outcome?.type === "GenerateCompleted");
-  return outcome.data;
-}
-
-const lastStartOf = (events: readonly RecordedEvent[], id: string) => {
-  const start = events.findLast(
-    ({ type, data }) => type === "GenerateStarted" && data.task_id === id,
-  );
-  assert.ok(start?.type === "GenerateStarted");
-  return start.data;
-};
 
 /** Whether the text went on without a seam: what was read, joined, and what the events say of it. */
 async function assertContinued(
@@ -85,7 +47,7 @@ async function assertContinued(
   seen: ReturnType<typeof read>,
   history: string[],
 ): Promise<void> {
-  const events = await outcomesOf(system.broker, [id], 60_000);
+  const events = await outcomesOf(system.broker, [id]);
   assert.deepEqual(historyOf(events, id), history);
   const completion = completionOf(events, id);
   assert.equal(completion.result, wholeText);
@@ -134,7 +96,7 @@ suite("the text of a running task", { concurrency: 2 }, () => {
     const id = await system.request(long);
     using seen = read(system, id);
     const worker = await system.startWorker(paced(3_000));
-    await seen.reaches(0.9);
+    await reaches(seen, 0.9);
     process.kill(await engineOf(worker), "SIGKILL");
     await assertContinued(system, id, seen, [
       ...["requested", "started.1", "retried.1 crash"],
@@ -152,7 +114,7 @@ suite("the text of a running task", { concurrency: 2 }, () => {
       ...paced(3_000),
       HANG_TIMEOUT: "4s",
     });
-    await seen.reaches(0.3);
+    await reaches(seen, 0.3);
     process.kill(await engineOf(worker), "SIGSTOP");
     await assertContinued(system, id, seen, [
       ...["requested", "started.1", "retried.1 hang"],
@@ -165,7 +127,7 @@ suite("the text of a running task", { concurrency: 2 }, () => {
     const id = await system.request(long);
     using seen = read(system, id);
     const first = await system.startWorker(paced(3_000));
-    await seen.reaches(0.3);
+    await reaches(seen, 0.3);
     first.kill("SIGKILL");
     await system.startWorker(paced(1_000));
     await assertContinued(system, id, seen, [
@@ -182,7 +144,7 @@ suite("the text of a running task", { concurrency: 2 }, () => {
       ...paced(60_000),
       DRAIN_TIMEOUT: "100ms",
     });
-    await seen.reaches(0.05);
+    await reaches(seen, 0.05);
     first.kill("SIGTERM");
     await once(first, "exit");
     await system.startWorker(paced(1_000));
@@ -197,10 +159,10 @@ suite("the text of a running task", { concurrency: 2 }, () => {
     const id = await system.request(long);
     using seen = read(system, id);
     const first = await system.startWorker(paced(6_000));
-    await seen.reaches(0.2);
+    await reaches(seen, 0.2);
     first.kill("SIGSTOP");
     await system.startWorker(paced(1_000));
-    await outcomesOf(system.broker, [id], 60_000);
+    await outcomesOf(system.broker, [id]);
     const before = await storedChunks(system, id);
     first.kill("SIGCONT");
     // It is alive again once it says that it has nothing in hand.
@@ -221,15 +183,12 @@ suite("the text of a running task", { concurrency: 2 }, () => {
     const id = await system.request(long);
     const seen = read(system, id);
     await system.startWorker(paced(5_000));
-    await seen.reaches(0.2);
+    await reaches(seen, 0.2);
     await system.nats.kill();
     await system.nats.restart();
-    const events = await eventually(
-      () => outcomesOf(system.broker, [id], 60_000),
-      {
-        timeoutMs: 60_000,
-      },
-    );
+    const events = await eventually(() => outcomesOf(system.broker, [id]), {
+      timeoutMs: 60_000,
+    });
     assert.equal(completionOf(events, id).result, wholeText);
     let text = "";
     for (const { offset, text: piece } of await storedChunks(system, id)) {
@@ -325,7 +284,9 @@ suite("a cancelled task", { concurrency: 2 }, () => {
     await using system = await startSystem();
     await system.startWorker({ ...paced(60_000), SLOTS: "1" });
     const id = await system.request(long);
-    await eventually(async () => (await storedChunks(system, id)).length > 0);
+    await eventually(async () => (await storedChunks(system, id)).length > 0, {
+      timeoutMs: 60_000,
+    });
     // Its slot is the only one.
     const next = await system.request({ max_tokens: 1 });
     await cancel(system, id);
@@ -366,16 +327,7 @@ suite("a task that kills the engine each time it starts", () => {
       Array.from({ length: 16 }, () => system.request(long)),
     );
     const poison = ids[7]!;
-    const startsOf = async (id: string) =>
-      historyOf(await readLog(system.broker), id).filter((word) =>
-        word.startsWith("started"),
-      ).length;
-    for (const attempt of [1, 2, 3]) {
-      await eventually(async () => (await startsOf(poison)) === attempt, {
-        timeoutMs: 60_000,
-      });
-      process.kill(await engineOf(worker), "SIGKILL");
-    }
+    await killAtEachStartOf(poison, system, worker, 3);
     const events = await outcomesOf(system.broker, ids, 120_000);
     for (const id of ids.filter((id) => id !== poison))
       assert.equal(completionOf(events, id).result, wholeText);

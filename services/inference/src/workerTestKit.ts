@@ -4,6 +4,7 @@ import { decodeEvent } from "@jetscribe/event-log/codec";
 import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
 import { scan } from "@jetscribe/event-log/readLog";
 import { hearWorkers } from "@jetscribe/event-log/signals";
+import { hearTokens } from "@jetscribe/event-log/tokens";
 import {
   ensureTopology,
   ensureWorkQueue,
@@ -17,6 +18,7 @@ import {
   type Queue,
   type RecordedEvent,
   type TaskEvent,
+  type TokenChunk,
 } from "@jetscribe/schema";
 import { eventually, startNats, startRedis } from "@jetscribe/testing";
 import assert from "node:assert/strict";
@@ -35,18 +37,20 @@ const mainFile = fileURLToPath(new URL("./main.ts", import.meta.url));
 
 /** What differs from the usual request. */
 export interface Request extends Partial<GenerateParams> {
+  task_id?: string;
   prompt?: string;
   timeout_ms?: number;
 }
 
 export const requestOf = ({
+  task_id = newTaskId(),
   prompt = "Explain quantum computing",
   timeout_ms = 60_000,
   ...params
 }: Request = {}): Extract<TaskEvent, { type: "GenerateRequested" }> => ({
   type: "GenerateRequested",
   data: {
-    ...{ task_id: newTaskId(), ...queue, prompt, timeout_ms },
+    ...{ task_id, ...queue, prompt, timeout_ms },
     params: { max_tokens: 64, temperature: 0, top_p: 1, ...params },
     start_timeout_ms: 600_000,
     enqueue_time: Date.now() / 1000,
@@ -152,7 +156,7 @@ export const historyOf = (
 export const outcomesOf = (
   broker: Broker,
   ids: readonly string[],
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ) =>
   eventually(
     async () => {
@@ -166,7 +170,7 @@ export const outcomesOf = (
   );
 
 /** Waits until the work queue holds nothing any more. */
-export const queueEmpty = (broker: Broker, timeoutMs = 30_000) =>
+export const queueEmpty = (broker: Broker, timeoutMs = 60_000) =>
   eventually(
     async () => {
       const info = await workQueueInfo(broker, queue);
@@ -176,10 +180,14 @@ export const queueEmpty = (broker: Broker, timeoutMs = 30_000) =>
   );
 
 export const started = (broker: Broker, count: number) =>
-  eventually(async () => {
-    const events = await readLog(broker);
-    return events.filter((e) => e.type === "GenerateStarted").length >= count;
-  });
+  eventually(
+    async () => {
+      const events = await readLog(broker);
+      const starts = events.filter(({ type }) => type === "GenerateStarted");
+      return starts.length >= count;
+    },
+    { timeoutMs: 60_000 },
+  );
 
 /** The engine's process of a worker. */
 export async function engineOf(worker: ChildProcess): Promise<number> {
@@ -199,5 +207,56 @@ export async function nextWordOf(
   using _ = hearWorkers(broker, ({ worker_id, tasks }) =>
     heard.set(worker_id, tasks.length),
   );
-  await eventually(() => heard.size === 2 && [...heard.values()].every(fits));
+  await eventually(() => heard.size === 2 && [...heard.values()].every(fits), {
+    timeoutMs: 60_000,
+  });
+}
+
+/** What a reader makes of the chunks that it hears: one text, whatever attempt they are from. */
+export function read({ broker }: System, id: string) {
+  const heard: TokenChunk[] = [];
+  let text = "";
+  const hearing = hearTokens(broker, id, (chunk) => {
+    heard.push(chunk);
+    assert.ok(chunk.offset <= text.length, "a hole");
+    text = text.slice(0, chunk.offset) + chunk.text;
+  });
+  return {
+    heard,
+    text: () => text,
+    [Symbol.dispose]: () => hearing[Symbol.dispose](),
+  };
+}
+
+/** The one outcome of a task; it must be a completion. */
+export function completionOf(events: readonly RecordedEvent[], id: string) {
+  const [outcome, another] = events
+    .filter(isOutcome)
+    .filter(({ data }) => data.task_id === id);
+  assert.equal(another, undefined);
+  assert.ok(outcome?.type === "GenerateCompleted");
+  return outcome.data;
+}
+
+export const lastStartOf = (events: readonly RecordedEvent[], id: string) => {
+  const start = events.findLast(
+    ({ type, data }) => type === "GenerateStarted" && data.task_id === id,
+  );
+  assert.ok(start?.type === "GenerateStarted");
+  return start.data;
+};
+
+/** Kills the worker's engine so many times, each time that the task has started. */
+export async function killAtEachStartOf(
+  id: string,
+  { broker }: System,
+  worker: ChildProcess,
+  times: number,
+): Promise<void> {
+  for (let attempt = 1; attempt <= times; attempt++) {
+    const isStarted = async () =>
+      historyOf(await readLog(broker), id).includes(`started.${attempt}`);
+    await eventually(isStarted, { timeoutMs: 60_000 });
+    process.kill(await engineOf(worker), "SIGKILL");
+  }
 }

@@ -7,6 +7,7 @@ import type {
   GenerateOptions,
 } from "../engine.ts";
 import { checkForm } from "../form.ts";
+import type { Pause } from "./pause.ts";
 import type { Prompt } from "./prompt.ts";
 import { formOf, sampling } from "./sampling.ts";
 import { makeTextStream } from "./textStream.ts";
@@ -17,13 +18,20 @@ import { makeTextStream } from "./textStream.ts";
  */
 const sliceLength = 256;
 
+/** Where a generation runs. */
+export interface Place {
+  model: LlamaModel;
+  /** The slot's. */
+  sequence: LlamaContextSequence;
+  pause: Pause;
+}
+
 /**
  * Reads the prompt and what is begun, then writes up to `max_tokens`. The caller has checked that prompt and max_tokens
  * fit; a begun text may read as more tokens than it was written with, and then the context's end ends the text.
  */
 export async function generate(
-  model: LlamaModel,
-  sequence: LlamaContextSequence,
+  { model, sequence, pause }: Place,
   prompt: Prompt,
   { params, continueFrom }: EngineRequest,
   { signal, onText }: GenerateOptions,
@@ -46,12 +54,13 @@ export async function generate(
       cachedTokens: 0,
     };
   }
-  const { rest, cachedTokens } = await keepPrefix(sequence, all);
+  const { rest, cachedTokens } = await keepPrefix(sequence, all, pause);
   while (rest.length > sliceLength) {
     signal.throwIfAborted();
     await sequence.evaluateWithoutGeneratingNewTokens(
       rest.splice(0, sliceLength),
     );
+    await pause.over();
   }
   signal.throwIfAborted();
 
@@ -87,6 +96,8 @@ export async function generate(
       break;
     }
     if (completionTokens >= most) break;
+    const paused = pause.over();
+    if (paused !== undefined) await paused;
   }
   say(stream.end());
   if (finishReason === "stop") checkForm(text, params);
@@ -107,16 +118,16 @@ export async function generate(
 async function keepPrefix(
   sequence: LlamaContextSequence,
   tokens: readonly Token[],
+  pause: Pause,
 ): Promise<{ rest: Token[]; cachedTokens: number }> {
   const all = tokens.slice(0, -1);
   const { firstDifferentIndex } = sequence.compareContextTokens(all);
   // Models with a sliding window or a recurrent state can't be cut back, only continued.
-  if (
-    firstDifferentIndex < sequence.nextTokenIndex &&
+  const cut = () =>
     sequence.needsCheckpoints
-  )
-    await sequence.clearHistory();
-  else await sequence.adaptStateToTokens(all, false);
+      ? sequence.clearHistory()
+      : sequence.adaptStateToTokens(all, false);
+  if (firstDifferentIndex < sequence.nextTokenIndex) await pause.during(cut);
   const cachedTokens = sequence.nextTokenIndex;
   return { rest: tokens.slice(cachedTokens), cachedTokens };
 }

@@ -147,6 +147,56 @@ describe("the llama engine on the demo model", () => {
   });
 });
 
+describe("a long prompt", () => {
+  const contextSize = 8_192;
+  const long = { prompt: "word ".repeat(7_000), raw: true };
+  const story = { prompt: "Tell me a story." };
+  let engine: TestEngine;
+  before(async () => {
+    engine = await openEngine({ engine: "llama", slots: 2, contextSize });
+    await engine.whenReady();
+  });
+  after(() => engine[Symbol.asyncDispose]());
+
+  test("is read in slices, between which the others go on", async () => {
+    let pieces = 0;
+    let heardBefore: number | undefined;
+    const reading = ask(engine, {
+      ...{ ...long, params: { max_tokens: 1 } },
+      onText: () => (heardBefore ??= pieces),
+    });
+    const telling = ask(engine, { ...story, onText: () => (pieces += 1) });
+    const { promptTokens } = await reading;
+    await telling;
+    assert.ok(promptTokens > 7_000);
+    assert.ok((heardBefore ?? pieces) >= 10);
+  });
+
+  test("is given up within a slice", async () => {
+    const stop = new AbortController();
+    const reading = ask(engine, {
+      // Another one than before, or the slot would have it already.
+      ...{ ...long, prompt: `Now ${long.prompt}`, signal: stop.signal },
+      onText: () => assert.fail("it was read to its end"),
+    });
+    let pieces = 0;
+    let aborted = 0;
+    const telling = ask(engine, {
+      ...story,
+      onText() {
+        pieces += 1;
+        if (pieces !== 3) return;
+        aborted = pieces;
+        stop.abort(new Error("enough"));
+      },
+    });
+    await assert.rejects(reading, { message: "enough" });
+    // A slice takes one step, in which the other one gets a token; and some are on their way.
+    assert.ok(pieces - aborted <= 5, `${pieces - aborted} pieces`);
+    assert.equal((await telling).finishReason, "stop");
+  });
+});
+
 describe("a model that cannot be loaded", () => {
   test("is refused by name", async () => {
     await using engine = await openEngine((folder) => ({

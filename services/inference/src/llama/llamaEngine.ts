@@ -18,6 +18,7 @@ import { generate } from "./generate.ts";
 import { load, type Loaded } from "./load.ts";
 import { findModelFile, quantizationOf } from "./modelFile.ts";
 import { modelHash } from "./modelHash.ts";
+import { makePause } from "./pause.ts";
 import { makePromptReader } from "./prompt.ts";
 import { makeSlots } from "./slots.ts";
 
@@ -36,6 +37,7 @@ export async function makeLlamaEngine(
   const { model, context } = loaded;
   const read = makePromptReader(model);
   const slots = makeSlots(context);
+  const pause = makePause();
 
   async function run(
     request: EngineRequest,
@@ -51,7 +53,13 @@ export async function makeLlamaEngine(
     );
     let broken = false;
     try {
-      return await generate(model, slot.sequence, prompt, request, options);
+      const { sequence } = slot;
+      return await generate(
+        { model, sequence, pause },
+        prompt,
+        request,
+        options,
+      );
     } catch (cause) {
       if (options.signal.aborted) throw options.signal.reason;
       if (cause instanceof EngineError) throw cause;
