@@ -1,5 +1,11 @@
 /** The TOKENS stream: the text of running tasks. A task's subject there is its lock: rule 4 of the design. */
-import { streams, subjects, TokenChunk } from "@jetscribe/schema";
+import {
+  joinChunks,
+  streams,
+  subjects,
+  TokenChunk,
+  type JoinedText,
+} from "@jetscribe/schema";
 import { makeAnswers } from "./answers.ts";
 import { AppendError, readPubAck } from "./append.ts";
 import { asHeaders } from "./codec.ts";
@@ -139,4 +145,14 @@ function parseChunk(data: Uint8Array): TokenChunk | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What was streamed of a task so far, for an outcome that keeps it; nothing where that can't be read now. */
+export async function streamedSoFar(
+  broker: Broker,
+  taskId: string,
+  signal: AbortSignal,
+): Promise<JoinedText> {
+  const chunks = await readTokens(broker, taskId, signal).catch(() => []);
+  return joinChunks(chunks.map(({ chunk }) => chunk));
 }

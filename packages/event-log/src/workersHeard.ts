@@ -1,17 +1,17 @@
 /** The workers as they announce themselves; one that is silent for 6 s is gone. */
-import type { Broker } from "@jetscribe/event-log/connection";
-import { hearWorkers } from "@jetscribe/event-log/signals";
 import { goneAfterMs, type WorkerAnnouncement } from "@jetscribe/schema";
+import type { Broker } from "./connection.ts";
+import { hearWorkers } from "./signals.ts";
 
 export interface WorkersHeard extends Disposable {
   /** Those heard in the last 6 s, by their ids. */
   all: () => WorkerAnnouncement[];
 }
 
-/** `onModel` is told each model (as people see it) that was not heard before. */
+/** Hears the workers of all models. `onModel` is told each model (as people see it) that was not heard before. */
 export function hearAllWorkers(
   broker: Broker,
-  onModel: (model: string) => void,
+  onModel: (model: string) => void = () => undefined,
 ): WorkersHeard {
   const heard = new Map<string, { at: number; word: WorkerAnnouncement }>();
   const models = new Set<string>();

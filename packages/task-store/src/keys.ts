@@ -6,6 +6,7 @@
  *   queue:<queue>          waiting task ids by sequence
  *   queues                 the names of the queues that are not empty
  *   running                `<queue>:<id>` of the processing tasks by sequence
+ *   deadlines              `<queue>:<id>` of open tasks with an early deadline, by that time in seconds since the epoch
  *   tasks:recent           the latest task ids, newest first
  *
  * <queue> is `<model>:<lane>:<owner>`; model and owner are slugs.
@@ -18,6 +19,7 @@ export const keys = {
   queue: (name: string) => `queue:${name}`,
   queues: "queues",
   running: "running",
+  deadlines: "deadlines",
   recent: "tasks:recent",
 } as const;
 
@@ -27,6 +29,7 @@ export const isProjected = (key: string): boolean =>
   key.startsWith("queue:") ||
   key === keys.queues ||
   key === keys.running ||
+  key === keys.deadlines ||
   key === keys.recent;
 
 export const queueName = ({ model, lane, owner }: Queue): string =>

@@ -12,6 +12,9 @@ export interface OpenPlace {
   seq: number;
 }
 
+/** So many early deadlines are read at once. */
+const mostEarly = 1_000;
+
 /** The tasks as everybody may read them. Every call rejects within about a second where Redis is down. */
 export interface TaskReader {
   look(ids: readonly string[]): Promise<Look>;
@@ -27,6 +30,11 @@ export interface TaskReader {
   running(): Promise<(OpenPlace & { queue: Queue })[]>;
   /** The sequence of a queue's oldest open request, waiting or running; undefined: it has none. */
   oldestOpen(queue: Queue): Promise<number | undefined>;
+  /**
+   * Open tasks whose deadline may be over, by `now` in seconds since the epoch; each has to be looked at. Of each queue
+   * only the first `ofEach`: whoever comes later has a later deadline.
+   */
+  perhapsOverdue(now: number, ofEach: number): Promise<string[]>;
   /** The ids of the latest tasks, newest first; 1,000 at most. */
   recent(count: number): Promise<string[]>;
   ping(): Promise<void>;
@@ -65,7 +73,23 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
     return Math.min(waits.seq, first.seq);
   }
 
+  /** The first of each queue were there first, and those that run are few. */
+  async function perhapsOverdue(now: number, ofEach: number) {
+    const names = await redis.smembers(keys.queues);
+    const [early, runs, ...heads] = await Promise.all([
+      redis.zrangebyscore(keys.deadlines, 0, now, "LIMIT", 0, mostEarly),
+      running(),
+      ...names.map((name) => places(redis, keys.queue(name), ofEach - 1)),
+    ]);
+    const ids = [
+      ...early.map((name) => parseRunningName(name).id),
+      ...[...runs, ...heads.flat()].map(({ id }) => id),
+    ];
+    return [...new Set(ids)];
+  }
+
   return {
+    perhapsOverdue,
     look: makeLook(redis),
     queuePosition: (task) => queuePosition(redis, task),
     waiting,

@@ -26,7 +26,10 @@ import {
 const TTL_MS = 3_600_000;
 
 /** A writer and a reader on connections of their own. */
-async function open(url: string, options: { clearStep?: number } = {}) {
+async function open(
+  url: string,
+  options: { clearStep?: number; longestWaitMs?: number } = {},
+) {
   const [own, shared] = [
     connectStore({ url, name: "writer" }),
     connectStore({ url, name: "reader" }),
@@ -107,8 +110,47 @@ suite("the task store", () => {
   before(async () => void (server = await startRedis()));
   after(() => server.stop());
   /** A name space of its own. */
-  const fresh = (options?: { clearStep?: number }) =>
+  const fresh = (options?: { clearStep?: number; longestWaitMs?: number }) =>
     open(`${server.url}/${++db}`, options);
+
+  test("tasks that may be overdue are found: early deadlines, the first of each queue, and what runs", async () => {
+    await using store = await fresh({ longestWaitMs: 1_296_000_000 });
+    const { writer, reader } = store;
+    const now = 1_764_000_000;
+    const first = queued({ enqueue_time: now });
+    const many = Array.from({ length: 300 }, () => queued());
+    const early = queued({ enqueue_time: now, start_timeout_ms: 5_000 });
+    const later = queued({ enqueue_time: now, start_timeout_ms: 9_000 });
+    const runs = running(queued({ owner: "b" }));
+    const move = { expected: undefined, next: at(lastSeq) };
+    const changed = added(first, ...many, early, later, runs);
+    assert.ok(await writer.commit({ ...move, changed }));
+    const found = async (at: number) =>
+      new Set(await reader.perhapsOverdue(at, 2));
+    const before = await found(now + 4);
+    assert.ok(before.has(first.task_id) && before.has(runs.task_id));
+    assert.ok(!before.has(early.task_id));
+    const after = await found(now + 6);
+    assert.ok(after.has(early.task_id) && !after.has(later.task_id));
+    assert.ok(after.size <= 5, `${after.size} are looked at`);
+
+    const started = running(early);
+    const changes = [
+      { before: early, after: started },
+      { before: later, after: completed(later) },
+    ];
+    const next = { expected: at(lastSeq), next: at(lastSeq + 1) };
+    assert.ok(await writer.commit({ ...next, changed: changes }));
+    // Once started it has its whole time, and a minute.
+    const deadlines = await store.redis.zrange(
+      "deadlines",
+      0,
+      "-1",
+      "WITHSCORES",
+    );
+    assert.equal(deadlines.length, 2);
+    assert.equal(Number(deadlines[1]), now + 5 + 300 + 60);
+  });
 
   test("commit makes states, places and checkpoint visible together", async () => {
     await using store = await fresh();

@@ -40,10 +40,13 @@ export function makeTaskWriter(
   store: Store,
   {
     resultTtlMs,
+    longestWaitMs = Infinity,
     clearStep = 1_000,
     now = Date.now,
   }: {
     resultTtlMs: number;
+    /** The longest time that tasks may wait to be started; by default each has a deadline of its own. */
+    longestWaitMs?: number;
     /** About how many keys `clear` removes at a time. */
     clearStep?: number;
     now?: () => number;
@@ -113,7 +116,10 @@ export function makeTaskWriter(
           // A claim is refused here even where no checkpoint is expected: there are remains of the old one.
           (stored) => stored === (expected ? encodeCheckpoint(expected) : null),
           (commands) => {
-            writeTasks(commands, changed, { resultTtlMs, now: now() });
+            writeTasks(commands, changed, {
+              ...{ resultTtlMs, longestWaitMs },
+              now: now(),
+            });
             commands.set(keys.checkpoint, encodeCheckpoint(next));
           },
         ),

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isOpen } from "@jetscribe/schema";
+import { deadlineOf, isOpen } from "@jetscribe/schema";
 import type { ChainableCommander } from "ioredis";
 import { keys, queueNameOf, runningName } from "./keys.ts";
 import type { Change } from "./taskWriter.ts";
@@ -11,6 +11,14 @@ const markQueues = script("./markQueues.lua");
 const setOutcomes = script("./setOutcomes.lua");
 const RECENT = 1_000;
 
+export interface WriteOptions {
+  resultTtlMs: number;
+  /** ms since the epoch. */
+  now: number;
+  /** Tasks that may wait so long are in the order of their deadlines as they are in their queue, and stand only there. */
+  longestWaitMs: number;
+}
+
 /**
  * Adds the commands that bring all changed tasks to their new state: few commands with many arguments, since a command
  * costs the client as much as 20 arguments.
@@ -18,11 +26,12 @@ const RECENT = 1_000;
 export function writeTasks(
   commands: ChainableCommander,
   changed: readonly Change[],
-  clock: { resultTtlMs: number; now: number },
+  options: WriteOptions,
 ): void {
   if (changed.length === 0) return;
-  writeValues(commands, changed, clock);
+  writeValues(commands, changed, options);
   writePlaces(commands, changed);
+  writeDeadlines(commands, changed, options);
   const made = changed
     .filter(({ before }) => before === undefined)
     .map(({ after }) => after)
@@ -37,7 +46,7 @@ export function writeTasks(
 function writeValues(
   commands: ChainableCommander,
   changed: readonly Change[],
-  { resultTtlMs, now }: { resultTtlMs: number; now: number },
+  { resultTtlMs, now }: WriteOptions,
 ) {
   const open: string[] = [];
   const ended: { key: string; value: string; ttlMs: number }[] = [];
@@ -85,6 +94,21 @@ function writePlaces(commands: ChainableCommander, changed: readonly Change[]) {
   const names = [...queues.keys()];
   const touched = [keys.queues, ...names.map(keys.queue)];
   commands.eval(markQueues, touched.length, ...touched, ...names);
+}
+
+function writeDeadlines(
+  commands: ChainableCommander,
+  changed: readonly Change[],
+  { longestWaitMs }: WriteOptions,
+) {
+  const deadlines = { add: [] as Scored[], remove: [] as string[] };
+  for (const { after } of changed) {
+    if (after.start_timeout_ms >= longestWaitMs) continue;
+    const name = runningName(queueNameOf(after), after.task_id);
+    if (isOpen(after)) deadlines.add.push([deadlineOf(after).at, name]);
+    else deadlines.remove.push(name);
+  }
+  writeSet(commands, keys.deadlines, deadlines);
 }
 
 type Scored = [score: number, member: string];

@@ -3,7 +3,7 @@ import { appendUntilStored, type Appender } from "@jetscribe/event-log/append";
 import { decodeEvent } from "@jetscribe/event-log/codec";
 import type { Broker } from "@jetscribe/event-log/connection";
 import { messageAt } from "@jetscribe/event-log/streamState";
-import { readTokens } from "@jetscribe/event-log/tokens";
+import { streamedSoFar } from "@jetscribe/event-log/tokens";
 import {
   isOpen,
   joinChunks,
@@ -32,6 +32,11 @@ export function makeCancelTask(
   /** As the log has it now: an outcome follows only a task that was surely open. */
   readSurely: ReadTask,
 ): CancelTask {
+  const textOf = async ({ task_id, status }: OpenTask, signal: AbortSignal) =>
+    status === "queued"
+      ? joinChunks([])
+      : await streamedSoFar(broker, task_id, signal);
+
   return async (found, { name, owner }) => {
     const task = await readSurely(found.task_id, owner);
     if (task === undefined) throw new ApiError("not_found", "no such task");
@@ -40,7 +45,7 @@ export function makeCancelTask(
       throw new ApiError("already_ended", `the task is ${task.status}`);
     }
     const signal = AbortSignal.timeout(publishForMs);
-    const event = cancelled(task, name, await streamed(broker, task, signal));
+    const event = cancelled(task, name, await textOf(task, signal));
     const { seq, duplicate } = await appendUntilStored(
       broker,
       appender,
@@ -53,17 +58,6 @@ export function makeCancelTask(
     if (duplicate && !(await isCancel(broker, seq)))
       throw new ApiError("already_ended", "the task has its outcome");
   };
-}
-
-/** What was streamed so far; a task without its text can still be cancelled. */
-async function streamed(
-  broker: Broker,
-  { task_id, status }: OpenTask,
-  signal: AbortSignal,
-): Promise<JoinedText> {
-  if (status === "queued") return joinChunks([]);
-  const chunks = await readTokens(broker, task_id, signal).catch(() => []);
-  return joinChunks(chunks.map(({ chunk }) => chunk));
 }
 
 function cancelled(

@@ -1,7 +1,7 @@
 import type { Broker } from "@jetscribe/event-log/connection";
 import type { HealthResponse } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
-import type { WorkersHeard } from "./workersHeard.ts";
+import type { WorkersHeard } from "@jetscribe/event-log/workersHeard";
 
 /** Healthy: both servers answer, and some worker has its model loaded. */
 export function makeHealth(

@@ -13,7 +13,7 @@ import { makeReadTask } from "./readTask.ts";
 import { makeStreamTask } from "./streamTask.ts";
 import { makeWaitForOutcome } from "./waitForOutcome.ts";
 import { makeWorkQueues } from "./workQueues.ts";
-import { hearAllWorkers } from "./workersHeard.ts";
+import { hearAllWorkers } from "@jetscribe/event-log/workersHeard";
 
 await runService(
   "gateway",

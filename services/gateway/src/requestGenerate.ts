@@ -37,8 +37,12 @@ export function requestGenerate(
     ...(messages !== undefined && { messages }),
     ...(raw && { raw }),
     params: paramsOf(request),
-    timeout_ms: timeoutMs,
-    start_timeout_ms: startTimeoutMs,
+    // What it may ask for is up to what the system allows.
+    timeout_ms: Math.min(request.timeout_ms ?? Infinity, timeoutMs),
+    start_timeout_ms: Math.min(
+      request.start_timeout_ms ?? Infinity,
+      startTimeoutMs,
+    ),
     enqueue_time: now,
   };
   return { type: "GenerateRequested", data };

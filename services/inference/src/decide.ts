@@ -1,5 +1,5 @@
 /** Pure: what becomes of a delivered task, once the log has said what state it is in. Rules 2 and 6 of the design. */
-import { isOpen, type TaskState } from "@jetscribe/schema";
+import { deadlineOf, isOpen, type TaskState } from "@jetscribe/schema";
 
 /** What the workers' announcements say. */
 export interface Witness {
@@ -7,6 +7,8 @@ export interface Witness {
   named: boolean;
   /** After so many ms more, a worker that was not heard is gone; 0: now. */
   silenceProvesInMs: number;
+  /** Seconds since the epoch. */
+  now: number;
   /** Whether a worker was heard in the last 6 s. */
   isHeard: (workerId: string) => boolean;
   /** The worker that announced, after an earlier look at this state, that it has not got the task. */
@@ -27,6 +29,8 @@ export type Decision =
   | { kind: "start"; attempt: number; alone: boolean }
   /** It failed too often to be started once more. */
   | { kind: "give up" }
+  /** It waited past its time. */
+  | { kind: "expire" }
   | { kind: "come back"; afterMs: number }
   /** The running attempt is nobody's any more. */
   | { kind: "take over"; reason: "gone" | "lease"; from: string }
@@ -40,6 +44,8 @@ export function decide(
   { workerId, maxAttempts, ackWaitMs }: Limits,
 ): Decision {
   if (!isOpen(task)) return { kind: "acknowledge" };
+  if (task.attempt === 0 && deadlineOf(task).at <= witness.now)
+    return { kind: "expire" };
   if (task.attempt > 0 && witness.named)
     return { kind: "come back", afterMs: ackWaitMs };
   if (task.status === "queued") {

@@ -14,6 +14,7 @@ const silence: Witness = {
   named: false,
   silenceProvesInMs: 0,
   isHeard: () => false,
+  now: 1.5,
 };
 
 /** A task after events that are made from its state so far. */
@@ -73,6 +74,13 @@ suite("a delivered task", () => {
   test("that was never started is started even where another worker names it", () => {
     const witness = { ...silence, named: true };
     assert.equal(decide(given(), witness, limits).kind, "start");
+  });
+
+  test("that waited too long expires, but not once it was started", () => {
+    const witness = { ...silence, now: 2 };
+    assert.deepEqual(decide(given(), witness, limits), { kind: "expire" });
+    const { kind } = decide(given(...failedOnce), witness, limits);
+    assert.equal(kind, "start");
   });
 
   test("with an outcome is acknowledged, whatever the workers say", () => {

@@ -10,7 +10,7 @@ import type { Attempt } from "./attempt.ts";
 import { decide, type Limits } from "./decide.ts";
 import { comeBack, done, lost, nowS } from "./handled.ts";
 import type { HeldTasks, TaskInHand } from "./inHand.ts";
-import { crashedTooOften, progressOf } from "./outcomes.ts";
+import { crashedTooOften, expired, progressOf } from "./outcomes.ts";
 import type { Peers } from "./peers.ts";
 import type { Record } from "./record.ts";
 import type { TaskLookUp } from "./taskLookUp.ts";
@@ -73,7 +73,7 @@ export function makeOnGenerateRequested({
     let claim: Claim | undefined;
     for (;;) {
       const { task } = inHand;
-      const witness = { ...peers.witnessOf(task_id), leftOutBy };
+      const witness = { ...peers.witnessOf(task_id), leftOutBy, now: nowS() };
       const decision = decide(task, witness, limits);
       switch (decision.kind) {
         case "acknowledge":
@@ -88,6 +88,11 @@ export function makeOnGenerateRequested({
             crashedTooOften(task, limits.workerId, nowS(), progress),
           );
         }
+        case "expire":
+          return await record.conclude(
+            inHand,
+            expired(task, limits.workerId, nowS()),
+          );
         case "take over":
           claim = await lock.claim(inHand, task.attempt + 1);
           await record.endAttempt(inHand, decision, decision.from);

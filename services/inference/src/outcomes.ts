@@ -158,6 +158,22 @@ export const crashedTooOften = (
     progress,
   );
 
+/** The failure of a task that was not started in time. */
+export const expired = (
+  task: TaskState,
+  workerId: string,
+  now: number,
+): OutcomeEvent =>
+  failed(
+    task,
+    workerId,
+    {
+      type: "ExpiredError",
+      message: `it waited for more than ${task.start_timeout_ms / 1_000} s`,
+    },
+    now,
+  );
+
 /** Why an attempt ended without an outcome. */
 export type RetriedBecause =
   | { reason: "crash" | "hang"; error: EngineDied }

@@ -8,7 +8,7 @@ export interface Peers {
   /** Nothing was heard for a while: from now on silence has to last again before it proves anything. */
   listenAnew: () => void;
   /** What is known about a task. */
-  witnessOf(taskId: string): Omit<Witness, "leftOutBy">;
+  witnessOf(taskId: string): Omit<Witness, "leftOutBy" | "now">;
   /** The worker's next announcement; undefined where none comes in time. */
   nextWordOf(
     workerId: string,

@@ -1,3 +1,5 @@
+import { makeAppender } from "@jetscribe/event-log/append";
+import { hearAllWorkers } from "@jetscribe/event-log/workersHeard";
 import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
 import {
   assertKeepsTasks,
@@ -8,6 +10,7 @@ import {
 } from "@jetscribe/task-store";
 import { announce } from "./announce.ts";
 import { Config } from "./config.ts";
+import { endOverdue } from "./endOverdue.ts";
 import { makeProjection } from "./projection.ts";
 import { keepQueues } from "./queueKeeper.ts";
 
@@ -28,13 +31,20 @@ await runService(
       });
     });
     const reader = makeTaskReader(store);
-    const writer = makeTaskWriter(store, { resultTtlMs });
+    const longestWaitMs = Math.floor(config.EVENTS_MAX_AGE / 2);
+    const writer = makeTaskWriter(store, { resultTtlMs, longestWaitMs });
+    const appender = stack.use(makeAppender(broker, "results"));
+    const workers = stack.use(hearAllWorkers(broker));
 
     const projection = makeProjection(broker, { reader, writer }, log);
     stack.use(announce(broker, projection.role));
     const work = Promise.all([
       projection.run(stopping),
       keepQueues({ broker, reader, projection, ackWaitMs, log }, stopping),
+      endOverdue(
+        { broker, appender, reader, projection, workers, log },
+        stopping,
+      ),
     ]).catch(fail);
     stack.defer(() => work.then(() => undefined));
   },

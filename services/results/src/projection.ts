@@ -6,6 +6,7 @@
 import type { Broker } from "@jetscribe/event-log/connection";
 import type { Logger } from "@jetscribe/runtime";
 import type { Checkpoint, TaskReader, TaskWriter } from "@jetscribe/task-store";
+import { setTimeout as sleep } from "node:timers/promises";
 import { leadProjection } from "./leadProjection.ts";
 import { untilVacant } from "./vacancy.ts";
 
@@ -26,9 +27,13 @@ export interface Projection {
   /** Whether the work queues may have missed requests, since the log lost its tail. */
   queuesInDoubt: () => boolean;
   queuesRemade: () => void;
+  /** Waits a second at most until the log is projected up to this sequence; false: it isn't. */
+  reaches: (seq: number) => Promise<boolean>;
   /** Projects until the signal aborts; then it leaves the lead to whoever is there. */
   run: (signal: AbortSignal) => Promise<void>;
 }
+
+const patienceMs = 1_000;
 
 export function makeProjection(
   broker: Broker,
@@ -58,7 +63,14 @@ export function makeProjection(
     }
   }
 
+  async function reaches(seq: number): Promise<boolean> {
+    const until = performance.now() + patienceMs;
+    while (role.seq < seq && performance.now() < until) await sleep(20);
+    return role.seq >= seq;
+  }
+
   return {
+    reaches,
     role: () => role,
     queuesInDoubt: () => inDoubt,
     queuesRemade: () => void (inDoubt = false),

@@ -15,7 +15,10 @@ const shortForMs = 10_000;
 export interface KeeperDeps {
   broker: Broker;
   reader: TaskReader;
-  projection: Pick<Projection, "role" | "queuesInDoubt" | "queuesRemade">;
+  projection: Pick<
+    Projection,
+    "role" | "reaches" | "queuesInDoubt" | "queuesRemade"
+  >;
   ackWaitMs: number;
   log: Logger;
 }
@@ -46,7 +49,7 @@ export async function keepQueues(
       short.clear();
     }
     const { lastSeq } = await streamState(broker, streams.events);
-    if (!(await isProjected(lastSeq))) return;
+    if (!(await projection.reaches(lastSeq))) return;
     // What still waits now, and stood in the log before the consumers were asked, was theirs at that time.
     const counts = new Map(
       consumers.map(({ queue, pending, ackPending }) => [
@@ -67,13 +70,6 @@ export async function keepQueues(
       }
     }
     short = stillShort;
-  }
-
-  async function isProjected(seq: number): Promise<boolean> {
-    const until = performance.now() + 1_000;
-    while (projection.role().seq < seq && performance.now() < until)
-      await sleep(20);
-    return projection.role().seq >= seq;
   }
 
   while (!signal.aborted) {

@@ -7,6 +7,8 @@ import { GenerateParams, Message, paramDefaults } from "../generate/params.ts";
 const printable = /^[^\p{C}\p{Zl}\p{Zp}]*$/u;
 
 const params = GenerateParams.shape;
+/** 100 days. */
+const longestMs = 8_640_000_000;
 const contents = z.string().min(1);
 
 export const GenerateRequest = z
@@ -69,6 +71,14 @@ export const GenerateRequest = z
     response_format: params.response_format.meta({
       description:
         "Hold the answer to JSON, or to a JSON Schema. A keyword that could not be kept to is refused by its name.",
+    }),
+    timeout_ms: z.int().min(1).max(longestMs).optional().meta({
+      description:
+        "How long it may run, over all attempts, up to the system's own limit; then it fails as TimeoutError, with the text so far.",
+    }),
+    start_timeout_ms: z.int().min(1).max(longestMs).optional().meta({
+      description:
+        "How long it may wait to be started, up to the system's own limit; then it fails as ExpiredError.",
     }),
     n: z
       .literal(1, "one answer per request: send the request again for another")

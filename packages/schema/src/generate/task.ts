@@ -77,6 +77,22 @@ export type TaskState = OpenTask | EndedTask;
 export const isOpen = (task: TaskState): task is OpenTask =>
   task.status === "queued" || task.status === "processing";
 
+/** What a task may take beyond its times before it is ended from outside: whoever ran it is surely gone. */
+const graceS = 60;
+
+/** When an open task ends by itself, in seconds since the epoch, and as what. */
+export function deadlineOf({
+  attempt,
+  enqueue_time,
+  start_timeout_ms,
+  timeout_ms,
+}: OpenTask): { at: number; error: "ExpiredError" | "TimeoutError" } {
+  const start = enqueue_time + start_timeout_ms / 1_000;
+  return attempt === 0
+    ? { at: start, error: "ExpiredError" }
+    : { at: start + timeout_ms / 1_000 + graceS, error: "TimeoutError" };
+}
+
 const failureReasons: ReadonlySet<RetryReason> = new Set([
   "crash",
   "hang",

@@ -1,0 +1,58 @@
+import {
+  deadlineOf,
+  metricsOf,
+  type JoinedText,
+  type OpenTask,
+  type TaskError,
+  type TaskEvent,
+} from "@jetscribe/schema";
+
+type Failed = Extract<TaskEvent, { type: "GenerateFailed" }>;
+
+/** Pure: the failure of a task that is past its time. `refusals`: of each worker of its model why it has not loaded it. */
+export function overdue(
+  task: OpenTask,
+  {
+    text,
+    refusals,
+    now,
+  }: {
+    /** What was streamed of it. */
+    text: JoinedText;
+    refusals: readonly (string | undefined)[];
+    /** Seconds since the epoch. */
+    now: number;
+  },
+): Failed {
+  const { task_id, attempt, enqueue_time, first_start } = task;
+  const times = {
+    enqueue: enqueue_time,
+    firstStart: first_start,
+    outcome: now,
+  };
+  const { type, message } = errorOf(task, refusals);
+  return {
+    type: "GenerateFailed",
+    data: {
+      task_id,
+      attempt,
+      error: { type, message, traceback: `${type}: ${message}` },
+      ...(text.text !== "" && { partial_text: text.text }),
+      metrics: metricsOf(times, text.prompt_tokens, text.completion_tokens),
+    },
+  };
+}
+
+function errorOf(
+  task: OpenTask,
+  refusals: readonly (string | undefined)[],
+): Omit<TaskError, "traceback"> {
+  const { error } = deadlineOf(task);
+  if (error === "TimeoutError")
+    return { type: error, message: "no worker ended it within its time" };
+  const [refusal] = refusals;
+  if (refusal !== undefined && refusals.every((one) => one !== undefined))
+    return { type: "ModelLoadError", message: refusal };
+  const waitedS = task.start_timeout_ms / 1_000;
+  return { type: error, message: `it waited for more than ${waitedS} s` };
+}
