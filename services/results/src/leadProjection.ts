@@ -8,6 +8,7 @@ import { streams } from "@jetscribe/schema";
 import type { Checkpoint } from "@jetscribe/task-store";
 import { setTimeout as sleep } from "node:timers/promises";
 import { holdCheckpoint, Refused } from "./heldCheckpoint.ts";
+import { makeOpenTasks } from "./openTasks.ts";
 import type { Store } from "./projection.ts";
 import { endedBy, projectTasks } from "./projectTasks.ts";
 import { readEvents } from "./readEvents.ts";
@@ -37,6 +38,7 @@ export async function leadProjection(
   signal: AbortSignal,
 ): Promise<void> {
   const held = holdCheckpoint(writer, found);
+  const open = makeOpenTasks(writer);
   const term = new AbortController();
   const over = AbortSignal.any([signal, term.signal]);
   let reading = new AbortController();
@@ -53,6 +55,7 @@ export async function leadProjection(
   }
 
   async function resume(): Promise<number> {
+    open.forget();
     const { checkpoint: stored } = await reader.look([]);
     if (stored !== undefined && !held.resume(stored)) {
       log.warn("another instance has taken over");
@@ -73,13 +76,12 @@ export async function leadProjection(
     const last = messages.at(-1);
     if (last === undefined) return;
     const events = readEvents(messages, log);
-    const ids = [...new Set(events.map(({ data }) => data.task_id))];
-    const states = await writer.read(ids);
-    const before = new Map(ids.map((id, i) => [id, states[i]]));
+    const before = await open.read(events.map(({ data }) => data.task_id));
     const changes = projectTasks(before, events);
     const wasCaughtUp = held.get()?.caughtUp === true;
     const caughtUp = wasCaughtUp || last.pending === 0 || last.seq >= goal;
     await held.advance({ seq: last.seq, id: idOf(last), caughtUp }, changes);
+    open.note(changes);
     for (const id of endedBy(changes)) tellDone(broker, id);
     onProgress(held.get());
     if (!wasCaughtUp && caughtUp) log.info({ seq: last.seq }, "caught up");
