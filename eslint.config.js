@@ -10,6 +10,7 @@ const doors = [
     open: ["services/gateway/src/http/**"],
   },
   { vendor: ["node-llama-cpp"], open: ["services/inference/src/llama/**"] },
+  { vendor: ["/openai"], open: ["services/inference/src/openai/**"] },
 ];
 
 const shut = (allowed) =>
@@ -74,7 +75,7 @@ export default tseslint.config(
   },
   {
     // node:test's test() and describe() return promises that the runner itself awaits.
-    files: ["**/*.test.ts"],
+    files: ["**/*.test.ts", "**/*.compose.ts"],
     rules: { "@typescript-eslint/no-floating-promises": "off" },
   },
 );

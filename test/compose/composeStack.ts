@@ -1,0 +1,69 @@
+/** The system of deploy/compose.yaml, from a fresh clone, under a name and on ports of its own. */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { randomBytes } from "node:crypto";
+import { freePort } from "../../scripts/ports.mjs";
+import { makeCheckout, type Checkout } from "./checkout.ts";
+import { docker, shell } from "./shell.ts";
+
+export interface ComposeStack extends Checkout {
+  url: string;
+  /** Of the load balancer, in profile `scale`. */
+  balancerUrl: string;
+  key: string;
+  logDir: string;
+  /** `docker compose ARGUMENT...` on it. */
+  compose: (...args: string[]) => Promise<string>;
+  /** Up and healthy. */
+  up: (...args: string[]) => Promise<void>;
+  /** The id of a service's container, running or not. */
+  container: (service: string) => Promise<string>;
+  /** Takes all of it away: containers, networks, volumes, images, the clone. */
+  remove: () => Promise<void>;
+}
+
+export async function makeComposeStack(
+  settings: Record<string, string> = {},
+): Promise<ComposeStack> {
+  const checkout = await makeCheckout();
+  const name = `jetscribe-test-${randomBytes(3).toString("hex")}`;
+  const [port, balancerPort] = [await freePort(), await freePort()];
+  const env = {
+    // Of somebody who has set nothing else.
+    ...{ PORT: String(port), BALANCER_PORT: String(balancerPort) },
+    ...{ IMAGE_PREFIX: name, EDGE_NET: "172.30.217", ACK_WAIT: "5s" },
+    ...{ EVENTS_MAX_BYTES: "1GiB", HOST: "", API_KEYS: "", LOG_DIR: "" },
+    ...settings,
+  };
+  const file = join(checkout.dir, "deploy/compose.yaml");
+  const compose = (...args: string[]) =>
+    shell("docker", ["compose", "-f", file, "-p", name, ...args], { env });
+  const [url, balancerUrl] = [port, balancerPort].map(
+    (one) => `http://127.0.0.1:${one}`,
+  ) as [string, string];
+
+  const stack: ComposeStack = {
+    ...checkout,
+    ...{ url, balancerUrl, key: "", compose },
+    logDir: join(checkout.dir, "logs"),
+    async up(...args) {
+      const wait = ["up", "--build", "--wait", "--wait-timeout", "240"];
+      await compose(...args, ...wait).catch(async (error: unknown) => {
+        const said = await compose("logs", "--no-color", "--tail", "8");
+        throw new Error(`${String(error)}\n${said}`);
+      });
+      stack.key = await compose("exec", "-T", "gateway", "cat", "/data/api-key"); // prettier-ignore
+    },
+    async container(service) {
+      return await compose("ps", "--all", "--quiet", service);
+    },
+    async remove() {
+      const everything = ["--profile", "scale", "down", "--volumes"];
+      await compose(...everything, "--rmi", "all", "--timeout", "5");
+      await rm(checkout.dir, { recursive: true, force: true });
+      const left = await docker("ps", "-aq", "--filter", `name=${name}`);
+      if (left !== "") throw new Error(`containers are left: ${left}`);
+    },
+  };
+  return stack;
+}
