@@ -124,7 +124,7 @@ const wrong: [string, Evidence, RegExp][] = [
   [
     "a task ran twice for no reason",
     evidence(ranTwice),
-    /ran again \(attempt 2\) for no reason/,
+    /ran again \(attempt 2, gone\) for nothing/,
   ],
   [
     "another result is served",

@@ -22,6 +22,8 @@ export interface Fault {
 
 /** Longer than the fleet's ACK_WAIT of 3 s. */
 const frozenMs = [3_500, 7_000] as const;
+/** Sometimes longer than its HANG_TIMEOUT of 6 s. */
+const engineFrozenMs = [3_500, 10_000] as const;
 const downMs = [0, 2_000] as const;
 
 /** Everything that can be done to this fleet; `only`: names, or beginnings of names. */
@@ -104,7 +106,7 @@ function engineFaults(member: Member): Fault[] {
       name: "freeze-engine",
       async run(random) {
         const pid = send("SIGSTOP");
-        await sleep(random.int(...frozenMs));
+        await sleep(random.int(...engineFrozenMs));
         // Who waits for it may have ended it meanwhile.
         if (pid === member.enginePid()) send("SIGCONT", pid);
       },

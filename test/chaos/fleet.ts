@@ -44,6 +44,7 @@ export const settings = {
   ACK_WAIT: "3s",
   TASK_TIMEOUT: "20s",
   DRAIN_TIMEOUT: "3s",
+  HANG_TIMEOUT: "6s",
   EVENTS_MAX_BYTES: String(2 ** 30),
 };
 export const fakeTokens = Number(settings.FAKE_TOKENS);
@@ -52,9 +53,12 @@ export const msPerToken = Number(settings.FAKE_MS) / fakeTokens;
 export async function startFleet({
   natsVersion = "default",
   sizes,
+  env: changes = {},
 }: {
   natsVersion?: NatsVersion;
   sizes: Sizes;
+  /** Over the settings above. */
+  env?: Partial<typeof settings>;
 }): Promise<Fleet> {
   await using opened = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), "jetscribe-chaos-"));
@@ -74,6 +78,7 @@ export async function startFleet({
   const env = {
     ...process.env,
     ...settings,
+    ...changes,
     NATS_URL: `nats://127.0.0.1:${proxies.nats.port}`,
     REDIS_URL: `redis://127.0.0.1:${proxies.redis.port}`,
     PORT: String(port),
