@@ -72,7 +72,9 @@ for (const natsVersion of await natsVersions())
         // Without a journal nothing is excused: each task has one start.
         const seen = { told, journal: [], sightings: [] };
         const evidence = await gather(fleet, seen, log);
-        assert.deepEqual(check(evidence), [], fleet.output());
+        const violations = check(evidence);
+        const said = [fleet.output(), ...violations].join("\n");
+        assert.deepEqual(violations, [], said);
         for (const { starts, id } of tasksOf(evidence.log).values())
           assert.equal(starts.length, 1, id);
       } finally {
