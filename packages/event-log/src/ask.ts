@@ -22,12 +22,15 @@ export function makeAsk(
     puller,
     free,
     onDelivery,
+    onAnswer,
   }: {
     rota: Rota;
     puller: Puller;
     /** How many deliveries more may be in hand. */
     free: () => number;
     onDelivery: (delivery: Delivery, queue: WorkQueue) => void;
+    /** A pull was answered, if only with nothing. */
+    onAnswer: () => void;
   },
 ): () => void {
   /** The credit of all no_wait pulls under way. */
@@ -91,6 +94,7 @@ export function makeAsk(
   }
 
   function ended(queue: WorkQueue, end: PullEnd) {
+    if (end !== "lost") onAnswer();
     if (end === "gone") rota.forget(queue);
     // Nothing is known of what it holds.
     if (end === "lost") rota.lost(queue);

@@ -17,6 +17,8 @@ export interface Broker extends AsyncDisposable {
   /** Calls back each time that the connection is back, the first connect not counted. Returns the way to stop that. */
   onReconnect(listener: () => void): () => void;
   onDisconnect(listener: () => void): () => void;
+  /** Gives the connection up and makes it anew, where it looks whole and isn't. */
+  reconnect(): void;
   /** Resolves when there is a connection; rejects with the signal's reason. */
   whenConnected(signal?: AbortSignal): Promise<void>;
 }
@@ -119,6 +121,9 @@ async function watch(nc: NatsConnection): Promise<Broker> {
     },
     onReconnect: (listener) => listen(up, listener),
     onDisconnect: (listener) => listen(down, listener),
+    reconnect() {
+      nc.reconnect().catch(() => undefined); // Closed, or on the way already.
+    },
     async whenConnected(signal) {
       if (connected) return;
       const { promise, resolve } = Promise.withResolvers<void>();

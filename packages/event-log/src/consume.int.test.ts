@@ -27,6 +27,7 @@ function work(broker: Broker, options: Partial<WorkOptions> = {}) {
     model: "demo",
     slots: () => 4,
     onGivenUp: (_because, seq) => givenUp.push(seq),
+    onStuck: () => assert.fail("stuck"),
     handle: (item) => {
       given.push(item);
       return handle(item);
@@ -430,5 +431,34 @@ for (const version of await natsVersions())
       }
       assert.ok(Math.max(...most.values()) <= 1, JSON.stringify([...most]));
       assert.ok(worker.given.length > 0);
+    });
+
+    test("pulls that get lost are made anew, then the connection, and at last it is said that nothing helps", async () => {
+      await using log = await openLog(version);
+      await withQueues(log);
+      // The client sends no pull any more, as if the broker had lost its interest in us.
+      const { nc } = log.broker;
+      const publish = nc.publish.bind(nc);
+      let deaf = false;
+      nc.publish = (subject, ...rest) => {
+        const isPull = subject.startsWith("$JS.API.CONSUMER.MSG.NEXT.EVENTS");
+        if (!(deaf && isPull)) publish(subject, ...rest);
+      };
+      let reconnects = 0;
+      log.broker.onReconnect(() => reconnects++);
+      let stuck = 0;
+      await using worker = work(log.broker, {
+        ...{ sweepEveryMs: 100, stuckAfterMs: 300 },
+        onStuck: () => void stuck++,
+      });
+      await log.request(3);
+      await eventually(() => worker.given.length === 3);
+      deaf = true;
+      await log.request(40); // more than the pulls that stand already
+      await eventually(() => stuck > 0, { timeoutMs: 30_000 });
+      assert.ok(worker.given.length < 43);
+      assert.ok(reconnects > 0);
+      deaf = false;
+      await eventually(() => worker.given.length === 43);
     });
   });

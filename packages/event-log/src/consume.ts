@@ -14,6 +14,7 @@ import { makeMarks, type Mark } from "./marks.ts";
 import { makePuller, type Delivery } from "./pull.ts";
 import { makeRota, type WorkQueue } from "./rota.ts";
 import { hearWake, sendWake } from "./signals.ts";
+import { watchForStuck } from "./stuck.ts";
 import { listWorkQueues } from "./topology.ts";
 
 export type { Mark };
@@ -71,15 +72,20 @@ export interface WorkOptions {
   /** Must not reject. */
   handle: (item: WorkItem) => Promise<Handled>;
   onGivenUp: (because: string, seq: number) => void;
+  /** Work waits and none comes, whatever was tried: only another process can help. */
+  onStuck: () => void;
+  /** How often all queues are looked at, and how long work may wait for free slots. */
+  sweepEveryMs?: number;
+  stuckAfterMs?: number;
 }
 
-const sweepEveryMs = 5_000;
 /** Tokens that a task counts which isn't run: enough that turns are taken. */
 const lookUpCosts = 1;
 
 /** Takes work until it is stopped. */
 export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
-  const { model, slots, handle, onGivenUp } = options;
+  const { model, slots, handle, onGivenUp, onStuck } = options;
+  const { sweepEveryMs = 5_000, stuckAfterMs = 10_000 } = options;
   const rota = makeRota();
   const marks = makeMarks(broker);
   const puller = makePuller(broker, (delivery) => {
@@ -92,9 +98,20 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   const empty = Promise.withResolvers<void>();
 
   const free = () => (stopped ? 0 : slots() - inHand.size);
-  const ask = makeAsk(broker, { rota, puller, free, onDelivery: accept });
+  const stuck = watchForStuck(
+    {
+      mild: [() => puller.renew(), () => broker.reconnect()],
+      last: onStuck,
+    },
+    stuckAfterMs,
+  );
+  const ask = makeAsk(broker, {
+    ...{ rota, puller, free, onDelivery: accept },
+    onAnswer: stuck.answered,
+  });
 
   function accept(delivery: Delivery, queue: WorkQueue) {
+    stuck.delivered();
     rota.delivered(queue, delivery.pending);
     const decoded = decodeEvent(delivery);
     if (!("event" in decoded) || decoded.event.type !== "GenerateRequested") {
@@ -187,7 +204,9 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
       const own = new Map<WorkQueue, number>();
       for (const { queue } of inHand.values())
         own.set(queue, (own.get(queue) ?? 0) + 1);
-      rota.found(await listWorkQueues(broker, model), own);
+      const queues = await listWorkQueues(broker, model);
+      rota.found(queues, own);
+      stuck.seen(free() > 0 && queues.some(({ pending }) => pending > 0));
       ask();
     } catch {
       // The broker is away or slow: asked again at the reconnect, and in five seconds.

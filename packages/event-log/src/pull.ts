@@ -49,6 +49,8 @@ export interface PullHandlers {
 
 export interface Puller extends Disposable {
   pull(request: PullRequest, handlers: PullHandlers): void;
+  /** Forgets all pulls, which end as lost, and the inbox that they were answered in. */
+  renew(): void;
   /** Ends all pulls; what is on its way is still delivered. */
   drain(): Promise<void>;
 }
@@ -75,7 +77,7 @@ export function makePuller(
   onStray?: (delivery: Delivery) => void,
 ): Puller {
   const running = new Map<string, Running>();
-  const inbox = createInbox();
+  let inbox = createInbox();
   let last = 0;
 
   const end = (one: Running | undefined, why: PullEnd) => {
@@ -106,7 +108,7 @@ export function makePuller(
     if (--one.left === 0) end(one, "full");
   }
 
-  const subscription = subscribe(broker, `${inbox}.*`, receive);
+  let subscription = subscribe(broker, `${inbox}.*`, receive);
   const sweep = setInterval(() => {
     const now = performance.now();
     endAll(({ deadline }) => deadline < now);
@@ -132,6 +134,12 @@ export function makePuller(
         JSON.stringify(request),
         { reply: `${inbox}.${token}` },
       );
+    },
+    renew() {
+      subscription.unsubscribe();
+      inbox = createInbox();
+      subscription = subscribe(broker, `${inbox}.*`, receive);
+      endAll(() => true);
     },
     async drain() {
       if (broker.connected) await subscription.drain().catch(() => undefined);

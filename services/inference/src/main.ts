@@ -72,6 +72,8 @@ await runService(
         handle,
         onGivenUp: (because, seq) =>
           log.error({ because, seq }, "no request, thrown off the queue"),
+        onStuck: () =>
+          service.fail(new Error("work waits, and none is delivered")),
       }),
     );
     const announcer = stack.use(

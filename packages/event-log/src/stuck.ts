@@ -1,0 +1,54 @@
+/**
+ * Notices that work waits, slots are free, and nothing comes: a worker that silently gets no more after a reconnect is
+ * the most reported fault of such systems. As long as it lasts, each remedy is stronger than the one before.
+ */
+
+export interface StuckWatch {
+  /** Something came. */
+  delivered: () => void;
+  /** The broker answers, if only that there is nothing: then another process would be told the same. */
+  answered: () => void;
+  /** Whether work waits that should have come, as just seen. */
+  seen: (waits: boolean) => void;
+}
+
+export interface Remedies {
+  /** In order; the last one is repeated. */
+  mild: readonly (() => void)[];
+  /** Where after all of them nothing is even answered. */
+  last: () => void;
+}
+
+/** `now` is a monotonic clock in ms. */
+export function watchForStuck(
+  { mild, last }: Remedies,
+  afterMs: number,
+  now: () => number = () => performance.now(),
+): StuckWatch {
+  let since: number | undefined;
+  let level = 0;
+  let isAnswered = false;
+
+  function remedy() {
+    const deaf = level >= mild.length && !isAnswered;
+    const next = deaf ? last : mild[Math.min(level, mild.length - 1)];
+    level += 1;
+    isAnswered = false;
+    next?.();
+  }
+  return {
+    answered: () => void (isAnswered = true),
+    delivered() {
+      since = undefined;
+      level = 0;
+    },
+    seen(waits) {
+      if (!waits) since = undefined;
+      else if (since === undefined) since = now();
+      else if (now() - since >= afterMs) {
+        remedy();
+        since = now();
+      }
+    },
+  };
+}
