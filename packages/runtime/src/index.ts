@@ -20,4 +20,4 @@ export {
   type LogLevel,
   type LogSink,
 } from "./logger.ts";
-export { modelNameOf } from "./modelName.ts";
+export { chooseModelName, modelNameOf } from "./modelName.ts";

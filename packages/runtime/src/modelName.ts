@@ -10,3 +10,15 @@ export function modelNameOf(model: string): string {
 
 const lastSeparator = (path: string): number =>
   Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
+
+/** The name of the model that these settings run, where they don't name it themselves. */
+export const chooseModelName = (env: {
+  MODEL_NAME?: string | undefined;
+  MODEL: string;
+  ENGINE?: string | undefined;
+  UPSTREAM_MODEL?: string | undefined;
+}): string =>
+  env.MODEL_NAME ??
+  modelNameOf(
+    env.ENGINE === "openai" ? (env.UPSTREAM_MODEL ?? env.MODEL) : env.MODEL,
+  );

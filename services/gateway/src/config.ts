@@ -1,8 +1,8 @@
 import {
   BrokerSettings,
+  chooseModelName,
   count,
   duration,
-  modelNameOf,
   size,
 } from "@jetscribe/runtime";
 import * as z from "zod";
@@ -31,6 +31,8 @@ export const Config = BrokerSettings.extend({
   API_KEYS: ApiKeyList,
   MODEL: z.string().default("demo.gguf"),
   MODEL_NAME: z.string().optional(),
+  ENGINE: z.string().optional(),
+  UPSTREAM_MODEL: z.string().optional(),
   ACK_WAIT: duration("15s"),
   START_TIMEOUT: duration().optional(),
   BODY_LIMIT: size("8MiB"),
@@ -41,7 +43,7 @@ export const Config = BrokerSettings.extend({
   listen: { host: env.HOST, port: env.PORT },
   keys: env.API_KEYS,
   /** The model of a request that names none, as people see it. */
-  modelName: env.MODEL_NAME ?? modelNameOf(env.MODEL),
+  modelName: chooseModelName(env),
   ackWaitMs: env.ACK_WAIT,
   timeoutMs: env.TASK_TIMEOUT,
   /** Never past half the time that the log keeps an event, or an unfinished request could age out. */

@@ -19,6 +19,8 @@ test("the model is called as its file, unless it has a name", () => {
   assert.equal(read({}).modelName, "demo");
   assert.equal(read({ MODEL: "/x/Qwen2.5-7B.gguf" }).modelName, "Qwen2.5-7B");
   assert.equal(read({ MODEL_NAME: "chat" }).modelName, "chat");
+  const upstream = { ENGINE: "openai", UPSTREAM_MODEL: "Qwen/Qwen2.5-7B" };
+  assert.equal(read(upstream).modelName, "Qwen2.5-7B");
 });
 
 test("nobody's forwarded address is believed unless it is said whose", () => {

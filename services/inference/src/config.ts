@@ -1,19 +1,26 @@
 import {
   BrokerSettings,
+  chooseModelName,
   count,
   duration,
-  modelNameOf,
 } from "@jetscribe/runtime";
 import { slugOf } from "@jetscribe/schema";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
-import type { EngineConfig } from "./engine.ts";
+import type { EngineConfig, UpstreamConfig } from "./engine.ts";
 
 /** Part of the project. */
 const demoModel = fileURLToPath(
   new URL("../../../models/demo.gguf", import.meta.url),
 );
+
+/** Without a user and a password, which would come into logs. */
+const UpstreamUrl = z
+  .url({ protocol: /^https?$/, error: "expected an http or https URL" })
+  .refine((url) => !/^[^/]+\/\/[^/]*@/.test(url), {
+    error: "no user and password in it: use UPSTREAM_KEY",
+  });
 
 /** The worker's settings; each variable is described in `.env.example`. */
 export const Config = BrokerSettings.extend({
@@ -21,7 +28,10 @@ export const Config = BrokerSettings.extend({
   DATA_DIR: z.string().default(".data"),
   MODEL: z.string().default(demoModel),
   MODEL_NAME: z.string().optional(),
-  ENGINE: z.enum(["llama", "fake"]).default("llama"),
+  ENGINE: z.enum(["llama", "openai", "fake"]).default("llama"),
+  UPSTREAM_URL: UpstreamUrl.optional(),
+  UPSTREAM_KEY: z.string().optional(),
+  UPSTREAM_MODEL: z.string().optional(),
   SLOTS: count(undefined, { min: 1, max: 256 }).optional(),
   CONTEXT_SIZE: count(undefined, { min: 16 }).optional(),
   GPU: z.enum(["auto", "cuda", "vulkan", "metal", "off"]).default("auto"),
@@ -38,10 +48,16 @@ export const Config = BrokerSettings.extend({
   HANG_TIMEOUT: duration("30s"),
   DRAIN_TIMEOUT: duration("30s"),
   MAX_ATTEMPTS: count(3, { min: 1, max: 100 }),
-}).transform((env) => {
-  const modelName = env.MODEL_NAME ?? modelNameOf(env.MODEL);
+}).transform((env, context) => {
+  const upstream = upstreamOf(env);
+  if (env.ENGINE === "openai" && upstream === undefined)
+    context.addIssue(
+      "ENGINE=openai needs UPSTREAM_URL and UPSTREAM_MODEL to be set",
+    );
+  const modelName = chooseModelName(env);
   const engine: EngineConfig = {
     engine: env.ENGINE,
+    upstream,
     model: env.MODEL,
     modelsDir: join(env.DATA_DIR, "models"),
     dataDir: env.DATA_DIR,
@@ -66,4 +82,18 @@ export const Config = BrokerSettings.extend({
     maxAttempts: env.MAX_ATTEMPTS,
   };
 });
+
+const upstreamOf = (env: {
+  UPSTREAM_URL?: string | undefined;
+  UPSTREAM_KEY?: string | undefined;
+  UPSTREAM_MODEL?: string | undefined;
+}): UpstreamConfig | undefined =>
+  env.UPSTREAM_URL !== undefined && env.UPSTREAM_MODEL !== undefined
+    ? {
+        url: env.UPSTREAM_URL,
+        key: env.UPSTREAM_KEY,
+        model: env.UPSTREAM_MODEL,
+      }
+    : undefined;
+
 export type Config = z.infer<typeof Config>;

@@ -1,18 +1,21 @@
 /**
- * The port to whatever generates text. Its adapters are `llama/` and `fake/`; the worker sees it through
- * `engineProcess.ts`, which keeps it in a child process. An engine is never closed: its process is killed, since
+ * The port to whatever generates text. Its adapters are `llama/`, `openai/` and `fake/`; the worker sees it
+ * through `engineProcess.ts`, which keeps it in a child process. An engine is never closed: its process is killed, since
  * disposing of a model under a running generation crashes, and the system frees the memory either way.
  */
-import type {
-  ErrorType,
-  FinishReason,
-  GenerateParams,
-  Message,
+import {
+  hasForm,
+  type ErrorType,
+  type FinishReason,
+  type GenerateParams,
+  type Message,
 } from "@jetscribe/schema";
 
 /** Everything an engine is told; `main.ts` fills it from the environment. */
 export interface EngineConfig {
-  engine: "llama" | "fake";
+  engine: "llama" | "openai" | "fake";
+  /** What the openai engine speaks to. */
+  upstream?: UpstreamConfig | undefined;
   /** Path of a GGUF file, or `hf:user/repo:quant`. */
   model: string;
   /** Where downloaded models are kept. */
@@ -33,6 +36,15 @@ export interface EngineConfig {
   fakeTokens: number;
 }
 
+/** A server that speaks OpenAI's API. */
+export interface UpstreamConfig {
+  /** As its clients are given it: `http://host:8000/v1`. */
+  url: string;
+  key?: string | undefined;
+  /** The model's id there. */
+  model: string;
+}
+
 /** Whether the model is fetched by name; anything else is a path. */
 export const isRemote = (model: string): boolean => model.startsWith("hf:");
 
@@ -41,6 +53,8 @@ export interface EngineReports {
   onProgress: (progress: EngineProgress) => void;
   /** Something that does not stop it but that somebody should know. */
   onWarning: (message: string) => void;
+  /** What it depends on is gone: its process ends, and another one waits until that is back. */
+  onLost: (why: string) => void;
 }
 
 export interface EngineProgress {
@@ -67,9 +81,19 @@ export interface BegunText {
   tokens: number;
 }
 
+/**
+ * Whether a begun text can be gone on with: a grammar begins at the start, and an upstream takes no half answer in a
+ * chat.
+ */
+export const canGoOn = (
+  engine: EngineConfig["engine"],
+  { raw, params }: Pick<EngineRequest, "raw" | "params">,
+): boolean => !hasForm(params) && (engine !== "openai" || raw === true);
+
 export interface TokenCounts {
+  /** While it speaks an upstream may not have told it yet: 0. */
   promptTokens: number;
-  /** Tokens generated, those of `continueFrom` too, without the one that ends the text. */
+  /** Tokens generated, those of `continueFrom` too, without the one that ends the text (an upstream may count it). */
   completionTokens: number;
 }
 
@@ -94,10 +118,11 @@ export interface GenerateOptions {
 export interface EngineInfo {
   /** How many generations can run at once. */
   slots: number;
-  /** Tokens that prompt and completion together can have. */
-  contextSize: number;
-  /** `llama` or `fake`. */
+  /** Tokens that prompt and completion together can have; absent where only an upstream knows. */
+  contextSize?: number;
+  /** `llama`, `openai` or `fake`. */
   engine: string;
+  /** Of an upstream: who owns the model there, `vllm` or `llamacpp`. */
   engineVersion?: string;
   modelSha256?: string;
   quantization?: string;

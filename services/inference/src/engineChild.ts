@@ -48,12 +48,22 @@ async function start(config: EngineConfig): Promise<void> {
 
 async function makeEngine(config: EngineConfig): Promise<Engine> {
   if (config.engine === "fake") return makeFakeEngine(config);
-  // Only where it is needed: the import alone takes a third of a second.
+  // The others only where they are needed: the import alone takes a third of a second.
+  if (config.engine === "openai") {
+    const { makeOpenaiEngine } = await import("./openai/openaiEngine.ts");
+    return await makeOpenaiEngine(config, { onLost: end });
+  }
   const { makeLlamaEngine } = await import("./llama/llamaEngine.ts");
   return await makeLlamaEngine(config, {
     onProgress: tellProgress(),
     onWarning: (message) => post({ kind: "warning", message }),
+    onLost: end,
   });
+}
+
+function end(why: string): void {
+  process.stderr.write(`${why}\n`);
+  process.exit(1);
 }
 
 /** A tenth of a large download takes its time, and whoever makes no progress is taken for dead. */

@@ -2,14 +2,20 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { EngineError, type EngineConfig, type TokenCounts } from "./engine.ts";
-import { ask, openEngine, type TestEngine } from "./engineTestKit.ts";
+import { ask, openEngine, type Ask, type TestEngine } from "./engineTestKit.ts";
 
 const prompt = "Explain gravity.";
 const slots = 4;
 const contextSize = 1_024;
 
-/** Adds the contract's tests for the engine of this configuration, which must take a while for a text. */
-export function engineContract(config: Partial<EngineConfig>): void {
+/**
+ * Adds the contract's tests for the engine of this configuration, which must take a while for a text. `toGoOn`: a
+ * request whose begun text it can go on with.
+ */
+export function engineContract(
+  config: Partial<EngineConfig>,
+  toGoOn: Pick<Ask, "prompt" | "raw"> = { prompt },
+): void {
   let engine: TestEngine;
   before(async () => {
     engine = await openEngine({ ...config, slots, contextSize });
@@ -46,13 +52,13 @@ export function engineContract(config: Partial<EngineConfig>): void {
   });
 
   void test("goes on from a text that was begun, as if it had written it", async () => {
-    const whole = await ask(engine, { prompt });
+    const whole = await ask(engine, toGoOn);
     const { text, completionTokens, promptTokens } = whole;
     for (const tokens of [1, completionTokens >> 1, completionTokens - 1]) {
       const params = { max_tokens: tokens };
-      const { text: begun } = await ask(engine, { prompt, params });
+      const { text: begun } = await ask(engine, { ...toGoOn, params });
       const continueFrom = { text: begun, tokens };
-      const rest = await ask(engine, { prompt, continueFrom });
+      const rest = await ask(engine, { ...toGoOn, continueFrom });
       assert.equal(rest.text, text);
       assert.equal(begun + rest.pieces.join(""), text);
       assert.equal(rest.completionTokens, completionTokens);
@@ -63,18 +69,18 @@ export function engineContract(config: Partial<EngineConfig>): void {
 
   void test("counts what was begun towards max_tokens", async () => {
     const { text: begun } = await ask(engine, {
-      prompt,
+      ...toGoOn,
       params: { max_tokens: 3 },
     });
     const continueFrom = { text: begun, tokens: 3 };
-    const five = await ask(engine, { prompt, params: { max_tokens: 5 } });
     const params = { max_tokens: 5 };
-    const rest = await ask(engine, { prompt, params, continueFrom });
+    const five = await ask(engine, { ...toGoOn, params });
+    const rest = await ask(engine, { ...toGoOn, params, continueFrom });
     assert.equal(rest.text, five.text);
     assert.equal(rest.completionTokens, 5);
     assert.equal(rest.finishReason, "length");
     const none = await ask(engine, {
-      ...{ prompt, continueFrom },
+      ...{ ...toGoOn, continueFrom },
       params: { max_tokens: 3 },
     });
     assert.deepEqual([none.text, none.pieces], [begun, []]);

@@ -10,6 +10,7 @@ import { makeAttempt } from "./attempt.ts";
 import { hearCancels } from "./cancels.ts";
 import { Config } from "./config.ts";
 import { drain } from "./drain.ts";
+import { canGoOn } from "./engine.ts";
 import { makeEngineProcess } from "./engineProcess.ts";
 import { makeGate } from "./gate.ts";
 import { holdTasks } from "./inHand.ts";
@@ -52,7 +53,10 @@ await runService(
     );
 
     const tokens = stack.use(makeTokenLog(broker));
-    const lock = makeTextLock({ broker, tokens, workerId, log });
+    const lock = makeTextLock({
+      ...{ broker, tokens, workerId, log },
+      canGoOn: (request) => canGoOn(config.engine.engine, request),
+    });
     const record = makeRecord({ broker, appender, lookUp, workerId, log });
     const attempt = makeAttempt({
       ...{ broker, engine, record, lock, limits, stopping, log },

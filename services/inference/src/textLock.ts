@@ -6,7 +6,7 @@ import {
   type TokenLog,
 } from "@jetscribe/event-log/tokens";
 import type { Logger } from "@jetscribe/runtime";
-import { hasForm, type TokenChunk } from "@jetscribe/schema";
+import type { GenerateRequested, TokenChunk } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskInHand } from "./inHand.ts";
 import { keptTextOf, keptNothing, type KeptText } from "./keptText.ts";
@@ -54,11 +54,14 @@ export function makeTextLock({
   broker,
   tokens,
   workerId,
+  canGoOn,
   log,
 }: {
   broker: Broker;
   tokens: TokenLog;
   workerId: string;
+  /** Whether this worker's engine can go on with a begun answer to the request. */
+  canGoOn: (request: GenerateRequested) => boolean;
   log: Logger;
 }): TextLock {
   let complained = false;
@@ -122,9 +125,9 @@ export function makeTextLock({
     const chunks = await read(task.task_id, signal);
     if (chunks === undefined)
       return { attempt, kept: keptNothing, seq: undefined };
-    const kept = hasForm(inHand.item.event.data.params)
-      ? keptNothing
-      : keptTextOf(chunks);
+    const kept = canGoOn(inHand.item.event.data)
+      ? keptTextOf(chunks)
+      : keptNothing;
     const marker = {
       ...{ worker_id: workerId, attempt, n: 0, text: "" },
       offset: kept.text.length,

@@ -1,0 +1,36 @@
+import { readConfig } from "@jetscribe/runtime";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Config } from "./config.ts";
+
+const read = (env: Record<string, string>) => readConfig(Config, env);
+const url = "https://host.test:8000/v1";
+
+test("an upstream is named by its address and its model", () => {
+  const env = { UPSTREAM_URL: url, UPSTREAM_MODEL: "team/Word-7B" };
+  const { engine, model, modelName } = read({ ENGINE: "openai", ...env });
+  assert.equal(modelName, "Word-7B");
+  assert.equal(model, "word-7b");
+  assert.deepEqual(engine.upstream, {
+    ...{ url, key: undefined, model: "team/Word-7B" },
+  });
+  const named = read({ ENGINE: "openai", ...env, MODEL_NAME: "words" });
+  assert.equal(named.modelName, "words");
+});
+
+test("the openai engine needs both of them", () => {
+  for (const env of [{}, { UPSTREAM_URL: url }, { UPSTREAM_MODEL: "m" }])
+    assert.throws(
+      () => read({ ENGINE: "openai", ...env }),
+      /ENGINE=openai needs UPSTREAM_URL and UPSTREAM_MODEL/,
+    );
+});
+
+test("no secret stands in an address, and none is repeated", () => {
+  for (const wrong of ["https://me:hush@host/v1", "ftp://hush/v1", "hush"])
+    assert.throws(
+      () => read({ UPSTREAM_URL: wrong }),
+      ({ message }: Error) =>
+        message.includes("UPSTREAM_URL") && !message.includes("hush"),
+    );
+});
