@@ -62,7 +62,7 @@ function paramsOf(request: GenerateRequest): GenerateParams {
 }
 
 const optionalParams = [
-  ...["seed", "stop", "logit_bias", "response_format"],
+  ...["seed", "stop", "logit_bias", "response_format", "ignore_eos"],
   ...Object.keys(paramDefaults),
 ] as (keyof GenerateParams & keyof GenerateRequest)[];
 

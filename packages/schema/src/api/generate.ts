@@ -80,6 +80,10 @@ export const GenerateRequest = z
       description:
         "How long it may wait to be started, up to the system's own limit; then it fails as ExpiredError.",
     }),
+    ignore_eos: params.ignore_eos.meta({
+      description:
+        "Go on to max_tokens, whatever the model would end with: for benchmarks and tests.",
+    }),
     n: z
       .literal(1, "one answer per request: send the request again for another")
       .optional()
@@ -168,6 +172,10 @@ export const StatusResponse = z.object({
     description:
       "How many tasks start before this one if all owners take turns, itself included; null when it does not wait.",
   }),
+  estimated_wait: z.number().nullable().meta({
+    description:
+      "Seconds until it starts, by the tokens ahead and the workers' speed of late; null when it does not wait, or before any task was finished.",
+  }),
   attempt: z.int().meta({ description: "Starts so far." }),
   enqueue_time: z
     .number()
@@ -189,9 +197,17 @@ export const HealthResponse = z.object({
       model_loaded: z.boolean(),
       slots: z.int(),
       busy: z.int(),
+      tokens_per_second: z.number().optional(),
       error: z.object({ type: z.string(), message: z.string() }).optional(),
     }),
   ),
+  wait_error: z
+    .object({ median: z.number(), p90: z.number(), tasks: z.int() })
+    .optional()
+    .meta({
+      description:
+        "How wrong the estimated waits of the latest finished tasks were, 1,000 at most, as a share of the real wait; absent before there are any.",
+    }),
 });
 export type HealthResponse = z.infer<typeof HealthResponse>;
 

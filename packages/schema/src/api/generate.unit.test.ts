@@ -77,6 +77,7 @@ const limits: Record<string, { taken: unknown[]; refused: unknown[] }> = {
   },
   timeout_ms: { taken: [1, 8.64e9], refused: [0, -1, 1.5, 8.64e9 + 1] },
   start_timeout_ms: { taken: [1, 8.64e9], refused: [0, "1s", 8.64e9 + 1] },
+  ignore_eos: { taken: [true, false], refused: ["true", 1] },
   n: { taken: [1, undefined], refused: [2, 0, "1"] },
   raw: { taken: [true, false, undefined], refused: ["true", 1, null] },
   lane: {

@@ -16,6 +16,8 @@ export const WorkerAnnouncement = z.object({
   /** Why the model is not loaded. */
   error: z.object({ type: z.string(), message: z.string() }).optional(),
   slots: z.int().nonnegative(),
+  /** With all slots in use, prompts counted too, by the latest tasks; absent until one was finished. */
+  tokens_per_second: z.number().nonnegative().optional(),
   /** Ids of all tasks in hand: from delivery until the outcome's PubAck or the nak. */
   tasks: z.array(z.string()),
   /** The worker says goodbye: it is gone as of now. */

@@ -74,6 +74,8 @@ export const GenerateRequested = z.object({
   retry_of: TaskId.optional(),
   metadata: z.record(z.string(), z.string()).optional(),
   enqueue_time: Time,
+  /** How long it would wait for its start, as it seemed then; absent where nothing was known of the workers' speed. */
+  estimated_wait: Duration.optional(),
 });
 export type GenerateRequested = z.infer<typeof GenerateRequested>;
 

@@ -56,6 +56,8 @@ export const GenerateParams = z.object({
     .refine((bias) => Object.keys(bias).length <= 300, "300 tokens at most")
     .optional(),
   response_format: ResponseFormat.optional(),
+  /** Go on to max_tokens, whatever the model would end with. */
+  ignore_eos: z.boolean().optional(),
 });
 export type GenerateParams = z.infer<typeof GenerateParams>;
 

@@ -28,6 +28,8 @@ interface TaskFacts {
   enqueue_time: number;
   timeout_ms: number;
   start_timeout_ms: number;
+  /** As it was accepted, in seconds. */
+  estimated_wait?: number;
 }
 
 interface TaskProgress extends TaskFacts {
@@ -167,6 +169,7 @@ function requested(data: GenerateRequested, seq: number): QueuedTask {
     enqueue_time,
     timeout_ms,
     start_timeout_ms,
+    estimated_wait,
   } = data;
   const facts = {
     task_id,
@@ -181,6 +184,7 @@ function requested(data: GenerateRequested, seq: number): QueuedTask {
   return {
     ...facts,
     ...(user_id !== undefined && { user_id }),
+    ...(estimated_wait !== undefined && { estimated_wait }),
     status: "queued",
     attempt: 0,
     failures: 0,

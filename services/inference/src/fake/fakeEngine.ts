@@ -31,11 +31,12 @@ export function makeFakeEngine(config: EngineConfig): Engine {
     { signal, onText }: GenerateOptions,
   ): Promise<EngineResult> {
     signal.throwIfAborted();
-    const { max_tokens, seed } = request.params;
+    const { max_tokens, seed, ignore_eos } = request.params;
     const { text: begun, tokens: first } = request.continueFrom ?? nothing;
     const promptTokens = fakeTokensOf(request);
     refuseOverlong(promptTokens, max_tokens, contextSize);
-    const count = Math.max(first, Math.min(fakeTokens, max_tokens));
+    const length = ignore_eos ? max_tokens : fakeTokens;
+    const count = Math.max(first, Math.min(length, max_tokens));
     const say = (from: number, to: number) => {
       const counts = { promptTokens, completionTokens: to };
       if (to > from) onText(words(from, to), counts);
@@ -45,7 +46,7 @@ export function makeFakeEngine(config: EngineConfig): Engine {
     else say(first, count);
     return {
       text: begun + words(first, count),
-      finishReason: count < fakeTokens ? "length" : "stop",
+      finishReason: ignore_eos || count < fakeTokens ? "length" : "stop",
       promptTokens,
       completionTokens: count,
       cachedTokens: 0,

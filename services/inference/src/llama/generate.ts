@@ -8,7 +8,7 @@ import type {
 } from "../engine.ts";
 import { checkForm } from "../form.ts";
 import type { Pause } from "./pause.ts";
-import type { Prompt } from "./prompt.ts";
+import { noStops, type Prompt } from "./prompt.ts";
 import { formOf, sampling } from "./sampling.ts";
 import { makeTextStream } from "./textStream.ts";
 
@@ -65,10 +65,11 @@ export async function generate(
   signal.throwIfAborted();
 
   const seed = params.seed ?? randomInt(2 ** 32);
+  const stops = params.ignore_eos ? noStops : prompt.stops;
   const form = await formOf(model.llama, params);
   const stream = makeTextStream(
     (tokens, special, before) => model.detokenize(tokens, special, before),
-    [...prompt.stops.texts, ...(params.stop ?? []), ...form.stops],
+    [...stops.texts, ...(params.stop ?? []), ...form.stops],
     prompt.before,
   );
   const say = (piece: string) => {
@@ -81,10 +82,8 @@ export async function generate(
   const options = sampling(model, params, { seed, form, written });
   for await (const token of sequence.evaluate(rest, options)) {
     signal.throwIfAborted();
-    if (
-      model.isEogToken(token) ||
-      endsWithOne(prompt.stops.tokens, written, token)
-    ) {
+    const isEnd = !params.ignore_eos && model.isEogToken(token);
+    if (isEnd || endsWithOne(stops.tokens, written, token)) {
       finishReason = "stop";
       break;
     }

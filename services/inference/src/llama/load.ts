@@ -1,6 +1,4 @@
 /** Brings up llama.cpp, the model and its context; every failure is a ModelLoadError that says what to look at. */
-import { statSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import {
   getLlama,
   LlamaLogLevel,
@@ -14,6 +12,7 @@ import {
   type EngineReports,
 } from "../engine.ts";
 import { fitSlots } from "./fitSlots.ts";
+import { fastestThreads } from "./threads.ts";
 
 export interface Loaded {
   llama: Llama;
@@ -24,8 +23,6 @@ export interface Loaded {
 
 /** Of the free memory, so much may become context; the rest is for everybody else on the machine. */
 const memoryShare = 0.6;
-/** Bytes; models below this are faster on one thread. */
-const oneThreadBelow = 100 * 2 ** 20;
 
 /** Loads the file at `path`. */
 export async function load(
@@ -35,13 +32,13 @@ export async function load(
 ): Promise<Loaded> {
   try {
     const { llama, device } = await openLlama(config, reports);
-    const threads = config.threads ?? defaultThreads(llama, path);
-    if (threads !== undefined) llama.maxThreads = threads;
     const model = await llama.loadModel({
       modelPath: path,
       gpuLayers: config.gpuLayers ?? "auto",
       onLoadProgress: (done) => reports.onProgress({ step: "load", done }),
     });
+    const threads = await threadsFor(llama, model, path, config);
+    if (threads !== undefined) llama.maxThreads = threads;
     const context = await openContext(llama, model, config, threads);
     return { llama, model, context, device };
   } catch (cause) {
@@ -81,16 +78,15 @@ async function openLlama(
   return { llama: await open(false), device: `cpu (no ${gpu})` };
 }
 
-/**
- * llama.cpp's threads meet at a barrier after each step and spin there: where another process has one's core, all of
- * them wait for it (7 tokens/s instead of 560, measured on two cores). Undefined on a GPU: the library's choice.
- */
-function defaultThreads(llama: Llama, path: string): number | undefined {
-  if (llama.gpu !== false) return undefined;
-  const cores = availableParallelism();
-  if (cores <= 2 || statSync(path).size < oneThreadBelow) return 1;
-  // The library takes 4 at least, and does not know a container's share of the machine.
-  return Math.min(cores, llama.cpuMathCores);
+/** Undefined on a GPU: the library's choice. */
+async function threadsFor(
+  llama: Llama,
+  model: LlamaModel,
+  path: string,
+  { threads, dataDir }: EngineConfig,
+): Promise<number | undefined> {
+  if (threads !== undefined || llama.gpu !== false) return threads;
+  return await fastestThreads(llama, model, { path, dataDir });
 }
 
 async function openContext(

@@ -3,16 +3,7 @@
  * kept by path, size and time of change, and computed in a thread of its own beside the loading.
  */
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import {
   isMainThread,
@@ -21,11 +12,13 @@ import {
   workerData,
 } from "node:worker_threads";
 import * as z from "zod";
+import { openFacts } from "./facts.ts";
 
-const Known = z.record(
-  z.string(),
-  z.object({ size: z.number(), mtimeMs: z.number(), sha256: z.string() }),
-);
+const Known = z.object({
+  size: z.number(),
+  mtimeMs: z.number(),
+  sha256: z.string(),
+});
 
 /** Below this a thread takes longer to start than the hash to compute. */
 const inThreadFrom = 64 * 2 ** 20;
@@ -35,34 +28,14 @@ export async function modelHash(
   path: string,
   dataDir: string,
 ): Promise<string> {
-  const file = join(dataDir, "model-hashes.json");
+  const facts = openFacts(join(dataDir, "model-hashes.json"), Known);
   const { size, mtimeMs } = statSync(path);
-  const known = readKnown(file)[path];
+  const known = facts.get(path);
   if (known?.size === size && known.mtimeMs === mtimeMs) return known.sha256;
   const sha256 =
     size < inThreadFrom ? hashFile(path) : await hashInThread(path);
-  // Read again: another worker may have added its model meanwhile.
-  writeKnown(file, { ...readKnown(file), [path]: { size, mtimeMs, sha256 } });
+  facts.set(path, { size, mtimeMs, sha256 });
   return sha256;
-}
-
-function readKnown(file: string): z.infer<typeof Known> {
-  try {
-    return Known.parse(JSON.parse(readFileSync(file, "utf8")));
-  } catch {
-    return {};
-  }
-}
-
-function writeKnown(file: string, known: z.infer<typeof Known>): void {
-  try {
-    mkdirSync(join(file, ".."), { recursive: true });
-    const fresh = `${file}.${process.pid}`;
-    writeFileSync(fresh, JSON.stringify(known, undefined, 2));
-    renameSync(fresh, file);
-  } catch {
-    // Only a saving of time next time; a read-only folder must not keep the model from running.
-  }
 }
 
 function hashFile(path: string): string {

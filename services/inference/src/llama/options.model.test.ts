@@ -1,5 +1,8 @@
 /** What a request can ask of the sampler, seen in the text of the real model. */
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { EngineError } from "../engine.ts";
 import { ask, openEngine, type TestEngine } from "../engineTestKit.ts";
@@ -17,6 +20,13 @@ describe("an option", () => {
     await engine.whenReady();
   });
   after(() => engine[Symbol.asyncDispose]());
+
+  test("no thread count leaves it to a measurement, which is kept", async () => {
+    const text = await readFile(join(engine.folder, "threads.json"), "utf8");
+    const kept = Object.values(JSON.parse(text) as Record<string, number>);
+    assert.equal(kept.length, 1);
+    assert.ok(kept[0]! >= 1 && kept[0]! <= availableParallelism());
+  });
 
   test("stop ends the text before it, over the borders of pieces too", async () => {
     const { text } = await ask(engine, { prompt });
@@ -69,6 +79,15 @@ describe("an option", () => {
       const params = { ...longest, ...penalty };
       assert.notEqual((await ask(engine, { ...raw, params })).text, text);
     }
+  });
+
+  test("ignore_eos goes on to max_tokens, past the end that the model would make", async () => {
+    const { text, completionTokens } = await ask(engine, { prompt });
+    const params = { ignore_eos: true, max_tokens: completionTokens + 40 };
+    const longer = await ask(engine, { prompt, params });
+    assert.ok(longer.text.startsWith(text));
+    assert.equal(longer.completionTokens, completionTokens + 40);
+    assert.equal(longer.finishReason, "length");
   });
 
   test("json_schema holds the answer to it", async () => {

@@ -30,7 +30,7 @@ export interface Stops {
 
 const tokensBefore = 4;
 
-const noStops: Stops = { texts: [], tokens: [] };
+export const noStops: Stops = { texts: [], tokens: [] };
 
 /**
  * Makes the function that turns requests into tokens. What users write never becomes a special token in a chat (a
