@@ -22,6 +22,7 @@ import { SERVICES, serviceProgram } from "./services.mjs";
 import { setUp } from "./setup.mjs";
 import { stopOnSignal } from "./stopping.mjs";
 import { sayWhenHealthy, waitUntilHealthy } from "./until-healthy.mjs";
+import { openTunnel, TUNNEL_PROXY } from "./tunnel.mjs";
 import { sayVersion } from "./versions.mjs";
 import { superviseAll } from "./watch.mjs";
 import { sayBlock } from "./welcome.mjs";
@@ -30,13 +31,13 @@ import { sayBlock } from "./welcome.mjs";
 
 /** @typedef {import("./supervise.mjs").Supervised} Supervised */
 
-const USAGE = "npm start [-- --gpu=cuda|vulkan]";
+const USAGE = "npm start [-- --gpu=cuda|vulkan] [--tunnel]";
 
 main().catch(fail);
 
 async function main() {
   process.stdout.on("error", () => {}); // `npm start | head` must not end us without a word to the children
-  const { gpu } = readOptions();
+  const { gpu, tunnel: wantsTunnel } = readOptions();
   const env = withDotEnv();
   const { dataDir, logDir } = folders(env);
   const lock = lockDataDir(dataDir);
@@ -75,8 +76,10 @@ async function main() {
   const serviceEnv = {
     EVENTS_MAX_BYTES: String(choices.eventsMaxBytes),
     API_KEYS: `default:${key}`,
+    ...(wantsTunnel ? { TRUST_PROXY: TUNNEL_PROXY } : {}),
     ...env,
     ...urls,
+    NGROK_AUTHTOKEN: undefined, // no service's business
     PORT: String(address.port),
     HOST: address.host,
     DATA_DIR: dataDir,
@@ -97,8 +100,21 @@ async function main() {
   const { NATS_URL, REDIS_URL } = urls;
   const reach = { key, url, natsUrl: NATS_URL, redisUrl: REDIS_URL };
   writeRunning(dataDir, { ...reach, pid: process.pid });
-  sayBlock({ ...reach, health, dataDir, logDir, engine: env.ENGINE });
+  const tunnel = wantsTunnel ? await openTunnel(url, env) : undefined;
+  const publicUrl = tunnel && "url" in tunnel ? tunnel.url : undefined;
+  const facts = { ...reach, publicUrl, dataDir, logDir, engine: env.ENGINE };
+  sayBlock({ ...facts, health });
+  if (tunnel) sayOrCloseTunnel(tunnel, stopping.signal);
   if (!health.healthy) await sayWhenHealthy(url, stopping.signal);
+}
+
+/** @param {import("./tunnel.mjs").Tunnel | import("./tunnel.mjs").Refused} tunnel @param {AbortSignal} stopping */
+function sayOrCloseTunnel(tunnel, stopping) {
+  if ("refused" in tunnel)
+    return say(
+      yellow(`There is no tunnel: ${tunnel.refused}\nThe system runs on.`),
+    );
+  stopping.addEventListener("abort", () => tunnel.close().catch(() => {}));
 }
 
 /**
@@ -114,7 +130,9 @@ async function allOf(promises) {
 
 function readOptions() {
   try {
-    return parseArgs({ options: { gpu: { type: "string" } } }).values;
+    return parseArgs({
+      options: { gpu: { type: "string" }, tunnel: { type: "boolean" } },
+    }).values;
   } catch (error) {
     throw new UserError(
       `${/** @type {Error} */ (error).message}\nusage: ${USAGE}`,

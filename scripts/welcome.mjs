@@ -6,11 +6,12 @@ import { folders, withDotEnv } from "./project.mjs";
 /**
  * What somebody needs who has just started the system.
  * @param {{ health: import("./health.mjs").Health, url: string, key: string | undefined, natsUrl: string,
- *   dataDir: string, logDir: string, engine: string | undefined }} facts
+ *   publicUrl?: string | undefined, dataDir: string, logDir: string, engine: string | undefined }} facts
  */
 export function sayBlock({
   health,
   url,
+  publicUrl,
   key,
   natsUrl,
   dataDir,
@@ -35,6 +36,7 @@ export function sayBlock({
     );
   say();
   say(`  URL        ${cyan(url)}`);
+  if (publicUrl) say(`  Public URL ${cyan(publicUrl)}`);
   say(`  API key    ${key ?? "as in API_KEYS (only its hash is known here)"}`);
   say(`  Docs       ${cyan(`${url}/docs`)}`);
   say(`  Events     nats sub -s ${natsUrl} "llm.events.>"`);

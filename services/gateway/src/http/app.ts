@@ -13,6 +13,7 @@ import { ApiError } from "../apiError.ts";
 import type { CancelTask } from "../cancelTask.ts";
 import type { AcceptRequest } from "../acceptRequest.ts";
 import type { ApiKey } from "../apiKeys.ts";
+import type { Forecast } from "../forecast.ts";
 import type { makeHealth } from "../health.ts";
 import type { ReadTask } from "../readTask.ts";
 import type { StreamTask } from "../streamTask.ts";
@@ -36,7 +37,8 @@ export interface AppDeps {
   waitForOutcome: WaitForOutcome;
   streamTask: StreamTask;
   cancelTask: CancelTask;
-  queuePosition: TaskReader["queuePosition"];
+  places: TaskReader["places"];
+  forecast: Pick<Forecast, "of">;
   health: ReturnType<typeof makeHealth>;
   /** Why this gateway should get no calls now; undefined: it may. */
   unready: () => string | undefined;
@@ -76,6 +78,12 @@ export async function buildApp(
     frameworkErrors: (error, _request, reply: FastifyReply) =>
       sendProblem(reply, problemOf(error)),
   }).withTypeProvider<ZodTypeProvider>();
+  // Whoever came over TLS, as a proxy says that we believe, comes so from now on.
+  app.addHook("onRequest", (request, reply, done) => {
+    if (request.protocol === "https")
+      reply.header("strict-transport-security", "max-age=31536000");
+    done();
+  });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler(makeErrorHandler(deps.log));
