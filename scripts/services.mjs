@@ -29,6 +29,9 @@ export function serviceProgram(name, node, env) {
     command: node,
     args: [
       "--disable-warning=ExperimentalWarning",
+      // What a service makes lives for one message. With the default of 16 MB each of them grows by up to 48 MB under
+      // load, for no less CPU.
+      "--max-semi-space-size=4",
       `services/${name}/src/main.ts`,
     ],
     cwd: root,
