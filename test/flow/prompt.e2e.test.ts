@@ -71,6 +71,25 @@ suite("a prompt", () => {
     assert.equal(texts.size, 1);
   });
 
+  test("says how it was generated, so that it can be repeated", async () => {
+    const fields = { prompt: "Tell me a story.", max_tokens: 24 };
+    const told = await outcome(
+      stack,
+      await post(stack, { ...fields, temperature: 1 }),
+    );
+    assert.equal(told["model"], "demo");
+    assert.equal(told["quantization"], "Q8_0");
+    assert.match(String(told["model_sha256"]), /^[0-9a-f]{64}$/);
+    assert.match(String(told["engine_version"]), /^node-llama-cpp \d/);
+    const { seed, temperature } = told["params"] as Record<string, number>;
+    const again = await post(stack, { ...fields, seed, temperature });
+    const repeated = await outcome(stack, again);
+    assert.equal(repeated["result"], told["result"]);
+    // Of the same prompt only the last token is computed again.
+    const { prompt_tokens } = repeated["metrics"] as Record<string, number>;
+    assert.equal(repeated["cached_tokens"], prompt_tokens! - 1);
+  });
+
   test("is continued as it is where it is raw", async () => {
     const prompt = "The capital of France is";
     const [chat, raw] = await Promise.all([

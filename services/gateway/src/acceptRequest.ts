@@ -17,6 +17,7 @@ import type { Accepted } from "./accepted.ts";
 import { ApiError, unavailable } from "./apiError.ts";
 import type { ApiKey } from "./apiKeys.ts";
 import type { Clock } from "./clock.ts";
+import type { Models } from "./models.ts";
 import { queueOf, requestGenerate, type Defaults } from "./requestGenerate.ts";
 import type { WorkQueues } from "./workQueues.ts";
 
@@ -24,6 +25,7 @@ export interface AcceptDeps {
   broker: Broker;
   appender: Appender;
   queues: Pick<WorkQueues, "ensure">;
+  models: Pick<Models, "choose">;
   clock: Pick<Clock, "isRight">;
   /** Takes note of what was accepted. */
   accepted: Pick<Accepted, "note">;
@@ -47,9 +49,14 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     // The id's time is the index into the log: with a wrong one the task could not be found again.
     if (!clock.isRight())
       throw unavailable("this gateway's clock is too far off the broker's");
+    const { model } = request;
+    const asked =
+      model === undefined
+        ? defaults
+        : { ...defaults, modelName: await deps.models.choose(model) };
     const taskId = newTaskId();
     const now = Date.now() / 1000;
-    const event = requestGenerate(request, key, defaults, { taskId, now });
+    const event = requestGenerate(request, key, asked, { taskId, now });
     const queue = queueOf(event.data);
     await queues.ensure(queue).catch((cause: unknown) => {
       throw unavailable("the work queue can't be reached", cause);

@@ -9,6 +9,7 @@ import { Config } from "./config.ts";
 import { makeHealth } from "./health.ts";
 import { buildApp } from "./http/app.ts";
 import { makeWatchProgress } from "./progress.ts";
+import { makeModels } from "./models.ts";
 import { makeReadTask } from "./readTask.ts";
 import { makeStreamTask } from "./streamTask.ts";
 import { makeWaitForOutcome } from "./waitForOutcome.ts";
@@ -32,12 +33,18 @@ await runService(
       makeWorkQueues(broker, config.keys, { ...config, log }),
     );
     queues.ensureModel(config.modelName);
-    const workers = stack.use(hearAllWorkers(broker, queues.ensureModel));
+    const models = stack.use(makeModels(broker, config.modelName));
+    const workers = stack.use(
+      hearAllWorkers(broker, (model) => {
+        models.note(model);
+        queues.ensureModel(model);
+      }),
+    );
     const clock = stack.use(await watchClock(broker, "gateway", log));
 
     const accepted = makeAccepted();
     const acceptRequest = makeAcceptRequest({
-      ...{ broker, appender, queues, clock, accepted },
+      ...{ broker, appender, queues, models, clock, accepted },
       defaults: config,
     });
     const { readTask, readSurely } = makeReadTask(broker, reader, accepted);

@@ -112,6 +112,25 @@ suite("REST", () => {
       }
     });
 
+  test("a model that is not there is a 400 that lists the others", async () => {
+    const ask = (model: string) =>
+      call("/generate", {
+        body: { prompt: "hi", model },
+        headers: { prefer: "wait=30" },
+      });
+    const refused = await ask("demo2");
+    assert.equal(refused.status, 400);
+    assert.deepEqual(refused.body["errors"], [
+      {
+        field: "model",
+        message: "there is no such model; there are: demo",
+      },
+    ]);
+    const { status, body } = await ask("Demo");
+    assert.equal(status, 200);
+    assert.equal(body["model"], "demo");
+  });
+
   test("the ends of the ranges are taken", async () => {
     for (const body of [
       { prompt: "x", max_tokens: 1, temperature: 0, top_p: 1 },

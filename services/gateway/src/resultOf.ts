@@ -19,9 +19,17 @@ export function outcomeOf(task: EndedTask): OutcomeResponse {
   const { task_id, metrics } = task;
   switch (task.status) {
     case "completed": {
-      const { status, result, finish_reason, params } = task;
-      const text = { status, task_id, result, finish_reason };
-      return { ...text, metrics, ...(params && { params }) };
+      const { status, result, finish_reason, params, model } = task;
+      const { cached_tokens, model_sha256, quantization, engine_version } =
+        task;
+      return {
+        ...{ status, task_id, result, finish_reason, metrics, model },
+        ...(params && { params }),
+        ...(cached_tokens !== undefined && { cached_tokens }),
+        ...(model_sha256 !== undefined && { model_sha256 }),
+        ...(quantization !== undefined && { quantization }),
+        ...(engine_version !== undefined && { engine_version }),
+      };
     }
     case "failed": {
       const { status, error } = task;

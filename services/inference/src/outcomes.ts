@@ -95,6 +95,7 @@ export function completed(
         result.promptTokens,
         result.completionTokens,
       ),
+      model: task.model,
       ...seed,
       ...(modelSha256 !== undefined && { model_sha256: modelSha256 }),
       ...(quantization !== undefined && { quantization }),

@@ -24,6 +24,11 @@ export const GenerateRequest = z
       .max(1_000)
       .optional()
       .meta({ description: "The conversation so far, instead of `prompt`." }),
+    model: z.string().min(1).max(256).optional().meta({
+      description:
+        "Which of the models runs it; the first one if absent. An unknown name is refused with the list of the known ones.",
+      example: "demo",
+    }),
     raw: z.boolean().default(false).meta({
       description: "Continue `prompt` as it is, without a chat template.",
     }),
@@ -143,6 +148,16 @@ export const CompletedResponse = z.object({
   params: GenerateParams.optional().meta({
     description: "What was really used, the seed among them.",
   }),
+  cached_tokens: z.int().optional().meta({
+    description:
+      "Of the prompt's tokens, those that a slot still had from an earlier task.",
+  }),
+  model: z.string().optional(),
+  model_sha256: z.string().optional().meta({
+    description: "Of the model's file.",
+  }),
+  quantization: z.string().optional(),
+  engine_version: z.string().optional(),
 });
 export const FailedResponse = z.object({
   status: z.literal("failed"),

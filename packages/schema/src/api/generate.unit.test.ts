@@ -79,6 +79,10 @@ const limits: Record<string, { taken: unknown[]; refused: unknown[] }> = {
   start_timeout_ms: { taken: [1, 8.64e9], refused: [0, "1s", 8.64e9 + 1] },
   ignore_eos: { taken: [true, false], refused: ["true", 1] },
   n: { taken: [1, undefined], refused: [2, 0, "1"] },
+  model: {
+    taken: ["demo", "Qwen2.5-7B-Q4_K_M", "x".repeat(256), undefined],
+    refused: ["", "x".repeat(257), 1, null],
+  },
   raw: { taken: [true, false, undefined], refused: ["true", 1, null] },
   lane: {
     taken: ["interactive", "batch", undefined],

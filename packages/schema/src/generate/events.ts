@@ -120,6 +120,8 @@ export const GenerateCompleted = z.object({
   result: z.string(),
   finish_reason: FinishReason,
   metrics: Metrics,
+  /** Its name as people see it. */
+  model: z.string().optional(),
   seed: z.int().nonnegative().optional(),
   model_sha256: z.string().optional(),
   quantization: z.string().optional(),

@@ -63,6 +63,10 @@ export interface CompletedTask extends TaskEnd {
   finish_reason: FinishReason;
   /** What was really used. */
   params?: GenerateParams;
+  cached_tokens?: number;
+  model_sha256?: string;
+  quantization?: string;
+  engine_version?: string;
 }
 export interface FailedTask extends TaskEnd {
   status: "failed";
@@ -136,6 +140,8 @@ export function evolve(
     }
     case "GenerateCompleted": {
       const { attempt, result, finish_reason, params } = event.data;
+      const { cached_tokens, model_sha256, quantization, engine_version } =
+        event.data;
       return {
         ...ended(state, event),
         attempt,
@@ -143,6 +149,10 @@ export function evolve(
         result,
         finish_reason,
         ...(params && { params }),
+        ...(cached_tokens !== undefined && { cached_tokens }),
+        ...(model_sha256 !== undefined && { model_sha256 }),
+        ...(quantization !== undefined && { quantization }),
+        ...(engine_version !== undefined && { engine_version }),
       };
     }
     case "GenerateFailed": {

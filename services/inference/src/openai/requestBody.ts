@@ -68,6 +68,7 @@ function more(params: GenerateParams, { samplesMore }: Dialect): object {
     // 0 is "all" to us and to new ones, -1 to all of them.
     ...(top_k !== undefined && { top_k: top_k === 0 ? -1 : top_k }),
     ...(min_p !== undefined && { min_p }),
+    ...(params.ignore_eos && { ignore_eos: true }),
     // The same by its names in llama-server and in vLLM.
     ...(repeat_penalty !== undefined && {
       repeat_penalty,

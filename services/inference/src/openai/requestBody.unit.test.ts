@@ -5,6 +5,7 @@ import { chatBody, completionBody, dialectOf } from "./requestBody.ts";
 const params = { max_tokens: 9, temperature: 0.5, top_p: 0.8 };
 const all = {
   ...{ ...params, seed: 7, top_k: 5, min_p: 0.1, repeat_penalty: 1.2 },
+  ignore_eos: true,
   ...{ presence_penalty: 1, frequency_penalty: -1, stop: ["a", "b"] },
   logit_bias: { "12": -100 },
 };
