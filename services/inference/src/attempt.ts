@@ -30,7 +30,7 @@ import { firstClaim, type Claim, type TextLock } from "./textLock.ts";
 
 export interface AttemptDeps {
   broker: Broker;
-  engine: EngineProcess;
+  engine: Pick<EngineProcess, "state" | "whenReady" | "generate">;
   gate: ReturnType<typeof makeGate>;
   record: Record;
   lock: TextLock;

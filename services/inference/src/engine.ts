@@ -72,6 +72,8 @@ export interface EngineRequest {
   params: GenerateParams;
   /** Go on from here. */
   continueFrom?: BegunText | undefined;
+  /** It asks only whether the engine lives: it must cost no other task anything, nor what a slot remembers. */
+  probe?: boolean | undefined;
 }
 
 /** The beginning of the text, by an earlier attempt. */
@@ -112,6 +114,8 @@ export interface GenerateOptions {
   signal: AbortSignal;
   /** A piece of the text, in whole characters, in order; and how many tokens there are by then. */
   onText: (text: string, counts: TokenCounts) => void;
+  /** A part of the prompt was read: a sign of life while there is no text yet. */
+  onRead?: () => void;
 }
 
 /** What an engine that is ready says of itself. */

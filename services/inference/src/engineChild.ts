@@ -93,6 +93,7 @@ async function serve({
     const { text: _, ...result } = await engine.generate(request, {
       signal: abort.signal,
       onText: (text, counts) => post({ kind: "text", id, text, counts }),
+      onRead: () => post({ kind: "read", id }),
     });
     post({ kind: "done", id, result });
   } catch (error) {

@@ -31,6 +31,8 @@ export type FromChild =
   | { kind: "warning"; message: string }
   /** Once a second, from the event loop that feeds the model. */
   | { kind: "alive" }
+  /** A part of the prompt was read. */
+  | { kind: "read"; id: number }
   | { kind: "text"; id: number; text: string; counts: TokenCounts }
   | { kind: "done"; id: number; result: WireResult }
   | { kind: "error"; id: number; error: WireError };

@@ -157,6 +157,7 @@ export function makeEngineProcess({
         refusal = message.error;
         child?.kill("SIGKILL");
         break;
+      case "read":
       case "text":
       case "done":
       case "error":

@@ -26,6 +26,7 @@ type FromGeneration = Extract<FromChild, { id: number }>;
 interface Running {
   text: string;
   onText: (piece: string, counts: TokenCounts) => void;
+  onRead: () => void;
   settle: (outcome: Outcome) => void;
 }
 type Outcome = { result: EngineResult } | { error: Error };
@@ -56,7 +57,7 @@ export function makeGenerations(
 
   async function run(
     request: EngineRequest,
-    { signal, onText }: GenerateOptions,
+    { signal, onText, onRead = () => undefined }: GenerateOptions,
   ): Promise<EngineResult> {
     signal.throwIfAborted();
     const id = ++lastId;
@@ -66,7 +67,7 @@ export function makeGenerations(
       if (!signal.aborted) onText(piece, counts);
     };
     const { text = "" } = request.continueFrom ?? {};
-    all.set(id, { text, onText: say, settle });
+    all.set(id, { text, onText: say, onRead, settle });
     let watchdog: Watchdog | undefined;
     const stop = () => (watchdog = abort(id));
     signal.addEventListener("abort", stop, { once: true });
@@ -86,6 +87,9 @@ export function makeGenerations(
     const running = all.get(message.id);
     if (running === undefined) return;
     switch (message.kind) {
+      case "read":
+        running.onRead();
+        break;
       case "text":
         running.text += message.text;
         running.onText(message.text, message.counts);

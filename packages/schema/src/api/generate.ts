@@ -210,6 +210,10 @@ export const HealthResponse = z.object({
       model: z.string(),
       engine: z.string(),
       model_loaded: z.boolean(),
+      live: z.boolean().optional().meta({
+        description:
+          "It has lately produced a token: for a task, or while it has none for a probe of its own.",
+      }),
       slots: z.int(),
       busy: z.int(),
       tokens_per_second: z.number().optional(),

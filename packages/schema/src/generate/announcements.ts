@@ -13,6 +13,8 @@ export const WorkerAnnouncement = z.object({
   model: z.string(),
   engine: z.string(),
   model_loaded: z.boolean(),
+  /** It has lately produced a token, for a task or for a probe of its own. */
+  live: z.boolean().optional(),
   /** Why the model is not loaded. */
   error: z.object({ type: z.string(), message: z.string() }).optional(),
   slots: z.int().nonnegative(),

@@ -41,7 +41,7 @@ export function makeFakeEngine(config: EngineConfig): Engine {
       const counts = { promptTokens, completionTokens: to };
       if (to > from) onText(words(from, to), counts);
     };
-    if (fakeMs > 0)
+    if (fakeMs > 0 && !request.probe)
       await speakSlowly({ first, count }, fakeMs / fakeTokens, say, signal);
     else say(first, count);
     return {

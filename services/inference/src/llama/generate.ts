@@ -34,7 +34,7 @@ export async function generate(
   { model, sequence, pause }: Place,
   prompt: Prompt,
   { params, continueFrom }: EngineRequest,
-  { signal, onText }: GenerateOptions,
+  { signal, onText, onRead }: GenerateOptions,
 ): Promise<EngineResult> {
   const promptTokens = prompt.tokens.length;
   const all = [...prompt.tokens, ...prompt.begun];
@@ -60,6 +60,7 @@ export async function generate(
     await sequence.evaluateWithoutGeneratingNewTokens(
       rest.splice(0, sliceLength),
     );
+    onRead?.();
     await pause.over();
   }
   signal.throwIfAborted();

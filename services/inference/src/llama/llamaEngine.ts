@@ -50,6 +50,7 @@ export async function makeLlamaEngine(
     const slot = await slots.take(
       [...prompt.tokens, ...prompt.begun],
       options.signal,
+      request.probe,
     );
     let broken = false;
     try {

@@ -3,7 +3,12 @@ import type { LlamaContext, LlamaContextSequence, Token } from "node-llama-cpp";
 
 export interface Slots {
   /** Waits for a free slot, and gives the one that already has most of these tokens. */
-  take(tokens: Token[], signal: AbortSignal): Promise<Slot>;
+  take(
+    tokens: Token[],
+    signal: AbortSignal,
+    /** Or the one whose memory is worth least. */
+    probe?: boolean,
+  ): Promise<Slot>;
 }
 
 export interface Slot {
@@ -47,8 +52,9 @@ export function makeSlots(context: LlamaContext): Slots {
   }
 
   return {
-    async take(tokens, signal) {
-      const sequence = takeBest(idle, tokens) ?? (await turn(signal));
+    async take(tokens, signal, probe = false) {
+      const found = probe ? takeShortest(idle) : takeBest(idle, tokens);
+      const sequence = found ?? (await turn(signal));
       return { sequence, free: (broken) => free(sequence, broken) };
     },
   };
@@ -66,4 +72,10 @@ function takeBest(idle: Sequence[], tokens: Token[]): Sequence | undefined {
     if (firstDifferentIndex > most) [best, most] = [i, firstDifferentIndex];
   });
   return idle.splice(best, 1)[0];
+}
+
+/** Removes and returns the idle sequence that remembers least. */
+function takeShortest(idle: Sequence[]): Sequence | undefined {
+  const lengths = idle.map(({ nextTokenIndex }) => nextTokenIndex);
+  return idle.splice(lengths.indexOf(Math.min(...lengths)), 1)[0];
 }

@@ -66,6 +66,7 @@ export async function makeOpenaiEngine(
     const seed = params.seed ?? randomInt(2 ** 32);
     const seeded = { ...request, params: { ...params, seed } };
     try {
+      if (request.probe) return await probe(signal);
       const stream = (raw ? complete : chat)(seeded, signal);
       const heard = await hear(stream, begun, options.onText);
       signal.throwIfAborted();
@@ -77,6 +78,12 @@ export async function makeOpenaiEngine(
       signal.throwIfAborted();
       throw refusalOf(error);
     }
+  }
+
+  /** Tokens of an upstream may cost money: that it still answers is what can be known for nothing. */
+  async function probe(signal: AbortSignal): Promise<EngineResult> {
+    await client.models.list({ signal });
+    return allSaid({ text: "", tokens: 0 });
   }
 
   function finishOf(finish: string | undefined): EngineResult["finishReason"] {
