@@ -14,11 +14,14 @@ export const SERVICES = /** @type {const} */ ([
 
 /** @typedef {typeof SERVICES[number]} ServiceName */
 
+/** The service that a process is one of: `inference-2` is another worker. @param {string} name */
+export const serviceOf = (name) => name.replace(/-\d+$/, "");
+
 /** How a service ends whose configuration is wrong (EX_CONFIG of sysexits.h): starting it again would not help. */
 export const CONFIG_EXIT_CODE = 78;
 
 /**
- * @param {ServiceName} name
+ * @param {string} name
  * @param {string} node a Node that runs TypeScript
  * @param {Record<string, string | undefined>} env
  * @returns {Program}
@@ -32,7 +35,7 @@ export function serviceProgram(name, node, env) {
       // What a service makes lives for one message. With the default of 16 MB each of them grows by up to 48 MB under
       // load, for no less CPU.
       "--max-semi-space-size=4",
-      `services/${name}/src/main.ts`,
+      `services/${serviceOf(name)}/src/main.ts`,
     ],
     cwd: root,
     // It drains when its stdin ends, which happens however its parent dies.
@@ -61,7 +64,7 @@ export async function stopInOrder(all, drainMs) {
   /** @type {string[]} */
   const killed = [];
   for (const { names, deadlineMs } of STOPPING) {
-    const these = all.filter(({ name }) => names.includes(name));
+    const these = all.filter(({ name }) => names.includes(serviceOf(name)));
     await Promise.all(
       these.map(async (one) => {
         if (!(await one.stop(deadlineMs(drainMs)))) killed.push(one.name);

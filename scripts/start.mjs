@@ -26,18 +26,23 @@ import { openTunnel, TUNNEL_PROXY } from "./tunnel.mjs";
 import { sayVersion } from "./versions.mjs";
 import { superviseAll } from "./watch.mjs";
 import { sayBlock } from "./welcome.mjs";
+import { findGpus, planWorkers } from "./workers.mjs";
 
 /** `npm start`: everything, from a fresh clone to a running system in the foreground. */
 
 /** @typedef {import("./supervise.mjs").Supervised} Supervised */
 
-const USAGE = "npm start [-- --gpu=cuda|vulkan] [--tunnel]";
+const USAGE =
+  "npm start -- [--gpu=cuda|vulkan] [--gpus=all|0,1] [--workers=N] [--model name=path]… [--tunnel]";
 
 main().catch(fail);
 
 async function main() {
   process.stdout.on("error", () => {}); // `npm start | head` must not end us without a word to the children
-  const { gpu, tunnel: wantsTunnel } = readOptions();
+  const { tunnel: wantsTunnel, ...wishes } = readOptions();
+  const gpus = wishes.gpus ? await findGpus(wishes.gpus) : undefined;
+  const workers = planWorkers({ ...wishes, gpus });
+  const gpu = wishes.gpu ?? (gpus && "cuda");
   const env = withDotEnv();
   const { dataDir, logDir } = folders(env);
   const lock = lockDataDir(dataDir);
@@ -77,7 +82,9 @@ async function main() {
     EVENTS_MAX_BYTES: String(choices.eventsMaxBytes),
     API_KEYS: `default:${key}`,
     ...(wantsTunnel ? { TRUST_PROXY: TUNNEL_PROXY } : {}),
+    ...(gpu ? { GPU: gpu } : {}),
     ...env,
+    ...workers[0]?.env,
     ...urls,
     NGROK_AUTHTOKEN: undefined, // no service's business
     PORT: String(address.port),
@@ -90,7 +97,12 @@ async function main() {
   const programs = [
     nats && natsProgram(nats, { dataDir, port: natsPort, durability }),
     redis && redisProgram(redis, { dataDir, port: redisPort }),
-    ...SERVICES.map((name) => serviceProgram(name, node, serviceEnv)),
+    ...SERVICES.filter((name) => name !== "inference").map((name) =>
+      serviceProgram(name, node, serviceEnv),
+    ),
+    ...workers.map((worker) =>
+      serviceProgram(worker.name, node, { ...serviceEnv, ...worker.env }),
+    ),
   ].filter((program) => program !== undefined);
   supervised.push(...superviseAll(programs, dataDir, stopping.giveUp));
   for (const one of supervised) one.start();
@@ -131,7 +143,13 @@ async function allOf(promises) {
 function readOptions() {
   try {
     return parseArgs({
-      options: { gpu: { type: "string" }, tunnel: { type: "boolean" } },
+      options: {
+        gpu: { type: "string" },
+        gpus: { type: "string" },
+        workers: { type: "string" },
+        model: { type: "string", multiple: true },
+        tunnel: { type: "boolean" },
+      },
     }).values;
   } catch (error) {
     throw new UserError(

@@ -2,7 +2,7 @@ import { noteProcesses } from "./data-dir.mjs";
 import { formatLine } from "./format-line.mjs";
 import { red, say } from "./print.mjs";
 import { UserError } from "./project.mjs";
-import { CONFIG_EXIT_CODE, SERVICES } from "./services.mjs";
+import { CONFIG_EXIT_CODE, serviceOf, SERVICES } from "./services.mjs";
 import { makeSupervised } from "./supervise.mjs";
 
 /** The processes of a running system, and what people see of them. */
@@ -20,7 +20,7 @@ export function superviseAll(programs, dataDir, giveUp) {
   const notes = noteProcesses(dataDir);
   return programs.map((program) => {
     const { name, container } = program;
-    const isService = SERVICES.some((service) => service === name);
+    const isService = SERVICES.some((service) => service === serviceOf(name));
     const one = makeSupervised(program, {
       onStart: (pid) => notes.started(name, pid, container),
       onLine: (line) => {

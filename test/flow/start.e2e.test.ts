@@ -9,7 +9,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { lineCounts, outcomes, postMany } from "./client.ts";
+import {
+  call,
+  lineCounts,
+  outcome,
+  outcomes,
+  post,
+  postMany,
+} from "./client.ts";
 
 const script = fileURLToPath(
   new URL("../../scripts/start.mjs", import.meta.url),
@@ -36,8 +43,8 @@ async function treeOf(pid: number): Promise<number[]> {
   return [pid, ...(await Promise.all(pids.map(treeOf))).flat()];
 }
 
-function start(env: Record<string, string>) {
-  const child = spawn(process.execPath, [script], {
+function start(env: Record<string, string>, args: string[] = []) {
+  const child = spawn(process.execPath, [script, ...args], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -127,6 +134,55 @@ test("kill -9 of everything with 40 tasks queued: the next start completes them 
   assert.equal(code, 0, current.output());
   assert.deepEqual(all.filter(isAlive), []);
   assert.ok((await readdir(env.DATA_DIR)).length > 0);
+});
+
+test("two models with two workers each: a request names its model", async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), "jetscribe-start-"));
+  const port = await freePort();
+  const running = { url: `http://127.0.0.1:${port}`, key };
+  const { child, output } = start(
+    {
+      PORT: String(port),
+      DATA_DIR: join(dir, "data"),
+      LOG_DIR: join(dir, "logs"),
+      API_KEYS: `default:${key}`,
+      ...{ NATS_URL: "", REDIS_URL: "", ENGINE: "fake" },
+    },
+    ["--workers=2", "--model", "Small=small.gguf", "--model", "large=l.gguf"],
+  );
+  t.after(async () => {
+    await killTree(child);
+    await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+  });
+  const models = async () => {
+    assert.equal(child.exitCode, null, output());
+    const { body } = await call(running, "/health");
+    const workers = body["workers"] as { model: string; slots: number }[];
+    return workers.filter(({ slots }) => slots > 0).map(({ model }) => model);
+  };
+  const four = async () => (await models()).length === 4;
+  await eventually(four, { timeoutMs: 60_000 });
+  assert.deepEqual((await models()).sort(), [
+    ...["Small", "Small", "large", "large"],
+  ]);
+
+  const modelOf = async (fields: object) =>
+    (await outcome(running, await post(running, { ...fields })))["model"];
+  assert.equal(await modelOf({}), "Small");
+  assert.equal(await modelOf({ model: "small" }), "Small");
+  assert.equal(await modelOf({ model: "large" }), "large");
+  const { status, body } = await call(running, "/generate", {
+    method: "POST",
+    body: JSON.stringify({ prompt: "Hi", model: "medium" }),
+  });
+  assert.equal(status, 400);
+  assert.match(JSON.stringify(body["errors"]), /there are: Small, large"/);
+
+  const all = await treeOf(child.pid ?? 0);
+  child.kill("SIGTERM");
+  const [code] = (await once(child, "exit")) as [number];
+  assert.equal(code, 0, output());
+  assert.deepEqual(all.filter(isAlive), []);
 });
 
 async function findService(pids: number[], name: string): Promise<number> {
