@@ -282,8 +282,10 @@ async function cancel({ appender }: System, id: string): Promise<void> {
 suite("a cancelled task", { concurrency: 2 }, () => {
   test("that runs stops, frees its slot, and nothing more comes of it", async () => {
     await using system = await startSystem();
-    await system.startWorker({ ...paced(60_000), SLOTS: "1" });
-    const id = await system.request(long);
+    // No renewal comes in time to find the cancel in the log.
+    const deaf = { ACK_WAIT: "1h" };
+    await system.startWorker({ ...paced(600_000), SLOTS: "1", ...deaf });
+    const id = await system.request({ ...long, timeout_ms: 600_000 });
     await eventually(async () => (await storedChunks(system, id)).length > 0, {
       timeoutMs: 60_000,
     });
@@ -304,7 +306,7 @@ suite("a cancelled task", { concurrency: 2 }, () => {
     await using system = await startSystem();
     const [before, after] = [await system.request(), await system.request()];
     await cancel(system, before);
-    await system.startWorker({ ...paced(60_000), SLOTS: "1" });
+    await system.startWorker({ ...paced(600_000), SLOTS: "1" });
     await started(system.broker, 1);
     const waiting = await system.request();
     await cancel(system, waiting);
