@@ -11,6 +11,7 @@ import { makeAsk } from "./ask.ts";
 import { decodeEvent } from "./codec.ts";
 import type { Broker } from "./connection.ts";
 import { makeMarks, type Mark } from "./marks.ts";
+import { makePace } from "./pace.ts";
 import { makePuller, type Delivery } from "./pull.ts";
 import { makeRota, type WorkQueue } from "./rota.ts";
 import { hearWake, sendWake } from "./signals.ts";
@@ -58,6 +59,8 @@ export interface WorkItem {
 export interface WorkSource extends AsyncDisposable {
   /** Ids of the tasks from their delivery until their handler is done. */
   inHand: () => string[];
+  /** What one slot did of late, prompts counted too; undefined: no task was finished yet. */
+  tokensPerSecond: () => number | undefined;
   /** There may be more slots than before. */
   ask: () => void;
   /** Takes no more work; what is in hand goes on. Resolves once nothing is in hand. */
@@ -96,6 +99,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   const inHand = new Map<string, { reply: string; queue: WorkQueue }>();
   let stopped = false;
   const empty = Promise.withResolvers<void>();
+  const pace = makePace();
 
   const free = () => (stopped ? 0 : slots() - inHand.size);
   const stuck = watchForStuck(
@@ -168,6 +172,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
 
   /** The prompt counts from the delivery on, as an estimate until the engine knows. */
   function openBill(queue: WorkQueue, event: RequestedEvent) {
+    const began = performance.now();
     let tokens = promptEstimate(event.data);
     let ran = false;
     rota.served(queue, tokens);
@@ -181,8 +186,9 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
         correct(now);
       },
       close() {
-        if (ran) rota.finished(queue, tokens);
-        else correct(lookUpCosts);
+        if (!ran) return correct(lookUpCosts);
+        rota.finished(queue, tokens);
+        pace.finished(tokens, (performance.now() - began) / 1_000);
       },
     };
   }
@@ -223,6 +229,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
 
   return {
     inHand: () => [...inHand.keys()],
+    tokensPerSecond: pace.tokensPerSecond,
     ask,
     async stop() {
       stopped = true;

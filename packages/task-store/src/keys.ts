@@ -7,6 +7,8 @@
  *   queues                 the names of the queues that are not empty
  *   running                `<queue>:<id>` of the processing tasks by sequence
  *   deadlines              `<queue>:<id>` of open tasks with an early deadline, by that time in seconds since the epoch
+ *   usual                  `<queue>:tasks` and `<queue>:tokens`: how many were finished, and what they took together
+ *   waits                  `<estimated> <real>` of the latest tasks whose wait was estimated, in seconds, newest first
  *   tasks:recent           the latest task ids, newest first
  *
  * <queue> is `<model>:<lane>:<owner>`; model and owner are slugs.
@@ -20,6 +22,8 @@ export const keys = {
   queues: "queues",
   running: "running",
   deadlines: "deadlines",
+  usual: "usual",
+  waits: "waits",
   recent: "tasks:recent",
 } as const;
 
@@ -30,6 +34,8 @@ export const isProjected = (key: string): boolean =>
   key === keys.queues ||
   key === keys.running ||
   key === keys.deadlines ||
+  key === keys.usual ||
+  key === keys.waits ||
   key === keys.recent;
 
 export const queueName = ({ model, lane, owner }: Queue): string =>

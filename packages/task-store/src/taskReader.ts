@@ -3,7 +3,8 @@ import type { Redis } from "ioredis";
 import type { Store } from "./connection.ts";
 import { keys, parseQueueName, parseRunningName, queueName } from "./keys.ts";
 import { makeLook, type Look } from "./look.ts";
-import { countAll, queuePosition } from "./queuePosition.ts";
+import { countAll, placesOf, readBacklog } from "./backlog.ts";
+import type { Backlog, Place } from "./place.ts";
 
 /** An open task's place in the log. */
 export interface OpenPlace {
@@ -18,8 +19,12 @@ const mostEarly = 1_000;
 /** The tasks as everybody may read them. Every call rejects within about a second where Redis is down. */
 export interface TaskReader {
   look(ids: readonly string[]): Promise<Look>;
-  /** How many tasks start up to and including this one if all owners take turns (1: the next); null: it doesn't wait. */
-  queuePosition: (task: TaskState) => Promise<number | null>;
+  /** Where tasks wait; null for one that doesn't. */
+  places: (tasks: readonly TaskState[]) => Promise<(Place | null)[]>;
+  /** What all queues hold. */
+  backlog(): Promise<Backlog[]>;
+  /** The estimated and the real wait of the latest tasks, in seconds, newest first; 1,000 at most. */
+  waits(): Promise<{ estimated: number; real: number }[]>;
   /** How many tasks wait in a queue. */
   waiting(queue: Queue): Promise<number>;
   /** Every queue in which tasks wait, and how many; only those of a sequence up to `upTo` count. */
@@ -53,10 +58,10 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
   }
 
   const oldestWaiting = async (queue: Queue, count: number) =>
-    count < 1 ? [] : places(redis, keys.queue(queueName(queue)), count - 1);
+    count < 1 ? [] : members(redis, keys.queue(queueName(queue)), count - 1);
 
   const running = async () =>
-    (await places(redis, keys.running, -1)).map(({ id: name, seq }) => ({
+    (await members(redis, keys.running, -1)).map(({ id: name, seq }) => ({
       ...parseRunningName(name),
       seq,
     }));
@@ -79,7 +84,7 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
     const [early, runs, ...heads] = await Promise.all([
       redis.zrangebyscore(keys.deadlines, 0, now, "LIMIT", 0, mostEarly),
       running(),
-      ...names.map((name) => places(redis, keys.queue(name), ofEach - 1)),
+      ...names.map((name) => members(redis, keys.queue(name), ofEach - 1)),
     ]);
     const ids = [
       ...early.map((name) => parseRunningName(name).id),
@@ -91,7 +96,13 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
   return {
     perhapsOverdue,
     look: makeLook(redis),
-    queuePosition: (task) => queuePosition(redis, task),
+    places: (tasks) => placesOf(redis, tasks),
+    backlog: () => readBacklog(redis),
+    waits: async () =>
+      (await redis.lrange(keys.waits, 0, -1)).map((pair) => {
+        const [estimated = 0, real = 0] = pair.split(" ").map(Number);
+        return { estimated, real };
+      }),
     waiting,
     queues,
     oldestWaiting,
@@ -104,7 +115,7 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
 }
 
 /** The members of a sorted set up to the index `last`, lowest sequence first. */
-async function places(
+async function members(
   redis: Redis,
   key: string,
   last: number,

@@ -403,16 +403,39 @@ suite("the task store", () => {
           next: at(1),
           changed: added(...tasks),
         });
-        const positions = await Promise.all(
-          tasks.map((task) => store.reader.queuePosition(task)),
-        );
+        const found = await store.reader.places(tasks);
         assert.deepEqual(
-          positions,
+          found.map((place) => place && place.position),
           tasks.map((task) => naivePosition(task, tasks)),
         );
       }),
       { numRuns: 150 },
     );
+  });
+
+  test("what tasks took, and how long they waited, is kept of each that ended, once", async () => {
+    await using store = await fresh();
+    const tasks = [1, 2, 3].map(() => ({ ...queued(), estimated_wait: 2.5 }));
+    const ended = tasks.map((task) => completed(task));
+    const first = {
+      expected: undefined,
+      next: at(1),
+      changed: added(...tasks),
+    };
+    assert.ok(await store.writer.commit(first));
+    const changes = ended.map((after, i) => ({ before: tasks[i], after }));
+    const move = { expected: at(1), next: at(2), changed: changes };
+    assert.ok(await store.writer.commit(move));
+    const again = ended.map((after) => ({ before: after, after }));
+    const repeat = { expected: at(2), next: at(3), changed: again };
+    assert.ok(await store.writer.commit(repeat));
+    const [own] = await store.reader.backlog();
+    assert.equal(own?.waiting, 0);
+    assert.equal(own.usual, metrics.prompt_tokens + metrics.completion_tokens);
+    const wait = { estimated: 2.5, real: 1 };
+    assert.deepEqual(await store.reader.waits(), [wait, wait, wait]);
+    const fields = await store.redis.hvals("usual");
+    assert.ok(fields.includes("3"), fields.join(" "));
   });
 
   test("a queued task takes less than 800 bytes of Redis", async () => {
@@ -511,7 +534,7 @@ suite("a Redis that goes away", () => {
           within(1_500, store.reader.look([task.task_id])),
           within(1_500, store.writer.commit(move)),
         ]);
-        await within(1_500, store.reader.queuePosition(task)); // at once from here on
+        await within(1_500, store.reader.places([task])); // at once from here on
         if (signal === "SIGSTOP") await redis.kill("SIGCONT");
         else await redis.restart();
         const { checkpoint } = await eventually(() => store.reader.look([]));

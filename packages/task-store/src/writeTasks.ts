@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
-import { deadlineOf, isOpen } from "@jetscribe/schema";
+import { deadlineOf, isOpen, type TaskState } from "@jetscribe/schema";
 import type { ChainableCommander } from "ioredis";
+import { writeUsual } from "./backlog.ts";
 import { keys, queueNameOf, runningName } from "./keys.ts";
 import type { Change } from "./taskWriter.ts";
 import { encodeTask } from "./codec.ts";
@@ -32,6 +33,17 @@ export function writeTasks(
   writeValues(commands, changed, options);
   writePlaces(commands, changed);
   writeDeadlines(commands, changed, options);
+  const ended = changed.filter(({ before, after }) => {
+    return !isOpen(after) && (before === undefined || isOpen(before));
+  });
+  writeUsual(
+    commands,
+    ended.map(({ after }) => after),
+  );
+  writeWaits(
+    commands,
+    ended.map(({ after }) => after),
+  );
   const made = changed
     .filter(({ before }) => before === undefined)
     .map(({ after }) => after)
@@ -109,6 +121,19 @@ function writeDeadlines(
     else deadlines.remove.push(name);
   }
   writeSet(commands, keys.deadlines, deadlines);
+}
+
+/** How right the estimates were: of those that started. */
+function writeWaits(commands: ChainableCommander, ended: readonly TaskState[]) {
+  const waits = ended.flatMap((task) => {
+    const { estimated_wait, first_start, enqueue_time } = task;
+    if (estimated_wait === undefined || first_start === undefined) return [];
+    const real = Math.max(0, first_start - enqueue_time);
+    return `${estimated_wait} ${real.toFixed(3)}`;
+  });
+  if (waits.length === 0) return;
+  commands.lpush(keys.waits, ...waits.slice(-RECENT));
+  commands.ltrim(keys.waits, 0, RECENT - 1);
 }
 
 type Scored = [score: number, member: string];

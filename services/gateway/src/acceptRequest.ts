@@ -17,6 +17,7 @@ import type { Accepted } from "./accepted.ts";
 import { ApiError, unavailable } from "./apiError.ts";
 import type { ApiKey } from "./apiKeys.ts";
 import type { Clock } from "./clock.ts";
+import type { Forecast } from "./forecast.ts";
 import type { Models } from "./models.ts";
 import { queueOf, requestGenerate, type Defaults } from "./requestGenerate.ts";
 import type { WorkQueues } from "./workQueues.ts";
@@ -27,6 +28,7 @@ export interface AcceptDeps {
   queues: Pick<WorkQueues, "ensure">;
   models: Pick<Models, "choose">;
   clock: Pick<Clock, "isRight">;
+  forecast: Pick<Forecast, "ofNext">;
   /** Takes note of what was accepted. */
   accepted: Pick<Accepted, "note">;
   defaults: Defaults;
@@ -43,7 +45,8 @@ export type AcceptRequest = (
 const repeatForMs = 5_000;
 
 export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
-  const { broker, appender, queues, clock, accepted, defaults } = deps;
+  const { broker, appender, queues, clock, forecast, accepted, defaults } =
+    deps;
 
   return async (request, key, traceparent) => {
     // The id's time is the index into the log: with a wrong one the task could not be found again.
@@ -58,6 +61,8 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     const now = Date.now() / 1000;
     const event = requestGenerate(request, key, asked, { taskId, now });
     const queue = queueOf(event.data);
+    const wait = forecast.ofNext(queue);
+    if (wait !== undefined) event.data.estimated_wait = wait;
     await queues.ensure(queue).catch((cause: unknown) => {
       throw unavailable("the work queue can't be reached", cause);
     });

@@ -6,6 +6,7 @@ import { makeAcceptRequest } from "./acceptRequest.ts";
 import { makeCancelTask } from "./cancelTask.ts";
 import { watchClock } from "./clock.ts";
 import { Config } from "./config.ts";
+import { makeForecast } from "./forecast.ts";
 import { makeHealth } from "./health.ts";
 import { buildApp } from "./http/app.ts";
 import { makeWatchProgress } from "./progress.ts";
@@ -13,6 +14,7 @@ import { makeModels } from "./models.ts";
 import { makeReadTask } from "./readTask.ts";
 import { makeStreamTask } from "./streamTask.ts";
 import { makeWaitForOutcome } from "./waitForOutcome.ts";
+import { makeWatchPlace } from "./watchPlace.ts";
 import { makeWorkQueues } from "./workQueues.ts";
 import { hearAllWorkers } from "@jetscribe/event-log/workersHeard";
 
@@ -43,8 +45,9 @@ await runService(
     const clock = stack.use(await watchClock(broker, "gateway", log));
 
     const accepted = makeAccepted();
+    const forecast = makeForecast(reader, workers);
     const acceptRequest = makeAcceptRequest({
-      ...{ broker, appender, queues, models, clock, accepted },
+      ...{ broker, appender, queues, models, clock, accepted, forecast },
       defaults: config,
     });
     const { readTask, readSurely } = makeReadTask(broker, reader, accepted);
@@ -62,11 +65,14 @@ await runService(
           broker,
           readTask,
           watchProgress,
+          watchPlace: makeWatchPlace(reader),
+          forecast,
           stopping,
         }),
         cancelTask: makeCancelTask(broker, appender, readSurely),
         keys: config.keys,
-        queuePosition: reader.queuePosition,
+        places: reader.places,
+        forecast,
         health: makeHealth(broker, reader, workers),
         unready() {
           if (stopping.aborted) return "the gateway is stopping";

@@ -350,11 +350,15 @@ suite("REST", () => {
   test("health names the workers and the engine; the process is alive and ready", async () => {
     const { status, body } = await call("/health", { key: "" });
     assert.equal(status, 200);
-    const { workers, ...rest } = body;
+    const { workers, wait_error, ...rest } = body;
     assert.deepEqual(rest, { status: "healthy", nats: true, redis: true });
     const [worker] = workers as Record<string, unknown>[];
     assert.equal(worker?.["engine"], "fake");
     assert.equal(worker?.["model_loaded"], true);
+    // Of the tasks of the other tests.
+    const { median, p90, tasks } = wait_error as Record<string, number>;
+    assert.ok(tasks && median !== undefined && p90 !== undefined);
+    assert.ok(median <= p90);
     for (const path of ["/livez", "/readyz"])
       assert.equal((await call(path, { key: "" })).status, 200);
   });

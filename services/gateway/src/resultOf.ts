@@ -44,13 +44,14 @@ export function outcomeOf(task: EndedTask): OutcomeResponse {
 /** The body of `GET /status`. */
 export function statusOf(
   task: TaskState,
-  queuePosition: number | null,
+  place: { position: number; wait: number | undefined } | undefined,
 ): StatusResponse {
   const { task_id, status, attempt, enqueue_time, first_start } = task;
   return {
     task_id,
     status,
-    queue_position: queuePosition,
+    queue_position: place?.position ?? null,
+    estimated_wait: place?.wait ?? null,
     attempt,
     enqueue_time,
     start_time: first_start ?? null,

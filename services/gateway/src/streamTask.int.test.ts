@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import { makeWatchProgress } from "./progress.ts";
 import { makeStreamTask } from "./streamTask.ts";
+import { makeWatchPlace } from "./watchPlace.ts";
 
 const running = (): TaskState => ({
   ...{ task_id: newTaskId(), seq: 1, model: "demo", lane: "interactive" },
@@ -42,6 +43,8 @@ suite("a reader's stream", () => {
       broker,
       readTask: () => Promise.resolve(task),
       watchProgress: makeWatchProgress(broker),
+      watchPlace: makeWatchPlace({ places: () => Promise.resolve([]) }),
+      forecast: { of: () => undefined },
       stopping: new AbortController().signal,
     })(task, { owner: "a", lastEventId: undefined, signal, onSlow });
 

@@ -9,15 +9,20 @@ import {
   type TaskState,
   type TokenChunk,
 } from "@jetscribe/schema";
+import type { Place } from "@jetscribe/task-store";
 import { makeInbox } from "./inbox.ts";
 import type { WatchProgress } from "./progress.ts";
+import type { Forecast } from "./forecast.ts";
 import type { ReadTask } from "./readTask.ts";
+import type { WatchPlace } from "./watchPlace.ts";
 import { makeTextFeed, type StreamEvent } from "./textFeed.ts";
 
 export interface StreamDeps {
   broker: Broker;
   readTask: ReadTask;
   watchProgress: WatchProgress;
+  watchPlace: WatchPlace;
+  forecast: Pick<Forecast, "of">;
   /** Ends all streams: their readers come back, to another gateway perhaps. */
   stopping: AbortSignal;
 }
@@ -40,6 +45,7 @@ export type StreamTask = (
 type Heard =
   | { chunk: TokenChunk }
   | { progress: RecordedEvent }
+  | { place: Place }
   /** The task has its outcome, or something may have been missed. */
   | "look";
 
@@ -50,6 +56,8 @@ export function makeStreamTask({
   broker,
   readTask,
   watchProgress,
+  watchPlace,
+  forecast,
   stopping,
 }: StreamDeps): StreamTask {
   return async function* streamTask(found, options) {
@@ -67,6 +75,8 @@ export function makeStreamTask({
     signal.addEventListener("abort", release, { once: true });
     hearing.use(hearTokens(broker, task_id, (chunk) => hear({ chunk })));
     hearing.use(watchProgress(found, (progress) => hear({ progress })));
+    if (found.status === "queued")
+      hearing.use(watchPlace(found, (place) => hear({ place })));
     hearing.use(hearDone(broker, task_id, () => hear("look")));
     hearing.defer(broker.onReconnect(() => hear("look")));
 
@@ -99,6 +109,10 @@ export function makeStreamTask({
           if (!isOpen(task)) break;
           if (task.status !== before) yield statusOf(task);
           yield* feed.catchUp(await stored());
+        } else if ("place" in heard) {
+          const { place } = heard;
+          if (task.status === "queued")
+            yield statusOf(task, place, forecast.of(task, place));
         } else if ("chunk" in heard) {
           yield* feed.take(heard.chunk) ?? feed.catchUp(await stored());
         } else {
@@ -119,7 +133,15 @@ export function makeStreamTask({
   };
 }
 
-const statusOf = ({ task_id, status, attempt }: TaskState): StreamEvent => ({
+const statusOf = (
+  { task_id, status, attempt }: TaskState,
+  place?: Place,
+  wait?: number,
+): StreamEvent => ({
   event: "status",
-  data: { task_id, status, attempt },
+  data: {
+    ...{ task_id, status, attempt },
+    ...(place && { queue_position: place.position }),
+    ...(wait !== undefined && { estimated_wait: wait }),
+  },
 });

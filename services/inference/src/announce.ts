@@ -2,6 +2,7 @@
 import type { Broker } from "@jetscribe/event-log/connection";
 import { announceWorker } from "@jetscribe/event-log/signals";
 import { announceEveryMs, type WorkerAnnouncement } from "@jetscribe/schema";
+import type { EngineInfo } from "./engine.ts";
 import type { EngineState } from "./engineProcess.ts";
 
 export interface Announcer extends Disposable {
@@ -16,7 +17,9 @@ export function makeAnnouncer({
   workerId,
   engineName,
   state,
+  lives,
   inHand,
+  tokensPerSecond,
 }: {
   broker: Broker;
   /** The slug. */
@@ -25,17 +28,25 @@ export function makeAnnouncer({
   workerId: string;
   engineName: string;
   state: () => EngineState;
+  lives: () => boolean;
   inHand: () => string[];
+  /** Of one slot. */
+  tokensPerSecond: () => number | undefined;
 }): Announcer {
   const announcement = (): WorkerAnnouncement => {
     const engine = state();
+    const slots = engine.status === "ready" ? engine.info.slots : 0;
+    const pace = tokensPerSecond();
     return {
       worker_id: workerId,
       model: modelName,
       engine: engineName,
       model_loaded: engine.status === "ready",
+      live: lives(),
       ...(engine.status === "failed" && { error: engine.error }),
-      slots: engine.status === "ready" ? engine.info.slots : 0,
+      ...(engine.status === "ready" && placeOf(engine.info)),
+      slots,
+      ...(pace !== undefined && { tokens_per_second: pace * slots }),
       tasks: inHand(),
     };
   };
@@ -52,3 +63,8 @@ export function makeAnnouncer({
     },
   };
 }
+
+const placeOf = ({ device, warnings }: EngineInfo) => ({
+  ...(device !== undefined && { device }),
+  ...(warnings !== undefined && { warnings }),
+});

@@ -16,6 +16,7 @@ import { makeGate } from "./gate.ts";
 import { holdTasks } from "./inHand.ts";
 import { makeOnGenerateRequested } from "./onGenerateRequested.ts";
 import { makePeers } from "./peers.ts";
+import { makePulse } from "./pulse.ts";
 import { makeRecord } from "./record.ts";
 import { makeTaskLookUp } from "./taskLookUp.ts";
 import { makeTextLock } from "./textLock.ts";
@@ -35,6 +36,7 @@ await runService(
       hangTimeoutMs: config.hangTimeoutMs,
     });
     stack.defer(() => engine.close());
+    const pulse = stack.use(makePulse(engine, config));
     const broker = await joinBroker("inference", config.broker, service);
     const store = stack.use(
       connectStore({ url: config.redisUrl, name: "inference", log }),
@@ -59,7 +61,8 @@ await runService(
     });
     const record = makeRecord({ broker, appender, lookUp, workerId, log });
     const attempt = makeAttempt({
-      ...{ broker, engine, record, lock, limits, stopping, log },
+      engine: { ...engine, generate: pulse.generate },
+      ...{ broker, record, lock, limits, stopping, log },
       gate: makeGate(),
     });
     const handle = makeOnGenerateRequested({
@@ -85,7 +88,9 @@ await runService(
         ...{ broker, model, modelName, workerId },
         engineName: config.engine.engine,
         state: engine.state,
+        lives: pulse.lives,
         inHand: work.inHand,
+        tokensPerSecond: work.tokensPerSecond,
       }),
     );
     engine.onChange(() => {

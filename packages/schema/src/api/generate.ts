@@ -217,6 +217,11 @@ export const HealthResponse = z.object({
       slots: z.int(),
       busy: z.int(),
       tokens_per_second: z.number().optional(),
+      device: z.string().optional(),
+      warnings: z.array(z.string()).optional().meta({
+        description:
+          "What is not as it was asked for: no GPU, fewer layers on it, fewer slots.",
+      }),
       error: z.object({ type: z.string(), message: z.string() }).optional(),
     }),
   ),

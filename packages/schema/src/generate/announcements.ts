@@ -18,6 +18,10 @@ export const WorkerAnnouncement = z.object({
   /** Why the model is not loaded. */
   error: z.object({ type: z.string(), message: z.string() }).optional(),
   slots: z.int().nonnegative(),
+  /** `cuda`, `vulkan`, `metal` or `cpu`; `cpu (no cuda)` where another one was asked for. */
+  device: z.string().optional(),
+  /** What is not as it was asked for. */
+  warnings: z.array(z.string()).optional(),
   /** With all slots in use, prompts counted too, by the latest tasks; absent until one was finished. */
   tokens_per_second: z.number().nonnegative().optional(),
   /** Ids of all tasks in hand: from delivery until the outcome's PubAck or the nak. */

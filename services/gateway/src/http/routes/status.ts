@@ -13,12 +13,14 @@ const schema = {
 
 export function statusRoute(
   app: App,
-  { readTask, queuePosition }: AppDeps,
+  { readTask, places, forecast }: AppDeps,
 ): void {
   app.get("/status/:task_id", { schema }, async (request) => {
     const task = await taskOfCall(readTask, request);
-    // Without Redis nobody knows the position; everything else is known from the log.
-    const position = await queuePosition(task).catch(() => null);
-    return statusOf(task, position);
+    // Without Redis nobody knows the place; everything else is known from the log.
+    const [place] = await places([task]).catch(() => []);
+    if (!place) return statusOf(task, undefined);
+    const { position } = place;
+    return statusOf(task, { position, wait: forecast.of(task, place) });
   });
 }

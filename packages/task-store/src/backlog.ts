@@ -1,0 +1,97 @@
+/** What waits, and what tasks usually take: read from the projection for all queues at once. */
+import type { TaskState } from "@jetscribe/schema";
+import type { ChainableCommander, Redis } from "ioredis";
+import { keys, parseQueueName, queueNameOf } from "./keys.ts";
+import { placeIn, type Backlog, type Place } from "./place.ts";
+
+/** How many tasks wait in each of the queues, those behind the sequence `upTo` not counted. */
+export async function countAll(
+  redis: Redis,
+  names: readonly string[],
+  upTo = Infinity,
+): Promise<number[]> {
+  const replies = await all(redis, names, (pipeline, name) =>
+    pipeline.zcount(keys.queue(name), 0, upTo === Infinity ? "+inf" : upTo),
+  );
+  return replies.map(Number);
+}
+
+/** Every queue in which tasks wait or were finished. */
+export async function readBacklog(redis: Redis): Promise<Backlog[]> {
+  const [names, usual] = await Promise.all([
+    redis.smembers(keys.queues),
+    redis.hgetall(keys.usual),
+  ]);
+  const counts = await countAll(redis, names);
+  const waiting = new Map(names.map((name, i) => [name, counts[i] ?? 0]));
+  const finished = Object.keys(usual).flatMap((field) =>
+    field.endsWith(ofTasks) ? field.slice(0, -ofTasks.length) : [],
+  );
+  return [...new Set([...names, ...finished])].map((name) => {
+    const tasks = Number(usual[name + ofTasks] ?? 0);
+    const tokens = Number(usual[name + ofTokens] ?? 0);
+    return {
+      queue: parseQueueName(name),
+      waiting: waiting.get(name) ?? 0,
+      usual: tasks > 0 ? tokens / tasks : undefined,
+    };
+  });
+}
+
+/** The places of tasks; null for one that doesn't wait. */
+export async function placesOf(
+  redis: Redis,
+  tasks: readonly TaskState[],
+): Promise<(Place | null)[]> {
+  const [backlogs, ranks] = await Promise.all([
+    readBacklog(redis),
+    all(redis, tasks, (pipeline, task) =>
+      pipeline.zrank(keys.queue(queueNameOf(task)), task.task_id),
+    ),
+  ]);
+  return tasks.map((task, i) => {
+    const rank = ranks[i];
+    return typeof rank === "number" && task.status === "queued"
+      ? placeIn(backlogs, parseQueueName(queueNameOf(task)), rank)
+      : null;
+  });
+}
+
+/** The fields of `usual`, after the queue's name. */
+const ofTasks = ":tasks";
+const ofTokens = ":tokens";
+
+/** Adds the tokens of finished tasks to what is usual for their queues. */
+export function writeUsual(
+  commands: ChainableCommander,
+  ended: readonly TaskState[],
+): void {
+  const sums = new Map<string, number>();
+  const add = (field: string, more: number) =>
+    sums.set(field, (sums.get(field) ?? 0) + more);
+  for (const task of ended) {
+    if (!("metrics" in task)) continue;
+    const { prompt_tokens, completion_tokens } = task.metrics;
+    // One that never ran says nothing.
+    if (prompt_tokens + completion_tokens === 0) continue;
+    add(queueNameOf(task) + ofTasks, 1);
+    add(queueNameOf(task) + ofTokens, prompt_tokens + completion_tokens);
+  }
+  for (const [field, more] of sums) commands.hincrby(keys.usual, field, more);
+}
+
+/** One command for each, in one go. */
+async function all<T>(
+  redis: Redis,
+  items: readonly T[],
+  command: (pipeline: ChainableCommander, item: T) => void,
+): Promise<unknown[]> {
+  if (items.length === 0) return [];
+  const pipeline = redis.pipeline();
+  for (const item of items) command(pipeline, item);
+  const replies = (await pipeline.exec()) ?? [];
+  return replies.map(([error, reply]) => {
+    if (error) throw error;
+    return reply;
+  });
+}

@@ -1,0 +1,79 @@
+/** Pure: a waiting task's place, from how much waits in all queues. */
+import { laneShares, type Lane, type Queue } from "@jetscribe/schema";
+
+/** What one queue holds. */
+export interface Backlog {
+  queue: Queue;
+  /** Tasks that wait. */
+  waiting: number;
+  /** Tokens that one of its tasks takes, prompt and text: the mean of the finished ones; undefined: there is none. */
+  usual: number | undefined;
+}
+
+export interface Place {
+  /** How many tasks start up to and including this one if all owners take turns; 1: it is the next. */
+  position: number;
+  /** The tokens of those tasks, this one's too; undefined: no task of the model was finished yet. */
+  tokens: number | undefined;
+}
+
+/**
+ * Before the task of rank r start the r of its own owner and, as owners take turns, at most r + 1 of each other owner;
+ * and of the other lane those whose turns come before, by the lanes' shares. The position takes all tasks as alike; the
+ * tokens go by what is usual for each owner.
+ */
+export function placeIn(
+  backlogs: Iterable<Backlog>,
+  queue: Queue,
+  rank: number,
+): Place {
+  const ofModel = [...backlogs].filter(
+    (one) => one.queue.model === queue.model,
+  );
+  const known = ofModel.flatMap(({ usual }) => usual ?? []);
+  const mean = known.reduce((sum, one) => sum + one, 0) / known.length;
+  const usualOf = ({ usual = mean }: Backlog) => usual;
+  const own = ofModel.find(({ queue: one }) => isSame(one, queue));
+  const ownUsual = own === undefined ? mean : usualOf(own);
+
+  const inLane = { tasks: rank + 1, tokens: (rank + 1) * ownUsual };
+  const most = { ...inLane };
+  const others = { tasks: 0, tokens: 0 };
+  for (const one of ofModel) {
+    const { tasks, tokens } = {
+      tasks: one.waiting,
+      tokens: one.waiting * usualOf(one),
+    };
+    if (one === own) continue;
+    if (one.queue.lane === queue.lane) {
+      inLane.tasks += Math.min(tasks, most.tasks);
+      inLane.tokens += Math.min(tokens, most.tokens);
+    } else {
+      others.tasks += tasks;
+      others.tokens += tokens;
+    }
+  }
+  const ratio = ratioOf(queue.lane);
+  const tokens = inLane.tokens + Math.min(others.tokens, inLane.tokens * ratio);
+  return {
+    position:
+      inLane.tasks + Math.min(others.tasks, aheadOf(inLane.tasks, queue.lane)),
+    tokens: Number.isNaN(tokens) ? undefined : tokens,
+  };
+}
+
+const isSame = (a: Queue, b: Queue) => a.owner === b.owner && a.lane === b.lane;
+
+/** What the other lane has for one of this. */
+const ratioOf = (lane: Lane): number => {
+  const { interactive, batch } = laneShares;
+  return lane === "batch" ? interactive / batch : batch / interactive;
+};
+
+/** How many tasks of the other lane come before the one that is in this place of its lane: the batch lane is the last of ten. */
+function aheadOf(place: number, lane: Lane): number {
+  const { interactive, batch } = laneShares;
+  return lane === "batch"
+    ? Math.floor((place * interactive) / batch)
+    : Math.ceil((place * batch) / interactive) - 1;
+}

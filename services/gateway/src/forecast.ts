@@ -1,0 +1,61 @@
+/** How long tasks will wait: for those that are accepted, without a word to any server, and for those that wait. */
+import { slugOf, type Queue, type TaskState } from "@jetscribe/schema";
+import {
+  placeIn,
+  type Backlog,
+  type Place,
+  type TaskReader,
+} from "@jetscribe/task-store";
+import type { WorkersHeard } from "@jetscribe/event-log/workersHeard";
+import { capacityOf, estimateWait } from "./estimateWait.ts";
+
+export interface Forecast {
+  /** Of a task that is accepted now, in seconds; undefined: that isn't known. Counts it as waiting from now on. */
+  ofNext: (queue: Queue) => number | undefined;
+  /** Of a task that waits in this place, in seconds; undefined: that isn't known. */
+  of: (task: TaskState, place: Place) => number | undefined;
+}
+
+/** What waits is read again when it is asked for after so long. */
+const freshForMs = 250;
+
+export function makeForecast(
+  reader: Pick<TaskReader, "backlog">,
+  workers: Pick<WorkersHeard, "all">,
+): Forecast {
+  /** By owner and lane in each model; undefined: never read. */
+  let backlogs: Map<string, Backlog> | undefined;
+  let askedAt = -Infinity;
+
+  function refresh() {
+    const now = performance.now();
+    if (now - askedAt < freshForMs) return;
+    askedAt = now;
+    reader.backlog().then(
+      (all) => (backlogs = new Map(all.map((one) => [nameOf(one.queue), one]))),
+      // Redis is away: an older reading says nothing any more.
+      () => (backlogs = undefined),
+    );
+  }
+
+  const capacity = (model: string) =>
+    capacityOf(workers.all().filter((one) => slugOf(one.model) === model));
+
+  function ofNext(queue: Queue) {
+    refresh();
+    if (backlogs === undefined) return undefined;
+    const name = nameOf(queue);
+    const own = backlogs.get(name) ?? { queue, waiting: 0, usual: undefined };
+    backlogs.set(name, own);
+    const place = placeIn(backlogs.values(), queue, own.waiting);
+    own.waiting++;
+    return estimateWait(place, capacity(queue.model));
+  }
+
+  return {
+    ofNext,
+    of: (task, place) => estimateWait(place, capacity(slugOf(task.model))),
+  };
+}
+
+const nameOf = ({ model, lane, owner }: Queue) => `${model}:${lane}:${owner}`;

@@ -1,0 +1,81 @@
+/** What a waiting task is told: its place, its wait, and how they change; and how wrong that was. */
+import { eventually, startStack, type Stack } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { after, before, suite, test } from "node:test";
+
+suite("waiting", () => {
+  let stack: Stack;
+  before(async () => {
+    stack = await startStack({
+      env: { ENGINE: "fake", FAKE_MS: "400", SLOTS: "1" },
+    });
+  });
+  after(() => stack.stop());
+
+  async function call(path: string, body?: object) {
+    const response = await fetch(stack.url + path, {
+      headers: { "x-api-key": stack.key, "content-type": "application/json" },
+      ...(body && { method: "POST", body: JSON.stringify(body) }),
+    });
+    return (await response.json()) as Record<string, unknown>;
+  }
+  const submit = async (more = {}) =>
+    String((await call("/generate", { prompt: "p", ...more }))["task_id"]);
+  const statusOf = (id: string) => call(`/status/${id}`);
+
+  test("a place in the queue and a wait are said, and shrink; on the stream without a call", async () => {
+    // Once the worker has said what it does, there are estimates.
+    await call(`/result/${await submit()}?wait=30`);
+    await eventually(
+      async () => {
+        const { workers } = await call("/health");
+        const [worker] = workers as Record<string, unknown>[];
+        return worker?.["tokens_per_second"];
+      },
+      { timeoutMs: 20_000 },
+    );
+    const ids = [];
+    for (let i = 0; i < 12; i++) ids.push(await submit());
+    const last = ids.at(-1) ?? "";
+    const first = await eventually(async () => {
+      const status = await statusOf(last);
+      return Number(status["queue_position"]) > 5 && status;
+    });
+    assert.ok(Number(first["estimated_wait"]) > 0);
+
+    const stream = await fetch(`${stack.url}/stream/${last}`, {
+      headers: { "x-api-key": stack.key },
+    });
+    // It ends with the task.
+    const text = await stream.text();
+    const states = [...text.matchAll(/event: status\ndata: (.*)\n/g)].map(
+      ([, data = ""]) => JSON.parse(data) as Record<string, unknown>,
+    );
+    const told = states.flatMap((one) => one["queue_position"] ?? []);
+    assert.ok(told.length >= 2, JSON.stringify(states));
+    assert.deepEqual(
+      told,
+      told.toSorted((a, b) => Number(b) - Number(a)),
+    );
+    assert.ok(states.some((one) => Number(one["estimated_wait"]) > 0));
+    const { queue_position, estimated_wait } = await statusOf(last);
+    assert.deepEqual([queue_position, estimated_wait], [null, null]);
+    const { wait_error } = await call("/health");
+    assert.ok(Number((wait_error as Record<string, unknown>)["tasks"]) >= 12);
+  });
+
+  test("a batch task waits behind nine interactive ones, and not behind all", async () => {
+    const blocker = await submit({ lane: "batch" });
+    await eventually(
+      async () => (await statusOf(blocker))["status"] === "processing",
+      { timeoutMs: 20_000 },
+    );
+    for (let i = 0; i < 14; i++) await submit();
+    const bulk = await submit({ lane: "batch" });
+    const { queue_position } = await eventually(async () => {
+      const status = await statusOf(bulk);
+      return Number(status["queue_position"]) > 0 && status;
+    });
+    assert.ok(Number(queue_position) <= 10, String(queue_position));
+  });
+});

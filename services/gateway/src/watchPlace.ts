@@ -1,0 +1,60 @@
+/** The places of the tasks whose streams wait: read for all of them together, however many they are. */
+import type { TaskState } from "@jetscribe/schema";
+import type { Place, TaskReader } from "@jetscribe/task-store";
+
+/** Tells a task's place, at once and when it has changed, until it is disposed of. */
+export type WatchPlace = (
+  task: TaskState,
+  onPlace: (place: Place) => void,
+) => Disposable;
+
+interface Watched {
+  task: TaskState;
+  onPlace: (place: Place) => void;
+  /** The last position that was told. */
+  told?: number;
+}
+
+export function makeWatchPlace(
+  reader: Pick<TaskReader, "places">,
+  everyMs = 2_000,
+): WatchPlace {
+  const all = new Set<Watched>();
+  let timer: NodeJS.Timeout | undefined;
+  let looking = false;
+
+  async function look(watched: Watched[]): Promise<void> {
+    // Without Redis nobody knows a place; the next look may.
+    const places = await reader
+      .places(watched.map(({ task }) => task))
+      .catch(() => []);
+    watched.forEach((one, i) => {
+      const place = places[i];
+      if (!place || place.position === one.told || !all.has(one)) return;
+      one.told = place.position;
+      one.onPlace(place);
+    });
+  }
+
+  async function lookAtAll() {
+    if (looking) return;
+    looking = true;
+    await look([...all]);
+    looking = false;
+  }
+
+  return (task, onPlace) => {
+    const one: Watched = { task, onPlace };
+    all.add(one);
+    timer ??= setInterval(() => void lookAtAll(), everyMs);
+    void look([one]);
+    return {
+      [Symbol.dispose]() {
+        all.delete(one);
+        if (all.size > 0) return;
+        clearInterval(timer);
+        timer = undefined;
+      },
+    };
+  };
+}

@@ -1,0 +1,65 @@
+import { newTaskId, type TaskState } from "@jetscribe/schema";
+import { eventually } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { makeWatchPlace } from "./watchPlace.ts";
+
+const queued = (): TaskState => ({
+  ...{ task_id: newTaskId(), seq: 1, model: "demo", lane: "interactive" },
+  ...{ owner: "a", enqueue_time: 1, timeout_ms: 1, start_timeout_ms: 1 },
+  ...{ status: "queued", attempt: 0, failures: 0 },
+});
+
+/** Places as they are said to be, and what was read of them. */
+function open() {
+  const places = new Map<string, number>();
+  const reads: number[] = [];
+  const watchPlace = makeWatchPlace(
+    {
+      places(tasks) {
+        reads.push(tasks.length);
+        return Promise.resolve(
+          tasks.map(({ task_id }) => {
+            const position = places.get(task_id);
+            return position === undefined
+              ? null
+              : { position, tokens: undefined };
+          }),
+        );
+      },
+    },
+    5,
+  );
+  return { places, reads, watchPlace };
+}
+
+test("a place is told at once, and again when it has changed", async () => {
+  const { places, reads, watchPlace } = open();
+  const task = queued();
+  places.set(task.task_id, 7);
+  const told: number[] = [];
+  using _ = watchPlace(task, ({ position }) => told.push(position));
+  await eventually(() => reads.length > 5);
+  assert.deepEqual(told, [7]);
+  places.set(task.task_id, 6);
+  await eventually(() => told.length === 2);
+  places.delete(task.task_id);
+  assert.deepEqual(told, [7, 6]);
+});
+
+test("all are read together, and nothing is read for nobody", async () => {
+  const { places, reads, watchPlace } = open();
+  const tasks = Array.from({ length: 100 }, queued);
+  for (const { task_id } of tasks) places.set(task_id, 1);
+  const told: number[] = [];
+  const watched = tasks.map((task) =>
+    watchPlace(task, ({ position }) => told.push(position)),
+  );
+  await eventually(() => reads.filter((count) => count === 100).length > 2);
+  assert.equal(told.length, 100);
+  for (const one of watched) one[Symbol.dispose]();
+  const before = reads.length;
+  using _ = watchPlace(queued(), () => undefined);
+  await eventually(() => reads.length > before + 3);
+  assert.ok(reads.slice(before + 1).every((count) => count === 1));
+});
