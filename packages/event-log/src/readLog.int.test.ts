@@ -129,6 +129,55 @@ for (const version of await natsVersions())
       await cut;
     });
 
+    test("a scan of which something is missing in the end is no scan", async () => {
+      await using log = await openLog(version);
+      await log.request(600);
+      const reading = { stream: streams.events, from: { seq: 1 } };
+      // What a server that is stopping does: it says that there is nothing more.
+      let read = 0;
+      const removeTheRest = () => {
+        if (++read === 1) void log.broker.jsm.streams.purge(streams.events);
+        return false;
+      };
+      await assert.rejects(scan(log.broker, reading, removeTheRest), /cut/);
+      assert.ok(read < 600);
+    });
+
+    test("a scan while the broker stops reads everything or rejects", async () => {
+      await using log = await openLog(version);
+      await log.request(1_500);
+      const reading = { stream: streams.events, from: { seq: 1 } };
+      let [whole, cut] = [0, 0];
+      for (let round = 0; round < 6; round++) {
+        const broker = await log.connect();
+        let stopped = false;
+        const scanAgain = async () => {
+          while (!stopped) {
+            let read = 0;
+            const count = () => ++read > 1_500;
+            const done = scan(
+              broker,
+              reading,
+              count,
+              AbortSignal.timeout(1_000),
+            );
+            const ended = await done.then(() => true, () => false); // prettier-ignore
+            if (ended) assert.equal(read, 1_500);
+            if (ended) whole++;
+            else cut++;
+          }
+        };
+        const scans = Promise.all([scanAgain(), scanAgain(), scanAgain()]);
+        const goal = whole + 3;
+        await eventually(() => whole >= goal, { everyMs: 1 });
+        await log.nats.kill("SIGTERM");
+        stopped = true;
+        await log.nats.restart();
+        await scans;
+      }
+      assert.ok(whole > 0 && cut > 0);
+    });
+
     test("a follower gets each message once, in order, also those to come, and knows when it caught up", async () => {
       await using log = await openLog(version);
       await log.request(700);

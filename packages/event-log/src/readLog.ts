@@ -36,10 +36,16 @@ const batchBytes = 24 * 2 ** 20;
 const forgottenAfterMs = 30_000;
 const pullExpiresMs = 5_000;
 
+interface Reader {
+  name: string;
+  /** How many messages stood before it when it was made. */
+  pending: number;
+}
+
 async function openReader(
   { jsm }: Broker,
   { stream, from, filter, headersOnly = false }: Reading,
-): Promise<string> {
+): Promise<Reader> {
   const config: Partial<ConsumerConfig> = {
     name: nuid.next(),
     ack_policy: AckPolicy.None,
@@ -58,8 +64,8 @@ async function openReader(
           opt_start_time: new Date(from.timeMs).toISOString(),
         }),
   };
-  const { name } = await jsm.consumers.add(stream, config);
-  return name;
+  const { name, num_pending } = await jsm.consumers.add(stream, config);
+  return { name, pending: num_pending };
 }
 
 /** A reader for as long as the signal lets it be: one that comes too late is closed at once. */
@@ -67,11 +73,12 @@ async function makeReader(
   broker: Broker,
   reading: Reading,
   signal?: AbortSignal,
-): Promise<string> {
+): Promise<Reader> {
   signal?.throwIfAborted();
   const opening = openReader(broker, reading);
   return await orAborted(opening, signal).catch((error: unknown) => {
-    const close = (name: string) => closeReader(broker, reading.stream, name);
+    const close = ({ name }: Reader) =>
+      closeReader(broker, reading.stream, name);
     opening.then(close, () => undefined);
     throw error;
   });
@@ -86,6 +93,9 @@ function closeReader(broker: Broker, stream: string, name: string): void {
 /**
  * Reads what stands in the stream now and ends there, or as soon as `onMessage` says true. Rejects when the broker
  * is lost, or with the signal's reason.
+ *
+ * That there is nothing more is no proof: a server that is just stopping says so in the middle of a stream. What the
+ * reader had before it when it was made has to have come.
  */
 export async function scan(
   broker: Broker,
@@ -93,20 +103,23 @@ export async function scan(
   onMessage: (message: Delivery) => boolean,
   signal?: AbortSignal,
 ): Promise<void> {
-  const consumer = await makeReader(broker, reading, signal);
+  const { name: consumer, pending } = await makeReader(broker, reading, signal);
   using puller = makePuller(broker);
   try {
     let found = false;
+    let read = 0;
     for (let more = true; more && !found;) {
       const { promise, resolve, reject } = Promise.withResolvers<boolean>();
       puller.pull(
         { stream: reading.stream, consumer, batch: batchSize },
         {
           onDelivery: (message) => {
+            read++;
             found ||= onMessage(message);
           },
           onEnd: (end) => {
-            if (end === "full" || end === "empty") resolve(end === "full");
+            const whole = end === "empty" && (found || read >= pending);
+            if (end === "full" || whole) resolve(end === "full");
             else
               reject(
                 new Error(`the reading of ${reading.stream} was cut: ${end}`),
@@ -165,7 +178,7 @@ async function follow(
   { onBatch, ...reading }: Reading & Pick<Following, "onBatch">,
   signal: AbortSignal,
 ): Promise<void> {
-  const consumer = await makeReader(broker, reading, signal);
+  const { name: consumer } = await makeReader(broker, reading, signal);
   const inbound = makeInbound(puller, reading.stream, consumer);
   const abort = () => inbound.stop();
   signal.addEventListener("abort", abort, { once: true });
