@@ -51,33 +51,37 @@ function hasEnded(count: number, log: readonly LoggedEvent[]): boolean {
 
 for (const natsVersion of await natsVersions())
   for (const signal of ["SIGTERM", "SIGKILL"] as const)
-    test(`a broker (${natsVersion}) that ends by ${signal} while a task waits brings nothing to run twice`, async () => {
-      const fleet = await startFleet({ natsVersion, sizes, env });
-      try {
-        await fleet.healthy(60_000);
-        const told: Told[] = [];
-        for (const number of tokens.keys())
-          told.push(await post(fleet, number));
-        const log = makeLogReader(fleet);
-        for (const ended of restartsAt) {
-          await eventually(async () => hasEnded(ended, await log.read()), {
-            timeoutMs: 60_000,
-          });
-          await fleet.nats.kill(signal);
-          await fleet.nats.restart();
-        }
-        await fleet.healthy(60_000);
-        assert.equal(await settle(fleet, log, 90_000), undefined);
+    test(
+      `a broker (${natsVersion}) that ends by ${signal} while a task waits brings nothing to run twice`,
+      { timeout: 240_000 },
+      async () => {
+        const fleet = await startFleet({ natsVersion, sizes, env });
+        try {
+          await fleet.healthy(60_000);
+          const told: Told[] = [];
+          for (const number of tokens.keys())
+            told.push(await post(fleet, number));
+          const log = makeLogReader(fleet);
+          for (const ended of restartsAt) {
+            await eventually(async () => hasEnded(ended, await log.read()), {
+              timeoutMs: 60_000,
+            });
+            await fleet.nats.kill(signal);
+            await fleet.nats.restart();
+          }
+          await fleet.healthy(60_000);
+          assert.equal(await settle(fleet, log, 60_000), undefined);
 
-        // Without a journal nothing is excused: each task has one start.
-        const seen = { told, journal: [], sightings: [] };
-        const evidence = await gather(fleet, seen, log);
-        const violations = check(evidence);
-        const said = [fleet.output(), ...violations].join("\n");
-        assert.deepEqual(violations, [], said);
-        for (const { starts, id } of tasksOf(evidence.log).values())
-          assert.equal(starts.length, 1, id);
-      } finally {
-        await fleet.stop();
-      }
-    });
+          // Without a journal nothing is excused: each task has one start.
+          const seen = { told, journal: [], sightings: [] };
+          const evidence = await gather(fleet, seen, log);
+          const violations = check(evidence);
+          const said = [fleet.output(), ...violations].join("\n");
+          assert.deepEqual(violations, [], said);
+          for (const { starts, id } of tasksOf(evidence.log).values())
+            assert.equal(starts.length, 1, id);
+        } finally {
+          await fleet.stop();
+        }
+      },
+    );

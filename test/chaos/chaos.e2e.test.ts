@@ -8,7 +8,7 @@ const seed = 20_261;
 
 test(
   `whatever is killed, frozen, cut and emptied (seed ${seed}), every promise is kept`,
-  { timeout: 280_000 },
+  { timeout: 400_000 },
   async () => {
     const report = await runChaos({ seed, seconds: 25, perSecond: 8 });
     assert.deepEqual(report.violations, [], formatReport(report));

@@ -25,7 +25,7 @@ export interface ChaosOptions {
   perSecond?: number;
   /** Between two faults, on average; there are two rows of them. */
   pauseMs?: number;
-  /** How long what is under way in the end may take. */
+  /** How long nothing may move in the end while something is under way. */
   settleWithinMs?: number;
   sizes?: Partial<Sizes>;
   natsVersion?: NatsVersion;
@@ -50,7 +50,7 @@ const defaultSizes: Sizes = { gateway: 1, inference: 2, results: 1, logger: 1 };
 export async function runChaos(options: ChaosOptions): Promise<Report> {
   const { seed, seconds, only = [], perSecond = 15, pauseMs = 700 } = options;
   const { say = () => {}, natsVersion = "default" } = options;
-  const { settleWithinMs = 120_000 } = options;
+  const { settleWithinMs = 60_000 } = options;
   const random = makeRandom(seed);
   const journal = makeJournal(say);
   const sizes = { ...defaultSizes, ...options.sizes };

@@ -14,7 +14,7 @@ export interface StreamSeen {
   refused: number | undefined;
 }
 
-const patienceMs = 90_000;
+const patienceMs = 150_000;
 const ends = new Set(["completed", "failed", "cancelled"]);
 
 /** Reads until the end of the stream; some readers hang up on the way. */

@@ -11,7 +11,7 @@ const { values } = parseArgs({
     only: { type: "string", default: "" },
     rate: { type: "string", default: "15" },
     pause: { type: "string", default: "700" },
-    settle: { type: "string", default: "120" },
+    settle: { type: "string", default: "60" },
     standby: { type: "boolean", default: false },
     nats: { type: "string", default: "default" },
     list: { type: "boolean", default: false },

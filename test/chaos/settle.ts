@@ -5,18 +5,29 @@ import type { Fleet } from "./fleet.ts";
 import type { LogReader } from "./readLog.ts";
 import { tasksOf } from "./tasks.ts";
 
-/** Resolves to what it still waited for when the time was over; undefined: everything is still. */
+/** However slow the machine is. */
+const mostMs = 10 * 60_000;
+
+/**
+ * Resolves to what it still waited for when nothing had moved for so long; undefined: everything is still.
+ */
 export async function settle(
   fleet: Fleet,
   log: LogReader,
   withinMs: number,
 ): Promise<string | undefined> {
-  const until = performance.now() + withinMs;
+  const most = performance.now() + mostMs;
+  let until = performance.now() + withinMs;
+  let read = 0;
   for (;;) {
     const waits = await waitsFor(fleet, log).catch((error: unknown) =>
       String(error),
     );
-    if (waits === undefined || performance.now() > until) return waits;
+    const now = performance.now();
+    if (waits === undefined || now > Math.min(until, most)) return waits;
+    const { length } = await log.read().catch(() => []);
+    if (length > read) until = now + withinMs;
+    read = Math.max(read, length);
     await sleep(250);
   }
 }
