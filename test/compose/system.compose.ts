@@ -170,10 +170,36 @@ describe("the system in containers", () => {
     await assertAllDone([await post(stack)]);
   });
 
+  /** What a container with this address on the outer network gets that claims to have come over TLS. */
+  async function hstsFor(address: string): Promise<string> {
+    const gateway = await stack.container("gateway");
+    const [network = ""] =
+      (await inspect(gateway, "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}")) // prettier-ignore
+        .split(" ")
+        .filter((name) => name.endsWith("_edge"));
+    const ask = `fetch("http://gateway:8000/livez", { headers: { "x-forwarded-proto": "https" } })
+      .then(({ headers }) => console.log(headers.get("strict-transport-security")))`;
+    const where = ["--rm", "--network", network, "--ip", address];
+    const image = await inspect(gateway, "{{.Image}}");
+    return await docker("run", ...where, image, "node", "-e", ask);
+  }
+
+  test("a caller that is not ngrok's container can't speak as it does", async () => {
+    assert.match(await hstsFor(`${stack.edgeNet}.3`), /max-age/);
+    assert.equal(await hstsFor(`${stack.edgeNet}.4`), "null");
+    const { headers } = await call(stack, "/livez", {
+      headers: { "x-forwarded-proto": "https" },
+    });
+    assert.equal(headers.get("strict-transport-security"), null);
+  });
+
   test("two of everything: a gateway dies, and the balancer goes on", async () => {
     await stack.up("--profile", "scale");
     const balanced = { ...stack, url: stack.balancerUrl };
     await assertAllDone(await postMany(balanced, 16, { max_tokens: 32 }));
+    const claim = { headers: { "x-forwarded-proto": "https" } };
+    const { headers } = await call(balanced, "/livez", claim);
+    assert.equal(headers.get("strict-transport-security"), null);
     const both = await stack.compose("ps", "--services");
     assert.match(both, /logger-2/);
 

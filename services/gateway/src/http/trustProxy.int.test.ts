@@ -72,7 +72,7 @@ suite("TRUST_PROXY", () => {
 
   test("of other addresses: a caller that goes around ngrok is who it is", async () => {
     const claims = { ...forged, "x-forwarded-proto": "https" };
-    const seen = await seenDirectly(["172.30.213.2", "172.30.213.3"], claims);
+    const seen = await seenDirectly(["10.213.77.2", "10.213.77.3"], claims);
     const bare = { ip: "127.0.0.1", protocol: "http", hsts: undefined };
     assert.deepEqual(seen, bare);
   });
