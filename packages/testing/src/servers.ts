@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../../scripts/ports.mjs";
@@ -15,6 +15,7 @@ import {
   natsVersions as findNatsVersions,
 } from "../../../scripts/servers.mjs";
 import { makeSupervised, type Program } from "../../../scripts/supervise.mjs";
+import { eventually } from "./eventually.ts";
 import { ended, endWithUs } from "./leftovers.ts";
 import { fromEnvironment } from "./fromEnvironment.ts";
 
@@ -178,6 +179,7 @@ async function startServer(
     async kill(signal = "SIGKILL") {
       process.send(signal);
       if (signal === "SIGKILL" || signal === "SIGTERM") await process.gone();
+      if (signal === "SIGSTOP" && process.pid) await frozen(process.pid);
     },
     async restart() {
       await process.stop(STOP_DEADLINE_MS);
@@ -186,6 +188,18 @@ async function startServer(
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** On a busy machine threads run on for a moment after the signal. */
+async function frozen(pid: number): Promise<void> {
+  if (process.platform !== "linux") return;
+  await eventually(async () => {
+    const threads = await readdir(`/proc/${pid}/task`);
+    const stats = await Promise.all(
+      threads.map((id) => readFile(`/proc/${pid}/task/${id}/stat`, "utf8")),
+    );
+    return stats.every((stat) => stat.includes(") T "));
+  });
 }
 
 /** A configuration that is refused leaves no folder either. */
