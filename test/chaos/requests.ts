@@ -35,8 +35,8 @@ const shares: [Kind, number][] = [
   ["cancelled", 10],
   ["invalid", 6],
   ["too_long", 3],
-  ["too_slow", 1],
-  ["poison", 1],
+  ["too_slow", 0.5],
+  ["poison", 0.5],
 ];
 
 export function nextRequest(number: number, random: Random): Wanted {
