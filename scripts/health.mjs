@@ -1,4 +1,5 @@
-/** @typedef {{ worker_id?: string, model?: string, engine?: string, model_loaded?: boolean, error?: unknown }} Worker */
+/** @typedef {{ worker_id?: string, model?: string, engine?: string, model_loaded?: boolean, warnings?: string[],
+ *   error?: unknown }} Worker */
 /**
  * @typedef {object} Health
  * @property {boolean} healthy
@@ -39,6 +40,14 @@ export function workerErrors(health) {
   return health.workers.flatMap(({ worker_id, error }) =>
     error ? [`worker ${worker_id ?? "?"}: ${describe(error)}`] : [],
   );
+}
+
+/**
+ * What the workers have not got as it was asked for, each once.
+ * @param {Health} health
+ */
+export function workerWarnings(health) {
+  return [...new Set(health.workers.flatMap(({ warnings = [] }) => warnings))];
 }
 
 /**

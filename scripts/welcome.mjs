@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { workerErrors } from "./health.mjs";
-import { bold, cyan, dim, green, red, say, yellow } from "./print.mjs";
+import { workerErrors, workerWarnings } from "./health.mjs";
+import { bold, cyan, dim, green, oneLine, red, say, yellow } from "./print.mjs";
 import { folders, withDotEnv } from "./project.mjs";
 
 /**
@@ -30,6 +30,8 @@ export function sayBlock({
     `  ${status}${models.length > 0 ? dim(`  model ${models.join(", ")}`) : ""}`,
   );
   for (const error of workerErrors(health)) say(`  ${red(error)}`);
+  for (const warning of workerWarnings(health))
+    say(`  ${yellow(bold(oneLine(warning)))}`);
   if (engine === "fake")
     say(
       `  ${yellow(bold("ENGINE=fake: every answer is a fixed text, no model runs. For load tests only."))}`,

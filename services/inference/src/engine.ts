@@ -53,8 +53,6 @@ export interface EngineReports {
   onProgress: (progress: EngineProgress) => void;
   /** Something that does not stop it but that somebody should know. */
   onWarning: (message: string) => void;
-  /** What it depends on is gone: its process ends, and another one waits until that is back. */
-  onLost: (why: string) => void;
 }
 
 export interface EngineProgress {
@@ -132,6 +130,8 @@ export interface EngineInfo {
   quantization?: string;
   /** The device in use: `cuda`, `vulkan`, `metal` or `cpu`; `cpu (no cuda)` where another one was asked for. */
   device?: string;
+  /** What is not as it was asked for. */
+  warnings?: string[];
 }
 
 export interface Engine {

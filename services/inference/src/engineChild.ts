@@ -39,14 +39,23 @@ process.on("message", (messages: ToChild[]) => {
 
 async function start(config: EngineConfig): Promise<void> {
   try {
-    engine = await makeEngine(config);
-    post({ kind: "ready", info: engine.info });
+    const warnings: string[] = [];
+    engine = await makeEngine(config, (message) => {
+      warnings.push(message);
+      post({ kind: "warning", message });
+    });
+    const { info } = engine;
+    const told = warnings.length > 0 ? { ...info, warnings } : info;
+    post({ kind: "ready", info: told });
   } catch (error) {
     post({ kind: "failed", error: wireError(error, "ModelLoadError") });
   }
 }
 
-async function makeEngine(config: EngineConfig): Promise<Engine> {
+async function makeEngine(
+  config: EngineConfig,
+  onWarning: (message: string) => void,
+): Promise<Engine> {
   if (config.engine === "fake") return makeFakeEngine(config);
   // The others only where they are needed: the import alone takes a third of a second.
   if (config.engine === "openai") {
@@ -56,8 +65,7 @@ async function makeEngine(config: EngineConfig): Promise<Engine> {
   const { makeLlamaEngine } = await import("./llama/llamaEngine.ts");
   return await makeLlamaEngine(config, {
     onProgress: tellProgress(),
-    onWarning: (message) => post({ kind: "warning", message }),
-    onLost: end,
+    onWarning,
   });
 }
 

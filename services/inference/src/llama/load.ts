@@ -1,7 +1,9 @@
 /** Brings up llama.cpp, the model and its context; every failure is a ModelLoadError that says what to look at. */
 import {
   getLlama,
+  GgufInsights,
   LlamaLogLevel,
+  readGgufFileInfo,
   type Llama,
   type LlamaContext,
   type LlamaModel,
@@ -11,6 +13,7 @@ import {
   type EngineConfig,
   type EngineReports,
 } from "../engine.ts";
+import { firstThatWorks, halvings, layersToTry } from "./fallBack.ts";
 import { fitSlots } from "./fitSlots.ts";
 import { fastestThreads } from "./threads.ts";
 
@@ -32,21 +35,61 @@ export async function load(
 ): Promise<Loaded> {
   try {
     const { llama, device } = await openLlama(config, reports);
-    const model = await llama.loadModel({
-      modelPath: path,
-      gpuLayers: config.gpuLayers ?? "auto",
-      onLoadProgress: (done) => reports.onProgress({ step: "load", done }),
-    });
-    const threads = await threadsFor(llama, model, path, config);
-    if (threads !== undefined) llama.maxThreads = threads;
-    const context = await openContext(llama, model, config, threads);
-    return { llama, model, context, device };
+    const { made, plan, failure } = await firstThatWorks(
+      await layersOf(llama, path, config),
+      (layers) => loadWith(layers, llama, path, config, reports),
+    );
+    if (failure !== undefined)
+      reports.onWarning(
+        `the GPU has no room for ${config.gpuLayers ?? "all"} layers: ${plan} are on it (${messageOf(failure)})`,
+      );
+    return { llama, device, ...made };
   } catch (cause) {
     throw new EngineError(
       "ModelLoadError",
-      `the model file ${path} could not be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `the model file ${path} could not be loaded: ${messageOf(cause)}`,
       { cause },
     );
+  }
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
+type Layers = number | "auto";
+
+/** What to try; without a GPU there is nothing to choose. */
+async function layersOf(
+  llama: Llama,
+  path: string,
+  { gpuLayers }: EngineConfig,
+): Promise<Layers[]> {
+  if (llama.gpu === false) return ["auto"];
+  const insights = await GgufInsights.from(await readGgufFileInfo(path), llama);
+  return layersToTry(gpuLayers, insights.totalLayers);
+}
+
+async function loadWith(
+  gpuLayers: Layers,
+  llama: Llama,
+  path: string,
+  config: EngineConfig,
+  reports: EngineReports,
+): Promise<Pick<Loaded, "model" | "context">> {
+  const model = await llama.loadModel({
+    modelPath: path,
+    gpuLayers,
+    onLoadProgress: (done) => reports.onProgress({ step: "load", done }),
+  });
+  try {
+    const threads = await threadsFor(llama, model, path, config);
+    if (threads !== undefined) llama.maxThreads = threads;
+    const context = await openContext(llama, model, config, threads, reports);
+    return { model, context };
+  } catch (error) {
+    // Nothing runs on it yet; its memory is needed for the next try.
+    await model.dispose();
+    throw error;
   }
 }
 
@@ -72,7 +115,7 @@ async function openLlama(
     await llama.dispose();
   } catch (error) {
     if (!named) throw error;
-    onWarning(String(error));
+    onWarning(messageOf(error));
   }
   onWarning(`GPU=${gpu} cannot be used on this machine: running on the CPU`);
   return { llama: await open(false), device: `cpu (no ${gpu})` };
@@ -94,12 +137,13 @@ async function openContext(
   model: LlamaModel,
   config: EngineConfig,
   threads: number | undefined,
+  { onWarning }: EngineReports,
 ): Promise<LlamaContext> {
   const { free } =
     llama.gpu === false
       ? await llama.getRamState()
       : await llama.getVramState();
-  const { slots, contextSize } = await fitSlots({
+  const wish = await fitSlots({
     slots: config.slots,
     contextSize: config.contextSize,
     trainedSize: model.trainContextSize,
@@ -114,10 +158,19 @@ async function openContext(
       return llama.gpu === false ? cpuRam : gpuVram;
     },
   });
-  return await model.createContext({
-    sequences: slots,
-    // As a range where it is our own choice, so that the library may shrink it when the memory is gone meanwhile.
-    contextSize: config.contextSize ?? { max: contextSize },
-    ...(threads !== undefined && { threads }),
-  });
+  const { made, plan, failure } = await firstThatWorks(
+    halvings(wish.slots, 1),
+    (sequences) =>
+      model.createContext({
+        sequences,
+        // As a range where it is our own choice, so that the library may shrink it when the memory is gone meanwhile.
+        contextSize: config.contextSize ?? { max: wish.contextSize },
+        ...(threads !== undefined && { threads }),
+      }),
+  );
+  if (failure !== undefined)
+    onWarning(
+      `there is no room for ${wish.slots} slots: it has ${plan} (${messageOf(failure)})`,
+    );
+  return made;
 }

@@ -8,7 +8,6 @@ import {
   EngineError,
   type Engine,
   type EngineConfig,
-  type EngineReports,
   type EngineRequest,
   type EngineResult,
   type GenerateOptions,
@@ -32,7 +31,8 @@ interface Said {
 /** Finds the upstream and its model; rejects with a ModelLoadError. */
 export async function makeOpenaiEngine(
   { upstream, slots = defaultSlots, contextSize }: EngineConfig,
-  { onLost }: Pick<EngineReports, "onLost">,
+  /** `onLost`: the upstream is gone; this process ends then, and another one waits until that is back. */
+  { onLost }: { onLost: (why: string) => void },
 ): Promise<Engine> {
   if (upstream === undefined) throw new Error("no upstream is named");
   const config = upstream;

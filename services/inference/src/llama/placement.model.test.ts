@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ask, openEngine } from "../engineTestKit.ts";
+
+test("a GPU that is asked for and not there is said, and the model runs all the same", async () => {
+  await using engine = await openEngine(
+    { engine: "llama", gpu: "cuda" },
+    { env: { CUDA_VISIBLE_DEVICES: "" } },
+  );
+  const { device, warnings } = await engine.whenReady();
+  assert.equal(device, "cpu (no cuda)");
+  assert.ok(
+    warnings?.includes(
+      "GPU=cuda cannot be used on this machine: running on the CPU",
+    ),
+  );
+  const { text } = await ask(engine, {
+    prompt: "What is the capital of France?",
+  });
+  assert.equal(text, "The capital of France is Paris.");
+});
+
+test("where all is as asked for there is no warning", async () => {
+  await using engine = await openEngine({ engine: "llama", gpu: "off" });
+  const { device, warnings } = await engine.whenReady();
+  assert.equal(device, "cpu");
+  assert.equal(warnings, undefined);
+});
