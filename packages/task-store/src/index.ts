@@ -10,7 +10,7 @@ export {
   type OpenPlace,
   type TaskReader,
 } from "./taskReader.ts";
-export { placeIn, type Backlog, type Place } from "./place.ts";
+export { meanUsual, placeIn, type Backlog, type Place } from "./place.ts";
 export { makeTaskWriter, type Change, type TaskWriter } from "./taskWriter.ts";
 export type { Checkpoint } from "./codec.ts";
 export type { Look } from "./look.ts";

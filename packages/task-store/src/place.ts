@@ -30,8 +30,7 @@ export function placeIn(
   const ofModel = [...backlogs].filter(
     (one) => one.queue.model === queue.model,
   );
-  const known = ofModel.flatMap(({ usual }) => usual ?? []);
-  const mean = known.reduce((sum, one) => sum + one, 0) / known.length;
+  const mean = meanUsual(ofModel, queue.model) ?? NaN;
   const usualOf = ({ usual = mean }: Backlog) => usual;
   const own = ofModel.find(({ queue: one }) => isSame(one, queue));
   const ownUsual = own === undefined ? mean : usualOf(own);
@@ -60,6 +59,20 @@ export function placeIn(
       inLane.tasks + Math.min(others.tasks, aheadOf(inLane.tasks, queue.lane)),
     tokens: Number.isNaN(tokens) ? undefined : tokens,
   };
+}
+
+/** What is usual for a model's queues, for one that has nothing finished yet; undefined: none has. */
+export function meanUsual(
+  backlogs: Iterable<Backlog>,
+  model: string,
+): number | undefined {
+  let [sum, count] = [0, 0];
+  for (const { queue, usual } of backlogs) {
+    if (queue.model !== model || usual === undefined) continue;
+    sum += usual;
+    count++;
+  }
+  return count > 0 ? sum / count : undefined;
 }
 
 const isSame = (a: Queue, b: Queue) => a.owner === b.owner && a.lane === b.lane;

@@ -1,6 +1,7 @@
 /** How long tasks will wait: for those that are accepted, without a word to any server, and for those that wait. */
 import { slugOf, type Queue, type TaskState } from "@jetscribe/schema";
 import {
+  meanUsual,
   placeIn,
   type Backlog,
   type Place,
@@ -23,19 +24,26 @@ export function makeForecast(
   reader: Pick<TaskReader, "backlog">,
   workers: Pick<WorkersHeard, "all">,
 ): Forecast {
-  /** By owner and lane in each model; undefined: never read. */
-  let backlogs: Map<string, Backlog> | undefined;
+  /** All queues by their names; undefined: they could not be read. */
+  let known: Map<string, Backlog> | undefined;
+  /** Those of them in which something waits: the others are in nobody's way. */
+  let busy = new Map<string, Backlog>();
   let askedAt = -Infinity;
 
   function refresh() {
     const now = performance.now();
     if (now - askedAt < freshForMs) return;
     askedAt = now;
-    reader.backlog().then(
-      (all) => (backlogs = new Map(all.map((one) => [nameOf(one.queue), one]))),
+    reader.backlog().then(take, () => {
       // Redis is away: an older reading says nothing any more.
-      () => (backlogs = undefined),
-    );
+      known = undefined;
+    });
+  }
+
+  function take(backlogs: Backlog[]) {
+    const named = backlogs.map((one) => [nameOf(one.queue), one] as const);
+    known = new Map(named);
+    busy = new Map(named.filter(([, one]) => one.waiting > 0));
   }
 
   const capacity = (model: string) =>
@@ -43,11 +51,13 @@ export function makeForecast(
 
   function ofNext(queue: Queue) {
     refresh();
-    if (backlogs === undefined) return undefined;
+    if (known === undefined) return undefined;
     const name = nameOf(queue);
-    const own = backlogs.get(name) ?? { queue, waiting: 0, usual: undefined };
-    backlogs.set(name, own);
-    const place = placeIn(backlogs.values(), queue, own.waiting);
+    const own = known.get(name) ?? { queue, waiting: 0, usual: undefined };
+    own.usual ??= meanUsual(known.values(), queue.model);
+    known.set(name, own);
+    busy.set(name, own);
+    const place = placeIn(busy.values(), queue, own.waiting);
     own.waiting++;
     return estimateWait(place, capacity(queue.model));
   }

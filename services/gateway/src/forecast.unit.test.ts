@@ -1,0 +1,44 @@
+import type { Queue, WorkerAnnouncement } from "@jetscribe/schema";
+import type { Backlog } from "@jetscribe/task-store";
+import { eventually } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { makeForecast } from "./forecast.ts";
+
+const queue = (owner: string): Queue => ({
+  ...{ model: "demo", lane: "interactive", owner },
+});
+const worker: WorkerAnnouncement = {
+  ...{ worker_id: "w", model: "Demo", engine: "fake", model_loaded: true },
+  ...{ slots: 1, tasks: ["t"], tokens_per_second: 10 },
+};
+const open = (backlog: () => Promise<Backlog[]>) =>
+  makeForecast({ backlog }, { all: () => [worker] });
+/** Once what waits was read. */
+const known = (forecast: ReturnType<typeof open>, owner: string) =>
+  eventually(() => forecast.ofNext(queue(owner)));
+
+test("nothing is said before what waits was read, nor when it can't be", async () => {
+  let reads = 0;
+  const forecast = open(() => {
+    reads++;
+    return Promise.reject(new Error("down"));
+  });
+  await eventually(() => {
+    assert.equal(forecast.ofNext(queue("a")), undefined);
+    return reads > 1;
+  });
+});
+
+test("each that is accepted waits behind those before it", async () => {
+  const backlog = { queue: queue("a"), waiting: 4, usual: 20 };
+  const forecast = open(() => Promise.resolve([{ ...backlog }]));
+  assert.equal(await known(forecast, "a"), 10);
+  assert.equal(forecast.ofNext(queue("a")), 12);
+});
+
+test("an owner without a finished task is taken for one as the others", async () => {
+  const backlog = { queue: queue("a"), waiting: 0, usual: 30 };
+  const forecast = open(() => Promise.resolve([{ ...backlog }]));
+  assert.equal(await known(forecast, "new"), 3);
+});
