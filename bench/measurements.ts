@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { openConnection } from "./connection.ts";
 import { drive } from "./drive.ts";
 import { percentiles, round } from "./figures.ts";
+import { abort, firstToken, tokens } from "./model.ts";
 import type { Usage } from "./processes.ts";
 import {
   startSystem,
@@ -27,7 +28,10 @@ const POLL_MS = 2;
 /** The processes give memory back late; this long after the last request it is read. */
 const SETTLE_MS = 4_000;
 
-export const measurements = { accept, drain, latency, get, memory };
+export const measurements = {
+  ...{ accept, drain, latency, get, memory },
+  ...{ tokens, first_token: firstToken, abort },
+};
 export type Measurement = keyof typeof measurements;
 
 /** POST /generate at full speed, while the worker works and while every slot is taken. */

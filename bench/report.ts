@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { median, round } from "./figures.ts";
 import type { Figures } from "./measurements.ts";
 
-const ENGINE = "fake engine, FAKE_MS=0, one gateway, one worker";
+const ENGINE =
+  "fake engine (FAKE_MS=0) where no model is named; one gateway, one worker";
 
 export function table(repetitions: readonly Figures[]): string {
   const rows = Object.entries(medians(repetitions)).map(

@@ -1,0 +1,78 @@
+/**
+ * What node-llama-cpp itself gives, with nothing around it: as many texts at once as are asked for, each in a sequence of
+ * its own. Run by `bare.ts` in a process of its own; it answers with one line of JSON.
+ */
+import { load } from "../services/inference/src/llama/load.ts";
+import { makePromptReader } from "../services/inference/src/llama/prompt.ts";
+
+export interface BareJob {
+  path: string;
+  dataDir: string;
+  slots: number;
+  contextSize: number;
+  prompt: string;
+  /** Of each text. */
+  tokens: number;
+  /** How many texts at once, in each of the rounds. */
+  rounds: number[];
+}
+
+export interface BareRound {
+  tokensPerS: number;
+  /** From the start of the evaluation to the first token, of the first text. */
+  firstTokenMs: number;
+}
+
+const job = JSON.parse(process.argv[2] ?? "") as BareJob;
+const { model, context } = await load(
+  job.path,
+  {
+    ...{ engine: "llama", model: job.path, gpu: "off" },
+    ...{ modelsDir: job.dataDir, dataDir: job.dataDir },
+    ...{ slots: job.slots, contextSize: job.contextSize },
+    ...{ fakeMs: 0, fakeTokens: 0 },
+  },
+  {
+    onProgress: () => undefined,
+    onWarning: () => undefined,
+  },
+);
+const { tokens: prompt } = makePromptReader(model)({
+  prompt: job.prompt,
+  params: { max_tokens: 1, temperature: 0, top_p: 1 },
+});
+const sequences = Array.from({ length: job.slots }, () =>
+  context.getSequence({ checkpoints: { interval: false } }),
+);
+
+/** The n-th time a text begins, as another one: nothing of it is known from the time before. */
+async function write(i: number): Promise<number> {
+  const sequence = sequences[i]!;
+  await sequence.clearHistory();
+  const start = performance.now();
+  let firstMs = 0;
+  let count = 0;
+  const options = { temperature: 0, topK: 0, topP: 1, yieldEogToken: true };
+  for await (const token of sequence.evaluate([...prompt], options)) {
+    firstMs ||= performance.now() - start;
+    model.detokenize([token]);
+    if (++count >= job.tokens) break;
+  }
+  return firstMs;
+}
+
+async function round(count: number): Promise<BareRound> {
+  const start = performance.now();
+  const firsts = await Promise.all(
+    Array.from({ length: count }, (_, i) => write(i)),
+  );
+  const seconds = (performance.now() - start) / 1_000;
+  const tokensPerS = (count * job.tokens) / seconds;
+  return { tokensPerS, firstTokenMs: firsts[0] ?? 0 };
+}
+
+await round(job.slots); // warms up
+const results: BareRound[] = [];
+for (const count of job.rounds) results.push(await round(count));
+process.stdout.write(`${JSON.stringify(results)}\n`);
+process.kill(process.pid, "SIGKILL"); // the native library's end is slow, and has nothing to do any more

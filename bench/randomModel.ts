@@ -1,0 +1,207 @@
+/**
+ * A GGUF model of Llama's shape with random weights: what a token costs is right, what it says has no meaning. With the
+ * default shape it has 135 million parameters, in Q8_0.
+ */
+import { randomFillSync } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+
+const shape = {
+  ...{ layers: 30, dim: 576, ffn: 1_536, heads: 9, kvHeads: 3 },
+  ...{ vocab: 49_152, context: 8_192 },
+};
+const f32 = 0;
+const q8_0 = 8;
+const align = 32;
+
+interface Tensor {
+  name: string;
+  /** Outer dimension first. */
+  dims: number[];
+  type: number;
+}
+
+/** Writes it, if it is not there yet. */
+export function ensureRandomModel(file: string): string {
+  if (existsSync(file)) return file;
+  mkdirSync(dirname(file), { recursive: true });
+  const fresh = `${file}.${process.pid}`;
+  const out = openSync(fresh, "w");
+  const tensors = tensorsOf();
+  const head = padded(headerOf(tensors));
+  writeSync(out, head);
+  for (const tensor of tensors) writeSync(out, padded(dataOf(tensor)));
+  closeSync(out);
+  renameSync(fresh, file);
+  return file;
+}
+
+function tensorsOf(): Tensor[] {
+  const { layers, dim, ffn, heads, kvHeads, vocab } = shape;
+  const kv = (dim / heads) * kvHeads;
+  const norm = (name: string) => ({ name, dims: [dim], type: f32 });
+  const matrix = (name: string, rows: number, columns: number) => ({
+    ...{ name, dims: [rows, columns], type: q8_0 },
+  });
+  const layer = (i: number) => [
+    norm(`blk.${i}.attn_norm.weight`),
+    norm(`blk.${i}.ffn_norm.weight`),
+    matrix(`blk.${i}.attn_q.weight`, dim, dim),
+    matrix(`blk.${i}.attn_k.weight`, kv, dim),
+    matrix(`blk.${i}.attn_v.weight`, kv, dim),
+    matrix(`blk.${i}.attn_output.weight`, dim, dim),
+    matrix(`blk.${i}.ffn_gate.weight`, ffn, dim),
+    matrix(`blk.${i}.ffn_up.weight`, ffn, dim),
+    matrix(`blk.${i}.ffn_down.weight`, dim, ffn),
+  ];
+  return [
+    matrix("token_embd.weight", vocab, dim),
+    norm("output_norm.weight"),
+    ...Array.from({ length: layers }, (_, i) => layer(i)).flat(),
+  ];
+}
+
+const countOf = ({ dims }: Tensor) => dims.reduce((a, b) => a * b, 1);
+
+/** Blocks of 32 weights: a half-precision scale, and a byte for each. */
+const bytesOf = (tensor: Tensor) =>
+  tensor.type === f32 ? countOf(tensor) * 4 : (countOf(tensor) / 32) * 34;
+
+/** 2.7e-4: weights with a standard deviation of about 0.02. */
+const scale = 0x0c6c;
+
+function dataOf(tensor: Tensor): Buffer {
+  const data = Buffer.alloc(bytesOf(tensor));
+  if (tensor.type === f32) {
+    for (let i = 0; i < data.length; i += 4) data.writeFloatLE(1, i);
+    return data;
+  }
+  randomFillSync(data);
+  for (let i = 0; i < data.length; i += 34) data.writeUInt16LE(scale, i);
+  return data;
+}
+
+function headerOf(tensors: readonly Tensor[]): Buffer {
+  const facts = metadata();
+  let offset = 0;
+  const infos = tensors.map((tensor) => {
+    const { name, dims, type } = tensor;
+    const info = Buffer.concat([
+      text(name),
+      u32(dims.length),
+      ...dims.toReversed().map(u64),
+      u32(type),
+      u64(offset),
+    ]);
+    offset += Math.ceil(bytesOf(tensor) / align) * align;
+    return info;
+  });
+  const counts = [u32(3), u64(tensors.length), u64(facts.length)];
+  return Buffer.concat([Buffer.from("GGUF"), ...counts, ...facts, ...infos]);
+}
+
+function metadata(): Buffer[] {
+  const { layers, dim, ffn, heads, kvHeads, vocab, context } = shape;
+  const { tokens, types, merges } = tokenizer(vocab);
+  return [
+    fact("general.architecture", 8, text("llama")),
+    fact("general.name", 8, text("random")),
+    ...Object.entries({
+      "llama.context_length": context,
+      "llama.embedding_length": dim,
+      "llama.block_count": layers,
+      "llama.feed_forward_length": ffn,
+      "llama.attention.head_count": heads,
+      "llama.attention.head_count_kv": kvHeads,
+      "llama.rope.dimension_count": dim / heads,
+      "llama.vocab_size": vocab,
+      "tokenizer.ggml.bos_token_id": 256,
+      "tokenizer.ggml.eos_token_id": 258,
+    }).map(([key, value]) => fact(key, 4, u32(value))),
+    fact("llama.attention.layer_norm_rms_epsilon", 6, float(1e-5)),
+    fact("tokenizer.ggml.model", 8, text("gpt2")),
+    fact("tokenizer.ggml.pre", 8, text("gpt-2")),
+    fact("tokenizer.ggml.tokens", 9, list(8, tokens.map(text))),
+    fact("tokenizer.ggml.token_type", 9, list(5, types.map(u32))),
+    fact("tokenizer.ggml.merges", 9, list(8, merges.map(text))),
+    fact("tokenizer.ggml.add_bos_token", 7, Buffer.from([0])),
+    fact(
+      "tokenizer.chat_template",
+      8,
+      text(
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
+      ),
+    ),
+  ];
+}
+
+/** GPT-2's byte alphabet, three special tokens, pairs of letters, and names for the rest. */
+function tokenizer(vocab: number) {
+  const tokens = [
+    ...byteAlphabet(),
+    ...["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+  ];
+  const types = tokens.map((_, i): number => (i < 256 ? 1 : 3));
+  const merges: string[] = [];
+  const letters = [..."abcdefghijklmnopqrstuvwxyz"];
+  for (const first of ["Ġ", ...letters])
+    for (const second of letters) {
+      merges.push(`${first} ${second}`);
+      tokens.push(first + second);
+      types.push(1);
+    }
+  while (tokens.length < vocab) {
+    tokens.push(`[unused${tokens.length}]`);
+    types.push(5);
+  }
+  return { tokens, types, merges };
+}
+
+function byteAlphabet(): string[] {
+  let extra = 256;
+  return Array.from({ length: 256 }, (_, byte) => {
+    const printable = (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
+    return String.fromCharCode(printable ? byte : extra++);
+  });
+}
+
+const fact = (key: string, type: number, value: Buffer) =>
+  Buffer.concat([text(key), u32(type), value]);
+const list = (type: number, items: readonly Buffer[]) =>
+  Buffer.concat([u32(type), u64(items.length), ...items]);
+
+function text(value: string): Buffer {
+  const bytes = Buffer.from(value);
+  return Buffer.concat([u64(bytes.length), bytes]);
+}
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+function u64(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
+}
+
+function float(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeFloatLE(value);
+  return bytes;
+}
+
+const padded = (bytes: Buffer): Buffer =>
+  Buffer.concat([
+    bytes,
+    Buffer.alloc((align - (bytes.length % align)) % align),
+  ]);
