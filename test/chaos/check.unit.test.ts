@@ -155,6 +155,7 @@ const wrong: [string, Evidence, RegExp][] = [
             text: "wordword",
             resets: 0,
             connections: 1,
+            left: 0,
             end: { event: "completed", data: served },
             refused: undefined,
           },

@@ -10,6 +10,8 @@ export interface StreamSeen {
   connections: number;
   /** The last event and its data, if it came. */
   end: { event: string; data: Record<string, unknown> } | undefined;
+  /** When the reader had enough, in ms since the epoch. */
+  left: number;
   /** An answer that it should never get. */
   refused: number | undefined;
 }
@@ -25,7 +27,7 @@ export async function readStream(
 ): Promise<StreamSeen> {
   const seen: StreamSeen = {
     ...{ text: "", resets: 0, connections: 0 },
-    ...{ end: undefined, refused: undefined },
+    ...{ end: undefined, refused: undefined, left: 0 },
   };
   let lastId = "";
   const until = performance.now() + patienceMs;
@@ -83,6 +85,7 @@ export async function readStream(
     await connect().catch(() => undefined);
     if (seen.end === undefined) await sleep(200);
   }
+  seen.left = Date.now();
   return seen;
 }
 
