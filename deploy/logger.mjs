@@ -6,6 +6,12 @@ import { chownSync, statSync } from "node:fs";
  * no right left. A checkout of root's is served as user 1000: nothing here runs as root.
  */
 
+// The first process of a container gets no signal that it has no handler for; this one is for the time until the
+// service has its own.
+process.on("SIGTERM", () => {
+  if (process.listenerCount("SIGTERM") === 1) process.exit();
+});
+
 const NOBODY_SPECIAL = { uid: 1000, gid: 1000 };
 
 if (process.getuid?.() === 0) {

@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { step } from "./print.mjs";
 import { localDir, root } from "./project.mjs";
 import { run, tail } from "./run.mjs";
@@ -45,7 +45,7 @@ export async function openTunnel(url, env) {
 /** @param {string} url @param {string} authtoken @param {import("./project.mjs").Env} env @returns {Promise<Tunnel>} */
 async function connect(url, authtoken, env) {
   const ngrok = await loadAgent();
-  const policy = env.NGROK_POLICY ?? join(sources, "policy.json");
+  const policy = resolve(root, env.NGROK_POLICY ?? "deploy/ngrok/policy.json");
   const listener = await ngrok.forward({
     addr: new URL(url).host,
     authtoken,

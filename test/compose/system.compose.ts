@@ -1,7 +1,7 @@
 /** The system in containers, from a fresh clone: what it promises, and what its containers may do. */
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
@@ -34,6 +34,16 @@ describe("the system in containers", () => {
     assert.deepEqual(bad, []);
     const counts = await lineCounts(stack.logDir, ids);
     assert.deepEqual(new Set(counts), new Set([1]));
+  }
+
+  /** What this machine's kernel says of each process of a container. */
+  async function processesOf(container: string): Promise<string[]> {
+    const table = await docker("top", container, "-o", "pid");
+    const pids = table.split("\n").slice(1);
+    assert.ok(pids.length > 0);
+    return await Promise.all(
+      pids.map((pid) => readFile(`/proc/${pid.trim()}/status`, "utf8")),
+    );
   }
 
   test("answers the README's calls", async () => {
@@ -81,13 +91,15 @@ describe("the system in containers", () => {
   test("gives no process a right, and no file to write but in its volumes", async () => {
     for (const service of services) {
       const id = await stack.container(service);
-      const status = await docker("exec", id, "cat", "/proc/1/status");
-      const of = (field: string) =>
-        new RegExp(`^${field}:\\s*(.*)$`, "m").exec(status)?.[1];
-      assert.notEqual(of("Uid")?.split("\t")[0], "0", service);
-      assert.match(of("CapPrm") ?? "", /^0+$/, service);
-      assert.match(of("CapEff") ?? "", /^0+$/, service);
-      assert.equal(of("NoNewPrivs"), "1", service);
+      for (const status of await processesOf(id)) {
+        const of = (field: string) =>
+          new RegExp(`^${field}:\\s*(.*)$`, "m").exec(status)?.[1];
+        const uids = of("Uid")?.split("\t") ?? ["0"];
+        assert.ok(!uids.includes("0"), `${service} runs as root`);
+        assert.match(of("CapPrm") ?? "", /^0+$/, service);
+        assert.match(of("CapEff") ?? "", /^0+$/, service);
+        assert.equal(of("NoNewPrivs"), "1", service);
+      }
       assert.equal(
         await inspect(id, "{{.HostConfig.ReadonlyRootfs}}"),
         "true",
@@ -132,6 +144,16 @@ describe("the system in containers", () => {
     assert.equal(await inspect(id, "{{.State.ExitCode}}"), "0");
     await stack.compose("start", "inference");
     await assertAllDone(ids);
+  });
+
+  test("a service that is stopped while it starts does not wait to be killed", async () => {
+    for (const service of ["inference", "results", "logger"]) {
+      await stack.compose("restart", "--timeout", "40", service);
+      await stack.compose("stop", service);
+      const id = await stack.container(service);
+      assert.notEqual(await inspect(id, "{{.State.ExitCode}}"), "137", service);
+    }
+    await stack.up();
   });
 
   test("down, and up again: none of 40 queued tasks is lost", async () => {

@@ -1,0 +1,23 @@
+/** One .env for `npm start` and for the containers. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+
+/** What the containers decide by themselves: where servers and data are, that the broker is one, and by profile the GPU. */
+const decided = ["NATS_URL", "REDIS_URL", "DATA_DIR", "REPLICAS", "GPU"];
+
+const read = (path: string) =>
+  readFile(new URL(`../../${path}`, import.meta.url), "utf8");
+
+test("every setting of .env.example reaches the containers", async () => {
+  const [example, system] = [
+    await read(".env.example"),
+    await read("deploy/system.yaml"),
+  ];
+  const settings = [...example.matchAll(/^#?([A-Z_]+)=/gm)].map(
+    ([, name = ""]) => name,
+  );
+  assert.ok(settings.length > 20);
+  const unknown = settings.filter((name) => !system.includes(`\${${name}:-`));
+  assert.deepEqual(unknown.toSorted(), decided.toSorted());
+});
