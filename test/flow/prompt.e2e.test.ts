@@ -72,7 +72,8 @@ suite("a prompt", () => {
   });
 
   test("says how it was generated, so that it can be repeated", async () => {
-    const fields = { prompt: "Tell me a story.", max_tokens: 24 };
+    const prompt = `${"Here comes a wish. ".repeat(20)}Tell me a story.`;
+    const fields = { prompt, max_tokens: 24 };
     const told = await outcome(
       stack,
       await post(stack, { ...fields, temperature: 1 }),
@@ -85,9 +86,9 @@ suite("a prompt", () => {
     const again = await post(stack, { ...fields, seed, temperature });
     const repeated = await outcome(stack, again);
     assert.equal(repeated["result"], told["result"]);
-    // Of the same prompt only the last token is computed again.
+    // Of the same prompt only the last tokens are computed again.
     const { prompt_tokens } = repeated["metrics"] as Record<string, number>;
-    assert.equal(repeated["cached_tokens"], prompt_tokens! - 1);
+    assert.equal(repeated["cached_tokens"], prompt_tokens! - 64);
   });
 
   test("is continued as it is where it is raw", async () => {

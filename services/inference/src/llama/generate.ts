@@ -9,14 +9,9 @@ import type {
 import { checkForm } from "../form.ts";
 import type { Pause } from "./pause.ts";
 import { noStops, type Prompt } from "./prompt.ts";
+import { readPrompt } from "./readPrompt.ts";
 import { formOf, sampling } from "./sampling.ts";
 import { makeTextStream } from "./textStream.ts";
-
-/**
- * A prompt goes in by slices: one evaluation can't be interrupted, and the other slots wait for it. Smaller slices
- * than about 64 cost throughput.
- */
-const sliceLength = 256;
 
 /** Where a generation runs. */
 export interface Place {
@@ -31,11 +26,12 @@ export interface Place {
  * fit; a begun text may read as more tokens than it was written with, and then the context's end ends the text.
  */
 export async function generate(
-  { model, sequence, pause }: Place,
+  place: Place,
   prompt: Prompt,
   { params, continueFrom }: EngineRequest,
   { signal, onText, onRead }: GenerateOptions,
 ): Promise<EngineResult> {
+  const { model, sequence, pause } = place;
   const promptTokens = prompt.tokens.length;
   const all = [...prompt.tokens, ...prompt.begun];
   let completionTokens = continueFrom?.tokens ?? 0;
@@ -54,16 +50,9 @@ export async function generate(
       cachedTokens: 0,
     };
   }
-  const { rest, cachedTokens } = await keepPrefix(sequence, all, pause);
-  while (rest.length > sliceLength) {
-    signal.throwIfAborted();
-    await sequence.evaluateWithoutGeneratingNewTokens(
-      rest.splice(0, sliceLength),
-    );
-    onRead?.();
-    await pause.over();
-  }
-  signal.throwIfAborted();
+  const goesOn = continueFrom !== undefined;
+  const reading = { goesOn, signal, onRead };
+  const { rest, cachedTokens } = await readPrompt(place, all, reading);
 
   const seed = params.seed ?? randomInt(2 ** 32);
   const stops = params.ignore_eos ? noStops : prompt.stops;
@@ -109,27 +98,6 @@ export async function generate(
     cachedTokens: Math.min(cachedTokens, promptTokens),
     seed,
   };
-}
-
-/**
- * Keeps what the slot has in common with the prompt, and removes the rest. The last token of the prompt is always
- * evaluated, since the first new one is sampled from its result.
- */
-async function keepPrefix(
-  sequence: LlamaContextSequence,
-  tokens: readonly Token[],
-  pause: Pause,
-): Promise<{ rest: Token[]; cachedTokens: number }> {
-  const all = tokens.slice(0, -1);
-  const { firstDifferentIndex } = sequence.compareContextTokens(all);
-  // Models with a sliding window or a recurrent state can't be cut back, only continued.
-  const cut = () =>
-    sequence.needsCheckpoints
-      ? sequence.clearHistory()
-      : sequence.adaptStateToTokens(all, false);
-  if (firstDifferentIndex < sequence.nextTokenIndex) await pause.during(cut);
-  const cachedTokens = sequence.nextTokenIndex;
-  return { rest: tokens.slice(cachedTokens), cachedTokens };
 }
 
 /** Whether the written tokens and this one end with one of the sequences. */
