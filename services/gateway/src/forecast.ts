@@ -8,7 +8,7 @@ import {
   type TaskReader,
 } from "@jetscribe/task-store";
 import type { WorkersHeard } from "@jetscribe/event-log/workersHeard";
-import { capacityOf, estimateWait } from "./estimateWait.ts";
+import { capacityOf, estimateWait, type Capacity } from "./estimateWait.ts";
 
 export interface Forecast {
   /** Of a task that is accepted now, in seconds; undefined: that isn't known. Counts it as waiting from now on. */
@@ -34,6 +34,7 @@ export function makeForecast(
     const now = performance.now();
     if (now - askedAt < freshForMs) return;
     askedAt = now;
+    capacities.clear();
     reader.backlog().then(take, () => {
       // Redis is away: an older reading says nothing any more.
       known = undefined;
@@ -46,8 +47,16 @@ export function makeForecast(
     busy = new Map(named.filter(([, one]) => one.waiting > 0));
   }
 
-  const capacity = (model: string) =>
-    capacityOf(workers.all().filter((one) => slugOf(one.model) === model));
+  /** As long as a reading of what waits. */
+  const capacities = new Map<string, Capacity>();
+  function capacity(model: string): Capacity {
+    const found = capacities.get(model);
+    if (found !== undefined) return found;
+    const ofModel = workers.all().filter((one) => slugOf(one.model) === model);
+    const made = capacityOf(ofModel);
+    capacities.set(model, made);
+    return made;
+  }
 
   function ofNext(queue: Queue) {
     refresh();
@@ -64,7 +73,10 @@ export function makeForecast(
 
   return {
     ofNext,
-    of: (task, place) => estimateWait(place, capacity(slugOf(task.model))),
+    of(task, place) {
+      refresh();
+      return estimateWait(place, capacity(slugOf(task.model)));
+    },
   };
 }
 
