@@ -6,6 +6,7 @@ import { engineContract } from "../engineContract.ts";
 import { ask, openEngine } from "../engineTestKit.ts";
 import {
   answer,
+  contextSize,
   key,
   model,
   startUpstream,
@@ -63,6 +64,16 @@ describe("the openai engine and its upstream", { concurrency: 2 }, () => {
     assert.equal(result.promptTokens, 5);
     assert.equal(result.cachedTokens, 2);
     assert.equal(result.completionTokens, answer.length);
+  });
+
+  test("has the slots' size from vLLM and from llama-server", async () => {
+    for (const ownedBy of ["vllm", "llamacpp"]) {
+      await using upstream = await startUpstream({ ownedBy });
+      await using engine = await open(upstream);
+      const info = await engine.whenReady();
+      assert.equal(info.contextSize, contextSize);
+      assert.equal(info.engineVersion, ownedBy);
+    }
   });
 
   test("sends the key, the model and a chat by its own path", async () => {

@@ -99,7 +99,8 @@ export async function makeOpenaiEngine(
     const type = invalid.has(statusOf(error) ?? 0)
       ? "ValidationError"
       : "RuntimeError";
-    const message = `the upstream failed: ${explain(error)}`;
+    const verb = type === "ValidationError" ? "refused the request" : "failed";
+    const message = `the upstream ${verb}: ${explain(error)}`;
     if (!isAnswer(error)) onLost(message);
     return new EngineError(type, message, { cause: error });
   }

@@ -1,5 +1,6 @@
 /** The upstream as a client of its API, and whether it is there at all. */
 import { APIError, OpenAI } from "openai";
+import * as z from "zod";
 import { EngineError, type UpstreamConfig } from "../engine.ts";
 
 export interface Upstream {
@@ -81,6 +82,12 @@ const makeClient = ({ url, key }: UpstreamConfig, options: ClientOptions) =>
     ...(key === undefined && { defaultHeaders: { authorization: null } }),
   });
 
+/** vLLM's own field, and llama-server's for one slot. */
+const ContextSize = z.object({
+  max_model_len: z.int().optional(),
+  meta: z.object({ n_ctx: z.int().optional() }).optional(),
+});
+
 async function findModel(
   client: OpenAI,
   { model: wanted }: UpstreamConfig,
@@ -99,11 +106,13 @@ async function findModel(
       "ModelLoadError",
       `the upstream has no model ${wanted}; it has: ${data.map(({ id }) => id).join(", ")}`,
     );
-  // vLLM's own field.
-  const { max_model_len: contextSize } = model as { max_model_len?: unknown };
+  const { success, data: size } = ContextSize.safeParse(model);
+  const contextSize = success
+    ? (size.max_model_len ?? size.meta?.n_ctx)
+    : undefined;
   return {
     ownedBy: model.owned_by,
-    ...(typeof contextSize === "number" && { contextSize }),
+    ...(contextSize !== undefined && { contextSize }),
   };
 }
 

@@ -14,7 +14,7 @@ export const key = "sk-a-key-for-the-test";
 /** Word by word. */
 export const answer = Array.from({ length: 40 }, (_, i) => ` n${i}`);
 
-const contextSize = 1_024;
+export const contextSize = 1_024;
 const msPerToken = 10;
 
 /** What a test wants instead of an answer. */
@@ -70,7 +70,11 @@ export async function startUpstream({ ownedBy = "vllm" } = {}) {
   }
 
   function listModels(response: ServerResponse): void {
-    const data = [{ id: model, object: "model", owned_by: ownedBy }];
+    const size =
+      ownedBy === "vllm"
+        ? { max_model_len: contextSize }
+        : { meta: { n_ctx: contextSize } };
+    const data = [{ id: model, object: "model", owned_by: ownedBy, ...size }];
     sendJson(response, 200, { object: "list", data });
   }
 
