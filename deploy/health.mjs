@@ -5,6 +5,9 @@ import { hostname } from "node:os";
 
 /** A container's health check: `node deploy/health.mjs SERVICE` ends with 0 while the service can do its work. */
 
+// The logger's container is entered as root (logger.mjs says why).
+if (process.getuid?.() === 0) process.setuid(1000);
+
 const TIMEOUT_MS = 8000;
 const broker = new URL(process.env.NATS_URL ?? "nats://127.0.0.1:4222");
 const brokerPort = Number(broker.port || 4222);

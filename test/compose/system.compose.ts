@@ -36,14 +36,16 @@ describe("the system in containers", () => {
     assert.deepEqual(new Set(counts), new Set([1]));
   }
 
-  /** What this machine's kernel says of each process of a container. */
+  /** What this machine's kernel says of a container's first process and of all that came out of it. */
   async function processesOf(container: string): Promise<string[]> {
-    const table = await docker("top", container, "-o", "pid");
-    const pids = table.split("\n").slice(1);
-    assert.ok(pids.length > 0);
-    return await Promise.all(
-      pids.map((pid) => readFile(`/proc/${pid.trim()}/status`, "utf8")),
-    );
+    const found: string[] = [];
+    const open = [await inspect(container, "{{.State.Pid}}")];
+    for (let pid; (pid = open.pop()) !== undefined;) {
+      found.push(await readFile(`/proc/${pid}/status`, "utf8"));
+      const children = `/proc/${pid}/task/${pid}/children`;
+      open.push(...(await readFile(children, "utf8")).split(" ").filter(Boolean)); // prettier-ignore
+    }
+    return found;
   }
 
   test("answers the README's calls", async () => {
