@@ -51,20 +51,17 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the checkpoint is written apart from the states",
     file: "packages/task-store/src/taskWriter.ts",
-    find: `            writeTasks(commands, changed, { resultTtlMs, now: now() });
-            commands.set(keys.checkpoint, encodeCheckpoint(next));
-          },
-        ),
-      ),`,
-    replace: `            commands.set(keys.checkpoint, encodeCheckpoint(next));
-          },
-        ).then(async (done) => {
-          await new Promise((resolve) => setTimeout(resolve, 100));
-          const write = (commands: ChainableCommander) =>
-            writeTasks(commands, changed, { resultTtlMs, now: now() });
-          return done && (await step(() => true, write));
-        }),
-      ),`,
+    find: `commit: ({ expected, next, changed }) =>
+      inTurn(() =>
+        step(`,
+    replace: `commit: ({ expected: before, next, changed }, expected = next) =>
+      inTurn(async () =>
+        (await step(
+          (stored) => stored === (before ? encodeCheckpoint(before) : null),
+          (commands) => commands.set(keys.checkpoint, encodeCheckpoint(next)),
+        )) &&
+        (await new Promise((resolve) => setTimeout(resolve, 100, true))) &&
+        step(`,
     // A new one leads after two seconds.
     run: ["--only", "kill-results", "--seconds", "50", "--pause", "4000"],
     caught: /in the log and not in Redis|Redis has .*, the log /,
