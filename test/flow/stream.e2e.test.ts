@@ -59,8 +59,10 @@ suite("a stream", () => {
     const states = events
       .filter(({ event }) => event === "status")
       .map(({ data }) => data["status"]);
-    assert.equal(states.at(-1), "processing");
-    assert.ok(new Set(states).size === states.length, states.join(" "));
+    // It is told again with each new place in the queue.
+    const changes = states.filter((state, i) => state !== states[i - 1]);
+    assert.equal(changes.at(-1), "processing");
+    assert.equal(new Set(changes).size, changes.length);
   });
 
   test("goes on behind the last event, however often it is cut", async () => {

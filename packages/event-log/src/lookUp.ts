@@ -194,10 +194,6 @@ export function makeLogIndex(broker: Broker): LogIndex {
     waiting.resolve();
   }
 
-  async function passed(seq: number, signal: AbortSignal) {
-    while (position < seq) await orAborted(moved.promise, signal);
-  }
-
   async function stop() {
     clearTimeout(idle);
     const { done } = reading ?? {};
@@ -217,7 +213,8 @@ export function makeLogIndex(broker: Broker): LogIndex {
         signal,
       );
       readFrom(requested.seq);
-      await passed(lastSeq, signal);
+      while (position < lastSeq) await orAborted(moved.promise, signal);
+      // In the same turn as the look at the position: another call may make the reader begin anew.
       const seqs = eventsAt.get(requested.task_id) ?? [];
       return (await foldEvents(broker, seqs, signal, requested)) ?? requested;
     },

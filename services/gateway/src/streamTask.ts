@@ -114,6 +114,9 @@ export function makeStreamTask({
           if (task.status === "queued")
             yield statusOf(task, place, forecast.of(task, place));
         } else if ("chunk" in heard) {
+          const before = task.status;
+          task = evolve(task, startedBy(heard.chunk)) ?? task;
+          if (task.status !== before) yield statusOf(task);
           yield* feed.take(heard.chunk) ?? feed.catchUp(await stored());
         } else {
           const before = task.status;
@@ -132,6 +135,18 @@ export function makeStreamTask({
     }
   };
 }
+
+/** Text shows that its attempt was started, also to a reader that came too late to hear of that. */
+const startedBy = ({ attempt, worker_id }: TokenChunk): RecordedEvent => {
+  const time = Date.now() / 1_000;
+  const data = { attempt, worker_id, start_time: time, queue_wait_time: 0 };
+  return {
+    type: "GenerateStarted",
+    data: { task_id: "", ...data },
+    seq: 0,
+    time,
+  };
+};
 
 const statusOf = (
   { task_id, status, attempt }: TaskState,

@@ -1,8 +1,5 @@
 /** What a request can ask of the sampler, seen in the text of the real model. */
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { EngineError } from "../engine.ts";
 import { ask, openEngine, type TestEngine } from "../engineTestKit.ts";
@@ -20,13 +17,6 @@ describe("an option", () => {
     await engine.whenReady();
   });
   after(() => engine[Symbol.asyncDispose]());
-
-  test("no thread count leaves it to a measurement, which is kept", async () => {
-    const text = await readFile(join(engine.folder, "threads.json"), "utf8");
-    const kept = Object.values(JSON.parse(text) as Record<string, number>);
-    assert.equal(kept.length, 1);
-    assert.ok(kept[0]! >= 1 && kept[0]! <= availableParallelism());
-  });
 
   test("stop ends the text before it, over the borders of pieces too", async () => {
     const { text } = await ask(engine, { prompt });

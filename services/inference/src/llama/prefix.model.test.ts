@@ -6,7 +6,8 @@ import { ask, openEngine, type TestEngine } from "../engineTestKit.ts";
 
 const config = {
   engine: "llama" as const,
-  ...{ slots: 3, contextSize: 1_024 },
+  // Another number of threads computes other last digits.
+  ...{ slots: 3, contextSize: 1_024, threads: 1 },
 };
 const system = (topic: string): Message => ({
   role: "system",

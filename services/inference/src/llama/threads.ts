@@ -12,7 +12,7 @@ import { openFacts } from "./facts.ts";
 
 const budgetMs = 1_000;
 const measureMs = 100;
-/** One more thread has to be worth it. */
+/** More threads have to be worth it. */
 const worthIt = 1.1;
 const contextSize = 256;
 
@@ -22,11 +22,11 @@ export async function fastestThreads(
   model: LlamaModel,
   { path, dataDir }: { path: string; dataDir: string },
 ): Promise<number> {
-  // The library does not know a container's share of the machine.
-  const most = Math.min(
-    availableParallelism(),
-    Math.max(1, llama.cpuMathCores),
-  );
+  // The library does not know a container's share of the machine. One core is left to the processes around the engine:
+  // while they have one that a thread is on, all the others wait.
+  const cores = Math.min(availableParallelism(), llama.cpuMathCores);
+  const most = Math.max(1, cores - 1);
+  if (most === 1) return 1;
   const { size, mtimeMs } = statSync(path);
   const machine = `${cpus()[0]?.model ?? "cpu"} x ${most}`;
   const key = `${basename(path)} ${size} ${mtimeMs} on ${machine}`;
