@@ -23,7 +23,7 @@ export function makePulse(
   { hangTimeoutMs }: { hangTimeoutMs: number },
 ): Pulse {
   // Seen before the process is ended for a hang, where it is to be.
-  const probeEveryMs = hangTimeoutMs / 3;
+  const probeEveryMs = Math.ceil(hangTimeoutMs / 3);
   const silentAfterMs = 2 * probeEveryMs;
   /** By `performance.now()`; undefined: the engine has not been ready since it was lost. */
   let lastToken: number | undefined;

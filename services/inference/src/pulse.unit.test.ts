@@ -6,7 +6,8 @@ import type { EngineProcess } from "./engineProcess.ts";
 import { makePulse } from "./pulse.ts";
 
 const info = { slots: 1, contextSize: 1, engine: "fake" };
-const times = { hangTimeoutMs: 90 };
+/** No whole number of thirds. */
+const times = { hangTimeoutMs: 100 };
 const result: EngineResult = {
   ...{ text: "a", finishReason: "stop", cachedTokens: 0, seed: 1 },
   ...{ promptTokens: 1, completionTokens: 1 },
