@@ -287,6 +287,13 @@ suite("REST", () => {
     }
   });
 
+  test("a wait may be any part of a second", async () => {
+    for (const wait of ["0.0001", "0.0015", "1e-3", "0.25", "2.5e0"]) {
+      const { status } = await call(`/result/${await post()}?wait=${wait}`);
+      assert.ok([200, 202].includes(status), `${wait}: ${status}`);
+    }
+  });
+
   test("a wish to wait is kept to, and ends with the task as it is", async () => {
     const slow = { prompt: "x".repeat(10) };
     const answer = await call("/generate", {

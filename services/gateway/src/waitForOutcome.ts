@@ -22,7 +22,7 @@ export function makeWaitForOutcome(
   return async (task, owner, ms, signal) => {
     if (!isOpen(task) || ms <= 0) return task;
     const { task_id } = task;
-    const deadline = AbortSignal.timeout(ms);
+    const deadline = AbortSignal.timeout(Math.ceil(ms));
     const over = AbortSignal.any([deadline, signal, stopping]);
     let woken = Promise.withResolvers<void>();
     const wake = () => woken.resolve();
