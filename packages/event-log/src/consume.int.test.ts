@@ -320,9 +320,10 @@ for (const version of await natsVersions())
       );
       await log.request(1);
       await ensureWorkQueue(log.broker, queue, { ackWaitMs, fromSeq: 4 });
-      await eventually(() => worker.given.length === 4, { timeoutMs: 7_000 });
+      // Found by the next sweep, or once a pull that nobody answers is given up.
+      await eventually(() => worker.given.length === 4, { timeoutMs: 20_000 });
       await log.request(1);
-      await eventually(() => worker.given.length === 5, { timeoutMs: 1_000 });
+      await eventually(() => worker.given.length === 5);
       await allSettled(log);
     });
 
