@@ -144,7 +144,7 @@ for (const version of await natsVersions())
       const ids = (
         await Promise.all(queues.map((one) => log.request(1, one)))
       ).flat();
-      await eventually(() => worker.given.length === 4, { timeoutMs: 2_000 });
+      await eventually(() => worker.given.length === 4, { timeoutMs: 10_000 });
       assert.deepEqual(sorted(worker.ids()), sorted(ids));
       assert.equal(most, 1);
       for (const one of queues) await allSettled(log, one);
@@ -305,7 +305,7 @@ for (const version of await natsVersions())
       await log.broker.nc.flush();
       await withQueues(log, [owned("new")]);
       await log.request(1, owned("new"));
-      await eventually(() => worker.given.length === 1, { timeoutMs: 1_000 });
+      await eventually(() => worker.given.length === 1, { timeoutMs: 10_000 });
     });
 
     test("a consumer that is deleted and made again goes on", async () => {
@@ -337,7 +337,7 @@ for (const version of await natsVersions())
       await log.nats.restart();
       // Sooner than the next look at all queues, and without a hint.
       await eventually(() => new Set(worker.ids()).size > 290, {
-        timeoutMs: 3_000,
+        timeoutMs: 10_000,
       });
       const after = await log.request(100);
       await allSettled(log);
@@ -380,7 +380,7 @@ for (const version of await natsVersions())
       let stopped = false;
       const stopping = worker.stop().then(() => (stopped = true));
       await using other = work(await log.connect());
-      await eventually(() => other.given.length === 8, { timeoutMs: 2_000 });
+      await eventually(() => other.given.length === 8, { timeoutMs: 10_000 });
       assert.equal(stopped, false);
       assert.deepEqual(worker.inHand(), ids.slice(0, 2));
       release();
