@@ -10,6 +10,7 @@ import {
 } from "./engine.ts";
 import { makeOutbox, type FromChild, type ToChild } from "./engineMessages.ts";
 import { makeFakeEngine } from "./fake/fakeEngine.ts";
+import { gatherPieces } from "./pieces.ts";
 
 const aliveEveryMs = 1_000;
 
@@ -96,15 +97,20 @@ async function serve({
 }: Extract<ToChild, { kind: "generate" }>): Promise<void> {
   const abort = new AbortController();
   aborts.set(id, abort);
+  const pieces = gatherPieces((text, counts) =>
+    post({ kind: "text", id, text, counts }),
+  );
   try {
     if (engine === undefined) throw new Error("the engine is not ready");
     const { text: _, ...result } = await engine.generate(request, {
       signal: abort.signal,
-      onText: (text, counts) => post({ kind: "text", id, text, counts }),
+      onText: pieces.say,
       onRead: () => post({ kind: "read", id }),
     });
+    pieces.flush();
     post({ kind: "done", id, result });
   } catch (error) {
+    pieces.flush();
     post({ kind: "error", id, error: wireError(error, "RuntimeError") });
   } finally {
     aborts.delete(id);
