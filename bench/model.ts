@@ -11,7 +11,7 @@ import { ensureRandomModel } from "./randomModel.ts";
 
 const root = join(import.meta.dirname, "..");
 const models = {
-  demo: { tokens: 256, file: () => join(root, "models/demo.gguf") },
+  demo: { tokens: 400, file: () => join(root, "models/demo.gguf") },
   "135M": {
     tokens: 24,
     file: () => ensureRandomModel(join(root, ".local/bench/random-135m.gguf")),
