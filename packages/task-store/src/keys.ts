@@ -13,7 +13,7 @@
  *
  * <queue> is `<model>:<lane>:<owner>`; model and owner are slugs.
  */
-import { slugOf, type Queue, type TaskState } from "@jetscribe/schema";
+import { queueOf, type Queue, type TaskState } from "@jetscribe/schema";
 
 export const keys = {
   checkpoint: "checkpoint",
@@ -42,8 +42,8 @@ export const queueName = ({ model, lane, owner }: Queue): string =>
   `${model}:${lane}:${owner}`;
 
 /** The name of the queue that a task waits in, or waited in. */
-export const queueNameOf = ({ model, lane, owner }: TaskState): string =>
-  queueName({ model: slugOf(model), lane, owner: slugOf(owner) });
+export const queueNameOf = (task: TaskState): string =>
+  queueName(queueOf(task));
 
 export function parseQueueName(name: string): Queue {
   const [model = "", lane, owner = ""] = name.split(":");

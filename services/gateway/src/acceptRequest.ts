@@ -8,6 +8,7 @@ import type { Broker } from "@jetscribe/event-log/connection";
 import {
   evolve,
   newTaskId,
+  queueOf,
   type GenerateRequest,
   type Queue,
   type TaskEvent,
@@ -19,7 +20,7 @@ import type { ApiKey } from "./apiKeys.ts";
 import type { Clock } from "./clock.ts";
 import type { Forecast } from "./forecast.ts";
 import type { Models } from "./models.ts";
-import { queueOf, requestGenerate, type Defaults } from "./requestGenerate.ts";
+import { requestGenerate, type Defaults } from "./requestGenerate.ts";
 import type { WorkQueues } from "./workQueues.ts";
 
 export interface AcceptDeps {

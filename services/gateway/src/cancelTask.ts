@@ -8,6 +8,7 @@ import {
   isOpen,
   joinChunks,
   metricsOf,
+  queueOf,
   streams,
   type JoinedText,
   type OpenTask,
@@ -17,7 +18,6 @@ import {
 import { ApiError, unavailable } from "./apiError.ts";
 import type { ApiKey } from "./apiKeys.ts";
 import type { ReadTask } from "./readTask.ts";
-import { queueOf } from "./requestGenerate.ts";
 
 type Cancelled = Extract<TaskEvent, { type: "GenerateCancelled" }>;
 

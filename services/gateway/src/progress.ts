@@ -2,11 +2,11 @@
 import type { Broker } from "@jetscribe/event-log/connection";
 import { hearProgress } from "@jetscribe/event-log/signals";
 import {
+  queueOf,
   workConsumerName,
   type RecordedEvent,
   type TaskState,
 } from "@jetscribe/schema";
-import { queueOf } from "./requestGenerate.ts";
 
 export type WatchProgress = (
   task: TaskState,

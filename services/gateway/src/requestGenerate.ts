@@ -1,11 +1,9 @@
 /** Pure: what a call asks for, as the event that accepts it. */
 import {
   paramDefaults,
-  slugOf,
   type GenerateParams,
   type GenerateRequest,
   type GenerateRequested,
-  type Queue,
   type TaskEvent,
 } from "@jetscribe/schema";
 import type { ApiKey } from "./apiKeys.ts";
@@ -69,14 +67,3 @@ const optionalParams = [
 const defaults: Readonly<Record<string, unknown>> = paramDefaults;
 const isDefault = (name: string, value: unknown): boolean =>
   defaults[name] === value;
-
-/** The queue that a task waits in. */
-export const queueOf = ({
-  model,
-  lane,
-  owner,
-}: Pick<GenerateRequested, "model" | "lane" | "owner">): Queue => ({
-  model: slugOf(model),
-  lane,
-  owner: slugOf(owner),
-});

@@ -2,10 +2,11 @@ import {
   GenerateRequest,
   GenerateRequested,
   newTaskId,
+  queueOf,
 } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { queueOf, requestGenerate } from "./requestGenerate.ts";
+import { requestGenerate } from "./requestGenerate.ts";
 
 const key = { name: "Team A", owner: "team-a", digest: Buffer.alloc(32) };
 const defaults = {

@@ -8,6 +8,7 @@ import type { Logger } from "@jetscribe/runtime";
 import {
   deadlineOf,
   isOpen,
+  queueOf,
   slugOf,
   streams,
   type OpenTask,
@@ -60,8 +61,8 @@ export async function endOverdue(
   }
 
   async function end(task: OpenTask, now: number): Promise<void> {
-    const { task_id, lane } = task;
-    const model = slugOf(task.model);
+    const { task_id } = task;
+    const queue = queueOf(task);
     const text = await streamedSoFar(
       broker,
       task_id,
@@ -69,12 +70,12 @@ export async function endOverdue(
     );
     const refusals = workers
       .all()
-      .filter((worker) => slugOf(worker.model) === model)
+      .filter((worker) => slugOf(worker.model) === queue.model)
       .map(({ error }) => error?.message);
     const event = overdue(task, { text, refusals, now });
     const { type } = event.data.error;
     log.warn({ task_id, error_type: type }, "a task is past its time");
-    await appender.append(event, { model, lane, owner: slugOf(task.owner) });
+    await appender.append(event, queue);
   }
 
   while (!signal.aborted) {

@@ -5,6 +5,7 @@ import {
   type EventWord,
   type Lane,
 } from "./events.ts";
+import { slugOf } from "./slug.ts";
 
 export const streams = {
   events: "EVENTS",
@@ -18,6 +19,13 @@ export interface Queue {
   lane: Lane;
   owner: string;
 }
+
+/** The queue that a task waits in, from the names that people see. */
+export const queueOf = ({ model, lane, owner }: Queue): Queue => ({
+  model: slugOf(model),
+  lane,
+  owner: slugOf(owner),
+});
 
 const typeOfWord = new Map<string, EventType>(
   (Object.keys(eventTypes) as EventType[]).map((type) => [
