@@ -17,18 +17,29 @@ import { compareVersions } from "./versions.mjs";
  * @property {number} port on loopback
  */
 
+/**
+ * @typedef {object} Membership a nats-server's place in a cluster on this machine; for tests and the bench
+ * @property {string} name of the server
+ * @property {number} port where the others reach it, on loopback
+ * @property {number} monitorPort
+ * @property {readonly number[]} routes the ports by which it reaches the others
+ */
+
 /** Beyond what any disk holds: what is kept is decided by the streams' own limits. */
 const UNLIMITED_BYTES = 2 ** 50;
+
+/** Where no program listens. */
+const NOBODYS_PORT = 1;
 
 /** Where a container finds its configuration and its data. */
 const IN_CONTAINER = { config: "/etc/jetscribe.conf", data: "/data" };
 
 /**
  * @param {Server} server
- * @param {Place & { durability?: string | undefined }} options durability: `process` (default) or `machine`
+ * @param {Place & { durability?: string | undefined, member?: Membership | undefined }} options durability: `process` (default) or `machine`
  * @returns {Program}
  */
-export function natsProgram(server, { dataDir, port, durability }) {
+export function natsProgram(server, { dataDir, port, durability, member }) {
   const place = placeFor(server, join(dataDir, "nats"), port, 4222);
   const jetstream = [
     `store_dir: ${JSON.stringify(place.data)}`,
@@ -37,10 +48,11 @@ export function natsProgram(server, { dataDir, port, durability }) {
   ];
   const config = writeConfig(dataDir, "nats.conf", [
     "# Written by `npm start`, at each start.",
-    "server_name: jetscribe",
+    `server_name: ${member?.name ?? "jetscribe"}`,
     `listen: ${JSON.stringify(`${place.host}:${place.port}`)}`,
     "max_payload: 8MB",
     `jetstream {\n  ${jetstream.join("\n  ")}\n}`,
+    ...(member ? clusterLines(member) : []),
   ]);
   return program(server, dataDir, port, place, ["-c", place.config ?? config]);
 }
@@ -66,6 +78,22 @@ export function redisProgram(server, { dataDir, port }) {
     "daemonize no",
   ]);
   return program(server, dataDir, port, place, [place.config ?? config]);
+}
+
+/** @param {Membership} member */
+function clusterLines({ port, monitorPort, routes }) {
+  const cluster = [
+    "name: jetscribe",
+    `listen: "127.0.0.1:${port}"`,
+    // Clients and members keep to the addresses that they were given: a test can cut those.
+    "no_advertise: true",
+    `advertise: "127.0.0.1:${NOBODYS_PORT}"`,
+    `routes: [${routes.map((to) => `"nats://127.0.0.1:${to}"`).join(", ")}]`,
+  ];
+  return [
+    `http: "127.0.0.1:${monitorPort}"`,
+    `cluster {\n  ${cluster.join("\n  ")}\n}`,
+  ];
 }
 
 /** @param {Server} server @param {string | undefined} durability */

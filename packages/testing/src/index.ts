@@ -1,3 +1,8 @@
+export {
+  startNatsCluster,
+  type ClusterOptions,
+  type NatsCluster,
+} from "./cluster.ts";
 export { eventually } from "./eventually.ts";
 export {
   natsVersions,

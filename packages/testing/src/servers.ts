@@ -9,6 +9,7 @@ import {
   redisProgram,
   redisReady,
   redisUrl,
+  type Membership,
 } from "../../../scripts/server-programs.mjs";
 import {
   findServer,
@@ -28,6 +29,13 @@ export interface ServerOptions {
   /** Kept when the server stops; by default a private folder that goes with it. */
   dataDir?: string;
   port?: number;
+}
+
+export interface NatsOptions extends ServerOptions {
+  version?: NatsVersion;
+  durability?: "process" | "machine";
+  /** Its place in a cluster. */
+  member?: Membership;
 }
 
 /** A real server of its own for a test. */
@@ -55,14 +63,12 @@ const READY_DEADLINE_MS = 30_000;
 export async function startNats({
   version = "default",
   durability,
+  member,
   ...options
-}: ServerOptions & {
-  version?: NatsVersion;
-  durability?: "process" | "machine";
-} = {}): Promise<TestServer> {
+}: NatsOptions = {}): Promise<TestServer> {
   const server = await natsServer(version);
   return startServer(server, options, natsUrl, natsReady, (place) =>
-    natsProgram(server, { ...place, durability }),
+    natsProgram(server, { ...place, durability, member }),
   );
 }
 
@@ -90,7 +96,7 @@ export async function natsVersions(): Promise<NatsVersion[]> {
 /** Runs `fn` with a nats-server of its own, which is gone afterwards. */
 export async function withNats<T>(
   fn: (nats: TestServer) => Promise<T>,
-  options: Parameters<typeof startNats>[0] = {},
+  options: NatsOptions = {},
 ): Promise<T> {
   await using nats = await startNats(options);
   return await fn(nats);

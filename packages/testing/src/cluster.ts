@@ -1,0 +1,79 @@
+import { freePort } from "../../../scripts/ports.mjs";
+import { eventually } from "./eventually.ts";
+import { startNats, type NatsOptions, type TestServer } from "./servers.ts";
+
+/** A NATS cluster of real servers on this machine, each with data of its own. */
+export interface NatsCluster extends AsyncDisposable {
+  /** Of all nodes, with commas. */
+  readonly url: string;
+  readonly nodes: readonly TestServer[];
+  /** Waits until each node has all that it shall hold, and everything in it a leader. */
+  whole(timeoutMs?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface ClusterOptions extends Pick<
+  NatsOptions,
+  "version" | "durability"
+> {
+  nodes?: number;
+  /** Stands between two nodes, say to cut them off: gives the port by which node `from` reaches what listens at `port`. */
+  link?: (ends: { from: number; to: number }, port: number) => Promise<number>;
+}
+
+const wholeWithinMs = 60_000;
+
+/** Starts the nodes, and waits until they are one. */
+export async function startNatsCluster({
+  nodes: size = 3,
+  link = (_ends, port) => Promise.resolve(port),
+  ...options
+}: ClusterOptions = {}): Promise<NatsCluster> {
+  await using opened = new AsyncDisposableStack();
+  const ports = await freePorts(size);
+  const monitorPorts = await freePorts(size);
+  const nodes: TestServer[] = [];
+  for (const [from, port] of ports.entries()) {
+    const others = [...ports.entries()].filter(([to]) => to !== from);
+    const routes = await Promise.all(
+      others.map(([to, theirs]) => link({ from, to }, theirs)),
+    );
+    const monitorPort = monitorPorts[from] ?? 0;
+    const member = { name: `node-${from}`, port, monitorPort, routes };
+    nodes.push(opened.use(await startNats({ ...options, member })));
+  }
+  const whole = (timeoutMs = wholeWithinMs) =>
+    eventually(
+      async () =>
+        (await Promise.all(monitorPorts.map(isHealthy))).every(Boolean),
+      { timeoutMs, everyMs: 100 },
+    ).then(() => undefined);
+  await whole().catch((cause: unknown) => {
+    const said = nodes.map((node) => node.output()).join("\n---\n");
+    throw new Error(`the nodes are no cluster:\n${said}`, { cause });
+  });
+  const all = opened.move();
+  const stop = () => all.disposeAsync();
+  return {
+    url: nodes.map(({ url }) => url).join(),
+    ...{ nodes, whole, stop, [Symbol.asyncDispose]: stop },
+  };
+}
+
+/** They are all different: none of them is in use before all are chosen. */
+async function freePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) ports.add(await freePort());
+  return [...ports];
+}
+
+/** By the server's own word: it has a leader, and its streams and consumers are not behind. */
+async function isHealthy(monitorPort: number): Promise<boolean> {
+  try {
+    const signal = AbortSignal.timeout(2_000);
+    const url = `http://127.0.0.1:${monitorPort}/healthz`;
+    return (await fetch(url, { signal })).ok;
+  } catch {
+    return false;
+  }
+}
