@@ -99,6 +99,9 @@ function whyNot(
   return undefined;
 }
 
+/** Of a cluster: the message id is under way already, and may yet be stored or not. */
+const duplicateInProcess = 10_158;
+
 /** What a PubAck says. Throws an AppendError where it is none. */
 export function readPubAck(msg: Msg): Appended {
   // The broker's own "no responders": there is no stream, or JetStream is not ready.
@@ -111,7 +114,7 @@ export function readPubAck(msg: Msg): Appended {
   }>();
   if (ack.error !== undefined)
     throw new AppendError(
-      "refused",
+      ack.error.err_code === duplicateInProcess ? "unknown" : "refused",
       ack.error.description ?? `error ${ack.error.code}`,
       ack.error.err_code,
     );

@@ -82,7 +82,7 @@ export class TopologyError extends Error {
 /**
  * Creates the streams that are missing, updates those that differ, and reads back what the server made of it: old
  * servers leave out silently what they don't know. Rejects with a TopologyError where a stream can't be what it has
- * to be. Call it again after every reconnect.
+ * to be, with another error where a cluster can't say yet. Call it again after every reconnect.
  */
 export async function ensureTopology(
   broker: Broker,
@@ -92,13 +92,22 @@ export async function ensureTopology(
     try {
       await ensureStream(broker, wanted);
     } catch (cause) {
-      if (!(cause instanceof JetStreamApiError)) throw cause;
+      if (!(cause instanceof JetStreamApiError) || isPassing(cause))
+        throw cause;
       throw new TopologyError(`stream ${wanted.name}: ${cause.message}`, {
         cause,
       });
     }
   }
 }
+
+/** A cluster that elects a leader, or lacks a node: asked again it says something else. */
+const passing: ReadonlySet<number> = new Set([
+  10_004, 10_005, 10_007, 10_008, 10_009, 10_118,
+]);
+
+const isPassing = (error: JetStreamApiError): boolean =>
+  passing.has(error.apiError().err_code);
 
 async function ensureStream({ jsm }: Broker, wanted: Wanted): Promise<void> {
   const found = await orMissing(jsm.streams.info(wanted.name));

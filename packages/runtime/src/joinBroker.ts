@@ -17,7 +17,11 @@ export const BrokerSettings = z.object({
   EVENTS_MAX_AGE: duration("30d"),
   EVENTS_MAX_BYTES: size("10GiB"),
   TASK_TIMEOUT: duration("300s"),
-  REPLICAS: count(1, { min: 1, max: 5 }),
+  /** Of each stream and work queue in a cluster: an even number survives no more losses than the one below it. */
+  REPLICAS: count(1, { min: 1, max: 5 }).refine(
+    (copies) => copies % 2 === 1,
+    "must be 1, 3 or 5",
+  ),
 });
 export type BrokerSettings = z.infer<typeof BrokerSettings>;
 
