@@ -15,5 +15,7 @@ test(
     // It was no idle run.
     assert.ok((report.outcomes["completed"] ?? 0) > 0, formatReport(report));
     assert.ok(Object.keys(report.faults).length >= 5, formatReport(report));
+    const { depths, positions } = report.compared;
+    assert.ok(depths > 5 && positions >= 12, formatReport(report));
   },
 );

@@ -5,6 +5,7 @@ import { gather } from "./evidence.ts";
 import { faultsOf } from "./faults.ts";
 import { startFleet, type Fleet, type Sizes } from "./fleet.ts";
 import { formatEntry, makeJournal } from "./journal.ts";
+import { lineUp } from "./lineUp.ts";
 import { makeLoad } from "./load.ts";
 import { spreadPoison } from "./poison.ts";
 import { makeRandom } from "./random.ts";
@@ -13,6 +14,7 @@ import { settle } from "./settle.ts";
 import { straysOf } from "./strays.ts";
 import { strike } from "./strike.ts";
 import { kindOf, tasksOf } from "./tasks.ts";
+import { watchPlaces } from "./watchPlaces.ts";
 import { watchQueues } from "./watchQueues.ts";
 
 export interface ChaosOptions {
@@ -39,6 +41,8 @@ export interface Report {
   answers: Record<string, number>;
   outcomes: Record<string, number>;
   faults: Record<string, number>;
+  /** How often the queue's depth was held against the log, and how many positions. */
+  compared: { depths: number; positions: number };
   journal: string[];
   /** The last lines of the services. */
   output: string;
@@ -60,6 +64,7 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
     say("the system runs");
     const log = makeLogReader(fleet);
     await using watch = watchQueues(fleet, log);
+    await using places = watchPlaces(fleet, log);
     await using poison = spreadPoison(fleet, journal);
     const load = makeLoad(fleet, random.fork(1), {
       perSecond,
@@ -73,13 +78,20 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
       load.run(forMs),
       strike(faults, random.fork(2), journal, { forMs, pauseMs }),
     ]);
+    async function heal(): Promise<void> {
+      await fleet.healthy(healWithinMs);
+      const waits = await settle(fleet, log, settleWithinMs);
+      if (waits !== undefined) say(`it still waits for ${waits}`);
+    }
     say("healing");
-    await fleet.healthy(healWithinMs);
-    const waits = await settle(fleet, log, settleWithinMs);
-    if (waits !== undefined) say(`it still waits for ${waits}`);
-    const { sightings } = watch;
+    await heal();
+    say("lining up");
+    const unseen = await lineUp(fleet, journal, load, places);
+    await heal();
+    const sightings = [...watch.sightings, ...places.sightings, ...unseen];
     const seen = { told: load.told, journal: journal.entries, sightings };
-    return await judge(fleet, seen, log);
+    const { compared } = places;
+    return { ...(await judge(fleet, seen, log)), compared };
   } finally {
     await fleet.stop();
   }
@@ -89,7 +101,7 @@ async function judge(
   fleet: Fleet,
   seen: Parameters<typeof gather>[1],
   reader: LogReader,
-): Promise<Report> {
+): Promise<Omit<Report, "compared">> {
   const evidence = await gather(fleet, seen, reader);
   const { told, journal } = evidence;
   const violations = check(evidence);

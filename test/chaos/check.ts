@@ -2,6 +2,7 @@
 import type { Evidence } from "./evidence.ts";
 import { checkAttempts } from "./rules/attempts.ts";
 import { checkCallers } from "./rules/callers.ts";
+import { checkExpiry } from "./rules/expiry.ts";
 import { checkLogFiles } from "./rules/logFiles.ts";
 import { checkOutcomes } from "./rules/outcomes.ts";
 import { checkProcesses } from "./rules/processes.ts";
@@ -15,6 +16,7 @@ export function check(evidence: Evidence): string[] {
     ...checkOutcomes(evidence, tasks),
     ...checkCallers(evidence, tasks),
     ...checkAttempts(evidence, tasks),
+    ...checkExpiry(evidence, tasks),
     ...checkProjection(evidence, tasks),
     ...checkLogFiles(evidence, tasks),
     ...checkProcesses(evidence),

@@ -84,6 +84,17 @@ const ranTwice = (right: LoggedEvent[]) => [
   event("started", "started.2", { attempt: 2, worker_id: "b" }),
   event("completed", "outcome", { result, finish_reason: "length", metrics }),
 ];
+/** It could wait for half a second. */
+const hurried = event("requested", "requested", {
+  ...{ prompt: "chaos 1 ", enqueue_time: 1_000, start_timeout_ms: 500 },
+});
+const startedAt = (start_time: number) =>
+  event("started", "started.1", { attempt: 1, worker_id: "a", start_time });
+const expiredAfter = (total_time: number) =>
+  event("failed", "outcome", {
+    error: { type: "ExpiredError" },
+    metrics: { ...metrics, total_time },
+  });
 const entry: Entry = {
   fault: "kill-inference",
   target: "inference-1",
@@ -125,6 +136,26 @@ const wrong: [string, Evidence, RegExp][] = [
     "a task ran twice for no reason",
     evidence(ranTwice),
     /ran again \(attempt 2, gone\) for nothing/,
+  ],
+  [
+    "a task is started after its time",
+    evidence(([, , end]) => [hurried, startedAt(1_002), end!]),
+    /started 1\.5 s after its time/,
+  ],
+  [
+    "a task expires before its time",
+    evidence(() => [hurried, expiredAfter(0.4)]),
+    /expired after 0\.4 s/,
+  ],
+  [
+    "a task expires that was started",
+    evidence(() => [hurried, startedAt(1_000), expiredAfter(1)]),
+    /expired, and was started before/,
+  ],
+  [
+    "a task that may wait expires",
+    evidence(() => [hurried, expiredAfter(1)]),
+    /a short task ended as failed \(ExpiredError\)/,
   ],
   [
     "another result is served",

@@ -81,7 +81,7 @@ export async function readProjection(port: number): Promise<Projection> {
   };
 }
 
-const parseArray = (text: unknown): unknown[] => {
+export const parseArray = (text: unknown): unknown[] => {
   const value: unknown = JSON.parse(typeof text === "string" ? text : "[]");
   return Array.isArray(value) ? value : [];
 };

@@ -16,7 +16,10 @@ import { startProxy, type Proxy } from "./proxy.ts";
 export type Sizes = Record<ServiceName, number>;
 
 export interface Fleet {
+  /** Of the first gateway. */
   readonly url: string;
+  /** Of every gateway, where there are several. */
+  readonly urls?: readonly string[];
   readonly key: string;
   readonly logDir: string;
   readonly nats: TestServer;
@@ -52,10 +55,13 @@ export const msPerToken = Number(settings.FAKE_MS) / fakeTokens;
 
 export async function startFleet({
   natsVersion = "default",
+  broker,
   sizes,
   env: changes = {},
 }: {
   natsVersion?: NatsVersion;
+  /** Instead of a server of its own: whoever started it stops it, and sees to its faults. */
+  broker?: { nats: TestServer; env: { NATS_URL: string; REPLICAS: string } };
   sizes: Sizes;
   /** Over the settings above. */
   env?: Partial<typeof settings>;
@@ -63,13 +69,15 @@ export async function startFleet({
   await using opened = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), "jetscribe-chaos-"));
   opened.defer(() => rm(dataDir, { recursive: true, force: true }));
-  const nats = opened.use(await startNats({ version: natsVersion }));
+  const nats =
+    broker?.nats ?? opened.use(await startNats({ version: natsVersion }));
   const redis = opened.use(await startRedis());
   const proxies = {
     nats: opened.use(await startProxy(nats.port)),
     redis: opened.use(await startProxy(redis.port)),
   };
-  const port = await freePort();
+  const ports: number[] = [];
+  while (ports.length < sizes.gateway) ports.push(await freePort());
   const [logDir, key, mark] = [
     join(dataDir, "logs"),
     apiKey(dataDir),
@@ -81,12 +89,12 @@ export async function startFleet({
     ...changes,
     NATS_URL: `nats://127.0.0.1:${proxies.nats.port}`,
     REDIS_URL: `redis://127.0.0.1:${proxies.redis.port}`,
-    PORT: String(port),
     HOST: "127.0.0.1",
     DATA_DIR: dataDir,
     LOG_DIR: logDir,
     API_KEYS: `default:${key}`,
     CHAOS_MARK: mark,
+    ...broker?.env,
   };
   const ownEnds: string[] = [];
   let over = false;
@@ -108,18 +116,26 @@ export async function startFleet({
   for (const [service, count] of Object.entries(sizes))
     for (let number = 1; number <= count; number++)
       members.push(
-        startMember(service as ServiceName, number, env, (member, how) => {
-          if (!over) void onOwnEnd(member, how);
-        }),
+        startMember(
+          service as ServiceName,
+          number,
+          { ...env, PORT: String(ports[number - 1]) },
+          (member, how) => {
+            if (!over) void onOwnEnd(member, how);
+          },
+        ),
       );
-  const url = `http://127.0.0.1:${port}`;
+  const urls = ports.map((port) => `http://127.0.0.1:${port}`);
+  const [url = ""] = urls;
   const output = () =>
     members.map((one) => `--- ${one.name}\n${tailOf(one)}`).join("\n");
   const all = opened.move();
   return {
-    ...{ url, key, logDir, nats, redis, proxies, members, ownEnds, mark },
+    ...{ url, urls, key, logDir, nats, redis, proxies, members, ownEnds, mark },
     of: (service) => members.filter((member) => member.service === service),
-    healthy: (timeoutMs) => untilHealthy(url, timeoutMs, output),
+    async healthy(timeoutMs) {
+      for (const one of urls) await untilHealthy(one, timeoutMs, output);
+    },
     output,
     stop: () => all.disposeAsync(),
   };

@@ -76,6 +76,31 @@ export const mutants: readonly Mutant[] = [
     caught: /lines in llm_requests\.log|has a line of no task/,
   },
   {
+    name: "a task that has started still waits in Redis",
+    file: "packages/task-store/src/writeTasks.ts",
+    find: "else queue.remove.push(task_id);",
+    replace: 'else if (status !== "processing") queue.remove.push(task_id);',
+    run: ["--only", "none", "--rate", "8"],
+    caught: /Redis shows .*, the log /,
+  },
+  {
+    name: "a position is one too low",
+    file: "packages/task-store/src/place.ts",
+    find: "const inLane = { tasks: rank + 1,",
+    replace: "const inLane = { tasks: rank,",
+    run: ["--only", "none", "--rate", "8"],
+    caught: /\/status answers 200, position \d+ of \d+/,
+  },
+  {
+    name: "a task is started after its time",
+    file: "services/inference/src/decide.ts",
+    find: "if (task.attempt === 0 && deadlineOf(task).at <= witness.now)",
+    replace: "if (task.attempt === 0 && deadlineOf(task).at < 0)",
+    // They wait while there is no worker, and results, which would end them, is away as well.
+    run: ["--only", "stop-inference,kill-results", "--rate", "8"],
+    caught: /started [\d.]+ s after its time/,
+  },
+  {
     name: "no look for an outcome on redelivery",
     file: "services/inference/src/onGenerateRequested.ts",
     find: "return (await endedAlready(inHand)) ? done : await settle(inHand);",

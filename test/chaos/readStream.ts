@@ -21,7 +21,7 @@ const ends = new Set(["completed", "failed", "cancelled"]);
 
 /** Reads until the end of the stream; some readers hang up on the way. */
 export async function readStream(
-  { url, key }: Pick<Fleet, "url" | "key">,
+  at: Pick<Fleet, "url" | "key">,
   taskId: string,
   random: Random,
 ): Promise<StreamSeen> {
@@ -51,9 +51,9 @@ export async function readStream(
 
   async function connect(): Promise<void> {
     const stop = new AbortController();
-    const response = await fetch(`${url}/stream/${taskId}`, {
+    const response = await fetch(`${at.url}/stream/${taskId}`, {
       headers: {
-        "x-api-key": key,
+        "x-api-key": at.key,
         ...(lastId !== "" && { "last-event-id": lastId }),
       },
       signal: AbortSignal.any([stop.signal, AbortSignal.timeout(patienceMs)]),

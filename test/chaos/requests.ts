@@ -7,6 +7,7 @@ import type { Random } from "./random.ts";
  * - streamed: its text is read as it comes, however often the connection breaks
  * - cancelled: before it starts, while it runs, or after its end
  * - too_slow: it would run past TASK_TIMEOUT
+ * - hurried: it may wait only so long to be started, and some of them never long enough
  * - too_long: it doesn't fit the engine's context
  * - invalid: refused with a 400
  * - poison: the harness kills the engine at each of its starts
@@ -17,6 +18,7 @@ export type Kind =
   | "streamed"
   | "cancelled"
   | "too_slow"
+  | "hurried"
   | "too_long"
   | "invalid"
   | "poison";
@@ -35,6 +37,7 @@ const shares: [Kind, number][] = [
   ["cancelled", 10],
   ["invalid", 6],
   ["too_long", 3],
+  ["hurried", 4],
   ["too_slow", 0.5],
   ["poison", 0.5],
 ];
@@ -69,6 +72,8 @@ function changesOf(
 ): Record<string, unknown> {
   // Fake tokens are four characters each: this is over CONTEXT_SIZE.
   if (kind === "too_long") return { prompt: prompt + "x".repeat(40_000) };
+  if (kind === "hurried")
+    return { start_timeout_ms: random.pick([1, random.int(2, 3_000)]) };
   if (kind !== "invalid") return {};
   return random.pick<Record<string, unknown>>([
     { max_tokens: 0 },

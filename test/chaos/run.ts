@@ -39,7 +39,7 @@ const report = await runChaos({
   perSecond: Number(values.rate),
   pauseMs: Number(values.pause),
   settleWithinMs: Number(values.settle) * 1_000,
-  sizes: values.standby ? { results: 2, logger: 2 } : {},
+  sizes: values.standby ? { gateway: 2, results: 2, logger: 2 } : {},
   say: (line) =>
     console.log(`${((performance.now() - begin) / 1_000).toFixed(1)} ${line}`),
 });

@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { readWorkQueues } from "./evidence.ts";
 import type { Fleet } from "./fleet.ts";
+import { foldLog } from "./foldLog.ts";
 import type { LogReader } from "./readLog.ts";
-import { tasksOf } from "./tasks.ts";
 import { connectNats } from "./wire/nats.ts";
 
 export interface Watch extends AsyncDisposable {
@@ -15,19 +15,17 @@ const everyMs = 500;
 export function watchQueues(fleet: Fleet, log: LogReader): Watch {
   const sightings = new Set<string>();
   const stop = new AbortController();
+  const fold = foldLog();
 
   async function look(): Promise<void> {
     using broker = await connectNats(fleet.nats.port);
     const queues = await readWorkQueues(broker);
     // Read after the queues: an outcome comes before its acknowledgement.
-    const tasks = tasksOf(await log.read());
+    fold.advance(await log.read());
     for (const { name, ackFloor } of queues)
-      for (const { id, requests, outcomes } of tasks.values()) {
-        const [request] = requests;
-        if (request === undefined || request.seq > ackFloor) continue;
-        if (request.queue === name && outcomes.length === 0)
+      for (const { id, seq, queue } of fold.open.values())
+        if (queue === name && seq <= ackFloor)
           sightings.add(`${id}: acknowledged before its outcome`);
-      }
   }
 
   async function watch(): Promise<void> {

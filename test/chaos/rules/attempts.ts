@@ -4,9 +4,8 @@ import { settings } from "../fleet.ts";
 import type { Entry } from "../journal.ts";
 import type { LoggedEvent } from "../readLog.ts";
 import { kindOf, type LoggedTask } from "../tasks.ts";
+import { hits, isExcused } from "./excuses.ts";
 
-/** Between the fault and what it does, by one clock. */
-const slackMs = 1_000;
 /** A worker gives up on a lease a fifth before its end. */
 const leaseMs = parseInt(settings.ACK_WAIT) * 800;
 const maxAttempts = 3;
@@ -45,7 +44,8 @@ function checkStarts(
   for (const [i, start] of starts.entries()) {
     const before = starts[i - 1];
     const retry = retries.find(({ data }) => data["attempt"] === i);
-    const excused = isExcused(before ?? start, start.time, journal);
+    const since = before ?? start;
+    const excused = isExcused(since, [since.time, start.time], journal);
     if (before !== undefined && !excused && !lostItsLease(before, retry)) {
       const reason = String(retry?.data["reason"]);
       wrong.push(`${id}: ran again (attempt ${i + 1}, ${reason}) for nothing`);
@@ -83,31 +83,6 @@ function checkCrashed(
       : [`${id}: WorkerCrashed, and nobody took attempt ${String(attempt)} down (${String(reason)})`]; // prettier-ignore
   });
 }
-
-/** Whether its worker, engine or broker was hit between a start and a time. */
-const isExcused = (
-  start: LoggedEvent,
-  until: number,
-  journal: readonly Entry[],
-): boolean =>
-  journal.some(
-    (entry) =>
-      hits(entry, start, until) ||
-      (isBroker(entry) && overlaps(entry, start.time, until)),
-  );
-
-const hits = (entry: Entry, start: LoggedEvent, until: number): boolean =>
-  entry.workerId !== undefined &&
-  entry.workerId === start.data["worker_id"] &&
-  overlaps(entry, start.time, until);
-
-const overlaps = ({ from, to }: Entry, begin: number, end: number): boolean =>
-  from <= end + slackMs && (to ?? Infinity) >= begin - slackMs;
-
-const brokerFaults = [
-  ...["kill-nats", "stop-nats", "freeze-nats", "cut-nats", "stall-nats"],
-];
-const isBroker = ({ fault }: Entry): boolean => brokerFaults.includes(fault);
 
 /** Frozen for longer than 6 s a worker is gone as well. */
 const isDown = ({ fault }: Entry): boolean =>

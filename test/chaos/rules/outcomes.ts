@@ -80,6 +80,7 @@ function checkEnd(
     completed: kind !== "too_long" && kind !== "too_slow",
     cancelled: kind === "cancelled",
     "failed (ValidationError)": kind === "too_long",
+    "failed (ExpiredError)": kind === "hurried",
     "failed (TimeoutError)": ran >= timeoutS - 0.05,
     "failed (WorkerCrashed)": true, // the attempts have to explain it
   };

@@ -1,0 +1,36 @@
+/** A quiet moment with a queue: the workers are held, tasks line up, and every one of them is told its place. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Fleet } from "./fleet.ts";
+import type { Journal } from "./journal.ts";
+import type { Load } from "./load.ts";
+import type { PlacesWatch } from "./watchPlaces.ts";
+
+const length = 12;
+const patienceMs = 60_000;
+
+/** What was wrong, where not every place could be seen. */
+export async function lineUp(
+  fleet: Fleet,
+  journal: Journal,
+  load: Load,
+  places: PlacesWatch,
+): Promise<string[]> {
+  const workers = fleet.of("inference");
+  const ends = workers.map(({ name, workerId }) =>
+    journal.begin("stop-inference", name, workerId),
+  );
+  await Promise.all(workers.map((worker) => worker.stop()));
+  const accepted = await load.more(length);
+  const goal = places.compared.positions + accepted;
+  const until = performance.now() + patienceMs;
+  while (places.compared.positions < goal && performance.now() < until) {
+    await places.lookAtAll().catch(() => undefined);
+    await sleep(100);
+  }
+  const seen = places.compared.positions - goal + accepted;
+  for (const worker of workers) worker.start();
+  for (const end of ends) end();
+  return accepted > 0 && seen >= accepted
+    ? []
+    : [`of ${accepted} tasks in a line ${seen} had a place`];
+}

@@ -1,0 +1,35 @@
+/** What the harness did that explains what became of an attempt. */
+import type { Entry } from "../journal.ts";
+import type { LoggedEvent } from "../readLog.ts";
+
+/** Between the fault and what it does, by one clock. */
+const slackMs = 1_000;
+
+/** Whether the worker of a start, its engine, or the broker was hit between two times. */
+export const isExcused = (
+  start: LoggedEvent,
+  [from, to]: readonly [number, number],
+  journal: readonly Entry[],
+): boolean =>
+  journal.some(
+    (entry) =>
+      (isOf(entry, start) || isBroker(entry)) && overlaps(entry, from, to),
+  );
+
+/** Whether the worker that a start names was hit between the start and a time. */
+export const hits = (
+  entry: Entry,
+  start: LoggedEvent,
+  until: number,
+): boolean => isOf(entry, start) && overlaps(entry, start.time, until);
+
+const isOf = ({ workerId }: Entry, { data }: LoggedEvent): boolean =>
+  workerId !== undefined && workerId === data["worker_id"];
+
+const overlaps = ({ from, to }: Entry, begin: number, end: number): boolean =>
+  from <= end + slackMs && (to ?? Infinity) >= begin - slackMs;
+
+const brokerFaults = [
+  ...["kill-nats", "stop-nats", "freeze-nats", "cut-nats", "stall-nats"],
+];
+const isBroker = ({ fault }: Entry): boolean => brokerFaults.includes(fault);
