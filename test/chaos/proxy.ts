@@ -11,10 +11,14 @@ export interface Proxy extends AsyncDisposable {
   stall(): () => void;
 }
 
-export async function startProxy(targetPort: number): Promise<Proxy> {
+/** `target`: a port; or says for each connection which one. */
+export async function startProxy(
+  target: number | (() => number),
+): Promise<Proxy> {
   const pairs = new Set<[Socket, Socket]>();
   let stalled = false;
   const server = createServer((near) => {
+    const targetPort = typeof target === "number" ? target : target();
     const far = connect(targetPort, "127.0.0.1");
     const pair: [Socket, Socket] = [near, far];
     pairs.add(pair);

@@ -1,0 +1,115 @@
+/** A cluster of three loses each node in turn, and one of them its connections, under a mixed load. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { check } from "../chaos/check.ts";
+import { gather } from "../chaos/evidence.ts";
+import type { Fleet } from "../chaos/fleet.ts";
+import { makeJournal, type Journal } from "../chaos/journal.ts";
+import { makeLoad } from "../chaos/load.ts";
+import { spreadPoison } from "../chaos/poison.ts";
+import { makeRandom } from "../chaos/random.ts";
+import { makeLogReader } from "../chaos/readLog.ts";
+import { settle } from "../chaos/settle.ts";
+import { watchQueues } from "../chaos/watchQueues.ts";
+import { connectNats } from "../chaos/wire/nats.ts";
+import { startClusterFleet, type ClusterFleet } from "./clusterFleet.ts";
+
+const seed = 20_263;
+const loadMs = 45_000;
+const sizes = { gateway: 1, inference: 2, results: 1, logger: 1 };
+/** Longer than it takes the others to elect new leaders (4 to 9 s), and than the cut-off one believes that it is one (10 s). */
+const cutOffMs = 12_000;
+/** Longer than the fleet's ACK_WAIT, shorter than an election needs at least. */
+const frozenMs = 3_500;
+
+/** How many copies each stream and each work queue has. */
+async function copies({ nats }: Fleet): Promise<Record<string, number>> {
+  using broker = await connectNats(nats.port);
+  const counted: Record<string, number> = {};
+  const count = async (name: string, subject: string) => {
+    const { cluster } = await broker.request(subject);
+    const { replicas } = cluster as { replicas?: unknown[] };
+    counted[name] = 1 + (replicas ?? []).length;
+  };
+  for (const stream of ["EVENTS", "TOKENS", "LOGS"])
+    await count(stream, `$JS.API.STREAM.INFO.${stream}`);
+  const { consumers } = await broker.request("$JS.API.CONSUMER.NAMES.EVENTS");
+  for (const name of consumers as string[])
+    if (name.startsWith("infer="))
+      await count(name, `$JS.API.CONSUMER.INFO.EVENTS.${name}`);
+  return counted;
+}
+
+/** One after the other, each as soon as the cluster is whole again. */
+async function strikeEachNode(
+  { cluster, cutOff }: ClusterFleet,
+  journal: Journal,
+): Promise<void> {
+  for (const [i, node] of cluster.nodes.entries()) {
+    const end = journal.begin("kill-nats", `node-${i}`);
+    await node.kill();
+    await node.restart();
+    await cluster.whole();
+    end();
+  }
+  const endFreeze = journal.begin("freeze-nats", "node-0");
+  await cluster.nodes[0]?.kill("SIGSTOP");
+  await sleep(frozenMs);
+  await cluster.nodes[0]?.kill("SIGCONT");
+  await cluster.whole();
+  endFreeze();
+  const endCut = journal.begin("cut-nats", "node-1");
+  const join = cutOff(1);
+  await sleep(cutOffMs);
+  join();
+  await cluster.whole();
+  endCut();
+}
+
+test(
+  "a cluster whose nodes are killed in turn, frozen and cut off keeps every promise",
+  { timeout: 400_000 },
+  async (t) => {
+    await using system = await startClusterFleet(sizes);
+    const { fleet } = system;
+    await fleet.healthy(60_000);
+    const counted = Object.entries(await copies(fleet));
+    assert.ok(counted.length > 3);
+    for (const [name, count] of counted) assert.equal(count, 3, name);
+
+    const random = makeRandom(seed);
+    const journal = makeJournal((line) => t.diagnostic(line));
+    const log = makeLogReader(fleet);
+    await using watch = watchQueues(fleet, log);
+    await using poison = spreadPoison(fleet, journal);
+    const load = makeLoad(fleet, random.fork(1), {
+      perSecond: 6,
+      onTask({ kind, taskId }) {
+        if (kind === "poison" && taskId !== undefined) poison.add(taskId);
+      },
+    });
+    await Promise.all([load.run(loadMs), strikeEachNode(system, journal)]);
+    await fleet.healthy(60_000);
+    const waits = await settle(fleet, log, 60_000);
+    const { told } = load;
+    const { sightings } = watch;
+    const seen = { told, journal: journal.entries, sightings };
+    const evidence = await gather(fleet, seen, log);
+    const statuses = told.map(({ answer }) => answer.status);
+    t.diagnostic(
+      `${told.length} calls, ${statuses.filter((status) => status === 202).length} accepted, ${evidence.log.length} events`,
+    );
+    const violations = check(evidence);
+    const said = [
+      ...[
+        fleet.output(),
+        ...evidence.journal.map((one) => JSON.stringify(one)),
+      ],
+      ...violations,
+    ].join("\n");
+    assert.equal(waits, undefined, said);
+    assert.deepEqual(violations, [], said);
+    assert.ok(statuses.filter((status) => status === 202).length > 100);
+  },
+);
