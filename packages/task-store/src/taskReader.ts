@@ -5,6 +5,7 @@ import { keys, parseQueueName, parseRunningName, queueName } from "./keys.ts";
 import { makeLook, type Look } from "./look.ts";
 import { countAll, placesOf, readBacklog } from "./backlog.ts";
 import type { Backlog, Place } from "./place.ts";
+import { readUnfinished, type Unfinished } from "./unfinished.ts";
 
 /** An open task's place in the log. */
 export interface OpenPlace {
@@ -23,6 +24,8 @@ export interface TaskReader {
   places: (tasks: readonly TaskState[]) => Promise<(Place | null)[]>;
   /** What all queues hold. */
   backlog(): Promise<Backlog[]>;
+  /** How much is unfinished; undefined while the projection is built. */
+  unfinished(): Promise<Unfinished | undefined>;
   /** The estimated and the real wait of the latest tasks, in seconds, newest first; 1,000 at most. */
   waits(): Promise<{ estimated: number; real: number }[]>;
   /** How many tasks wait in a queue. */
@@ -98,6 +101,7 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
     look: makeLook(redis),
     places: (tasks) => placesOf(redis, tasks),
     backlog: () => readBacklog(redis),
+    unfinished: () => readUnfinished(redis),
     waits: async () =>
       (await redis.lrange(keys.waits, 0, -1)).map((pair) => {
         const [estimated = 0, real = 0] = pair.split(" ").map(Number);

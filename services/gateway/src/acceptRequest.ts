@@ -19,6 +19,7 @@ import { ApiError, unavailable } from "./apiError.ts";
 import type { ApiKey } from "./apiKeys.ts";
 import type { Clock } from "./clock.ts";
 import type { Forecast } from "./forecast.ts";
+import type { Limits } from "./limits.ts";
 import type { Models } from "./models.ts";
 import { requestGenerate, type Defaults } from "./requestGenerate.ts";
 import type { WorkQueues } from "./workQueues.ts";
@@ -30,6 +31,7 @@ export interface AcceptDeps {
   models: Pick<Models, "choose">;
   clock: Pick<Clock, "isRight">;
   forecast: Pick<Forecast, "ofNext">;
+  limits: Pick<Limits, "admit">;
   /** Takes note of what was accepted. */
   accepted: Pick<Accepted, "note">;
   defaults: Defaults;
@@ -62,16 +64,18 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     const now = Date.now() / 1000;
     const event = requestGenerate(request, key, asked, { taskId, now });
     const queue = queueOf(event.data);
-    const wait = forecast.ofNext(queue);
-    if (wait !== undefined) event.data.estimated_wait = wait;
     await queues.ensure(queue).catch((cause: unknown) => {
       throw unavailable("the work queue can't be reached", cause);
     });
+    using place = await deps.limits.admit(queue);
+    const wait = forecast.ofNext(queue);
+    if (wait !== undefined) event.data.estimated_wait = wait;
     const { seq } = await store(event, queue, traceparent).catch(
       (error: unknown) => {
         throw refusalOf(error, taskId);
       },
     );
+    place.stored(seq);
     const task = evolve(undefined, { ...event, seq, time: now });
     if (task === undefined) throw new Error("a request makes a state");
     accepted.note(task);

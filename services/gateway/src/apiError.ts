@@ -5,6 +5,10 @@ export type ApiErrorCode =
   | "not_found"
   | "already_ended"
   | "too_large"
+  /** So many tasks of the key are unfinished already. */
+  | "too_many_tasks"
+  /** So many tasks wait already. */
+  | "queue_full"
   /** Nothing was stored; the same call may work later. */
   | "unavailable"
   /** The broker did not say whether it stored the request; `task_id` tells it by and by. */
@@ -19,6 +23,8 @@ export interface ApiErrorFacts {
   fields?: FieldError[];
   taskId?: string;
   retryAfterS?: number;
+  /** The limit that was reached, by the name of its setting. */
+  limit?: { name: string; value: number };
   cause?: unknown;
 }
 

@@ -36,6 +36,8 @@ export const Config = BrokerSettings.extend({
   ACK_WAIT: duration("15s"),
   START_TIMEOUT: duration().optional(),
   BODY_LIMIT: size("8MiB"),
+  MAX_QUEUE_DEPTH: count(undefined, { min: 1 }).optional(),
+  MAX_TASKS_PER_KEY: count(undefined, { min: 1 }).optional(),
   TRUST_PROXY: TrustProxy,
 }).transform((env) => ({
   broker: env,
@@ -52,6 +54,10 @@ export const Config = BrokerSettings.extend({
     Math.floor(env.EVENTS_MAX_AGE / 2),
   ),
   bodyLimit: env.BODY_LIMIT,
+  limits: {
+    maxQueueDepth: env.MAX_QUEUE_DEPTH,
+    maxTasksPerKey: env.MAX_TASKS_PER_KEY,
+  },
   trustProxy: env.TRUST_PROXY,
 }));
 export type Config = z.infer<typeof Config>;

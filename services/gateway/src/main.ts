@@ -7,6 +7,7 @@ import { makeCancelTask } from "./cancelTask.ts";
 import { watchClock } from "./clock.ts";
 import { Config } from "./config.ts";
 import { makeForecast } from "./forecast.ts";
+import { makeLimits } from "./limits.ts";
 import { makeHealth } from "./health.ts";
 import { buildApp } from "./http/app.ts";
 import { makeWatchProgress } from "./progress.ts";
@@ -46,8 +47,10 @@ await runService(
 
     const accepted = makeAccepted();
     const forecast = makeForecast(reader, workers);
+    const limits = stack.use(makeLimits(broker, reader, config.limits));
     const acceptRequest = makeAcceptRequest({
       ...{ broker, appender, queues, models, clock, accepted, forecast },
+      limits,
       defaults: config,
     });
     const { readTask, readSurely } = makeReadTask(broker, reader, accepted);

@@ -241,6 +241,8 @@ export const Problem = z.object({
   title: z.string(),
   status: z.int(),
   detail: z.string().optional(),
+  /** The limit that was reached, by the name of its setting. */
+  limit: z.object({ name: z.string(), value: z.int() }).optional(),
   /** Of a request that may have been accepted all the same. */
   task_id: taskId.optional(),
   errors: z

@@ -11,6 +11,8 @@ const table: Record<ApiErrorCode, { status: number; title: string }> = {
   not_found: { status: 404, title: "Not found" },
   already_ended: { status: 409, title: "The task has its outcome" },
   too_large: { status: 413, title: "The request is too large" },
+  too_many_tasks: { status: 429, title: "Too many unfinished tasks" },
+  queue_full: { status: 503, title: "The queue is full" },
   unavailable: { status: 503, title: "Temporarily unavailable" },
   maybe_accepted: { status: 503, title: "The request may have been accepted" },
 };
@@ -24,7 +26,9 @@ export function makeErrorHandler(log: Logger) {
   ): FastifyReply => {
     const problem = problemOf(error);
     const { status } = problem;
-    if (status >= 500) {
+    // Of limits the answer says it all, and there may be many.
+    const isLimit = error instanceof ApiError && error.facts.limit;
+    if (status >= 500 && !isLimit) {
       const facts = { err: error, status, route: request.routeOptions.url };
       if (error instanceof ApiError) log.warn(facts, "a call was refused");
       else log.error(facts, "a call failed");
@@ -47,12 +51,13 @@ export function sendProblem(reply: FastifyReply, problem: Problem): void {
 export function problemOf(error: FastifyError | ApiError): Problem {
   if (error instanceof ApiError) {
     const { status, title } = table[error.code];
-    const { fields, taskId } = error.facts;
+    const { fields, taskId, limit } = error.facts;
     return {
       type: `urn:jetscribe:problem:${error.code}`,
       title,
       status,
       detail: error.message,
+      ...(limit !== undefined && { limit }),
       ...(taskId !== undefined && { task_id: taskId }),
       ...(fields !== undefined && { errors: fields }),
     };

@@ -22,6 +22,7 @@ const schema = {
     400: Problem,
     401: Problem,
     413: Problem,
+    429: Problem,
     503: Problem,
   },
   security,
