@@ -1,10 +1,11 @@
 import { streams } from "@jetscribe/schema";
 import { eventually, startNats, startNatsCluster } from "@jetscribe/testing";
-import { JetStreamApiError } from "@nats-io/jetstream";
+import { AckPolicy, JetStreamApiError } from "@nats-io/jetstream";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeAppender } from "./append.ts";
 import { connectBroker, type Broker } from "./connection.ts";
+import { makePuller, type PullEnd } from "./pull.ts";
 import { queue, requestedBy, settings } from "./testKit.ts";
 import { ensureTopology, ensureWorkQueue, TopologyError } from "./topology.ts";
 
@@ -75,4 +76,32 @@ test("a cluster that lacks nodes is waited for; a server that is none is an erro
     name: "TopologyError",
     message: /replicas > 1 not supported/,
   });
+});
+
+test("a pull ends soon after the node that answered it died, and not while it only waits", async () => {
+  await using cluster = await startNatsCluster({ version: "newest" });
+  await using maker = await connectBroker({ url: cluster.url, name: "test" });
+  await ensureTopology(maker, three);
+  const { name: consumer, cluster: place } = await maker.jsm.consumers.add(
+    streams.events,
+    { name: "reader", ack_policy: AckPolicy.None, mem_storage: true, num_replicas: 1 }, // prettier-ignore
+  );
+  const at = cluster.nodes.findIndex((_, i) => place?.leader === `node-${i}`);
+  const [its, other] = [cluster.nodes[at], cluster.nodes[(at + 1) % 3]];
+  assert.ok(its && other);
+  await using broker = await connectBroker({ url: other.url, name: "test" });
+  using puller = makePuller(broker);
+  const pull = (expiresMs: number) =>
+    new Promise<PullEnd>((onEnd) =>
+      puller.pull(
+        { stream: streams.events, consumer, batch: 1, expiresMs },
+        { onDelivery() {}, onEnd },
+      ),
+    );
+  assert.equal(await pull(6_000), "empty");
+  let end: PullEnd | undefined;
+  void pull(120_000).then((why) => (end = why));
+  await broker.nc.flush();
+  await its.kill();
+  await eventually(() => end === "lost", { timeoutMs: 60_000 });
 });

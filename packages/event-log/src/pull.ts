@@ -2,7 +2,7 @@
  * Pull requests to consumers, one inbox for all of them. The client library's own consumer costs three times as much
  * per message, and hides when a pull came back empty, which is what the scheduling of work turns on.
  */
-import { createInbox, type Msg } from "@nats-io/nats-core";
+import { createInbox, nanos, type Msg } from "@nats-io/nats-core";
 import type { LogMessage } from "./codec.ts";
 import { subscribe, type Broker } from "./connection.ts";
 
@@ -61,11 +61,15 @@ interface Running {
   left: number;
   delivered: number;
   handlers: PullHandlers;
+  /** Of the next sign of life, by `performance.now()`. */
   deadline: number;
 }
 
-/** What an answer may take beyond the time that the pull itself waits. */
+/** What an answer may take. */
 const graceMs = 5_000;
+/** While a pull waits, the server says so often that it does: or the death of a cluster's node would show only in the end. */
+const heartbeatMs = 1_000;
+const silentForMs = 4_000;
 
 /**
  * A delivery comes on the pull's inbox but carries the event's own subject, so it is known by its consumer and counts
@@ -84,6 +88,9 @@ export function makePuller(
     if (one !== undefined && running.delete(one.token))
       one.handlers.onEnd(why, one.delivered);
   };
+  const renewDeadline = (one: Running | undefined) => {
+    if (one !== undefined) one.deadline = performance.now() + silentForMs;
+  };
   const endAll = (overdue: (one: Running) => boolean) => {
     for (const one of running.values()) if (overdue(one)) end(one, "lost");
   };
@@ -99,11 +106,13 @@ export function makePuller(
       const why = statusEnd(msg);
       const token = msg.subject.slice(inbox.length + 1);
       if (why !== undefined) end(running.get(token), why);
+      else renewDeadline(running.get(token));
       return;
     }
     const one = oldestOf(delivery.consumer);
     if (one === undefined) return onStray?.(delivery);
     one.delivered++;
+    renewDeadline(one);
     one.handlers.onDelivery(delivery);
     if (--one.left === 0) end(one, "full");
   }
@@ -119,14 +128,15 @@ export function makePuller(
     pull({ stream, consumer, batch, expiresMs, maxBytes }, handlers) {
       if (!broker.connected) return handlers.onEnd("lost", 0);
       const token = (++last).toString(36);
-      const deadline = performance.now() + (expiresMs ?? 0) + graceMs;
+      const waits = expiresMs !== undefined;
+      const deadline = performance.now() + (waits ? silentForMs : graceMs);
       const count = { left: batch, delivered: 0 };
       running.set(token, { token, consumer, ...count, handlers, deadline });
       const request = {
         batch,
-        ...(expiresMs === undefined
-          ? { no_wait: true }
-          : { expires: expiresMs * 1_000_000 }),
+        ...(waits
+          ? { expires: nanos(expiresMs), idle_heartbeat: nanos(heartbeatMs) }
+          : { no_wait: true }),
         ...(maxBytes !== undefined && { max_bytes: maxBytes }),
       };
       broker.nc.publish(
