@@ -51,10 +51,10 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the checkpoint is written apart from the states",
     file: "packages/task-store/src/taskWriter.ts",
-    find: `commit: ({ expected, next, changed }) =>
+    find: `commit: ({ expected, next, changed, milestones = [] }) =>
       inTurn(() =>
         step(`,
-    replace: `commit: ({ expected: before, next, changed }, expected = next) =>
+    replace: `commit: ({ expected: before, next, changed, milestones = [] }, expected = next) =>
       inTurn(async () =>
         (await step(
           (stored) => stored === (before ? encodeCheckpoint(before) : null),

@@ -15,6 +15,8 @@ export interface Delivery extends LogMessage {
   consumerSeq: number;
   /** How many more messages wait in the consumer. */
   pending: number;
+  /** Bytes that the stream counts for it; 4 too many for one without headers. */
+  storedBytes: number;
   /** Where acknowledgements go. */
   reply: string;
   /** The value of a header; decodes all of them, about 5 µs. */
@@ -174,6 +176,13 @@ function statusEnd(msg: Msg): PullEnd | undefined {
   return /deleted/i.test(msg.headers?.description ?? "") ? "gone" : "empty";
 }
 
+/** Beside its parts a stored message has 34 bytes: lengths, sequence, time, checksum. */
+const recordBytes = 34;
+
+/** Subject, headers and body; the client knows it, and no public part of it tells. */
+const sizeOf = (msg: Msg, reply: string) =>
+  (msg as unknown as { size(): number }).size() - reply.length;
+
 /**
  * The delivery in a message, from its ack subject
  * `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<count>.<seq>.<consumer seq>.<time>.<pending>[.<random>]`;
@@ -194,6 +203,7 @@ function toDelivery(msg: Msg): Delivery | undefined {
     consumerSeq: Number(tokens[at + 2]),
     time: Number(tokens[at + 3]) / 1e9,
     pending: Number(tokens[at + 4]),
+    storedBytes: sizeOf(msg, reply) + recordBytes,
     header: (name) => msg.headers?.get(name) ?? "",
   };
 }

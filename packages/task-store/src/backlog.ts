@@ -81,7 +81,7 @@ export function writeUsual(
 }
 
 /** One command for each, in one go. */
-async function all<T>(
+export async function all<T>(
   redis: Redis,
   items: readonly T[],
   command: (pipeline: ChainableCommander, item: T) => void,

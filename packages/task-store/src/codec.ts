@@ -12,34 +12,37 @@ export interface Checkpoint {
   seq: number;
   /** The ce-id at that sequence; "" at 0. */
   id: string;
+  /** The bytes of all messages folded in, since the projection was begun. */
+  bytes: number;
   /** False while it rebuilds: until then a state without an outcome proves nothing. */
   caughtUp: boolean;
   /** Grows with every write: one that stands still has no leader. 0: its leader has left. */
   beat: number;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 const isCurrent = (value: string | null | undefined): value is string =>
   value?.startsWith(`[${VERSION},`) === true;
 
 export const encodeCheckpoint = (checkpoint: Checkpoint): string => {
-  const { created, seq, id, caughtUp, beat } = checkpoint;
-  return JSON.stringify([VERSION, created, seq, id, caughtUp, beat]);
+  const { created, seq, id, caughtUp, beat, bytes } = checkpoint;
+  return JSON.stringify([VERSION, created, seq, id, caughtUp, beat, bytes]);
 };
 
 export function decodeCheckpoint(
   value: string | null | undefined,
 ): Checkpoint | undefined {
   if (!isCurrent(value)) return undefined;
-  const [, created, seq, id, caughtUp, beat] = JSON.parse(value) as [
+  const [, created, seq, id, caughtUp, beat, bytes] = JSON.parse(value) as [
     number,
     string,
     number,
     string,
     boolean,
     number,
+    number,
   ];
-  return { created, seq, id, caughtUp, beat };
+  return { created, seq, id, caughtUp, beat, bytes };
 }
 
 /** What every task has by place, in the order in which it is stored; what only some have follows by name. */

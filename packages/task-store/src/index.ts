@@ -11,6 +11,7 @@ export {
   type TaskReader,
 } from "./taskReader.ts";
 export { meanUsual, placeIn, type Backlog, type Place } from "./place.ts";
+export type { LogUse, Milestone } from "./logUse.ts";
 export type { Unfinished } from "./unfinished.ts";
 export { makeTaskWriter, type Change, type TaskWriter } from "./taskWriter.ts";
 export type { Checkpoint } from "./codec.ts";

@@ -10,6 +10,8 @@
  *   usual                  `<queue>:tasks` and `<queue>:tokens`: how many were finished, and what they took together
  *   waits                  `<estimated> <real>` of the latest tasks whose wait was estimated, in seconds, newest first
  *   tasks:recent           the latest task ids, newest first
+ *   milestones             `<seq> <bytes>`: how many bytes the log's messages have up to some sequences, newest last
+ *   projections            how far the other projections are: `<seq> <ms since the epoch when they said so>` by name
  *
  * <queue> is `<model>:<lane>:<owner>`; model and owner are slugs.
  */
@@ -25,9 +27,11 @@ export const keys = {
   usual: "usual",
   waits: "waits",
   recent: "tasks:recent",
+  milestones: "milestones",
+  projections: "projections",
 } as const;
 
-/** Whether a key is the projection's, but for the checkpoint. */
+/** Whether a key is what the log was folded into. */
 export const isProjected = (key: string): boolean =>
   key.startsWith("task:") ||
   key.startsWith("queue:") ||
@@ -36,7 +40,8 @@ export const isProjected = (key: string): boolean =>
   key === keys.deadlines ||
   key === keys.usual ||
   key === keys.waits ||
-  key === keys.recent;
+  key === keys.recent ||
+  key === keys.milestones;
 
 export const queueName = ({ model, lane, owner }: Queue): string =>
   `${model}:${lane}:${owner}`;

@@ -2,6 +2,7 @@ import type { Queue, TaskState } from "@jetscribe/schema";
 import type { Redis } from "ioredis";
 import type { Store } from "./connection.ts";
 import { keys, parseQueueName, parseRunningName, queueName } from "./keys.ts";
+import { readLogUse, type LogUse } from "./logUse.ts";
 import { makeLook, type Look } from "./look.ts";
 import { countAll, placesOf, readBacklog } from "./backlog.ts";
 import type { Backlog, Place } from "./place.ts";
@@ -26,6 +27,8 @@ export interface TaskReader {
   backlog(): Promise<Backlog[]>;
   /** How much is unfinished; undefined while the projection is built. */
   unfinished(): Promise<Unfinished | undefined>;
+  /** Which part of the log, that begins at `firstSeq`, is still needed; undefined while the projection is built. */
+  logUse(firstSeq: number): Promise<LogUse | undefined>;
   /** The estimated and the real wait of the latest tasks, in seconds, newest first; 1,000 at most. */
   waits(): Promise<{ estimated: number; real: number }[]>;
   /** How many tasks wait in a queue. */
@@ -102,6 +105,7 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
     places: (tasks) => placesOf(redis, tasks),
     backlog: () => readBacklog(redis),
     unfinished: () => readUnfinished(redis),
+    logUse: (firstSeq) => readLogUse(redis, firstSeq),
     waits: async () =>
       (await redis.lrange(keys.waits, 0, -1)).map((pair) => {
         const [estimated = 0, real = 0] = pair.split(" ").map(Number);

@@ -102,6 +102,7 @@ const at = (seq: number, caughtUp = true): Checkpoint => ({
   id: `${seq}.requested`,
   caughtUp,
   beat: 1,
+  bytes: 0,
 });
 
 suite("the task store", () => {
@@ -374,8 +375,8 @@ suite("the task store", () => {
     await using store = await fresh();
     const id = newTaskId();
     await store.redis.mset({
-      checkpoint: '[2,"x"]',
-      [`task:${id}`]: '[2,"x"]',
+      checkpoint: '[1,"x"]',
+      [`task:${id}`]: '[1,"x"]',
     });
     assert.deepEqual(await store.reader.look([id]), {
       checkpoint: undefined,

@@ -3,6 +3,7 @@ import type { TaskState } from "@jetscribe/schema";
 import type { ChainableCommander } from "ioredis";
 import type { Store } from "./connection.ts";
 import { isProjected, keys } from "./keys.ts";
+import { writeMilestones, type Milestone } from "./logUse.ts";
 import { makeLook } from "./look.ts";
 import {
   decodeCheckpoint,
@@ -30,9 +31,17 @@ interface Move {
 export interface TaskWriter {
   read(ids: readonly string[]): Promise<(TaskState | undefined)[]>;
   /** States and checkpoint in one atomic step; false, and nothing written, if the checkpoint is not `expected`. Each task once. */
-  commit(move: Move & { changed: readonly Change[] }): Promise<boolean>;
+  commit(
+    move: Move & {
+      changed: readonly Change[];
+      /** Those that were passed. */
+      milestones?: readonly Milestone[];
+    },
+  ): Promise<boolean>;
   /** Empties the projection in bounded steps, then sets `next`. Meanwhile, and after a crash on the way, there is no checkpoint. */
   clear(move: Move): Promise<boolean>;
+  /** Takes note of how far another projection is. */
+  noteProjection(name: string, seq: number): Promise<void>;
 }
 
 /** The store is the writer's own: WATCH belongs to a connection. */
@@ -110,7 +119,7 @@ export function makeTaskWriter(
 
   return {
     read: async (ids) => (await look(ids)).tasks,
-    commit: ({ expected, next, changed }) =>
+    commit: ({ expected, next, changed, milestones = [] }) =>
       inTurn(() =>
         step(
           // A claim is refused here even where no checkpoint is expected: there are remains of the old one.
@@ -120,11 +129,14 @@ export function makeTaskWriter(
               ...{ resultTtlMs, longestWaitMs },
               now: now(),
             });
+            writeMilestones(commands, milestones);
             commands.set(keys.checkpoint, encodeCheckpoint(next));
           },
         ),
       ),
     clear: (move) => inTurn(() => clear(move)),
+    noteProjection: async (name, seq) =>
+      void (await redis.hset(keys.projections, name, `${seq} ${now()}`)),
   };
 }
 

@@ -1,4 +1,9 @@
-import type { Change, Checkpoint, TaskWriter } from "@jetscribe/task-store";
+import type {
+  Change,
+  Checkpoint,
+  Milestone,
+  TaskWriter,
+} from "@jetscribe/task-store";
 import { isDeepStrictEqual } from "node:util";
 
 /** The checkpoint in Redis is not the one that this instance wrote: Redis was emptied, or another one leads. */
@@ -19,6 +24,7 @@ export interface HeldCheckpoint {
   advance: (
     move: Partial<Checkpoint>,
     changed?: readonly Change[],
+    milestones?: readonly Milestone[],
   ) => Promise<void>;
   /** Empties everything and begins anew. */
   restart: (stored: Checkpoint | undefined, next: Checkpoint) => Promise<void>;
@@ -54,12 +60,14 @@ export function holdCheckpoint(
       if (ours) held = stored;
       return ours;
     },
-    advance: (move, changed = []) =>
+    advance: (move, changed = [], milestones = []) =>
       inTurn(async () => {
         const expected = held;
         if (expected === undefined) throw new Refused();
         const next = { ...expected, beat: expected.beat + 1, ...move };
-        await write(next, () => writer.commit({ expected, next, changed }));
+        await write(next, () =>
+          writer.commit({ expected, next, changed, milestones }),
+        );
       }),
     restart: (expected, next) =>
       inTurn(() => write(next, () => writer.clear({ expected, next }))),

@@ -8,6 +8,7 @@ import { streams } from "@jetscribe/schema";
 import type { Checkpoint } from "@jetscribe/task-store";
 import { setTimeout as sleep } from "node:timers/promises";
 import { holdCheckpoint, Refused } from "./heldCheckpoint.ts";
+import { measure } from "./measure.ts";
 import { makeOpenTasks } from "./openTasks.ts";
 import type { Store } from "./projection.ts";
 import { endedBy, projectTasks } from "./projectTasks.ts";
@@ -26,6 +27,8 @@ const gatherMs = 20;
 
 export interface Lead extends Store {
   broker: Broker;
+  /** Bytes. */
+  eventsMaxBytes: number;
   log: Logger;
   onProgress: (checkpoint?: Checkpoint) => void;
   onLostTail: () => void;
@@ -33,10 +36,11 @@ export interface Lead extends Store {
 
 /** Projects the log, from the checkpoint that was found in Redis, until another instance has taken over or the signal aborts. */
 export async function leadProjection(
-  { broker, reader, writer, log, onProgress, onLostTail }: Lead,
+  lead: Lead,
   found: Checkpoint | undefined,
   signal: AbortSignal,
 ): Promise<void> {
+  const { broker, reader, writer, log, onProgress, onLostTail } = lead;
   const held = holdCheckpoint(writer, found);
   const open = makeOpenTasks(writer);
   const term = new AbortController();
@@ -80,7 +84,12 @@ export async function leadProjection(
     const changes = projectTasks(before, events);
     const wasCaughtUp = held.get()?.caughtUp === true;
     const caughtUp = wasCaughtUp || last.pending === 0 || last.seq >= goal;
-    await held.advance({ seq: last.seq, id: idOf(last), caughtUp }, changes);
+    const { bytes, milestones } = measure(held.get(), messages, lead);
+    await held.advance(
+      { seq: last.seq, id: idOf(last), caughtUp, bytes },
+      changes,
+      milestones,
+    );
     open.note(changes);
     for (const id of endedBy(changes)) tellDone(broker, id);
     onProgress(held.get());

@@ -11,6 +11,7 @@ import {
 import { announce } from "./announce.ts";
 import { Config } from "./config.ts";
 import { endOverdue } from "./endOverdue.ts";
+import { noteProjections } from "./noteProjections.ts";
 import { makeProjection } from "./projection.ts";
 import { keepQueues } from "./queueKeeper.ts";
 
@@ -36,8 +37,14 @@ await runService(
     const appender = stack.use(makeAppender(broker, "results"));
     const workers = stack.use(hearAllWorkers(broker));
 
-    const projection = makeProjection(broker, { reader, writer }, log);
+    const eventsMaxBytes = config.EVENTS_MAX_BYTES;
+    const projection = makeProjection(
+      broker,
+      { reader, writer },
+      { eventsMaxBytes, log },
+    );
     stack.use(announce(broker, projection.role));
+    stack.use(noteProjections(broker, writer, projection.role));
     const work = Promise.all([
       projection.run(stopping),
       keepQueues({ broker, reader, projection, ackWaitMs, log }, stopping),

@@ -38,7 +38,7 @@ const patienceMs = 1_000;
 export function makeProjection(
   broker: Broker,
   store: Store,
-  log: Logger,
+  { eventsMaxBytes, log }: { eventsMaxBytes: number; log: Logger },
 ): Projection {
   let role: Role = { leading: false, seq: 0, caughtUp: false };
   let inDoubt = false;
@@ -54,7 +54,7 @@ export function makeProjection(
       const vacant = await untilVacant(store.reader, options, signal);
       if (vacant === undefined) return;
       const lead = {
-        ...{ broker, ...store, log },
+        ...{ broker, ...store, eventsMaxBytes, log },
         onProgress: (checkpoint?: Checkpoint) => see(true, checkpoint),
         onLostTail: () => void (inDoubt = true),
       };

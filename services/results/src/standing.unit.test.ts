@@ -8,6 +8,7 @@ const checkpoint = {
   id: "a.outcome",
   caughtUp: true,
   beat: 3,
+  bytes: 0,
 };
 const log = { created: "monday", firstSeq: 1, lastSeq: 20 };
 const has = (id?: string) => () => Promise.resolve(id);

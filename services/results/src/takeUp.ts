@@ -56,5 +56,6 @@ export async function takeUp(
 /** Nothing is projected yet; where the log is empty, that is all. */
 function beginningOf({ created, firstSeq, lastSeq }: StreamState): Checkpoint {
   const seq = Math.max(0, firstSeq - 1);
-  return { created, seq, id: "", caughtUp: seq >= lastSeq, beat: 1 };
+  const caughtUp = seq >= lastSeq;
+  return { created, seq, id: "", caughtUp, beat: 1, bytes: 0 };
 }
