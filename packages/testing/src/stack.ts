@@ -14,6 +14,7 @@ import {
   makeSupervised,
   type Supervised,
 } from "../../../scripts/supervise.mjs";
+import { startNatsCluster, type NatsCluster } from "./cluster.ts";
 import { eventually } from "./eventually.ts";
 import { ended, endWithUs } from "./leftovers.ts";
 import {
@@ -32,6 +33,9 @@ export interface StackOptions {
   /** One of each service by default. */
   services?: readonly Member[];
   natsVersion?: NatsVersion;
+  durability?: "process" | "machine";
+  /** So many NATS servers in a cluster, with as many copies of everything, instead of one. */
+  nodes?: number;
   /** How long the system may take to be healthy (a model has to be loaded); 0 doesn't wait. */
   healthyWithinMs?: number;
 }
@@ -46,8 +50,10 @@ export interface Stack extends AsyncDisposable {
   readonly redisUrl: string;
   readonly logDir: string;
   readonly dataDir: string;
+  /** The first node of a cluster. */
   readonly nats: TestServer;
   readonly redis: TestServer;
+  readonly cluster: NatsCluster | undefined;
   /** The process of a service; undefined while it is down. */
   pid(service: Member): number | undefined;
   /** Its last lines. */
@@ -68,9 +74,15 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   await using opened = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), "jetscribe-stack-"));
   opened.defer(() => rm(dataDir, { recursive: true, force: true }));
-  const nats = opened.use(
-    await startNats({ version: options.natsVersion ?? "default" }),
-  );
+  const { natsVersion: version = "default", durability = "process" } = options;
+  const { nodes = 1 } = options;
+  const cluster =
+    nodes > 1
+      ? opened.use(await startNatsCluster({ version, durability, nodes }))
+      : undefined;
+  const nats =
+    cluster?.nodes[0] ?? opened.use(await startNats({ version, durability }));
+  const natsUrl = cluster?.url ?? nats.url;
   const redis = opened.use(await startRedis());
   const [port, port2] = [await freePort(), await freePort()];
   const [url, url2, logDir, key] = [
@@ -81,7 +93,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   ];
   const env = {
     ...process.env,
-    NATS_URL: nats.url,
+    NATS_URL: natsUrl,
+    REPLICAS: String(nodes),
     REDIS_URL: redis.url,
     PORT: String(port),
     HOST: "127.0.0.1",
@@ -97,12 +110,13 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     url,
     url2,
     key,
-    natsUrl: nats.url,
+    natsUrl,
     redisUrl: redis.url,
     logDir,
     dataDir,
     nats,
     redis,
+    cluster,
   };
   const healthy = (timeoutMs = 60_000) =>
     waitUntilHealthy(url, [...services.values()], timeoutMs);
