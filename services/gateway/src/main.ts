@@ -63,7 +63,7 @@ await runService(
     const watchProgress = makeWatchProgress(broker);
     const app = await buildApp(
       {
-        ...{ acceptRequest, readTask, waitForOutcome, log },
+        ...{ acceptRequest, readTask, waitForOutcome, stopping, log },
         streamTask: makeStreamTask({
           broker,
           readTask,

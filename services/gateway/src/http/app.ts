@@ -20,6 +20,7 @@ import type { StreamTask } from "../streamTask.ts";
 import type { WaitForOutcome } from "../waitForOutcome.ts";
 import type { TaskReader } from "@jetscribe/task-store";
 import { requireKey } from "./auth.ts";
+import { closeConnections } from "./closeConnections.ts";
 import { addDocs } from "./docs.ts";
 import { makeErrorHandler, problemOf, sendProblem } from "./problem.ts";
 import { generateRoute } from "./routes/generate.ts";
@@ -42,6 +43,8 @@ export interface AppDeps {
   health: ReturnType<typeof makeHealth>;
   /** Why this gateway should get no calls now; undefined: it may. */
   unready: () => string | undefined;
+  /** Aborts when the service is to stop. */
+  stopping: AbortSignal;
   log: Logger;
 }
 
@@ -84,6 +87,7 @@ export async function buildApp(
       reply.header("strict-transport-security", "max-age=31536000");
     done();
   });
+  closeConnections(app, deps.stopping);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler(makeErrorHandler(deps.log));

@@ -17,7 +17,8 @@ interface Seen {
 
 /** A gateway's app that says whom it takes the caller for; none of its routes is called. */
 async function startApp(trustProxy: Trust) {
-  const deps = { keys: [] } as unknown as AppDeps;
+  const stopping = new AbortController().signal;
+  const deps = { keys: [], stopping } as unknown as AppDeps;
   const app = await buildApp(deps, { bodyLimit: 1_000, trustProxy });
   app.get("/who", ({ ip, protocol }) => ({ ip, protocol }));
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
