@@ -55,11 +55,8 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     // The id's time is the index into the log: with a wrong one the task could not be found again.
     if (!clock.isRight())
       throw unavailable("this gateway's clock is too far off the broker's");
-    const { model } = request;
-    const asked =
-      model === undefined
-        ? defaults
-        : { ...defaults, modelName: await deps.models.choose(model) };
+    const modelName = await deps.models.choose(request.model);
+    const asked = { ...defaults, modelName };
     const taskId = newTaskId();
     const now = Date.now() / 1000;
     const event = requestGenerate(request, key, asked, { taskId, now });

@@ -1,14 +1,19 @@
 import type { Broker } from "@jetscribe/event-log/connection";
 import type { HealthResponse } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
+import type { NameClashes } from "./nameClashes.ts";
 import { waitErrorOf } from "./waitError.ts";
 import type { WorkersHeard } from "@jetscribe/event-log/workersHeard";
 
-/** Healthy: both servers answer, and some worker has its model loaded and produces tokens. */
+/**
+ * Healthy: both servers answer, and some worker has its model loaded and produces tokens. Degraded: it is, but requests
+ * for some models are refused.
+ */
 export function makeHealth(
   broker: Pick<Broker, "connected">,
   reader: Pick<TaskReader, "ping" | "waits">,
   workers: Pick<WorkersHeard, "all">,
+  clashes: Pick<NameClashes, "known">,
 ): () => Promise<HealthResponse> {
   return async () => {
     const [redis, waits] = await Promise.all([
@@ -27,9 +32,13 @@ export function makeHealth(
     const works = heard.some(
       ({ model_loaded, live = true }) => model_loaded && live,
     );
-    const status = nats && redis && works ? "healthy" : "unhealthy";
+    const model_clashes = [...clashes.known().values()].map((one) => [...one]);
+    const clash = model_clashes.length > 0;
+    const well = clash ? "degraded" : "healthy";
+    const status = nats && redis && works ? well : "unhealthy";
     return {
       ...{ status, nats, redis, workers: heard },
+      ...(clash && { model_clashes }),
       ...(wait_error && { wait_error }),
     };
   };

@@ -13,6 +13,7 @@ import { buildApp } from "./http/app.ts";
 import { makeWatchProgress } from "./progress.ts";
 import { makeModels } from "./models.ts";
 import { makeReadTask } from "./readTask.ts";
+import { watchNameClashes } from "./nameClashes.ts";
 import { makeStreamTask } from "./streamTask.ts";
 import { makeWaitForOutcome } from "./waitForOutcome.ts";
 import { makeWatchPlace } from "./watchPlace.ts";
@@ -36,14 +37,16 @@ await runService(
       makeWorkQueues(broker, config.keys, { ...config, log }),
     );
     queues.ensureModel(config.modelName);
-    const models = stack.use(makeModels(broker, config.modelName));
     const workers = stack.use(
       hearAllWorkers(broker, (model) => {
         models.note(model);
+        clashes.look();
         queues.ensureModel(model);
       }),
     );
     const clock = stack.use(await watchClock(broker, "gateway", log));
+    const clashes = stack.use(watchNameClashes(workers, log));
+    const models = stack.use(makeModels(broker, config.modelName, clashes));
 
     const accepted = makeAccepted();
     const forecast = makeForecast(reader, workers);
@@ -76,7 +79,7 @@ await runService(
         keys: config.keys,
         places: reader.places,
         forecast,
-        health: makeHealth(broker, reader, workers),
+        health: makeHealth(broker, reader, workers, clashes),
         unready() {
           if (stopping.aborted) return "the gateway is stopping";
           if (!broker.connected) return "the broker can't be reached";

@@ -16,7 +16,9 @@ async function open() {
     ...{ eventsMaxAgeMs: 3_600_000, eventsMaxBytes: 2 ** 28 },
     ...{ taskTimeoutMs: 60_000, replicas: 1 },
   });
-  const models = opened.use(makeModels(broker, "Demo"));
+  const clashes = new Map<string, string[]>();
+  const known = () => clashes;
+  const models = opened.use(makeModels(broker, "Demo", { known }));
   const queueOf = (model: string) =>
     ensureWorkQueue(
       broker,
@@ -25,7 +27,7 @@ async function open() {
     );
   const all = opened.move();
   return {
-    ...{ nats, models, queueOf },
+    ...{ nats, models, clashes, queueOf },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
@@ -81,4 +83,20 @@ test("without a broker nobody is told that a model does not exist", async () => 
     (error) => error instanceof ApiError && error.code === "unavailable",
   );
   assert.equal(await models.choose("demo"), "Demo");
+});
+
+test("names that can't be told apart are refused, and named, also where no name was given", async () => {
+  await using opened = await open();
+  const { models, clashes } = opened;
+  clashes.set("demo", ["Demo", "demo"]);
+  for (const wanted of [undefined, "demo", "Demo"])
+    await assert.rejects(
+      models.choose(wanted),
+      (error) =>
+        error instanceof ApiError &&
+        error.code === "unavailable" &&
+        error.message.includes("Demo and demo"),
+    );
+  clashes.clear();
+  assert.equal(await models.choose(), "Demo");
 });

@@ -3,18 +3,26 @@ import type { Broker } from "@jetscribe/event-log/connection";
 import { listWorkQueues } from "@jetscribe/event-log/topology";
 import { slugOf } from "@jetscribe/schema";
 import { ApiError, unavailable } from "./apiError.ts";
+import type { NameClashes } from "./nameClashes.ts";
 
 export interface Models extends Disposable {
   /** Takes note of a model that a worker announced, as people see it. */
   note: (name: string) => void;
-  /** The model's own name, by a name for it. Rejects with an ApiError that lists the known ones. */
-  choose: (wanted: string) => Promise<string>;
+  /**
+   * The model's own name, by a name for it; the default's for none. Rejects with an ApiError that lists the known ones,
+   * or names those that it can't be told from.
+   */
+  choose: (wanted?: string) => Promise<string>;
 }
 
 /** The queues are not listed more often than this, whatever is asked for. */
 const listEveryMs = 1_000;
 
-export function makeModels(broker: Broker, defaultName: string): Models {
+export function makeModels(
+  broker: Broker,
+  defaultName: string,
+  clashes: Pick<NameClashes, "known">,
+): Models {
   /** By slug. */
   const names = new Map<string, string>();
   /** Slugs; nobody says what people call a model whose workers are down. */
@@ -41,8 +49,14 @@ export function makeModels(broker: Broker, defaultName: string): Models {
     });
   }
 
-  async function choose(wanted: string): Promise<string> {
-    const slug = slugOrNone(wanted);
+  async function choose(wanted?: string): Promise<string> {
+    const slug = slugOrNone(wanted ?? defaultName);
+    const alike = clashes.known().get(slug)?.join(" and ");
+    if (alike !== undefined)
+      throw unavailable(
+        `there are workers of ${alike}: these names can't be told apart, so one model would answer for the other`,
+      );
+    if (wanted === undefined) return defaultName;
     const name = names.get(slug);
     if (name !== undefined) return name;
     await look();

@@ -201,7 +201,7 @@ export const StatusResponse = z.object({
 export type StatusResponse = z.infer<typeof StatusResponse>;
 
 export const HealthResponse = z.object({
-  status: z.enum(["healthy", "unhealthy"]),
+  status: z.enum(["healthy", "degraded", "unhealthy"]),
   nats: z.boolean(),
   redis: z.boolean(),
   workers: z.array(
@@ -225,6 +225,10 @@ export const HealthResponse = z.object({
       error: z.object({ type: z.string(), message: z.string() }).optional(),
     }),
   ),
+  model_clashes: z.array(z.array(z.string())).optional().meta({
+    description:
+      "Names of models that workers announce and that are one in the system's subjects: requests for them are refused.",
+  }),
   wait_error: z
     .object({ median: z.number(), p90: z.number(), tasks: z.int() })
     .optional()

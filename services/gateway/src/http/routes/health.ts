@@ -13,13 +13,14 @@ export function healthRoutes(app: App, { health, unready }: AppDeps): void {
       schema: {
         summary: "How the system is",
         description:
-          "200 if NATS and Redis answer and a worker has its model loaded, else 503 with the same body.",
+          "200 if NATS and Redis answer and a worker has its model loaded, else 503 with the same body. " +
+          "`degraded` is a 200: what is wrong stands beside it.",
         response: { 200: HealthResponse, 503: HealthResponse },
       },
     },
     async (_request, reply) => {
       const body = await health();
-      return reply.code(body.status === "healthy" ? 200 : 503).send(body);
+      return reply.code(body.status === "unhealthy" ? 503 : 200).send(body);
     },
   );
   app.get(
