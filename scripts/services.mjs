@@ -20,6 +20,14 @@ export const serviceOf = (name) => name.replace(/-\d+$/, "");
 /** How a service ends whose configuration is wrong (EX_CONFIG of sysexits.h): starting it again would not help. */
 export const CONFIG_EXIT_CODE = 78;
 
+/** How Node runs a service; in containers by NODE_OPTIONS, see `deploy/Dockerfile`. */
+export const NODE_FLAGS = [
+  "--disable-warning=ExperimentalWarning",
+  // What a service makes lives for one message. With the default of 16 MB each of them grows by up to 48 MB under
+  // load, for no less CPU.
+  "--max-semi-space-size=4",
+];
+
 /**
  * @param {string} name
  * @param {string} node a Node that runs TypeScript
@@ -30,13 +38,7 @@ export function serviceProgram(name, node, env) {
   return {
     name,
     command: node,
-    args: [
-      "--disable-warning=ExperimentalWarning",
-      // What a service makes lives for one message. With the default of 16 MB each of them grows by up to 48 MB under
-      // load, for no less CPU.
-      "--max-semi-space-size=4",
-      `services/${serviceOf(name)}/src/main.ts`,
-    ],
+    args: [...NODE_FLAGS, `services/${serviceOf(name)}/src/main.ts`],
     cwd: root,
     // It drains when its stdin ends, which happens however its parent dies.
     env: { ...env, JETSCRIBE_SUPERVISED: "1" },

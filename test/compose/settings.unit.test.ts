@@ -1,7 +1,8 @@
-/** One .env for `npm start` and for the containers. */
+/** The same settings for `npm start` and for the containers. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { NODE_FLAGS } from "../../scripts/services.mjs";
 
 /** What the containers decide by themselves: where servers and data are, that the broker is one, and by profile the GPU. */
 const decided = ["NATS_URL", "REDIS_URL", "DATA_DIR", "REPLICAS", "GPU"];
@@ -20,4 +21,12 @@ test("every setting of .env.example reaches the containers", async () => {
   assert.ok(settings.length > 20);
   const unknown = settings.filter((name) => !system.includes(`\${${name}:-`));
   assert.deepEqual(unknown.toSorted(), decided.toSorted());
+});
+
+test("Node runs with the same flags in the containers", async () => {
+  const dockerfile = await read("deploy/Dockerfile");
+  const [, options] = /^ENV NODE_OPTIONS="(.*)"$/m.exec(dockerfile) ?? [];
+  assert.equal(options, NODE_FLAGS.join(" "));
+  for (const [command] of dockerfile.matchAll(/^CMD \["node".*$/gm))
+    assert.match(command, /^CMD \["node", "(deploy|services)\//);
 });
