@@ -39,14 +39,14 @@ await runService(
     queues.ensureModel(config.modelName);
     const workers = stack.use(
       hearAllWorkers(broker, (model) => {
-        models.note(model);
         clashes.look();
+        models.note(model);
         queues.ensureModel(model);
       }),
     );
-    const clock = stack.use(await watchClock(broker, "gateway", log));
     const clashes = stack.use(watchNameClashes(workers, log));
     const models = stack.use(makeModels(broker, config.modelName, clashes));
+    const clock = stack.use(await watchClock(broker, "gateway", log));
 
     const accepted = makeAccepted();
     const forecast = makeForecast(reader, workers);
