@@ -20,6 +20,7 @@ import type { ApiKey } from "./apiKeys.ts";
 import type { Clock } from "./clock.ts";
 import type { Forecast } from "./forecast.ts";
 import type { Limits } from "./limits.ts";
+import type { LogRoom } from "./logRoom.ts";
 import type { Models } from "./models.ts";
 import { requestGenerate, type Defaults } from "./requestGenerate.ts";
 import type { WorkQueues } from "./workQueues.ts";
@@ -32,6 +33,7 @@ export interface AcceptDeps {
   clock: Pick<Clock, "isRight">;
   forecast: Pick<Forecast, "ofNext">;
   limits: Pick<Limits, "admit">;
+  room: Pick<LogRoom, "take">;
   /** Takes note of what was accepted. */
   accepted: Pick<Accepted, "note">;
   defaults: Defaults;
@@ -61,6 +63,7 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     const now = Date.now() / 1000;
     const event = requestGenerate(request, key, asked, { taskId, now });
     const queue = queueOf(event.data);
+    deps.room.take(event.data);
     await queues.ensure(queue).catch((cause: unknown) => {
       throw unavailable("the work queue can't be reached", cause);
     });

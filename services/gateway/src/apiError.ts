@@ -9,6 +9,8 @@ export type ApiErrorCode =
   | "too_many_tasks"
   /** So many tasks wait already. */
   | "queue_full"
+  /** What is unfinished fills the log. */
+  | "log_full"
   /** Nothing was stored; the same call may work later. */
   | "unavailable"
   /** The broker did not say whether it stored the request; `task_id` tells it by and by. */

@@ -8,12 +8,13 @@ import { watchClock } from "./clock.ts";
 import { Config } from "./config.ts";
 import { makeForecast } from "./forecast.ts";
 import { makeLimits } from "./limits.ts";
+import { watchLogRoom } from "./logRoom.ts";
 import { makeHealth } from "./health.ts";
 import { buildApp } from "./http/app.ts";
 import { makeWatchProgress } from "./progress.ts";
 import { makeModels } from "./models.ts";
-import { makeReadTask } from "./readTask.ts";
 import { watchNameClashes } from "./nameClashes.ts";
+import { makeReadTask } from "./readTask.ts";
 import { makeStreamTask } from "./streamTask.ts";
 import { makeWaitForOutcome } from "./waitForOutcome.ts";
 import { makeWatchPlace } from "./watchPlace.ts";
@@ -51,9 +52,12 @@ await runService(
     const accepted = makeAccepted();
     const forecast = makeForecast(reader, workers);
     const limits = stack.use(makeLimits(broker, reader, config.limits));
+    const room = stack.use(
+      await watchLogRoom(broker, reader, { ...config, log }),
+    );
     const acceptRequest = makeAcceptRequest({
       ...{ broker, appender, queues, models, clock, accepted, forecast },
-      limits,
+      ...{ limits, room },
       defaults: config,
     });
     const { readTask, readSurely } = makeReadTask(broker, reader, accepted);

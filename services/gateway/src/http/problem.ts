@@ -12,6 +12,7 @@ const table: Record<ApiErrorCode, { status: number; title: string }> = {
   already_ended: { status: 409, title: "The task has its outcome" },
   too_large: { status: 413, title: "The request is too large" },
   too_many_tasks: { status: 429, title: "Too many unfinished tasks" },
+  log_full: { status: 503, title: "The log is full" },
   queue_full: { status: 503, title: "The queue is full" },
   unavailable: { status: 503, title: "Temporarily unavailable" },
   maybe_accepted: { status: 503, title: "The request may have been accepted" },

@@ -1,0 +1,158 @@
+/** Whatever is unfinished or unread stays in the log: requests are refused before it would be dropped. */
+import { connectBroker } from "@jetscribe/event-log/connection";
+import { streamState } from "@jetscribe/event-log/streamState";
+import { streams } from "@jetscribe/schema";
+import { eventually, startStack, type Stack } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { after, before, suite, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const maxBytes = 2 ** 20;
+const promptBytes = 20_000;
+
+suite("a small log", () => {
+  let stack: Stack;
+  before(async () => {
+    stack = await startStack({
+      services: ["gateway", "results", "logger"],
+      env: { EVENTS_MAX_BYTES: String(maxBytes) },
+      healthyWithinMs: 0,
+    });
+    await ready();
+  });
+  after(() => stack.stop());
+
+  const ready = () =>
+    eventually(async () => (await fetch(`${stack.url}/readyz`)).ok, {
+      timeoutMs: 30_000,
+    });
+
+  const headers = () => ({
+    "x-api-key": stack.key,
+    "content-type": "application/json",
+  });
+  /** Accepted, and not cancelled. */
+  const open = new Set<string>();
+  async function post() {
+    const prompt = "x".repeat(promptBytes);
+    const response = await fetch(`${stack.url}/generate`, {
+      ...{ method: "POST", headers: headers() },
+      body: JSON.stringify({ prompt }),
+    });
+    const body = (await response.json()) as Record<string, unknown>;
+    const { status } = response;
+    if (status === 202) open.add(String(body["task_id"]));
+    return { status, body, retryAfter: response.headers.get("retry-after") };
+  }
+  async function cancelAll() {
+    for (const id of open) {
+      const { status } = await fetch(`${stack.url}/cancel/${id}`, {
+        method: "POST",
+        headers: { "x-api-key": stack.key },
+      });
+      assert.equal(status, 200);
+      open.delete(id);
+    }
+    return true;
+  }
+  async function logState() {
+    await using broker = await connectBroker({
+      ...{ url: stack.natsUrl, name: "test" },
+    });
+    return await streamState(broker, streams.events);
+  }
+  /** Posts until nothing is accepted any more, also after another look; the refusal. */
+  async function fill() {
+    for (let refusals = 0; ;) {
+      const answer = await post();
+      refusals = answer.status === 202 ? 0 : refusals + 1;
+      if (refusals === 20) return answer;
+      if (refusals > 0) await sleep(100);
+      assert.ok(open.size < 100, "it is never refused");
+    }
+  }
+  /** The same, where each task ends before the next. */
+  async function fillFinished() {
+    for (;;) {
+      const answer = await post();
+      if (answer.status !== 202) return answer;
+      await cancelAll();
+    }
+  }
+  function assertRefused(
+    { status, body, retryAfter }: Awaited<ReturnType<typeof post>>,
+    by: RegExp,
+  ) {
+    assert.equal(status, 503);
+    assert.ok(Number(retryAfter) > 0);
+    assert.deepEqual(body["limit"], {
+      ...{ name: "EVENTS_MAX_BYTES", value: maxBytes },
+    });
+    assert.match(String(body["detail"]), by);
+  }
+  const accepts = () =>
+    eventually(async () => (await post()).status === 202, {
+      ...{ timeoutMs: 20_000, everyMs: 200 },
+    });
+
+  test("what waits fills four fifths of it at most; once it has ended there is room", async () => {
+    assertRefused(await fill(), /the oldest unfinished request/);
+    const { firstSeq, bytes } = await logState();
+    assert.equal(firstSeq, 1);
+    assert.ok(bytes > 0.7 * maxBytes && bytes < 0.85 * maxBytes, `${bytes}`);
+    await cancelAll();
+    await accepts();
+  });
+
+  test("a full log in which all is finished goes on for ever; what waits then stays in it", async () => {
+    for (let i = 0; i < 100; i++) {
+      await accepts();
+      await cancelAll();
+    }
+    const before = await logState();
+    assert.ok(before.firstSeq > 100 && before.bytes > 0.9 * maxBytes);
+    await accepts();
+    const { lastSeq } = await logState();
+    assertRefused(await fill(), /the oldest unfinished request/);
+    assert.ok(open.size > 20, String(open.size));
+    assert.ok((await logState()).firstSeq <= lastSeq);
+    await cancelAll();
+    await accepts();
+  });
+
+  test("what the logger has not read is held, also where it is away", async () => {
+    await cancelAll();
+    await stack.kill("logger");
+    await stack.restart("gateway");
+    await ready();
+    assertRefused(await fillFinished(), /the logger has read/);
+    await stack.restart("logger");
+    await accepts();
+    await cancelAll();
+  });
+
+  test("so is what the results service has not read", async () => {
+    await stack.kill("results");
+    assertRefused(await fill(), /what the .* has read/);
+    await stack.restart("gateway");
+    await ready();
+    assertRefused(await fill(), /what the .* has read/);
+    await stack.restart("results");
+    await eventually(cancelAll, { timeoutMs: 20_000 });
+    await accepts();
+  });
+
+  test("without Redis, and while the projection is built anew, a full log takes requests all the same", async () => {
+    await cancelAll();
+    assert.ok((await logState()).bytes > 0.9 * maxBytes);
+    await stack.kill("results");
+    await stack.redis.kill();
+    for (let i = 0; i < 10; i++) {
+      assert.equal((await post()).status, 202);
+      await sleep(200);
+    }
+    await stack.redis.restart();
+    await stack.restart("results");
+    await eventually(cancelAll, { timeoutMs: 20_000 });
+  });
+});
