@@ -2,8 +2,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { openConnection } from "./connection.ts";
 import { drive } from "./drive.ts";
+import { estimate } from "./estimate.ts";
 import { percentiles, round } from "./figures.ts";
 import { abort, firstToken, tokens } from "./model.ts";
+import { prefix } from "./prefix.ts";
 import type { Usage } from "./processes.ts";
 import {
   startSystem,
@@ -30,7 +32,7 @@ const SETTLE_MS = 4_000;
 
 export const measurements = {
   ...{ accept, drain, latency, get, memory },
-  ...{ tokens, first_token: firstToken, abort },
+  ...{ tokens, first_token: firstToken, abort, estimate, prefix },
 };
 export type Measurement = keyof typeof measurements;
 

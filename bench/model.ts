@@ -1,16 +1,18 @@
 /** What the system adds to the model: the same texts through all of it, and from the bare library, in one run. */
-import { startStack, type Stack } from "@jetscribe/testing";
+import { startStack } from "@jetscribe/testing";
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ask } from "./ask.ts";
 import type { BareJob, BareRound } from "./bareLoop.ts";
 import { median, round } from "./figures.ts";
 import type { Figures } from "./measurements.ts";
 import { ensureRandomModel } from "./randomModel.ts";
 
 const root = join(import.meta.dirname, "..");
-const models = {
+/** How long a text is worth its time, and the file. */
+export const models = {
   demo: { tokens: 400, file: () => join(root, "models/demo.gguf") },
   "135M": {
     tokens: 24,
@@ -138,20 +140,6 @@ async function startModel(
     },
     [Symbol.asyncDispose]: () => stack.stop(),
   };
-}
-
-async function ask(
-  { url, key }: Stack,
-  path: string,
-  body?: object,
-): Promise<Record<string, unknown>> {
-  const response = await fetch(url + path, {
-    headers: { "x-api-key": key, "content-type": "application/json" },
-    ...(body && { method: "POST", body: JSON.stringify(body) }),
-  });
-  if (!response.ok)
-    throw new Error(`${path}: ${response.status} ${await response.text()}`);
-  return (await response.json()) as Record<string, unknown>;
 }
 
 async function runBare(
