@@ -138,7 +138,13 @@ export async function appendUntilStored(
   {
     signal,
     traceparent,
-  }: { signal: AbortSignal; traceparent?: string | undefined },
+    beforeRepeat,
+  }: {
+    signal: AbortSignal;
+    traceparent?: string | undefined;
+    /** A broker that comes back may have lost what the event belongs to: then `signal` has to abort. */
+    beforeRepeat?: () => Promise<void>;
+  },
 ): Promise<Appended> {
   const since = performance.now();
   for (;;) {
@@ -153,6 +159,7 @@ export async function appendUntilStored(
       signal.throwIfAborted();
       await sleep(repeatAfterMs, undefined, { signal });
       await broker.whenConnected(signal);
+      await beforeRepeat?.();
     }
   }
 }

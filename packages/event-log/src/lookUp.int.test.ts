@@ -119,7 +119,7 @@ for (const version of await natsVersions())
       await log.append(started(tasks[1].task_id));
       await using index = makeLogIndex(log.broker);
       const statusOf = async (at: 0 | 1 | 2) =>
-        (await index.stateOf(tasks[at])).status;
+        (await index.stateOf(tasks[at]))?.status;
       assert.equal(await statusOf(1), "processing");
       await log.append(completed(tasks[1].task_id));
       assert.equal(await statusOf(1), "completed");
@@ -128,7 +128,7 @@ for (const version of await natsVersions())
         await Promise.all([statusOf(0), statusOf(1), statusOf(2)]),
         ["completed", "completed", "queued"],
       );
-      assert.equal((await index.stateOf(oldest)).status, "completed");
+      assert.equal((await index.stateOf(oldest))?.status, "completed");
       await log.append(started(tasks[2].task_id));
       assert.equal(await statusOf(2), "processing");
     });
@@ -137,13 +137,25 @@ for (const version of await natsVersions())
       await using log = await openLog(version);
       const task = await request(log);
       await using index = makeLogIndex(log.broker);
-      assert.equal((await index.stateOf(task)).status, "queued");
+      assert.equal((await index.stateOf(task))?.status, "queued");
       await log.nats.kill("SIGKILL");
       await eventually(() => !log.broker.connected);
       await log.nats.restart();
       await log.broker.whenConnected();
       await log.append(completed(task.task_id));
-      assert.equal((await index.stateOf(task)).status, "completed");
+      assert.equal((await index.stateOf(task))?.status, "completed");
+    });
+
+    test("an index knows a task whose request the log has lost", async () => {
+      await using log = await openLog(version);
+      const task = await request(log);
+      const other = await request(log);
+      await using index = makeLogIndex(log.broker);
+      const lost = { ...other, task_id: newTaskId() };
+      assert.equal(await index.stateOf(lost), undefined);
+      assert.equal(await index.stateOf({ ...other, seq: 3 }), undefined);
+      await log.broker.jsm.streams.deleteMessage(streams.events, task.seq);
+      assert.equal((await index.stateOf(task))?.status, "queued");
     });
 
     test("the outcomes since a time", async () => {

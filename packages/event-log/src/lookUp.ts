@@ -12,7 +12,7 @@ import { decodeEvent } from "./codec.ts";
 import { orAborted, type Broker } from "./connection.ts";
 import type { Delivery } from "./pull.ts";
 import { followStream, scan } from "./readLog.ts";
-import { messageAt, streamState } from "./streamState.ts";
+import { eventIdAt, messageAt, streamState } from "./streamState.ts";
 
 /** A task's id carries the clock of its gateway, which is less than this off the broker's. */
 const clockToleranceMs = 120_000;
@@ -129,12 +129,24 @@ export async function outcomesSince(
   return ids;
 }
 
+/** Whether the log lost the request of a task that stood in it: it is shorter now, or has another event there. */
+export async function hasLost(
+  broker: Broker,
+  { task_id, seq }: Pick<TaskState, "task_id" | "seq">,
+): Promise<boolean> {
+  const { lastSeq } = await streamState(broker, streams.events);
+  if (seq > lastSeq) return true;
+  const id = await eventIdAt(broker, seq);
+  // Without a message it has aged out, or was erased.
+  return id !== undefined && id !== `${task_id}.requested`;
+}
+
 export interface LogIndex extends AsyncDisposable {
   /**
    * The state of a task whose request is known, as the log shows it now: read up to its last sequence as of the call.
-   * Rejects where that takes longer than 10 s, or the broker is lost.
+   * Undefined: the log has lost the request. Rejects where that takes longer than 10 s, or the broker is lost.
    */
-  stateOf(requested: TaskState): Promise<TaskState>;
+  stateOf(requested: TaskState): Promise<TaskState | undefined>;
 }
 
 /** Nobody asked for so long: the index forgets everything and stops reading. */
@@ -212,10 +224,12 @@ export function makeLogIndex(broker: Broker): LogIndex {
         streamState(broker, streams.events),
         signal,
       );
-      readFrom(requested.seq);
+      const { task_id, seq } = requested;
+      if (await orAborted(hasLost(broker, requested), signal)) return undefined;
+      readFrom(seq);
       while (position < lastSeq) await orAborted(moved.promise, signal);
       // In the same turn as the look at the position: another call may make the reader begin anew.
-      const seqs = eventsAt.get(requested.task_id) ?? [];
+      const seqs = eventsAt.get(task_id) ?? [];
       return (await foldEvents(broker, seqs, signal, requested)) ?? requested;
     },
     [Symbol.asyncDispose]: stop,

@@ -1,13 +1,19 @@
 /** What a worker notices of its tasks at the renewals of their leases, in a real log. */
 import { makeLogIndex } from "@jetscribe/event-log/lookUp";
-import type { OutcomeEvent } from "@jetscribe/schema";
+import { streams, type OutcomeEvent } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { holdTasks } from "./inHand.ts";
 import { crashedTooOften, started } from "./outcomes.ts";
 import { makeTaskLookUp } from "./taskLookUp.ts";
-import { queue, requestOf, startSystem, type System } from "./workerTestKit.ts";
+import {
+  makeStreams,
+  queue,
+  requestOf,
+  startSystem,
+  type System,
+} from "./workerTestKit.ts";
 
 /** A task in hand whose renewals are all answered, and which hears of nothing but the log. */
 async function hold({ broker, appender }: System, stack: AsyncDisposableStack) {
@@ -35,6 +41,16 @@ suite("a task in hand", { concurrency: 2 }, () => {
     await system.appender.append(outcome, queue);
     await eventually(() => inHand.interrupted() === "outcome");
     assert.ok(inHand.signal.aborted);
+  });
+
+  test("is broken off at the renewal that finds its request gone from the log", async () => {
+    await using system = await startSystem();
+    await using stack = new AsyncDisposableStack();
+    const inHand = await hold(system, stack);
+    await eventually(() => inHand.openAsOf !== undefined);
+    await system.broker.jsm.streams.delete(streams.events);
+    await makeStreams(system.broker);
+    await eventually(() => inHand.interrupted() === "vanished");
   });
 
   test("that runs is broken off at the renewal that finds a later attempt", async () => {

@@ -12,10 +12,11 @@ import type { TaskLookUp } from "./taskLookUp.ts";
  * - taken: another worker wrote into its text
  * - outcome: it has one; a cancel is one
  * - superseded: another worker started a later attempt
+ * - vanished: the log lost its tail, and the request with it
  * - drain: this worker stops
  */
 export type InterruptReason =
-  "lease" | "taken" | "outcome" | "superseded" | "drain";
+  "lease" | "taken" | "outcome" | "superseded" | "vanished" | "drain";
 
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
@@ -93,9 +94,9 @@ export function holdTasks({
       const { tasks, asOf } = await know(due.map(({ task }) => task));
       due.forEach((held, i) => {
         const task = tasks[i];
-        if (task === undefined) return;
         const runs = held.task.status === "processing";
-        if (!isOpen(task)) held.interrupt("outcome");
+        if (task === undefined) held.interrupt("vanished");
+        else if (!isOpen(task)) held.interrupt("outcome");
         else if (runs && task.attempt > held.task.attempt)
           held.interrupt("superseded");
         else held.openAsOf = asOf;

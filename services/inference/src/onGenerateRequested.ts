@@ -137,6 +137,10 @@ export function makeOnGenerateRequested({
       case "superseded":
         log.warn({ task_id, reason: why }, "task lost to another worker");
         return lost;
+      case "vanished":
+        // Its place in the log may be another task's by now, which must not be acknowledged.
+        log.error({ task_id }, "the log lost the task");
+        return lost;
       case undefined:
         log.error({ task_id, err: error }, "task interrupted");
         // An event that may stand in the log: the task comes again, and is looked up first.

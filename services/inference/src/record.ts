@@ -7,6 +7,7 @@ import {
 } from "@jetscribe/event-log/append";
 import type { Broker } from "@jetscribe/event-log/connection";
 import type { Handled } from "@jetscribe/event-log/consume";
+import { hasLost } from "@jetscribe/event-log/lookUp";
 import type { Logger } from "@jetscribe/runtime";
 import {
   evolve,
@@ -40,19 +41,31 @@ export function makeRecord({
   workerId,
   log,
 }: RecordDeps) {
+  /** When the broker was lost last: what comes back may have forgotten what was known before. */
+  let lostAt = -Infinity;
+  broker.onDisconnect(() => (lostAt = performance.now()));
+
   /** Brings the task in hand to the state that the log says it has. */
   async function look(inHand: TaskInHand): Promise<void> {
     const { tasks, asOf } = await lookUp.know([inHand.task]);
-    inHand.task = tasks[0] ?? inHand.task;
+    if (tasks[0] === undefined) inHand.interrupt("vanished");
+    else inHand.task = tasks[0];
     inHand.openAsOf = asOf;
     inHand.signal.throwIfAborted();
   }
 
-  const append = ({ item, signal }: TaskInHand, event: TaskEvent) =>
-    appendUntilStored(broker, appender, event, item.queue, {
-      signal,
-      traceparent: item.traceparent,
+  const append = (inHand: TaskInHand, event: TaskEvent) =>
+    appendUntilStored(broker, appender, event, inHand.item.queue, {
+      signal: inHand.signal,
+      traceparent: inHand.item.traceparent,
+      beforeRepeat: () => leaveIfLost(inHand),
     });
+
+  async function leaveIfLost(inHand: TaskInHand): Promise<void> {
+    // Where it can't be said, the broker is away again.
+    const isLost = await hasLost(broker, inHand.task).catch(() => false);
+    if (isLost) inHand.interrupt("vanished");
+  }
 
   /** Appends an event of the task in hand and takes it into its state, unless `isTaken` says that it isn't ours. */
   async function record(
@@ -87,7 +100,8 @@ export function makeRecord({
     event: OutcomeEvent,
   ): Promise<Handled> {
     const { attempt } = inHand.task;
-    if (performance.now() - (inHand.openAsOf ?? -Infinity) > openForMs) {
+    const { openAsOf = -Infinity } = inHand;
+    if (openAsOf < lostAt || performance.now() - openAsOf > openForMs) {
       await look(inHand);
       if (!isOpen(inHand.task)) return done;
       if (inHand.task.attempt !== attempt) return lost;

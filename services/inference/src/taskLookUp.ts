@@ -12,7 +12,8 @@ import {
 
 /** States that were true of the log at a time, by `performance.now()`: a task without an outcome is surely open then. */
 export interface Known {
-  tasks: TaskState[];
+  /** In the order asked for; undefined: the log has lost its request. */
+  tasks: (TaskState | undefined)[];
   asOf: number;
 }
 
@@ -50,8 +51,10 @@ export function makeTaskLookUp(
         tasks.map(({ task_id }) => task_id),
       );
       // A task that is missing may have expired: absence in the projection proves nothing.
-      const states = tasks.map(
-        async (task, i) => seen?.tasks[i] ?? (await index.stateOf(task)),
+      const states = tasks.map(async (task, i) =>
+        task.seq > lastSeq
+          ? undefined
+          : (seen?.tasks[i] ?? (await index.stateOf(task))),
       );
       return { tasks: await Promise.all(states), asOf };
     },

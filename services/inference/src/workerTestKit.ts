@@ -59,6 +59,14 @@ export const requestOf = ({
 
 export type System = Awaited<ReturnType<typeof startSystem>>;
 
+export const makeStreams = (broker: Broker): Promise<void> =>
+  ensureTopology(broker, {
+    eventsMaxAgeMs: 3_600_000,
+    eventsMaxBytes: 2 ** 28,
+    taskTimeoutMs: 60_000,
+    replicas: 1,
+  });
+
 /** A broker and a Redis of its own, without a projection: the log alone has to do. */
 export async function startSystem() {
   await using opening = new AsyncDisposableStack();
@@ -68,12 +76,7 @@ export async function startSystem() {
   const broker = stack.use(
     await connectBroker({ url: nats.url, name: "test" }),
   );
-  await ensureTopology(broker, {
-    eventsMaxAgeMs: 3_600_000,
-    eventsMaxBytes: 2 ** 28,
-    taskTimeoutMs: 60_000,
-    replicas: 1,
-  });
+  await makeStreams(broker);
   await ensureWorkQueue(broker, queue, { ackWaitMs });
   const appender = stack.use(makeAppender(broker, "test"));
   const env = {
