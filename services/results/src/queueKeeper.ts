@@ -1,7 +1,11 @@
 /** The work queues are cursors that the broker keeps; whatever it lost of them is noticed here and made again. */
 import type { Broker } from "@jetscribe/event-log/connection";
 import { streamState } from "@jetscribe/event-log/streamState";
-import { listWorkQueues, remakeWorkQueue } from "@jetscribe/event-log/topology";
+import {
+  listWorkQueues,
+  remakeWorkQueue,
+  workQueueInfo,
+} from "@jetscribe/event-log/topology";
 import type { Logger } from "@jetscribe/runtime";
 import { streams, workConsumerName, type Queue } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
@@ -62,8 +66,11 @@ export async function keepQueues(
     for (const { queue, waiting } of await reader.queues(first.lastSeq)) {
       const name = workConsumerName(queue);
       const known = counts.get(name);
-      if (known === undefined) await remake(queue, "it was missing");
-      else if (known < waiting) {
+      if (known === undefined) {
+        // A cluster's list leaves out a consumer that has no leader at the moment.
+        if ((await workQueueInfo(broker, queue)) === undefined)
+          await remake(queue, "it was missing");
+      } else if (known < waiting) {
         const since = short.get(name) ?? now;
         if (now - since < shortForMs) stillShort.set(name, since);
         else await remake(queue, `it had ${known} of ${waiting} tasks`);
