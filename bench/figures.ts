@@ -16,6 +16,17 @@ export function percentiles(values: readonly number[]): {
   return { p50_ms: at(0.5), p99_ms: at(0.99) };
 }
 
+/** Of the line through the values that fits best: what each one has more than the one before. */
+export function slopeOf(values: readonly number[]): number {
+  const mean = (values.length - 1) / 2;
+  let [above, below] = [0, 0];
+  for (const [i, value] of values.entries()) {
+    above += (i - mean) * value;
+    below += (i - mean) ** 2;
+  }
+  return above / below;
+}
+
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const upper = sorted[sorted.length >> 1] ?? NaN;

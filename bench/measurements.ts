@@ -1,19 +1,23 @@
 /** What is measured; each starts from a system of its own and gives rows of figures. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { openConnection } from "./connection.ts";
+import { deaths } from "./deaths.ts";
 import { drive } from "./drive.ts";
 import { estimate } from "./estimate.ts";
 import { percentiles, round } from "./figures.ts";
+import { memory } from "./flat.ts";
 import { abort, firstToken, tokens } from "./model.ts";
 import { prefix } from "./prefix.ts";
+import { perPart } from "./perPart.ts";
 import type { Usage } from "./processes.ts";
+import { queued } from "./queued.ts";
+import { rebuild } from "./rebuild.ts";
 import {
   startSystem,
   submit,
   taskIdOf,
   untilDone,
   type Part,
-  type System,
 } from "./system.ts";
 
 /** Row -> column -> figure. */
@@ -27,11 +31,10 @@ const CONNECTIONS = 64;
 const SECONDS = 4;
 const SINGLE_CLIENT_TASKS = 300;
 const POLL_MS = 2;
-/** The processes give memory back late; this long after the last request it is read. */
-const SETTLE_MS = 4_000;
 
 export const measurements = {
-  ...{ accept, drain, latency, get, memory },
+  ...{ accept, drain, latency, get },
+  ...{ queued, memory, rebuild, deaths },
   ...{ tokens, first_token: firstToken, abort, estimate, prefix },
 };
 export type Measurement = keyof typeof measurements;
@@ -138,47 +141,8 @@ async function get(): Promise<Figures> {
   return { "GET /result": await read(SECONDS) };
 }
 
-/** Resident memory of all processes, with few and with many tasks queued. */
-async function memory({ tasks }: Options): Promise<Figures> {
-  const few = tasks;
-  const many = 10 * tasks;
-  await using system = await startSystem({ busy: true });
-  const before = await queued(system, few);
-  const after = await queued(system, many - few);
-  return {
-    [`bytes per queued task, ${few} to ${many}`]: perPart((part) =>
-      Math.round((after[part].resident - before[part].resident) / (many - few)),
-    ),
-  };
-}
-
-async function queued(
-  system: System,
-  count: number,
-): Promise<Record<Part, Usage>> {
-  await submit(system, count);
-  await sleep(SETTLE_MS);
-  return system.usage();
-}
-
 const cpuPerTask = (
   before: Record<Part, Usage>,
   after: Record<Part, Usage>,
   tasks: number,
 ) => perPart((part) => round((after[part].cpuMs - before[part].cpuMs) / tasks));
-
-const parts: Part[] = [
-  "gateway",
-  "nats",
-  "inference",
-  "results",
-  "logger",
-  "redis",
-];
-
-/** A figure of each process, and their sum. */
-function perPart(figure: (part: Part) => number): Record<string, number> {
-  const figures = parts.map((part) => [part, figure(part)] as const);
-  const all = round(figures.reduce((sum, [, value]) => sum + value, 0));
-  return { all, ...Object.fromEntries(figures) };
-}

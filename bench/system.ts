@@ -9,8 +9,11 @@ export type Part =
   "gateway" | "inference" | "results" | "logger" | "nats" | "redis";
 
 export interface System extends AsyncDisposable {
+  stack: Stack;
   port: number;
   post: string;
+  /** Of each owner. */
+  posts: string[];
   /** POST with `Prefer: wait`. */
   postAndWait: string;
   /** `GET` of a path. */
@@ -25,17 +28,28 @@ const WARM_UP_TASKS = 1_000;
 const PROMPT = "What is the capital of France? ".repeat(20).slice(0, 600);
 
 /** Starts a system that has finished its first tasks, or, `busy`, one whose tasks take ten minutes, so that all stay queued. */
-export async function startSystem({ busy = false } = {}): Promise<System> {
+export async function startSystem({
+  busy = false,
+  owners = 1,
+  env = {},
+}: {
+  busy?: boolean;
+  owners?: number;
+  env?: Record<string, string>;
+} = {}): Promise<System> {
+  const keys = Array.from({ length: owners }, (_, i) => `owner-${i}`);
   const stack = await startStack({
     env: {
+      API_KEYS: keys.map((key) => `${key}:${key}`).join(),
       ENGINE: "fake",
       FAKE_MS: busy ? "600000" : "0",
       FAKE_TOKENS: "20",
       SLOTS: String(SLOTS),
       LOG_LEVEL: "info",
+      ...env,
     },
   });
-  const system = withRequests(stack);
+  const system = withRequests(stack, keys);
   if (!busy) {
     const { ids } = await submit(system, WARM_UP_TASKS);
     await untilDone(system, ids);
@@ -43,16 +57,19 @@ export async function startSystem({ busy = false } = {}): Promise<System> {
   return system;
 }
 
-function withRequests(stack: Stack): System {
-  const { url, key, nats, redis } = stack;
+function withRequests(stack: Stack, keys: readonly string[]): System {
+  const { url, nats, redis } = stack;
   const body = JSON.stringify({ prompt: PROMPT, max_tokens: 20 });
-  const head = `Host: 127.0.0.1\r\nX-API-Key: ${key}\r\n`;
+  const headOf = (key: string) => `Host: 127.0.0.1\r\nX-API-Key: ${key}\r\n`;
+  const head = headOf(keys[0] ?? "");
   const content = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
-  const post = `POST /generate HTTP/1.1\r\n${head}${content}`;
+  const postOf = (key: string, more = "") =>
+    `POST /generate HTTP/1.1\r\n${headOf(key)}${content}${more}\r\n${body}`;
+  const posts = keys.map((key) => postOf(key));
   return {
+    ...{ stack, posts, post: posts[0] ?? "" },
     port: Number(new URL(url).port),
-    post: `${post}\r\n${body}`,
-    postAndWait: `${post}Prefer: wait=10\r\n\r\n${body}`,
+    postAndWait: postOf(keys[0] ?? "", "Prefer: wait=10\r\n"),
     get: (path) => `GET ${path} HTTP/1.1\r\n${head}\r\n`,
     usage: () =>
       usageOf({
@@ -69,7 +86,7 @@ function withRequests(stack: Stack): System {
 
 /** Posts `count` tasks as fast as the connections allow; gives the ids in the order of their submission. */
 export async function submit(
-  { port, post }: System,
+  { port, posts }: System,
   count: number,
 ): Promise<{ ids: string[]; driven: Driven }> {
   const ids: string[] = [];
@@ -77,7 +94,7 @@ export async function submit(
     port,
     connections: 64,
     expect: 202,
-    next: (i) => (i < count ? post : undefined),
+    next: (i) => (i < count ? posts[i % posts.length] : undefined),
     onAnswer: ({ status, body }, i) => {
       if (status === 202) ids[i] = taskIdOf(body);
     },
