@@ -133,6 +133,33 @@ for (const version of await natsVersions())
       assert.equal(await statusOf(2), "processing");
     });
 
+    test("an index that holds too much begins anew at the oldest task in question", async () => {
+      await using log = await openLog(version);
+      const old = await request(log);
+      for (const id of await log.request(20)) await log.append(started(id));
+      await using index = makeLogIndex(log.broker, { most: 10 });
+      assert.equal((await index.stateOf(old))?.status, "queued");
+      const [late, later] = [await request(log), await request(log)];
+      await log.append(started(late.task_id));
+      const statuses = async (...tasks: TaskState[]) => {
+        const states = await Promise.all(tasks.map(index.stateOf));
+        return states.map((state) => state?.status);
+      };
+      assert.deepEqual(await statuses(later, late), ["queued", "processing"]);
+      const readsFrom = async () => {
+        const readers = await log.broker.jsm.consumers
+          .list(streams.events)
+          .next();
+        return readers.flatMap(({ config }) => config.opt_start_seq ?? []);
+      };
+      await eventually(async () => {
+        assert.deepEqual(await readsFrom(), [late.seq]);
+        return true;
+      });
+      await log.append(completed(old.task_id));
+      assert.deepEqual(await statuses(later, old), ["queued", "completed"]);
+    });
+
     test("an index outlives a restart of the broker", async () => {
       await using log = await openLog(version);
       const task = await request(log);

@@ -152,21 +152,31 @@ export interface LogIndex extends AsyncDisposable {
 /** Nobody asked for so long: the index forgets everything and stops reading. */
 const idleAfterMs = 60_000;
 const deadlineMs = 10_000;
+/** Where somebody asks at least once a minute it never stops: with more tasks than these it begins anew. */
+const mostTasks = 20_000;
 
 /**
  * One reader for all look-ups of a worker: it follows the log's headers from the oldest task in question, and keeps
  * where each task's later events stand. It reads only while somebody asks.
  */
-export function makeLogIndex(broker: Broker): LogIndex {
+export function makeLogIndex(
+  broker: Broker,
+  { most = mostTasks }: { most?: number } = {},
+): LogIndex {
   let reading:
     { from: number; stop: AbortController; done: Promise<void> } | undefined;
   let position = 0;
   let moved = Promise.withResolvers<void>();
   const eventsAt = new Map<string, number[]>();
   let idle: NodeJS.Timeout | undefined;
+  /** Where the requests of all tasks in question stand. */
+  const asked: number[] = [];
 
-  function readFrom(from: number) {
-    if (reading !== undefined && reading.from <= from) return;
+  function readOn() {
+    const from = Math.min(...asked);
+    const isFull = eventsAt.size > most;
+    const reads = reading?.from ?? Infinity;
+    if (reads === from || (reads < from && !isFull)) return;
     reading?.stop.abort();
     const stop = new AbortController();
     const done = followStream(
@@ -226,8 +236,13 @@ export function makeLogIndex(broker: Broker): LogIndex {
       );
       const { task_id, seq } = requested;
       if (await orAborted(hasLost(broker, requested), signal)) return undefined;
-      readFrom(seq);
-      while (position < lastSeq) await orAborted(moved.promise, signal);
+      asked.push(seq);
+      try {
+        readOn();
+        while (position < lastSeq) await orAborted(moved.promise, signal);
+      } finally {
+        asked.splice(asked.indexOf(seq), 1);
+      }
       // In the same turn as the look at the position: another call may make the reader begin anew.
       const seqs = eventsAt.get(task_id) ?? [];
       return (await foldEvents(broker, seqs, signal, requested)) ?? requested;
