@@ -142,7 +142,9 @@ for (const version of await natsVersions())
       const [late, later] = [await request(log), await request(log)];
       await log.append(started(late.task_id));
       const statuses = async (...tasks: TaskState[]) => {
-        const states = await Promise.all(tasks.map(index.stateOf));
+        const states = await Promise.all(
+          tasks.map((task) => index.stateOf(task)),
+        );
         return states.map((state) => state?.status);
       };
       assert.deepEqual(await statuses(later, late), ["queued", "processing"]);
