@@ -82,7 +82,9 @@ export function makeTaskWriter(
     // On another connection nothing is watched. From here to the write of the commands nothing can come between.
     if (store.connection() !== connection)
       throw new Error("the connection to Redis was replaced");
-    const replies = await commands.exec();
+    const replies = await commands.exec().catch((error: unknown) => {
+      throw reasonOf(error);
+    });
     const failure = replies?.find(([error]) => error !== null)?.[0];
     if (failure) {
       // Redis did the rest of the step all the same: without a checkpoint it is rebuilt.
@@ -139,6 +141,10 @@ export function makeTaskWriter(
       void (await redis.hset(keys.projections, name, `${seq} ${now()}`)),
   };
 }
+
+/** Of a step of which Redis did nothing it says only that; what it refused was said before. */
+const reasonOf = (error: unknown): unknown =>
+  (error as { previousErrors?: Error[] }).previousErrors?.[0] ?? error;
 
 const same = (a: Checkpoint | undefined, b: Checkpoint | undefined): boolean =>
   a === undefined || b === undefined

@@ -1,19 +1,29 @@
 import type { Broker } from "@jetscribe/event-log/connection";
 import type { HealthResponse } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
+import type { LogRoom } from "./logRoom.ts";
 import type { NameClashes } from "./nameClashes.ts";
+import type { ProjectionsHeard } from "./projectionsHeard.ts";
 import { waitErrorOf } from "./waitError.ts";
 import type { WorkersHeard } from "@jetscribe/event-log/workersHeard";
 
 /**
- * Healthy: both servers answer, and some worker has its model loaded and produces tokens. Degraded: it is, but requests
- * for some models are refused.
+ * Healthy: both servers answer, and some worker has its model loaded and produces tokens. Degraded: it is, but some
+ * requests are refused, or a projection stands still.
  */
 export function makeHealth(
   broker: Pick<Broker, "connected">,
   reader: Pick<TaskReader, "ping" | "waits">,
   workers: Pick<WorkersHeard, "all">,
-  clashes: Pick<NameClashes, "known">,
+  {
+    clashes,
+    room,
+    projections,
+  }: {
+    clashes: Pick<NameClashes, "known">;
+    room: Pick<LogRoom, "full">;
+    projections: Pick<ProjectionsHeard, "all">;
+  },
 ): () => Promise<HealthResponse> {
   return async () => {
     const [redis, waits] = await Promise.all([
@@ -34,10 +44,18 @@ export function makeHealth(
     );
     const model_clashes = [...clashes.known().values()].map((one) => [...one]);
     const clash = model_clashes.length > 0;
-    const well = clash ? "degraded" : "healthy";
+    const read = projections.all().map(({ name, seq, caught_up, error }) => ({
+      ...{ name, seq, caught_up },
+      ...(error !== undefined && { error }),
+    }));
+    const log_full = room.full();
+    const stuck = read.some(({ error }) => error !== undefined);
+    const well =
+      clash || stuck || log_full !== undefined ? "degraded" : "healthy";
     const status = nats && redis && works ? well : "unhealthy";
     return {
-      ...{ status, nats, redis, workers: heard },
+      ...{ status, nats, redis, workers: heard, projections: read },
+      ...(log_full !== undefined && { log_full }),
       ...(clash && { model_clashes }),
       ...(wait_error && { wait_error }),
     };

@@ -14,6 +14,7 @@ import { buildApp } from "./http/app.ts";
 import { makeWatchProgress } from "./progress.ts";
 import { makeModels } from "./models.ts";
 import { watchNameClashes } from "./nameClashes.ts";
+import { hearAllProjections } from "./projectionsHeard.ts";
 import { makeReadTask } from "./readTask.ts";
 import { makeStreamTask } from "./streamTask.ts";
 import { makeWaitForOutcome } from "./waitForOutcome.ts";
@@ -60,7 +61,14 @@ await runService(
       ...{ limits, room },
       defaults: config,
     });
-    const { readTask, readSurely } = makeReadTask(broker, reader, accepted);
+    const projections = stack.use(hearAllProjections(broker));
+    const { projecting } = projections;
+    const { readTask, readSurely } = makeReadTask(
+      broker,
+      reader,
+      accepted,
+      projecting,
+    );
     const waitForOutcome = makeWaitForOutcome(
       broker,
       reader,
@@ -83,7 +91,9 @@ await runService(
         keys: config.keys,
         places: reader.places,
         forecast,
-        health: makeHealth(broker, reader, workers, clashes),
+        health: makeHealth(broker, reader, workers, {
+          ...{ clashes, room, projections },
+        }),
         unready() {
           if (stopping.aborted) return "the gateway is stopping";
           if (!broker.connected) return "the broker can't be reached";

@@ -31,6 +31,8 @@ export function makeReadTask(
   broker: Broker,
   reader: Pick<TaskReader, "look">,
   accepted: Accepted,
+  /** Whether the projection is heard to get on: one that stands still shows tasks as open that have ended. */
+  projecting: () => boolean,
 ): {
   /** What the projection shows, which may be a moment late. */
   readTask: ReadTask;
@@ -44,9 +46,9 @@ export function makeReadTask(
     if (taskIdTime(taskId) === undefined) return undefined;
     const look = await reader.look([taskId]).catch(() => undefined);
     const known = answerOf(look) ?? notYetProjected(look, accepted.get(taskId));
-    return known === undefined
-      ? await readSurely(taskId, owner)
-      : ownOnly(known, owner);
+    return known !== undefined && (!isOpen(known) || projecting())
+      ? ownOnly(known, owner)
+      : await readSurely(taskId, owner);
   };
 
   const readSurely: ReadTask = async (taskId, owner) => {

@@ -357,8 +357,10 @@ suite("REST", () => {
   test("health names the workers and the engine; the process is alive and ready", async () => {
     const { status, body } = await call("/health", { key: "" });
     assert.equal(status, 200);
-    const { workers, wait_error, ...rest } = body;
+    const { workers, projections, wait_error, ...rest } = body;
     assert.deepEqual(rest, { status: "healthy", nats: true, redis: true });
+    const names = (projections as { name: string }[]).map(({ name }) => name);
+    assert.deepEqual(names, ["logger", "results"]);
     const [worker] = workers as Record<string, unknown>[];
     assert.equal(worker?.["engine"], "fake");
     assert.equal(worker?.["model_loaded"], true);

@@ -8,10 +8,11 @@ import type { Role } from "./projection.ts";
 export function announce(broker: Broker, role: () => Role): Disposable {
   const instance = randomUUID();
   const say = () => {
-    const { leading, seq, caughtUp } = role();
+    const { leading, seq, caughtUp, error } = role();
     announceProjection(broker, {
       ...{ name: "results", instance },
       ...{ leading, seq, caught_up: caughtUp },
+      ...(error !== undefined && { error }),
     });
   };
   say();

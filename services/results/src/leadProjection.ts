@@ -32,6 +32,8 @@ export interface Lead extends Store {
   log: Logger;
   onProgress: (checkpoint?: Checkpoint) => void;
   onLostTail: () => void;
+  /** It stands still, until it gets on. */
+  onTrouble: (error: string) => void;
 }
 
 /** Projects the log, from the checkpoint that was found in Redis, until another instance has taken over or the signal aborts. */
@@ -101,6 +103,7 @@ export async function leadProjection(
   function onInterruption(error: unknown): void {
     going = false;
     const now = error instanceof Error ? error.message : String(error);
+    lead.onTrouble(now);
     if (now !== said) log.warn({ err: error }, "interrupted");
     said = now;
   }

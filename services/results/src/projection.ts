@@ -20,6 +20,8 @@ export interface Role {
   leading: boolean;
   seq: number;
   caughtUp: boolean;
+  /** Why it leads and does not get on. */
+  error?: string;
 }
 
 export interface Projection {
@@ -56,6 +58,8 @@ export function makeProjection(
       const lead = {
         ...{ broker, ...store, eventsMaxBytes, log },
         onProgress: (checkpoint?: Checkpoint) => see(true, checkpoint),
+        onTrouble: (error: string) =>
+          void (role = { ...role, leading: true, error }),
         onLostTail: () => void (inDoubt = true),
       };
       await leadProjection(lead, vacant.found, signal);

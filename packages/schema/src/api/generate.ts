@@ -225,6 +225,23 @@ export const HealthResponse = z.object({
       error: z.object({ type: z.string(), message: z.string() }).optional(),
     }),
   ),
+  projections: z
+    .array(
+      z.object({
+        name: z.string(),
+        seq: z.int(),
+        caught_up: z.boolean(),
+        error: z.string().optional(),
+      }),
+    )
+    .meta({
+      description:
+        "Who reads the log, and how far; with `error` it stands still. One that isn't here is away.",
+    }),
+  log_full: z.string().optional().meta({
+    description:
+      "What is unfinished or unread fills the log: requests are refused.",
+  }),
   model_clashes: z.array(z.array(z.string())).optional().meta({
     description:
       "Names of models that workers announce and that are one in the system's subjects: requests for them are refused.",

@@ -39,5 +39,7 @@ export const ProjectionAnnouncement = z.object({
   /** The last sequence of EVENTS that it has taken in. */
   seq: z.int().nonnegative(),
   caught_up: z.boolean(),
+  /** Why it stands still. */
+  error: z.string().optional(),
 });
 export type ProjectionAnnouncement = z.infer<typeof ProjectionAnnouncement>;

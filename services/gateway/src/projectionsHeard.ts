@@ -1,0 +1,33 @@
+/** The projections as they announce themselves; one that is silent for 6 s is away. */
+import type { Broker } from "@jetscribe/event-log/connection";
+import { hearProjections } from "@jetscribe/event-log/signals";
+import { goneAfterMs, type ProjectionAnnouncement } from "@jetscribe/schema";
+
+export interface ProjectionsHeard extends Disposable {
+  /** Of each that was heard lately the instance that writes, by its name. */
+  all: () => ProjectionAnnouncement[];
+  /** Whether the projection into Redis is there, and gets on. */
+  projecting: () => boolean;
+}
+
+export function hearAllProjections(broker: Broker): ProjectionsHeard {
+  const heard = new Map<string, { at: number; word: ProjectionAnnouncement }>();
+  const hearing = hearProjections(broker, (word) => {
+    if (word.leading) heard.set(word.name, { at: performance.now(), word });
+  });
+  function all() {
+    const now = performance.now();
+    return [...heard.values()]
+      .filter(({ at }) => now - at <= goneAfterMs)
+      .map(({ word }) => word)
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+  function projecting() {
+    const { at = -Infinity, word } = heard.get("results") ?? {};
+    return performance.now() - at <= goneAfterMs && word?.error === undefined;
+  }
+  return {
+    ...{ all, projecting },
+    [Symbol.dispose]: () => hearing[Symbol.dispose](),
+  };
+}
