@@ -231,6 +231,38 @@ for (const version of await natsVersions())
       assert.deepEqual(read, upTo(50));
     });
 
+    test("a batch gathers up to a message that is urgent, and what comes with it holds nothing up", async () => {
+      await using log = await openLog(version);
+      const batches: number[][] = [];
+      const taken = Promise.withResolvers<void>();
+      await using _follower = follow(log.broker, {
+        gather: { ms: 600_000, until: ({ seq }) => seq % 3 === 0 },
+        onBatch: async (messages) => {
+          batches.push(messages.map(({ seq }) => seq));
+          await taken.promise;
+        },
+      });
+      await log.request(3);
+      await eventually(() => batches.length === 1);
+      await log.request(4);
+      // Once the last one has arrived too, by another reader's word.
+      await using other = follow(log.broker);
+      await eventually(() => other.read.length === 7);
+      taken.resolve();
+      await eventually(() => batches.length === 2);
+      assert.deepEqual(batches[0], [1, 2, 3]);
+      assert.deepEqual(batches[1]?.slice(0, 3), [4, 5, 6]);
+    });
+
+    test("a batch in which nothing is urgent gathers for its time", async () => {
+      await using log = await openLog(version);
+      await using follower = follow(log.broker, {
+        gather: { ms: 20, until: () => false },
+      });
+      await log.request(5);
+      await eventually(() => follower.read.length === 5);
+    });
+
     test("a reader that was deleted, or a resume that fails, is an interruption and no end", async () => {
       await using log = await openLog(version);
       await log.request(5);

@@ -134,6 +134,13 @@ export async function scan(
   }
 }
 
+export interface Gather {
+  /** From the first message on. */
+  ms: number;
+  /** With such a message the batch waits no longer. */
+  until: (message: Delivery) => boolean;
+}
+
 export interface Following {
   stream: string;
   filter?: string;
@@ -143,6 +150,8 @@ export interface Following {
    * This is where a projection compares its checkpoint with the log. A rejection is asked again a second later.
    */
   resume(): Promise<number>;
+  /** How long a batch may wait for more messages before it is taken; by default not at all. */
+  gather?: Gather;
   /** Takes messages in order, one batch at a time. A rejection leads to `resume`. */
   onBatch(messages: Delivery[]): Promise<void> | void;
   /** Why it was interrupted. */
@@ -175,11 +184,15 @@ export async function followStream(
 async function follow(
   broker: Broker,
   puller: Puller,
-  { onBatch, ...reading }: Reading & Pick<Following, "onBatch">,
+  {
+    onBatch,
+    gather,
+    ...reading
+  }: Reading & Pick<Following, "onBatch" | "gather">,
   signal: AbortSignal,
 ): Promise<void> {
   const { name: consumer } = await makeReader(broker, reading, signal);
-  const inbound = makeInbound(puller, reading.stream, consumer);
+  const inbound = makeInbound(puller, reading.stream, consumer, gather);
   const abort = () => inbound.stop();
   signal.addEventListener("abort", abort, { once: true });
   try {
@@ -196,17 +209,31 @@ async function follow(
  * One pull stands at a time, or it could not be told which one a message counts for; it goes on while a batch is worked
  * on, and stops while many messages wait for that.
  */
-function makeInbound(puller: Puller, stream: string, consumer: string) {
+function makeInbound(
+  puller: Puller,
+  stream: string,
+  consumer: string,
+  gather?: Gather,
+) {
   let waiting: Delivery[] = [];
   let expected = 1;
   let standing = false;
   let failure: Error | undefined;
   let stopped = false;
   let changed = Promise.withResolvers<void>();
+  let gathering: NodeJS.Timeout | undefined;
+  /** What waits is not to wait any longer. */
+  let due = false;
 
+  const ready = () => {
+    clearTimeout(gathering);
+    gathering = undefined;
+    due = true;
+    changed.resolve();
+  };
   const fail = (why: string) => {
     failure ??= new Error(`the reading of ${stream} was interrupted: ${why}`);
-    changed.resolve();
+    ready();
   };
   const handlers = {
     onDelivery(message: Delivery) {
@@ -214,7 +241,9 @@ function makeInbound(puller: Puller, stream: string, consumer: string) {
       if (message.consumerSeq !== expected++)
         return fail("a message is missing");
       waiting.push(message);
-      changed.resolve();
+      const full = waiting.length >= batchSize;
+      if (gather === undefined || full || gather.until(message)) ready();
+      else if (!due) gathering ??= setTimeout(ready, gather.ms);
     },
     onEnd(end: PullEnd) {
       standing = false;
@@ -235,7 +264,7 @@ function makeInbound(puller: Puller, stream: string, consumer: string) {
   return {
     /** The messages that came meanwhile; undefined once it is stopped. */
     async next(): Promise<Delivery[] | undefined> {
-      while (waiting.length === 0) {
+      while (waiting.length === 0 || !due) {
         if (stopped) return undefined;
         if (failure !== undefined) throw failure;
         pull();
@@ -244,12 +273,13 @@ function makeInbound(puller: Puller, stream: string, consumer: string) {
       }
       const batch = waiting;
       waiting = [];
+      due = false;
       pull();
       return batch;
     },
     stop() {
       stopped = true;
-      changed.resolve();
+      ready();
     },
   };
 }

@@ -44,6 +44,12 @@ export interface TaskWriter {
   noteProjection(name: string, seq: number): Promise<void>;
 }
 
+/** The checkpoint as it was when the watch on it began; it holds on this connection alone. */
+interface Watched {
+  connection: number;
+  stored: string | null;
+}
+
 /** The store is the writer's own: WATCH belongs to a connection. */
 export function makeTaskWriter(
   store: Store,
@@ -65,24 +71,53 @@ export function makeTaskWriter(
   const look = makeLook(redis);
   const inTurn = makeTurns();
 
+  /** What a step that ended has left to be watched for the next one. */
+  let ahead: Promise<Watched | undefined> | undefined;
+
+  /** Watches the checkpoint, and nothing that was watched before, from now until the next EXEC. */
+  async function watch(): Promise<Watched> {
+    const connection = store.connection();
+    const replies = await redis
+      .pipeline()
+      .unwatch()
+      .watch(keys.checkpoint)
+      .get(keys.checkpoint)
+      .exec();
+    const refusal = replies?.find(([error]) => error !== null)?.[0];
+    if (refusal) throw refusal;
+    const stored = replies?.at(-1)?.[1] as string | null;
+    return { connection, stored };
+  }
+
+  /**
+   * Begins a step: true if `holds` of what is stored as the checkpoint, which is watched then. Most steps find it watched
+   * already, as the one before left it: that saves them a round trip.
+   */
+  async function begin(
+    holds: (stored: string | null) => boolean,
+  ): Promise<boolean> {
+    const before = await ahead;
+    ahead = undefined;
+    if (before?.connection === store.connection() && holds(before.stored))
+      return true;
+    const { connection, stored } = await watch();
+    // On another connection nothing is watched. From here to the write of the commands nothing can come between.
+    if (store.connection() !== connection)
+      throw new Error("the connection to Redis was replaced");
+    return holds(stored);
+  }
+
   /** One atomic step, if `holds` of what is stored as the checkpoint. */
   async function step(
     holds: (stored: string | null) => boolean,
     write: (step: ChainableCommander) => void,
   ): Promise<boolean> {
-    const connection = store.connection();
-    const [, , stored] = await Promise.all([
-      redis.unwatch(), // of a step that ended before its EXEC
-      redis.watch(keys.checkpoint),
-      redis.get(keys.checkpoint),
-    ]);
-    if (!holds(stored)) return false;
+    if (!(await begin(holds))) return false;
     const commands = redis.multi();
     write(commands);
-    // On another connection nothing is watched. From here to the write of the commands nothing can come between.
-    if (store.connection() !== connection)
-      throw new Error("the connection to Redis was replaced");
-    const replies = await commands.exec().catch((error: unknown) => {
+    const executed = commands.exec();
+    ahead = watch().catch(() => undefined);
+    const replies = await executed.catch((error: unknown) => {
       throw reasonOf(error);
     });
     const failure = replies?.find(([error]) => error !== null)?.[0];

@@ -5,14 +5,13 @@
  */
 import type { Broker } from "@jetscribe/event-log/connection";
 import type { Delivery } from "@jetscribe/event-log/pull";
-import { followStream } from "@jetscribe/event-log/readLog";
+import { followStream, type Gather } from "@jetscribe/event-log/readLog";
 import {
   messageAt,
   streamState,
   type StreamState,
 } from "@jetscribe/event-log/streamState";
 import type { Logger } from "@jetscribe/runtime";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Mark } from "./checkpointRows.ts";
 import { start } from "./logFile.ts";
@@ -28,9 +27,8 @@ export interface FollowOptions {
   asideFolder: () => string;
 }
 
-/** A batch of fewer messages is followed by a pause in which the next one gathers, so that commits stay few. */
-const fewMessages = 256;
-const gatherMs = 50;
+/** So that commits stay few, and a short task is one: nobody waits for a line. */
+const gather: Gather = { ms: 50, until: () => false };
 
 export async function followSource(
   broker: Broker,
@@ -60,7 +58,7 @@ export async function followSource(
     return mark.seq + 1;
   }
 
-  async function onBatch(messages: Delivery[]): Promise<void> {
+  function onBatch(messages: Delivery[]): void {
     const last = messages.at(-1);
     if (last === undefined) return;
     const changed = source.write(messages);
@@ -81,7 +79,6 @@ export async function followSource(
       log.info({ stream }, "the files are written again");
       said = "";
     }
-    if (messages.length < fewMessages) await sleep(gatherMs);
   }
 
   function onInterruption(error: unknown): void {
@@ -92,7 +89,7 @@ export async function followSource(
     said = now;
   }
 
-  const following = { stream, resume, onBatch, onInterruption };
+  const following = { stream, gather, resume, onBatch, onInterruption };
   await followStream(broker, following, signal);
 }
 

@@ -1,6 +1,6 @@
 import type { Broker } from "@jetscribe/event-log/connection";
 import type { Delivery } from "@jetscribe/event-log/pull";
-import { followStream } from "@jetscribe/event-log/readLog";
+import { followStream, type Gather } from "@jetscribe/event-log/readLog";
 import { tellDone } from "@jetscribe/event-log/signals";
 import { idOf } from "@jetscribe/event-log/streamState";
 import type { Logger } from "@jetscribe/runtime";
@@ -17,6 +17,14 @@ import { repeatDone } from "./repeatDone.ts";
 import { takeUp } from "./takeUp.ts";
 import { beatEveryMs } from "./vacancy.ts";
 
+/**
+ * Somebody may wait for an outcome; nobody does for a request or a start, which their gateway and worker know. So these
+ * wait a moment for what comes next: a short task is one commit, and none is under way when its outcome comes.
+ */
+const gather: Gather = {
+  ms: 5,
+  until: ({ subject }) => !/^llm\.events\.(requested|started)\./.test(subject),
+};
 /**
  * A commit costs as much as ten tasks, so under load the next batch gathers after a small one. After one of a few events
  * nobody is kept waiting.
@@ -119,7 +127,7 @@ export async function leadProjection(
 
   const following = {
     ...{ stream: streams.events, filter: "llm.events.>" },
-    ...{ resume, onBatch, onInterruption },
+    ...{ gather, resume, onBatch, onInterruption },
   };
   const beating = setInterval(() => void beat(), beatEveryMs);
   while (!over.aborted) {
