@@ -11,6 +11,11 @@ export async function redisCommands(
 ): Promise<Reply[]> {
   const socket = connect(port, "127.0.0.1");
   socket.setTimeout(10_000, () => socket.destroy(new Error("no answer")));
+  // A server that stops ends the connection without an error.
+  const ended = once(socket, "close").then((): never => {
+    throw new Error("Redis ended the connection");
+  });
+  ended.catch(() => undefined);
   try {
     socket.write(commands.map(encode).join(""));
     const replies: Reply[] = [];
@@ -19,7 +24,8 @@ export async function redisCommands(
     while (replies.length < commands.length) {
       const found = replyAt(buffer, used);
       if (found === undefined) {
-        const [chunk] = (await once(socket, "data")) as [Buffer];
+        const data = once(socket, "data") as Promise<[Buffer]>;
+        const [chunk] = await Promise.race([data, ended]);
         buffer = Buffer.concat([buffer.subarray(used), chunk]);
         used = 0;
         continue;
