@@ -22,6 +22,10 @@ suite("waiting", () => {
   const submit = async (more = {}) =>
     String((await call("/generate", { prompt: "p", ...more }))["task_id"]);
   const statusOf = (id: string) => call(`/status/${id}`);
+  async function tasksWithError(): Promise<number> {
+    const { wait_error } = await call("/health");
+    return Number((wait_error as { tasks: number } | undefined)?.tasks ?? 0);
+  }
 
   test("a place in the queue and a wait are said, and shrink; on the stream without a call", async () => {
     // Once the worker has said what it does, there are estimates.
@@ -34,6 +38,7 @@ suite("waiting", () => {
       },
       { timeoutMs: 20_000 },
     );
+    const before = await tasksWithError();
     const ids = [];
     for (let i = 0; i < 12; i++) ids.push(await submit());
     const last = ids.at(-1) ?? "";
@@ -60,8 +65,10 @@ suite("waiting", () => {
     assert.ok(states.some((one) => Number(one["estimated_wait"]) > 0));
     const { queue_position, estimated_wait } = await statusOf(last);
     assert.deepEqual([queue_position, estimated_wait], [null, null]);
-    const { wait_error } = await call("/health");
-    assert.ok(Number((wait_error as Record<string, unknown>)["tasks"]) >= 12);
+    // Each of them, and no other one, has left the error of its estimate.
+    for (const id of ids) await call(`/result/${id}?wait=60`);
+    await eventually(async () => (await tasksWithError()) >= before + 12);
+    assert.equal(await tasksWithError(), before + 12);
   });
 
   test("a batch task waits behind nine interactive ones, and not behind all", async () => {
