@@ -17,7 +17,10 @@ export async function streamState(
   { jsm }: Broker,
   stream: string,
 ): Promise<StreamState> {
-  const { created, state } = await jsm.streams.info(stream);
+  const { created, state, cluster } = await jsm.streams.info(stream);
+  // A node of a cluster that knows of no leader answers for itself, with what it knew last.
+  if (cluster !== undefined && !cluster.leader)
+    throw new Error(`${stream} has no leader`);
   const { first_seq, last_seq, messages, bytes } = state;
   return {
     created: String(created),

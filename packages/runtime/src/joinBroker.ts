@@ -1,5 +1,6 @@
 /** What every service does with the broker: its settings, the connection, the topology, its own log records. */
 import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
+import { leaveDeafNode } from "@jetscribe/event-log/deafNode";
 import { sendLogRecord } from "@jetscribe/event-log/signals";
 import {
   ensureTopology,
@@ -79,6 +80,12 @@ export async function joinBroker(
     }
   }
   await keep();
+  if (settings.REPLICAS > 1)
+    stack.use(
+      leaveDeafNode(broker, () =>
+        log.warn("the broker's node does not answer: going to another one"),
+      ),
+    );
   log.info({ nats_version: broker.serverVersion }, "joined the broker");
   return broker;
 }

@@ -7,6 +7,8 @@ export interface NatsCluster extends AsyncDisposable {
   /** Of all nodes, with commas. */
   readonly url: string;
   readonly nodes: readonly TestServer[];
+  /** The names of the clients that are connected to a node. */
+  clients(node: number): Promise<string[]>;
   /** Waits until each node has all that it shall hold, and everything in it a leader. */
   whole(timeoutMs?: number): Promise<void>;
   stop(): Promise<void>;
@@ -56,6 +58,7 @@ export async function startNatsCluster({
   const stop = () => all.disposeAsync();
   return {
     url: nodes.map(({ url }) => url).join(),
+    clients: (node) => clientsOf(monitorPorts[node] ?? 0),
     ...{ nodes, whole, stop, [Symbol.asyncDispose]: stop },
   };
 }
@@ -65,6 +68,14 @@ async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>();
   while (ports.size < count) ports.add(await freePort());
   return [...ports];
+}
+
+async function clientsOf(monitorPort: number): Promise<string[]> {
+  const response = await fetch(`http://127.0.0.1:${monitorPort}/connz`);
+  const { connections } = (await response.json()) as {
+    connections: { name?: string }[];
+  };
+  return connections.map(({ name = "" }) => name);
 }
 
 /** By the server's own word: it has a leader, and its streams and consumers are not behind. */
