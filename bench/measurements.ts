@@ -1,8 +1,10 @@
 /** What is measured; each starts from a system of its own and gives rows of figures. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { openConnection } from "./connection.ts";
+import { cluster } from "./cluster.ts";
 import { deaths } from "./deaths.ts";
 import { drive } from "./drive.ts";
+import { durability } from "./durability.ts";
 import { estimate } from "./estimate.ts";
 import { percentiles, round } from "./figures.ts";
 import { memory } from "./flat.ts";
@@ -35,6 +37,7 @@ const POLL_MS = 2;
 export const measurements = {
   ...{ accept, drain, latency, get },
   ...{ queued, memory, rebuild, deaths },
+  ...{ durability, cluster },
   ...{ tokens, first_token: firstToken, abort, estimate, prefix },
 };
 export type Measurement = keyof typeof measurements;

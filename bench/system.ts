@@ -1,5 +1,5 @@
 /** The system under load: a whole one of its own on the fake engine, and what the measurements ask of it. */
-import { startStack, type Stack } from "@jetscribe/testing";
+import { startStack, type Stack, type StackOptions } from "@jetscribe/testing";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openConnection } from "./connection.ts";
 import { drive, type Driven } from "./drive.ts";
@@ -32,13 +32,18 @@ export async function startSystem({
   busy = false,
   owners = 1,
   env = {},
+  ...broker
 }: {
   busy?: boolean;
   owners?: number;
   env?: Record<string, string>;
-} = {}): Promise<System> {
+} & Pick<
+  StackOptions,
+  "natsVersion" | "durability" | "nodes"
+> = {}): Promise<System> {
   const keys = Array.from({ length: owners }, (_, i) => `owner-${i}`);
   const stack = await startStack({
+    ...broker,
     env: {
       API_KEYS: keys.map((key) => `${key}:${key}`).join(),
       ENGINE: "fake",
