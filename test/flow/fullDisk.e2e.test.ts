@@ -43,6 +43,14 @@ for (const natsVersion of await natsVersions())
       assert.equal(refused.status, 503);
       assert.ok(Number(refused.headers.get("retry-after")) > 0);
       const doubtful = String(refused.body["task_id"]);
+      // The next ones are told at once, and are surely not accepted.
+      const next = await Promise.all(
+        Array.from({ length: 5 }, () => call(stack, "/generate", generate)),
+      );
+      assert.ok(next.every(({ status }) => status === 503));
+      const told = next.filter(({ body }) => body["task_id"] === undefined);
+      assert.ok(told.length >= 4);
+      assert.equal((await call(stack, "/health")).body["nats"], false);
 
       limitFiles(stack.nats.pid, "unlimited");
       await stack.nats.restart();

@@ -23,6 +23,7 @@ import type { Limits } from "./limits.ts";
 import type { LogRoom } from "./logRoom.ts";
 import type { Models } from "./models.ts";
 import { requestGenerate, type Defaults } from "./requestGenerate.ts";
+import type { Storing } from "./storing.ts";
 import type { WorkQueues } from "./workQueues.ts";
 
 export interface AcceptDeps {
@@ -34,6 +35,7 @@ export interface AcceptDeps {
   forecast: Pick<Forecast, "ofNext">;
   limits: Pick<Limits, "admit">;
   room: Pick<LogRoom, "take">;
+  storing: Pick<Storing, "check" | "note">;
   /** Takes note of what was accepted. */
   accepted: Pick<Accepted, "note">;
   defaults: Defaults;
@@ -63,6 +65,7 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     const now = Date.now() / 1000;
     const event = requestGenerate(request, key, asked, { taskId, now });
     const queue = queueOf(event.data);
+    deps.storing.check();
     deps.room.take(event.data);
     await queues.ensure(queue).catch((cause: unknown) => {
       throw unavailable("the work queue can't be reached", cause);
@@ -84,10 +87,13 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
 
   async function store(event: TaskEvent, queue: Queue, traceparent?: string) {
     try {
-      return await appender.append(event, queue, { traceparent });
+      const appended = await appender.append(event, queue, { traceparent });
+      deps.storing.note(true);
+      return appended;
     } catch (error) {
       if (!(error instanceof AppendError) || error.code !== "unknown")
         throw error;
+      deps.storing.note(!broker.connected);
       // Under the same message id, so that the log takes it once.
       const signal = AbortSignal.timeout(repeatForMs);
       const again = { signal, traceparent };

@@ -4,6 +4,7 @@ import type { TaskReader } from "@jetscribe/task-store";
 import type { LogRoom } from "./logRoom.ts";
 import type { NameClashes } from "./nameClashes.ts";
 import type { ProjectionsHeard } from "./projectionsHeard.ts";
+import type { Storing } from "./storing.ts";
 import { waitErrorOf } from "./waitError.ts";
 import type { WorkersHeard } from "@jetscribe/event-log/workersHeard";
 
@@ -19,10 +20,12 @@ export function makeHealth(
     clashes,
     room,
     projections,
+    storing,
   }: {
     clashes: Pick<NameClashes, "known">;
     room: Pick<LogRoom, "full">;
     projections: Pick<ProjectionsHeard, "all">;
+    storing: Pick<Storing, "ok">;
   },
 ): () => Promise<HealthResponse> {
   return async () => {
@@ -34,7 +37,7 @@ export function makeHealth(
       reader.waits().catch(() => []),
     ]);
     const wait_error = waitErrorOf(waits);
-    const nats = broker.connected;
+    const nats = broker.connected && storing.ok();
     const heard = workers.all().map(({ tasks, leaving: _, ...word }) => ({
       ...word,
       busy: tasks.length,

@@ -16,6 +16,7 @@ import { makeModels } from "./models.ts";
 import { watchNameClashes } from "./nameClashes.ts";
 import { hearAllProjections } from "./projectionsHeard.ts";
 import { makeReadTask } from "./readTask.ts";
+import { watchStoring } from "./storing.ts";
 import { makeStreamTask } from "./streamTask.ts";
 import { makeWaitForOutcome } from "./waitForOutcome.ts";
 import { makeWatchPlace } from "./watchPlace.ts";
@@ -56,9 +57,10 @@ await runService(
     const room = stack.use(
       await watchLogRoom(broker, reader, { ...config, log }),
     );
+    const storing = stack.use(watchStoring(broker));
     const acceptRequest = makeAcceptRequest({
       ...{ broker, appender, queues, models, clock, accepted, forecast },
-      ...{ limits, room },
+      ...{ limits, room, storing },
       defaults: config,
     });
     const projections = stack.use(hearAllProjections(broker));
@@ -92,7 +94,7 @@ await runService(
         places: reader.places,
         forecast,
         health: makeHealth(broker, reader, workers, {
-          ...{ clashes, room, projections },
+          ...{ clashes, room, projections, storing },
         }),
         unready() {
           if (stopping.aborted) return "the gateway is stopping";
