@@ -32,6 +32,7 @@ find(process.argv[2] ?? "").then(
 async function find(name) {
   if (name === "node") return { file: (await setUp()).node, libraries: "" };
   if (name === "nats-server") return placeOf((await natsVersions()).at(-1));
+  if (name === "oldest-nats-server") return placeOf((await natsVersions())[0]);
   if (name === "redis-server") return placeOf(await findServer("redis"));
   const packaged = PACKAGED[name];
   if (!packaged) throw new UserError(`find-program: ${name} is not known here`);

@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 NATS_TAG=${NATS_TAG:-nats:2-alpine}
+OLD_NATS_TAG=${OLD_NATS_TAG:-nats:2.9-alpine} # for tests: the oldest that can be had
 REDIS_TAG=${REDIS_TAG:-redis:7-alpine}
 NODE_TAG=${NODE_TAG:-node:24-bookworm-slim}
 BALANCER_TAG=${BALANCER_TAG:-haproxy:3.2-alpine}
@@ -64,19 +65,23 @@ make() {
   echo "made $tag from this machine's packages" >&2
 }
 
-if missing "$NATS_TAG" || missing "$REDIS_TAG" || missing "$NODE_TAG" || missing "$BALANCER_TAG"; then
+if missing "$NATS_TAG" || missing "$OLD_NATS_TAG" || missing "$REDIS_TAG" || missing "$NODE_TAG" || missing "$BALANCER_TAG"; then
   find busybox
   busybox=$file
 fi
 
-if missing "$NATS_TAG"; then
-  root=$work/nats
+# nats TAG PROGRAM
+nats() {
+  local root=$work/$2
   base "$root"
-  find nats-server
+  find "$2"
   add "$root" "$file" /usr/local/bin/nats-server
   entry "$root" nats-server
-  make "$NATS_TAG" "$root" 'ENTRYPOINT ["docker-entrypoint.sh"]' 'CMD ["nats-server"]' 'EXPOSE 4222 6222 8222'
-fi
+  make "$1" "$root" 'ENTRYPOINT ["docker-entrypoint.sh"]' 'CMD ["nats-server"]' 'EXPOSE 4222 6222 8222'
+}
+
+if missing "$NATS_TAG"; then nats "$NATS_TAG" nats-server; fi
+if missing "$OLD_NATS_TAG"; then nats "$OLD_NATS_TAG" oldest-nats-server; fi
 
 if missing "$REDIS_TAG"; then
   root=$work/redis

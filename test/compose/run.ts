@@ -1,19 +1,25 @@
-/** `pnpm test:compose`: the tests of deploy/, on this machine's Docker engine. Without one they are skipped, loudly. */
+/**
+ * `pnpm test:compose`, on this machine's Docker engine: the adapters on the oldest and the newest servers, then the system
+ * in containers. Without an engine they are skipped, loudly. `pnpm test:compose adapters` or `system`: one part of it.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { root } from "../../scripts/project.mjs";
+import { adapterRuns } from "./adapters.ts";
+import { getBaseImages } from "./images.ts";
 import { shell } from "./shell.ts";
 
-const bases = ["node:24-bookworm-slim", "nats:2-alpine", "redis:7-alpine", "haproxy:3.2-alpine"]; // prettier-ignore
+const parts = { adapters, system };
+const chosen = process.argv.slice(2);
 
 const missing = await whatIsMissing();
 if (missing !== undefined) {
   console.log(`\nSKIPPED, nothing of deploy/ was tested: ${missing}\n`);
   process.exit(0);
 }
-await getBaseImages();
-process.exitCode = await runTests();
+for (const [name, run] of Object.entries(parts))
+  if (chosen.length === 0 || chosen.includes(name)) await run();
 
 async function whatIsMissing(): Promise<string | undefined> {
   for (const [args, what] of [
@@ -28,31 +34,32 @@ async function whatIsMissing(): Promise<string | undefined> {
   return undefined;
 }
 
-/** From their registry; where that can't be reached, from this machine's packages. */
-async function getBaseImages(): Promise<void> {
-  for (const image of bases) {
-    const there = await shell("docker", ["image", "inspect", image]).then(
-      () => true,
-      () => false,
-    );
-    if (there) continue;
-    try {
-      await shell("docker", ["pull", "--quiet", image]);
-    } catch {
-      const offline = join(root, "deploy/offline-images.sh");
-      console.log(`${image} can't be pulled: made by ${offline}`);
-      await shell("bash", [offline]);
-    }
+async function adapters(): Promise<void> {
+  for (const { name, files, env } of await adapterRuns()) {
+    console.log(`\n${name}`);
+    await runTests(files, env);
   }
 }
 
-async function runTests(): Promise<number> {
+async function system(): Promise<void> {
+  await getBaseImages();
+  await runTests("test/compose/*.compose.ts");
+}
+
+async function runTests(
+  files: string,
+  env: Record<string, string> = {},
+): Promise<void> {
   const args = ["--disable-warning=ExperimentalWarning", "--test"];
   const limits = ["--test-concurrency=1", "--test-timeout=900000"];
-  const files = join(root, "test/compose/*.compose.ts");
-  const child = spawn(process.execPath, [...args, ...limits, files], {
-    stdio: ["ignore", "inherit", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    [...args, ...limits, join(root, files)],
+    {
+      stdio: ["ignore", "inherit", "inherit"],
+      env: { ...process.env, ...env },
+    },
+  );
   const [code] = (await once(child, "exit")) as [number | null];
-  return code ?? 1;
+  process.exitCode ||= code ?? 1;
 }

@@ -4,11 +4,21 @@ import {
   type Server,
 } from "../../../scripts/servers.mjs";
 
-/** The server whose binary the test run names in this variable. */
+/** A server as the test run gives it: a program here, or the same program in an image. */
+export interface GivenServer extends Server {
+  inImage?: string;
+}
+
+/**
+ * The server whose binary the test run names in this variable; or whose image, with its version, in the one that says
+ * IMAGE for SERVER: `NATS_IMAGE=nats:2-alpine 2.10.27`.
+ */
 export async function fromEnvironment(
   kind: Kind,
   variable: string,
-): Promise<Server | undefined> {
+): Promise<GivenServer | undefined> {
+  const image = process.env[variable.replace("SERVER", "IMAGE")];
+  if (image) return serverInImage(kind, image);
   const binary = process.env[variable];
   if (!binary) return undefined;
   const libraryPath =
@@ -20,4 +30,9 @@ export async function fromEnvironment(
   });
   if (!server) throw new Error(`${variable}=${binary} does not run`);
   return server;
+}
+
+function serverInImage(kind: Kind, given: string): GivenServer {
+  const [inImage = "", version = ""] = given.split(" ");
+  return { kind, version, binary: `${kind}-server`, inImage };
 }

@@ -18,9 +18,8 @@ import {
 import { makeSupervised, type Program } from "../../../scripts/supervise.mjs";
 import { eventually } from "./eventually.ts";
 import { ended, endWithUs } from "./leftovers.ts";
-import { fromEnvironment } from "./fromEnvironment.ts";
-
-type Server = Awaited<ReturnType<typeof findServer>>;
+import { makeContainer, type ServerProcess } from "./container.ts";
+import { fromEnvironment, type GivenServer } from "./fromEnvironment.ts";
 
 /** Which nats-server: the one that is run by default, or one end of what this machine can have. */
 export type NatsVersion = "default" | "oldest" | "newest";
@@ -111,7 +110,7 @@ export async function withRedis<T>(
   return await fn(redis);
 }
 
-async function natsServer(version: NatsVersion): Promise<Server> {
+async function natsServer(version: NatsVersion): Promise<GivenServer> {
   const variable = {
     default: "NATS_SERVER",
     oldest: "NATS_SERVER_OLDEST",
@@ -126,7 +125,7 @@ async function natsServer(version: NatsVersion): Promise<Server> {
 }
 
 async function startServer(
-  server: Server,
+  server: GivenServer,
   options: ServerOptions,
   urlOf: (port: number) => string,
   ready: (port: number, signal: AbortSignal) => Promise<void>,
@@ -140,13 +139,14 @@ async function startServer(
   };
   const port = await freePort(options.port);
   const process = await configure(
+    server,
     () => programFor({ dataDir, port }),
     removeData,
   );
 
   async function start() {
     endWithUs(process);
-    process.start();
+    await process.start();
     const over = new AbortController();
     const deadline = AbortSignal.any([
       over.signal,
@@ -209,9 +209,15 @@ async function frozen(pid: number): Promise<void> {
 }
 
 /** A configuration that is refused leaves no folder either. */
-async function configure(program: () => Program, undo: () => Promise<void>) {
+async function configure(
+  { inImage }: GivenServer,
+  program: () => Program,
+  undo: () => Promise<void>,
+): Promise<ServerProcess> {
   try {
-    return makeSupervised(program(), { restarts: false });
+    return inImage === undefined
+      ? makeSupervised(program(), { restarts: false })
+      : makeContainer(inImage, program());
   } catch (error) {
     await undo();
     throw error;

@@ -1,0 +1,82 @@
+/** The adapters' own tests, on the oldest and the newest server that can be had as an image. */
+import { copyFile, mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { localDir, root } from "../../scripts/project.mjs";
+import { getImage } from "./images.ts";
+import { docker, shell } from "./shell.ts";
+
+export interface AdapterRun {
+  name: string;
+  files: string;
+  env: Record<string, string>;
+}
+
+const images = {
+  nats: ["nats:2.9-alpine", "nats:2-alpine"],
+  // The last one is there in any case: the system's own.
+  redis: ["redis:7.0-alpine", "redis:8-alpine", "redis:7-alpine"],
+};
+const wanted = 2;
+
+const sources = join(root, "test/compose/testcontainers");
+const folder = join(localDir, "testcontainers");
+
+export async function adapterRuns(): Promise<AdapterRun[]> {
+  await bringTestcontainers();
+  const common = {
+    TESTCONTAINERS_FOLDER: folder,
+    // Its image takes away what a killed test leaves; ours end what they started, and the image may not be had.
+    TESTCONTAINERS_RYUK_DISABLED: "true",
+  };
+  const nats = await versionsOf("nats");
+  const [oldest = "", newest = oldest] = nats;
+  const redis = await versionsOf("redis");
+  return [
+    {
+      name: `event-log on ${nats.join(" and ")}`,
+      files: "packages/event-log/src/*.int.test.ts",
+      env: {
+        ...common,
+        ...{ NATS_IMAGE: newest, NATS_IMAGE_NEWEST: newest },
+        NATS_IMAGE_OLDEST: oldest,
+      },
+    },
+    ...redis.map((one) => ({
+      name: `task-store on ${one}`,
+      files: "packages/task-store/src/*.int.test.ts",
+      env: { ...common, REDIS_IMAGE: one },
+    })),
+  ];
+}
+
+/** Each image with its version, in the order of the list. */
+async function versionsOf(kind: keyof typeof images): Promise<string[]> {
+  const found: string[] = [];
+  for (const image of images[kind].slice(0, wanted))
+    if (await getImage(image)) found.push(image);
+    else console.log(`SKIPPED: ${image} can't be had, so ${kind} is not tested with it`); // prettier-ignore
+  const any = found.length > 0 ? found : images[kind].slice(wanted);
+  return Promise.all(any.map(async (image) => `${image} ${await versionIn(image, kind)}`)); // prettier-ignore
+}
+
+async function versionIn(image: string, kind: string): Promise<string> {
+  const program = ["--entrypoint", `${kind}-server`, image, "--version"];
+  const said = await docker("run", "--rm", ...program);
+  const version = /v=?(\d+\.\d+\.\d+)/.exec(said)?.[1];
+  if (version === undefined) throw new Error(`${image} says ${said}`);
+  return version;
+}
+
+/** Nobody else carries its 173 packages. */
+async function bringTestcontainers(): Promise<void> {
+  const lock = (dir: string) =>
+    readFile(join(dir, "package-lock.json"), "utf8").catch(() => "");
+  const whole = join(folder, "node_modules/.package-lock.json");
+  const isThere = await readFile(whole).catch(() => undefined);
+  if (isThere && (await lock(sources)) === (await lock(folder))) return;
+  await mkdir(folder, { recursive: true });
+  for (const file of ["package.json", "package-lock.json"])
+    await copyFile(join(sources, file), join(folder, file));
+  const flags = ["--ignore-scripts", "--no-audit", "--no-fund"];
+  await shell("npm", ["ci", ...flags, "--prefix", folder]);
+}
