@@ -1,0 +1,14 @@
+/** The mutants change the system as it is now. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { root } from "../../scripts/project.mjs";
+import { mutants } from "./mutants.ts";
+
+for (const { name, file, find, replace } of mutants)
+  test(`there is one place for the mutant: ${name}`, async () => {
+    const text = await readFile(join(root, file), "utf8");
+    assert.equal(text.split(find).length, 2, `${file} has: ${find}`);
+    assert.notEqual(find, replace);
+  });
