@@ -2,6 +2,7 @@
 import { connectBroker } from "@jetscribe/event-log/connection";
 import { streamState } from "@jetscribe/event-log/streamState";
 import { streams } from "@jetscribe/schema";
+import { connectStore, makeTaskReader } from "@jetscribe/task-store";
 import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
@@ -91,7 +92,12 @@ suite("limits", () => {
   });
 
   test("the other gateway counts them too", async () => {
-    await eventually(async () => (await post("a", stack.url2)).status === 429);
+    await using store = connectStore({ url: stack.redisUrl, name: "test" });
+    const reader = makeTaskReader(store);
+    await eventually(
+      async () => (await reader.unfinished())?.byOwner.get("a") === 3,
+    );
+    assert.equal((await post("a", stack.url2)).status, 429);
     assert.equal(await requestsInLog(), 3);
   });
 
