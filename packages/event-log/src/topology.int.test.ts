@@ -29,6 +29,9 @@ for (const version of await natsVersions())
         (await messageAt(log.broker, streams.events, 1))?.header("ce-subject"),
         id,
       );
+      // More owners than the newest servers take by themselves.
+      const events = await jsm.streams.info(streams.events);
+      assert.equal(events.config.max_consumers, 100_000);
       await jsm.streams.delete(streams.tokens);
       await ensureTopology(log.broker, settings);
       const { config } = await jsm.streams.info(streams.tokens);
@@ -124,6 +127,8 @@ for (const version of await natsVersions())
         const { config } = await jsm.streams.info(streams.events);
         assert.deepEqual(config.subjects, ["llm.events.>"]);
         assert.equal(config.republish?.headers_only, true);
+        // No server changes that one: it stays.
+        assert.equal(config.max_consumers, -1);
       }
     });
 

@@ -41,6 +41,8 @@ const wantedStreams = (settings: TopologySettings): Wanted[] => [
     subjects: ["llm.events.>"],
     max_age: nanos(settings.eventsMaxAgeMs),
     max_bytes: settings.eventsMaxBytes,
+    // One for each model, lane and owner, and the readers. Without a number the newest servers stop at 1,000.
+    max_consumers: 100_000,
     allow_direct: true,
     // The hint that wakes workers: headers only, so that no prompt leaves the log by it.
     republish: {
@@ -123,9 +125,12 @@ async function ensureStream({ jsm }: Broker, wanted: Wanted): Promise<void> {
     refuseDifference(wanted, config);
     return;
   }
-  if (differences(wanted, found.config).length === 0) return;
-  const { config } = await jsm.streams.update(wanted.name, wanted);
-  refuseDifference(wanted, config);
+  // What no server changes afterwards.
+  const { max_consumers } = found.config;
+  const next = { ...wanted, max_consumers };
+  if (differences(next, found.config).length === 0) return;
+  const { config } = await jsm.streams.update(wanted.name, next);
+  refuseDifference(next, config);
 }
 
 function refuseDifference(wanted: Wanted, made: StreamConfig): void {
