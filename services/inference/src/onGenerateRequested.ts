@@ -16,6 +16,9 @@ import type { Record } from "./record.ts";
 import type { TaskLookUp } from "./taskLookUp.ts";
 import type { Claim, TextLock } from "./textLock.ts";
 
+/** For a cancel that was heard and is not in the log. */
+const askAgainMs = 1_000;
+
 export interface Deps {
   attempt: Attempt;
   record: Record;
@@ -43,6 +46,7 @@ export function makeOnGenerateRequested({
   async function onGenerateRequested(item: WorkItem): Promise<Handled> {
     using inHand = held.hold(item);
     try {
+      if (wasCancelled(inHand.task.task_id)) return await onceStored(inHand);
       return (await endedAlready(inHand)) ? done : await settle(inHand);
     } catch (error) {
       return await brokenOff(inHand, error);
@@ -52,7 +56,6 @@ export function makeOnGenerateRequested({
   /** Looked up before the engine is touched; where that leaves a doubt, the log decides. */
   async function endedAlready(inHand: TaskInHand): Promise<boolean> {
     const { task, item } = inHand;
-    if (wasCancelled(task.task_id)) return true;
     const seen = await lookUp.glance(task.task_id);
     if (seen.task !== undefined && !isOpen(seen.task)) return true;
     if (!seen.task?.attempt) {
@@ -65,6 +68,13 @@ export function makeOnGenerateRequested({
     }
     await record.look(inHand);
     return false;
+  }
+
+  /** A cancel is heard before it is stored, and where a cluster has no leader it may never be: the log's word counts. */
+  async function onceStored({ task }: TaskInHand): Promise<Handled> {
+    const known = await lookUp.know([task]).catch(() => undefined);
+    const now = known?.tasks[0];
+    return now !== undefined && !isOpen(now) ? done : comeBack(askAgainMs);
   }
 
   async function settle(inHand: TaskInHand): Promise<Handled> {
@@ -128,7 +138,7 @@ export function makeOnGenerateRequested({
     const why = inHand.interrupted();
     switch (why) {
       case "outcome":
-        return done;
+        return await onceStored(inHand);
       case "drain":
         await record.handBack(inHand);
         return comeBack(0);
