@@ -32,6 +32,10 @@ export function makeLogReader({ nats }: Fleet): LogReader {
   async function readOn(): Promise<readonly LoggedEvent[]> {
     using broker = await connectNats(nats.port);
     const info = await broker.request("$JS.API.STREAM.INFO.EVENTS");
+    const cluster = info["cluster"] as { leader?: string } | undefined;
+    // A node that knows of no leader says what it knew last.
+    if (cluster !== undefined && !cluster.leader)
+      throw new Error("EVENTS has no leader");
     const { last_seq: end } = info["state"] as { last_seq: number };
     while (next <= end) {
       const count = Math.min(atATime, end - next + 1);
