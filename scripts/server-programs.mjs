@@ -28,6 +28,13 @@ import { compareVersions } from "./versions.mjs";
 /** Beyond what any disk holds: what is kept is decided by the streams' own limits. */
 const UNLIMITED_BYTES = 2 ** 50;
 
+/**
+ * nats-server collects its garbage more often above this, so that it does not grow with the number of queued tasks: 74 MB
+ * and not 222 with 100,000 of them (2.15.1, measured). With 1,000 owners and more that takes a good share of its CPU:
+ * GOMEMLIMIT in the environment sets another.
+ */
+const NATS_MEMORY = "64MiB";
+
 /** Where no program listens. */
 const NOBODYS_PORT = 1;
 
@@ -54,7 +61,9 @@ export function natsProgram(server, { dataDir, port, durability, member }) {
     `jetstream {\n  ${jetstream.join("\n  ")}\n}`,
     ...(member ? clusterLines(member) : []),
   ]);
-  return program(server, dataDir, port, place, ["-c", place.config ?? config]);
+  const args = ["-c", place.config ?? config];
+  const nats = program(server, dataDir, port, place, args);
+  return { ...nats, env: { GOMEMLIMIT: NATS_MEMORY, ...nats.env } };
 }
 
 /**

@@ -23,9 +23,9 @@ export const CONFIG_EXIT_CODE = 78;
 /** How Node runs a service; in containers by NODE_OPTIONS, see `deploy/Dockerfile`. */
 export const NODE_FLAGS = [
   "--disable-warning=ExperimentalWarning",
-  // What a service makes lives for one message. With the default of 16 MB each of them grows by up to 48 MB under
-  // load, for no less CPU.
-  "--max-semi-space-size=4",
+  // What a service makes lives for one message. With the default of 16 MB each of them grows by 10 to 40 MB under load;
+  // with 4 MB so much survives a collection that a third of the CPU of results went into them.
+  "--max-semi-space-size=8",
 ];
 
 /**
@@ -40,8 +40,9 @@ export function serviceProgram(name, node, env) {
     command: node,
     args: [...NODE_FLAGS, `services/${serviceOf(name)}/src/main.ts`],
     cwd: root,
-    // It drains when its stdin ends, which happens however its parent dies.
-    env: { ...env, JETSCRIBE_SUPERVISED: "1" },
+    // It drains when its stdin ends, which happens however its parent dies. glibc makes an arena for each thread, up to
+    // eight for each core: two hold the same in 12 MB less.
+    env: { MALLOC_ARENA_MAX: "2", ...env, JETSCRIBE_SUPERVISED: "1" },
     holdsStdin: true,
     hopelessCode: CONFIG_EXIT_CODE,
   };

@@ -1,7 +1,7 @@
 /** The latest tasks that this gateway accepted: until the projection has read so far, they are known to be queued. */
 import type { TaskState } from "@jetscribe/schema";
 
-const most = 10_000;
+const most = 2_000;
 
 export interface Accepted {
   note(task: TaskState): void;

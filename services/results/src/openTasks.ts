@@ -16,7 +16,7 @@ export interface OpenTasks {
   forget: () => void;
 }
 
-const most = 10_000;
+const most = 2_000;
 
 export function makeOpenTasks({ read }: Pick<TaskWriter, "read">): OpenTasks {
   /** The one that changed last at the end. */
