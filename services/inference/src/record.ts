@@ -15,6 +15,7 @@ import {
   type OutcomeEvent,
   type TaskEvent,
 } from "@jetscribe/schema";
+import { setTimeout as sleep } from "node:timers/promises";
 import { done, lost, nowS } from "./handled.ts";
 import type { TaskInHand } from "./inHand.ts";
 import { failed, retried, type RetriedBecause } from "./outcomes.ts";
@@ -33,6 +34,7 @@ export type Record = ReturnType<typeof makeRecord>;
 /** An outcome may be published for so long after the task was surely open; the duplicate window is four times that. */
 const openForMs = 30_000;
 const handBackMs = 2_000;
+const lookAgainMs = 250;
 
 export function makeRecord({
   broker,
@@ -52,6 +54,20 @@ export function makeRecord({
     else inHand.task = tasks[0];
     inHand.openAsOf = asOf;
     inHand.signal.throwIfAborted();
+  }
+
+  /** As `look`, however often the broker doesn't answer: what was generated is not thrown away for that. */
+  async function lookUntilKnown(inHand: TaskInHand): Promise<void> {
+    const { signal } = inHand;
+    for (;;) {
+      try {
+        return await look(inHand);
+      } catch {
+        signal.throwIfAborted();
+        await sleep(lookAgainMs, undefined, { signal });
+        await broker.whenConnected(signal);
+      }
+    }
   }
 
   const append = (inHand: TaskInHand, event: TaskEvent) =>
@@ -102,7 +118,7 @@ export function makeRecord({
     const { attempt } = inHand.task;
     const { openAsOf = -Infinity } = inHand;
     if (openAsOf < lostAt || performance.now() - openAsOf > openForMs) {
-      await look(inHand);
+      await lookUntilKnown(inHand);
       if (!isOpen(inHand.task)) return done;
       if (inHand.task.attempt !== attempt) return lost;
     }
