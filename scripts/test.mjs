@@ -25,7 +25,8 @@ import { setUp } from "./setup.mjs";
 const EVERYWHERE = [
   "packages/**/*.test.ts",
   "services/**/*.test.ts",
-  "test/**/*.test.ts",
+  // The other folders of test/ are `npm run test:long`.
+  "test/{chaos,compose,flow}/**/*.test.ts",
   "scripts/**/*.test.mjs",
 ];
 /** The tools that look at the whole source: name, and arguments. */

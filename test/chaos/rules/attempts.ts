@@ -4,7 +4,7 @@ import { settings } from "../fleet.ts";
 import type { Entry } from "../journal.ts";
 import type { LoggedEvent } from "../readLog.ts";
 import { kindOf, type LoggedTask } from "../tasks.ts";
-import { hits, isExcused } from "./excuses.ts";
+import { beganAt, hits, isExcused } from "./excuses.ts";
 
 /** A worker gives up on a lease a fifth before its end. */
 const leaseMs = parseInt(settings.ACK_WAIT) * 800;
@@ -45,7 +45,7 @@ function checkStarts(
     const before = starts[i - 1];
     const retry = retries.find(({ data }) => data["attempt"] === i);
     const since = before ?? start;
-    const excused = isExcused(since, [since.time, start.time], journal);
+    const excused = isExcused(since, [beganAt(since), start.time], journal);
     if (before !== undefined && !excused && !lostItsLease(before, retry)) {
       const reason = String(retry?.data["reason"]);
       wrong.push(`${id}: ran again (attempt ${i + 1}, ${reason}) for nothing`);

@@ -21,7 +21,15 @@ export const hits = (
   entry: Entry,
   start: LoggedEvent,
   until: number,
-): boolean => isOf(entry, start) && overlaps(entry, start.time, until);
+): boolean => isOf(entry, start) && overlaps(entry, beganAt(start), until);
+
+/** The engine begins before the log has the start, and a broker in trouble may take seconds for that. */
+export function beganAt({ time, data }: LoggedEvent): number {
+  const { start_time } = data;
+  return typeof start_time === "number"
+    ? Math.min(time, start_time * 1_000)
+    : time;
+}
 
 const isOf = ({ workerId }: Entry, { data }: LoggedEvent): boolean =>
   workerId !== undefined && workerId === data["worker_id"];
