@@ -12,6 +12,8 @@ export interface ProjectionsHeard extends Disposable {
 
 export function hearAllProjections(broker: Broker): ProjectionsHeard {
   const heard = new Map<string, { at: number; word: ProjectionAnnouncement }>();
+  /** Nobody is away whom one has not listened to for so long. */
+  const since = performance.now();
   const hearing = hearProjections(broker, (word) => {
     if (word.leading) heard.set(word.name, { at: performance.now(), word });
   });
@@ -23,7 +25,7 @@ export function hearAllProjections(broker: Broker): ProjectionsHeard {
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
   function projecting() {
-    const { at = -Infinity, word } = heard.get("results") ?? {};
+    const { at = since, word } = heard.get("results") ?? {};
     return performance.now() - at <= goneAfterMs && word?.error === undefined;
   }
   return {
