@@ -10,12 +10,10 @@ import {
 import { nanos, nuid } from "@nats-io/nats-core";
 import { setTimeout as sleep } from "node:timers/promises";
 import { orAborted, type Broker } from "./connection.ts";
-import {
-  makePuller,
-  type Delivery,
-  type PullEnd,
-  type Puller,
-} from "./pull.ts";
+import { batchSize, makeInbound, type Gather } from "./inbound.ts";
+import { makePuller, type Delivery, type Puller } from "./pull.ts";
+
+export type { Gather };
 
 /** Where a reader begins: at a sequence, or at the first message stored at or after a time (ms since the epoch). */
 export type From = { seq: number } | { timeMs: number };
@@ -29,12 +27,8 @@ export interface Reading {
   headersOnly?: boolean;
 }
 
-const batchSize = 512;
-/** Above the payload limit of 8 MB, or such a message could never be delivered. */
-const batchBytes = 24 * 2 ** 20;
 /** Of a reader that nobody deleted. */
 const forgottenAfterMs = 30_000;
-const pullExpiresMs = 5_000;
 
 interface Reader {
   name: string;
@@ -134,13 +128,6 @@ export async function scan(
   }
 }
 
-export interface Gather {
-  /** From the first message on. */
-  ms: number;
-  /** With such a message the batch waits no longer. */
-  until: (message: Delivery) => boolean;
-}
-
 export interface Following {
   stream: string;
   filter?: string;
@@ -203,83 +190,4 @@ async function follow(
     inbound.stop();
     closeReader(broker, reading.stream, consumer);
   }
-}
-
-/**
- * One pull stands at a time, or it could not be told which one a message counts for; it goes on while a batch is worked
- * on, and stops while many messages wait for that.
- */
-function makeInbound(
-  puller: Puller,
-  stream: string,
-  consumer: string,
-  gather?: Gather,
-) {
-  let waiting: Delivery[] = [];
-  let expected = 1;
-  let standing = false;
-  let failure: Error | undefined;
-  let stopped = false;
-  let changed = Promise.withResolvers<void>();
-  let gathering: NodeJS.Timeout | undefined;
-  /** What waits is not to wait any longer. */
-  let due = false;
-
-  const ready = () => {
-    clearTimeout(gathering);
-    gathering = undefined;
-    due = true;
-    changed.resolve();
-  };
-  const fail = (why: string) => {
-    failure ??= new Error(`the reading of ${stream} was interrupted: ${why}`);
-    ready();
-  };
-  const handlers = {
-    onDelivery(message: Delivery) {
-      if (failure !== undefined || stopped) return;
-      if (message.consumerSeq !== expected++)
-        return fail("a message is missing");
-      waiting.push(message);
-      const full = waiting.length >= batchSize;
-      if (gather === undefined || full || gather.until(message)) ready();
-      else if (!due) gathering ??= setTimeout(ready, gather.ms);
-    },
-    onEnd(end: PullEnd) {
-      standing = false;
-      if (end === "gone" || end === "lost") fail(end);
-      else pull();
-    },
-  };
-  function pull() {
-    const enough = standing || waiting.length >= batchSize;
-    if (enough || failure !== undefined || stopped) return;
-    standing = true;
-    const size = { batch: batchSize, maxBytes: batchBytes };
-    puller.pull(
-      { stream, consumer, ...size, expiresMs: pullExpiresMs },
-      handlers,
-    );
-  }
-  return {
-    /** The messages that came meanwhile; undefined once it is stopped. */
-    async next(): Promise<Delivery[] | undefined> {
-      while (waiting.length === 0 || !due) {
-        if (stopped) return undefined;
-        if (failure !== undefined) throw failure;
-        pull();
-        await changed.promise;
-        changed = Promise.withResolvers<void>();
-      }
-      const batch = waiting;
-      waiting = [];
-      due = false;
-      pull();
-      return batch;
-    },
-    stop() {
-      stopped = true;
-      ready();
-    },
-  };
 }
