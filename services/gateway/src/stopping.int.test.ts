@@ -32,6 +32,8 @@ async function say(stack: Stack, text: string) {
   const socket = connect(Number(new URL(stack.url).port), "127.0.0.1");
   socket.on("error", () => {}); // "close" follows
   const closed = new Promise((resolve) => socket.once("close", resolve));
+  // What it is told is thrown away: unread, it would keep the end from being seen.
+  socket.resume();
   await once(socket, "connect");
   socket.write(text);
   return { closed };
