@@ -132,9 +132,17 @@ export async function outcomesSince(
 /** Whether the log lost the request of a task that stood in it: it is shorter now, or has another event there. */
 export async function hasLost(
   broker: Broker,
-  { task_id, seq }: Pick<TaskState, "task_id" | "seq">,
+  task: Pick<TaskState, "task_id" | "seq">,
 ): Promise<boolean> {
   const { lastSeq } = await streamState(broker, streams.events);
+  return await isMissing(broker, task, lastSeq);
+}
+
+async function isMissing(
+  broker: Broker,
+  { task_id, seq }: Pick<TaskState, "task_id" | "seq">,
+  lastSeq: number,
+): Promise<boolean> {
   if (seq > lastSeq) return true;
   const id = await eventIdAt(broker, seq);
   // Without a message it has aged out, or was erased.
@@ -235,7 +243,8 @@ export function makeLogIndex(
         signal,
       );
       const { task_id, seq } = requested;
-      if (await orAborted(hasLost(broker, requested), signal)) return undefined;
+      const missing = isMissing(broker, requested, lastSeq);
+      if (await orAborted(missing, signal)) return undefined;
       asked.push(seq);
       try {
         readOn();
