@@ -72,11 +72,16 @@ export function writeRunning(dataDir, running) {
 export function noteProcesses(dataDir) {
   /** @type {Map<string, Noted>} */
   const noted = new Map();
-  const save = () =>
-    writePrivate(
-      join(dataDir, "pids.json"),
-      JSON.stringify([...noted.values()]),
-    );
+  const save = () => {
+    try {
+      writePrivate(
+        join(dataDir, "pids.json"),
+        JSON.stringify([...noted.values()]),
+      );
+    } catch {
+      // The disk is full: better an old list than no system.
+    }
+  };
   return {
     /** @param {string} name @param {number} pid @param {string | undefined} container */
     started(name, pid, container) {

@@ -6,6 +6,7 @@
  * @property {string} status
  * @property {boolean | string | undefined} nats
  * @property {boolean | string | undefined} redis
+ * @property {string | undefined} [storesNothing] why the broker, though connected, stores nothing
  * @property {Worker[]} workers
  */
 
@@ -25,6 +26,7 @@ export async function readHealth(url) {
       status: String(body.status ?? response.status),
       nats: body.nats,
       redis: body.redis,
+      storesNothing: body.stores_nothing,
       workers: Array.isArray(body.workers) ? body.workers : [],
     };
   } catch {

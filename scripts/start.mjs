@@ -1,6 +1,8 @@
 import "./require-node.mjs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { readAddress } from "./address.mjs";
+import { healFullDisk } from "./broker-disk.mjs";
 import { choose } from "./choices.mjs";
 import {
   apiKey,
@@ -106,6 +108,8 @@ async function main() {
   ].filter((program) => program !== undefined);
   supervised.push(...superviseAll(programs, dataDir, stopping.giveUp));
   for (const one of supervised) one.start();
+  const system = { dataDir, port: natsPort, url, stopping: stopping.signal };
+  healBroker(supervised, system);
 
   const health = await waitUntilHealthy(url, supervised, stopping.signal);
   if (stopping.signal.aborted) return;
@@ -118,6 +122,17 @@ async function main() {
   sayBlock({ ...facts, health });
   if (tunnel) sayOrCloseTunnel(tunnel, stopping.signal);
   if (!health.healthy) await sayWhenHealthy(url, stopping.signal);
+}
+
+/**
+ * Only a broker of our own is ours to start again.
+ * @param {Supervised[]} supervised
+ * @param {{ dataDir: string, port: number, url: string, stopping: AbortSignal }} system
+ */
+function healBroker(supervised, { dataDir, ...system }) {
+  const nats = supervised.find(({ name }) => name === "nats");
+  const folder = join(dataDir, "nats");
+  if (nats) healFullDisk({ nats, folder, ...system }).catch(fail);
 }
 
 /** @param {import("./tunnel.mjs").Tunnel | import("./tunnel.mjs").Refused} tunnel @param {AbortSignal} stopping */

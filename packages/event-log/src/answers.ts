@@ -4,6 +4,7 @@
  */
 import { createInbox, type Msg, type MsgHdrs } from "@nats-io/nats-core";
 import { subscribe, type Broker } from "./connection.ts";
+import { makeSilence } from "./silence.ts";
 
 export interface Outgoing {
   subject: string;
@@ -21,6 +22,8 @@ export interface Answers extends Disposable {
   ask: (message: Outgoing, timeoutMs: number) => Promise<Msg | Unanswered>;
   /** How many messages have no answer yet. */
   readonly pending: number;
+  /** The broker, though connected, leaves one message after the other without its answer. */
+  readonly silent: boolean;
 }
 
 interface Pending {
@@ -35,11 +38,13 @@ export function makeAnswers(broker: Broker): Answers {
   const pending = new Map<string, Pending>();
   const inbox = createInbox();
   let last = 0;
+  const silence = makeSilence();
 
   const subscription = subscribe(broker, `${inbox}.*`, (msg) => {
     const token = msg.subject.slice(inbox.length + 1);
     const one = pending.get(token);
     pending.delete(token);
+    silence.over();
     one?.settle(msg);
   });
   const giveUp = (overdue: (one: Pending) => boolean, unanswered: string) => {
@@ -51,14 +56,14 @@ export function makeAnswers(broker: Broker): Answers {
   };
   const sweep = setInterval(() => {
     const now = performance.now();
-    giveUp(
-      ({ deadline }) => deadline < now,
-      "the broker did not answer in time",
-    );
+    const overdue = ({ deadline }: Pending) => deadline < now;
+    if (pending.values().some(overdue)) silence.missed(now);
+    giveUp(overdue, "the broker did not answer in time");
   }, sweepEveryMs);
-  const stopListening = broker.onDisconnect(() =>
-    giveUp(() => true, "the connection to the broker was lost"),
-  );
+  const stopListening = broker.onDisconnect(() => {
+    silence.over();
+    giveUp(() => true, "the connection to the broker was lost");
+  });
 
   return {
     ask({ subject, body, headers }, timeoutMs) {
@@ -72,6 +77,9 @@ export function makeAnswers(broker: Broker): Answers {
     },
     get pending() {
       return pending.size;
+    },
+    get silent() {
+      return silence.lasts(performance.now());
     },
     [Symbol.dispose]() {
       clearInterval(sweep);

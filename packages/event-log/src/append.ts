@@ -49,6 +49,8 @@ export interface Appender extends Disposable {
   ) => Promise<Appended>;
   /** The size that the event's message would have, in bytes, against `broker.maxPayload`. */
   sizeOf: (event: TaskEvent, queue: Queue) => number;
+  /** The broker, though connected, has lately answered no append. */
+  readonly silent: boolean;
 }
 
 /** More than the broker could have answered in time: the caller must slow down. */
@@ -78,6 +80,9 @@ export function makeAppender(broker: Broker, source: string): Appender {
       { traceparent, timeoutMs = defaultTimeoutMs } = {},
     ) => await send(encode(event, queue, traceparent), timeoutMs),
     sizeOf: (event, queue) => encode(event, queue).size,
+    get silent() {
+      return answers.silent;
+    },
     [Symbol.dispose]: () => answers[Symbol.dispose](),
   };
 }

@@ -40,6 +40,8 @@ export interface TokenLog extends Disposable {
     chunk: TokenChunk,
     expectedSeq: number,
   ) => Promise<PutChunk>;
+  /** The broker, though connected, has lately answered for no chunk. */
+  readonly silent: boolean;
 }
 
 /** "Wrong last sequence"; and, of a cluster, that another write on the subject is under way. */
@@ -71,6 +73,9 @@ export function makeTokenLog(broker: Broker): TokenLog {
         if (late) return { kind: "refused" };
         throw error;
       }
+    },
+    get silent() {
+      return answers.silent;
     },
     [Symbol.dispose]: () => answers[Symbol.dispose](),
   };

@@ -64,15 +64,24 @@ export async function joinBroker(
     keep().catch(fail);
   });
 
+  let connections = 0;
+  let complained = false;
+
   /** While JetStream comes up, and wherever the broker goes away again, it is asked once more. */
   async function keep(): Promise<void> {
+    const connection = (connections += 1);
     while (!stopping.aborted) {
       try {
-        return await ensureTopology(broker, topologyOf(settings));
+        await ensureTopology(broker, topologyOf(settings));
+        complained = false;
+        return;
       } catch (error) {
         if (error instanceof TopologyError) throw error;
-        if (!broker.connected) return; // The reconnect asks again.
-        log.warn({ err: error }, "the streams can't be looked at yet");
+        // The reconnect asks again.
+        if (!broker.connected || connection !== connections) return;
+        if (!complained)
+          log.warn({ err: error }, "the streams can't be looked at yet");
+        complained = true;
         await sleep(retryMs, undefined, { signal: stopping }).catch(
           () => undefined,
         );

@@ -25,7 +25,7 @@ export function makeHealth(
     clashes: Pick<NameClashes, "known">;
     room: Pick<LogRoom, "full">;
     projections: Pick<ProjectionsHeard, "all">;
-    storing: Pick<Storing, "ok">;
+    storing: Pick<Storing, "ok" | "trouble">;
   },
 ): () => Promise<HealthResponse> {
   return async () => {
@@ -38,10 +38,13 @@ export function makeHealth(
     ]);
     const wait_error = waitErrorOf(waits);
     const nats = broker.connected && storing.ok();
-    const heard = workers.all().map(({ tasks, leaving: _, ...word }) => ({
-      ...word,
-      busy: tasks.length,
-    }));
+    const stores_nothing = storing.trouble();
+    const heard = workers
+      .all()
+      .map(({ tasks, leaving: _, unanswered: _2, ...word }) => ({
+        ...word,
+        busy: tasks.length,
+      }));
     const works = heard.some(
       ({ model_loaded, live = true }) => model_loaded && live,
     );
@@ -58,6 +61,7 @@ export function makeHealth(
     const status = nats && redis && works ? well : "unhealthy";
     return {
       ...{ status, nats, redis, workers: heard, projections: read },
+      ...(stores_nothing !== undefined && { stores_nothing }),
       ...(log_full !== undefined && { log_full }),
       ...(clash && { model_clashes }),
       ...(wait_error && { wait_error }),

@@ -57,7 +57,7 @@ await runService(
     const room = stack.use(
       await watchLogRoom(broker, reader, { ...config, log }),
     );
-    const storing = stack.use(watchStoring(broker));
+    const storing = stack.use(watchStoring(broker, workers));
     const acceptRequest = makeAcceptRequest({
       ...{ broker, appender, queues, models, clock, accepted, forecast },
       ...{ limits, room, storing },

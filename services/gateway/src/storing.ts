@@ -1,9 +1,10 @@
 /**
  * Whether the broker stores what it is sent. With a full disk it stays connected and answers nothing: then callers are
- * told at once, and only one a second tries whether that is over.
+ * told at once, and only one a second tries whether that is over. Where nobody calls, the workers notice.
  */
 import type { Broker } from "@jetscribe/event-log/connection";
 import { streamState } from "@jetscribe/event-log/streamState";
+import type { WorkersHeard } from "@jetscribe/event-log/workersHeard";
 import { streams } from "@jetscribe/schema";
 import { unavailable } from "./apiError.ts";
 
@@ -12,12 +13,19 @@ export interface Storing extends Disposable {
   check: () => void;
   /** What came of a try: the broker answered, in whatever way, or not. */
   note: (answered: boolean) => void;
+  /** Why nothing is stored although the broker is connected; undefined: as far as is known it stores. */
+  trouble: () => string | undefined;
   ok: () => boolean;
 }
 
 const tryEveryMs = 1_000;
+const stuck =
+  "the broker is connected, and does not answer what is to be stored: its disk may be full, or was, and then it has to be started again once there is room";
 
-export function watchStoring(broker: Broker): Storing {
+export function watchStoring(
+  broker: Broker,
+  workers: Pick<WorkersHeard, "all">,
+): Storing {
   let ok = true;
   let triedAt = -Infinity;
   /** It may be another broker by now: one that tells about its streams, on a new connection, is believed to store. */
@@ -32,6 +40,8 @@ export function watchStoring(broker: Broker): Storing {
     await streamState(broker, streams.events);
     if (renewed) note(true);
   }
+  const isStuck = () =>
+    !ok || workers.all().some(({ unanswered }) => unanswered);
   const timer = setInterval(() => {
     if (!ok && renewed) ask().catch(() => undefined);
   }, tryEveryMs);
@@ -47,7 +57,8 @@ export function watchStoring(broker: Broker): Storing {
       triedAt = now;
     },
     note,
-    ok: () => ok,
+    trouble: () => (broker.connected && isStuck() ? stuck : undefined),
+    ok: () => !isStuck(),
     [Symbol.dispose]() {
       clearInterval(timer);
       forget();

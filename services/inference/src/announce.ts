@@ -19,6 +19,7 @@ export function makeAnnouncer({
   state,
   lives,
   inHand,
+  unanswered,
   tokensPerSecond,
 }: {
   broker: Broker;
@@ -30,6 +31,7 @@ export function makeAnnouncer({
   state: () => EngineState;
   lives: () => boolean;
   inHand: () => string[];
+  unanswered: () => boolean;
   /** Of one slot. */
   tokensPerSecond: () => number | undefined;
 }): Announcer {
@@ -46,6 +48,7 @@ export function makeAnnouncer({
       ...(engine.status === "failed" && { error: engine.error }),
       ...(engine.status === "ready" && placeOf(engine.info)),
       slots,
+      ...(unanswered() && { unanswered: true }),
       ...(pace !== undefined && { tokens_per_second: pace * slots }),
       tasks: inHand(),
     };

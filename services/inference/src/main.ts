@@ -90,6 +90,7 @@ await runService(
         state: engine.state,
         lives: pulse.lives,
         inHand: work.inHand,
+        unanswered: () => appender.silent || tokens.silent,
         tokensPerSecond: work.tokensPerSecond,
       }),
     );

@@ -238,6 +238,10 @@ export const HealthResponse = z.object({
       description:
         "Who reads the log, and how far; with `error` it stands still. One that isn't here is away.",
     }),
+  stores_nothing: z.string().optional().meta({
+    description:
+      "The broker is connected, and answers nothing that is to be stored: its disk is full, or was. Then `nats` is false.",
+  }),
   log_full: z.string().optional().meta({
     description:
       "What is unfinished or unread fills the log: requests are refused.",

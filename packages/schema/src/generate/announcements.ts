@@ -22,6 +22,8 @@ export const WorkerAnnouncement = z.object({
   device: z.string().optional(),
   /** What is not as it was asked for. */
   warnings: z.array(z.string()).optional(),
+  /** The broker, though connected, does not answer what the worker writes. */
+  unanswered: z.boolean().optional(),
   /** With all slots in use, prompts counted too, by the latest tasks; absent until one was finished. */
   tokens_per_second: z.number().nonnegative().optional(),
   /** Ids of all tasks in hand: from delivery until the outcome's PubAck or the nak. */

@@ -1,0 +1,31 @@
+/** Whether a broker that is connected leaves one message after the other without its answer, as after a full disk. */
+
+export interface Silence {
+  /** An answer came, or the connection is gone and with it what was known. */
+  over: () => void;
+  /** An answer was due, and didn't come. */
+  missed: (now: number) => void;
+  lasts: (now: number) => boolean;
+}
+
+/** One answer that is late means nothing yet. */
+const surelyMs = 3_000;
+/** Whoever needs an answer asks again within that time. */
+const latelyMs = 15_000;
+
+/** Times are in ms, of whatever clock. */
+export function makeSilence(): Silence {
+  let since: number | undefined;
+  let latest = -Infinity;
+  return {
+    over: () => (since = undefined),
+    missed(now) {
+      if (since === undefined || now - latest > latelyMs) since = now;
+      latest = now;
+    },
+    lasts: (now) =>
+      since !== undefined &&
+      latest - since >= surelyMs &&
+      now - latest <= latelyMs,
+  };
+}

@@ -1,0 +1,170 @@
+/**
+ * `npm start` on a disk that is full for a while: what can't be stored is refused, and when there is room again all goes
+ * on by itself. The disk is a small file system of its own, which only the system under test sees.
+ */
+import { eventually } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, open, readFile, rm, statfs } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { readRunning } from "../../scripts/data-dir.mjs";
+import { freePort } from "../../scripts/ports.mjs";
+import { natsVersions } from "../../scripts/servers.mjs";
+import {
+  call,
+  lineCounts,
+  outcome,
+  outcomes,
+  post,
+  postMany,
+} from "./client.ts";
+import { countOf, histories } from "./log.ts";
+
+const script = fileURLToPath(
+  new URL("../../scripts/start.mjs", import.meta.url),
+);
+const diskMiB = 200;
+const mount = `mount -t tmpfs -o size=${diskMiB}m tmpfs "$0"`;
+/** A mount that nobody else sees; where we aren't root, as the root of a name space of our own. */
+const unshare = process.getuid?.() === 0 ? ["-m"] : ["-Urm"];
+
+const canMount = () =>
+  spawnSync("unshare", [...unshare, "sh", "-c", mount, tmpdir()]).status === 0;
+const skip = !canMount() && "no file system can be mounted here";
+
+/** The system on a disk of its own, its broker the first nats-server on PATH. */
+async function startOnDisk(t: TestContext, natsServer: string) {
+  const dir = await mkdtemp(join(tmpdir(), "jetscribe-disk-"));
+  const port = await freePort();
+  const key = "a-key-for-the-test";
+  const env = {
+    ...process.env,
+    PATH: `${dirname(natsServer)}:${process.env["PATH"] ?? ""}`,
+    PORT: String(port),
+    DATA_DIR: join(dir, "data"),
+    LOG_DIR: join(dir, "logs"),
+    API_KEYS: `default:${key}`,
+    EVENTS_MAX_BYTES: "100MiB",
+    ...{ NATS_URL: "", REDIS_URL: "" },
+    ...{ ENGINE: "fake", FAKE_MS: "1000", SLOTS: "4", ACK_WAIT: "3s" },
+  };
+  const command = ["sh", "-c", `${mount} && exec "$@"`, dir];
+  const start = [process.execPath, script];
+  const child = spawn("unshare", [...unshare, ...command, ...start], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  t.after(async () => {
+    if (child.exitCode === null) {
+      child.kill("SIGTERM");
+      await once(child, "exit");
+    }
+    await rm(dir, { recursive: true });
+  });
+  // As the system sees it.
+  const folder = `/proc/${child.pid}/root${dir}`;
+  const dataDir = join(folder, "data");
+  return {
+    ...{ url: `http://127.0.0.1:${port}`, key, folder, dataDir },
+    logDir: join(folder, "logs"),
+    said: () => said,
+    async pidOf(name: string): Promise<number> {
+      const pids = await readFile(join(dataDir, "pids.json"), "utf8");
+      const all = JSON.parse(pids) as { name: string; pid: number }[];
+      return all.find((one) => one.name === name)?.pid ?? assert.fail();
+    },
+  };
+}
+
+/** Takes all that is left of the disk; returns the way to give it back. */
+async function fill(folder: string): Promise<() => Promise<void>> {
+  const ballast = join(folder, "ballast");
+  await using file = await open(ballast, "w");
+  const piece = Buffer.alloc(2 ** 16);
+  const { bavail, bsize } = await statfs(folder);
+  for (let left = bavail * bsize; left > 0; left -= piece.length)
+    await file.write(piece).catch(() => undefined); // The last ones find no room.
+  return () => rm(ballast);
+}
+
+const generate = {
+  method: "POST",
+  body: JSON.stringify({ prompt: "x".repeat(20_000), max_tokens: 8 }),
+};
+
+for (const { version, binary } of await natsVersions())
+  test(
+    `a full disk of the broker (${version}): nothing is accepted; when there is room all goes on by itself`,
+    { skip: skip || (!binary && "the server runs in a container") },
+    async (t) => {
+      const system = await startOnDisk(t, binary ?? "");
+      const health = async () => (await call(system, "/health")).body;
+      const isHealthy = () =>
+        health().then(
+          ({ status }) => status === "healthy",
+          () => false,
+        );
+      const healthy = () =>
+        eventually(isHealthy, { timeoutMs: 60_000 }).catch((cause: unknown) => {
+          throw new Error(`not healthy:\n${system.said()}`, { cause });
+        });
+      const saysOnce = (words: string) =>
+        assert.equal(system.said().split(words).length - 1, 1, system.said());
+      await healthy();
+      await outcome(system, await post(system));
+
+      const accepted = await postMany(system, 20);
+      const makeRoom = await fill(system.folder);
+      // Nobody calls: the tasks under way are enough to notice it.
+      await eventually(() => system.said().includes("Make room"), {
+        timeoutMs: 60_000,
+      });
+      // What `npm start` writes of it finds no room either.
+      process.kill(await system.pidOf("results"), "SIGKILL");
+      const refused = await eventually(
+        async () => {
+          const answer = await call(system, "/generate", generate);
+          if (answer.status === 202)
+            accepted.push(String(answer.body["task_id"]));
+          return answer.status !== 202 && answer;
+        },
+        { timeoutMs: 60_000 },
+      );
+      assert.equal(refused.status, 503);
+      assert.ok(Number(refused.headers.get("retry-after")) > 0);
+      await eventually(async () => {
+        const { nats, stores_nothing } = await health();
+        return nats === false && String(stores_nothing).includes("disk");
+      });
+
+      await makeRoom();
+      const results = await outcomes(system, accepted, 90_000);
+      assert.ok(results.every(({ status }) => status === "completed"));
+      await healthy();
+      saysOnce("The broker's disk is full");
+      saysOnce("starting it again.");
+      await eventually(() => system.said().includes("The broker stores again"));
+      await outcome(system, await post(system));
+
+      const { natsUrl } = readRunning(system.dataDir) ?? assert.fail();
+      const log = await histories(natsUrl);
+      for (const id of accepted)
+        assert.equal(countOf(log.get(id), "GenerateCompleted"), 1);
+      assert.deepEqual(
+        new Set(await lineCounts(system.logDir, accepted)),
+        new Set([1]),
+      );
+      // Of the refused one nobody hears any more, or it was accepted after all, as its answer said it might be.
+      const { task_id: doubtful } = refused.body;
+      const wasStored = typeof doubtful === "string" && log.has(doubtful);
+      assert.equal(log.size, accepted.length + 2 + (wasStored ? 1 : 0));
+      if (wasStored) await outcome(system, doubtful);
+    },
+  );
