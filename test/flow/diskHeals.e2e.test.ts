@@ -62,7 +62,7 @@ async function startOnDisk(t: TestContext, natsServer: string) {
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
   t.after(async () => {
-    if (child.exitCode === null) {
+    if (child.exitCode === null && child.signalCode === null) {
       child.kill("SIGTERM");
       await once(child, "exit");
     }
@@ -145,12 +145,18 @@ for (const { version, binary } of await natsVersions())
       });
 
       await makeRoom();
+      const roomAt = performance.now();
+      await eventually(
+        () => system.said().includes("The broker stores again"),
+        { timeoutMs: 60_000 },
+      );
+      const healedMs = Math.round(performance.now() - roomAt);
+      t.diagnostic(`stores again ${healedMs} ms after there was room`);
       const results = await outcomes(system, accepted, 90_000);
       assert.ok(results.every(({ status }) => status === "completed"));
       await healthy();
       saysOnce("The broker's disk is full");
       saysOnce("starting it again.");
-      await eventually(() => system.said().includes("The broker stores again"));
       await outcome(system, await post(system));
 
       const { natsUrl } = readRunning(system.dataDir) ?? assert.fail();
