@@ -1,7 +1,8 @@
 /**
- * What node-llama-cpp itself gives, with nothing around it: as many texts at once as are asked for, each in a sequence of
- * its own. Run by `bare.ts` in a process of its own; it answers with one line of JSON.
+ * What node-llama-cpp itself gives, with nothing around it, in a process of its own: for each line of stdin, a number,
+ * it writes so many texts at once, each in a sequence of its own, and answers with one line of JSON.
  */
+import { createInterface } from "node:readline";
 import { load } from "../services/inference/src/llama/load.ts";
 import { makePromptReader } from "../services/inference/src/llama/prompt.ts";
 
@@ -13,8 +14,6 @@ export interface BareJob {
   prompt: string;
   /** Of each text. */
   tokens: number;
-  /** How many texts at once, in each of the rounds. */
-  rounds: number[];
 }
 
 export interface BareRound {
@@ -72,7 +71,6 @@ async function round(count: number): Promise<BareRound> {
 }
 
 await round(job.slots); // warms up
-const results: BareRound[] = [];
-for (const count of job.rounds) results.push(await round(count));
-process.stdout.write(`${JSON.stringify(results)}\n`);
+for await (const line of createInterface({ input: process.stdin }))
+  process.stdout.write(`${JSON.stringify(await round(Number(line)))}\n`);
 process.kill(process.pid, "SIGKILL"); // the native library's end is slow, and has nothing to do any more

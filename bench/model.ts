@@ -1,9 +1,11 @@
 /** What the system adds to the model: the same texts through all of it, and from the bare library, in one run. */
 import { startStack } from "@jetscribe/testing";
 import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { ask } from "./ask.ts";
 import type { BareJob, BareRound } from "./bareLoop.ts";
 import { median, round } from "./figures.ts";
@@ -11,35 +13,42 @@ import type { Figures } from "./measurements.ts";
 import { ensureRandomModel } from "./randomModel.ts";
 
 const root = join(import.meta.dirname, "..");
-/** How long a text is worth its time, and the file. */
+/** How long a text is worth its time, and the file. Short texts would measure the way there and back: see latency. */
 export const models = {
-  demo: { tokens: 400, file: () => join(root, "models/demo.gguf") },
+  demo: { tokens: 900, file: () => join(root, "models/demo.gguf") },
   "135M": {
-    tokens: 24,
+    tokens: 40,
     file: () => ensureRandomModel(join(root, ".local/bench/random-135m.gguf")),
   },
 };
 const SLOTS = 16;
-const CONTEXT = 512;
+const CONTEXT = 1_024;
 const AT_ONCE = [1, 4, 8, 16];
+/** Of each kind: one alone can be a third off on a machine that others share. */
+const ROUNDS = 3;
 const PROMPT = "Tell me a story about a river.";
 const ONE_BY_ONE = 30;
 
-/** Tokens per second of all texts together, through the system and from the bare library. */
+/** Tokens per second of all texts together, through the system and from the bare library, round by round in turns. */
 export async function tokens(): Promise<Figures> {
   const figures: Figures = {};
   for (const [name, { file, tokens }] of Object.entries(models)) {
-    const bare = await runBare(file(), tokens, AT_ONCE);
+    await using bare = startBare(file(), tokens);
     await using system = await startModel(file());
     await system.texts(SLOTS, tokens); // warms up
-    for (const [i, count] of AT_ONCE.entries()) {
-      const seconds = await system.texts(count, tokens);
-      const ours = (count * tokens) / seconds;
-      const theirs = bare[i]?.tokensPerS ?? NaN;
+    for (const count of AT_ONCE) {
+      const rounds: { ours: number; theirs: number }[] = [];
+      for (let i = 0; i < ROUNDS; i++) {
+        const theirs = (await bare.round(count)).tokensPerS;
+        const ours = (count * tokens) / (await system.texts(count, tokens));
+        rounds.push({ ours, theirs });
+      }
+      const mid = (of: (round: (typeof rounds)[0]) => number) =>
+        round(median(rounds.map(of)));
       figures[`${name} model, ${count} at once`] = {
-        tokens_per_s: round(ours),
-        bare_tokens_per_s: round(theirs),
-        share_of_bare: round(ours / theirs),
+        tokens_per_s: mid(({ ours }) => ours),
+        bare_tokens_per_s: mid(({ theirs }) => theirs),
+        share_of_bare: mid(({ ours, theirs }) => ours / theirs),
       };
     }
   }
@@ -49,14 +58,16 @@ export async function tokens(): Promise<Figures> {
 /** From the POST to the first text on the stream, beside the bare library's first token. */
 export async function firstToken(): Promise<Figures> {
   const { file } = models.demo;
-  const rounds = Array.from({ length: ONE_BY_ONE }, () => 1);
-  const bare = await runBare(file(), 2, rounds);
+  await using bare = startBare(file(), 2);
   await using system = await startModel(file());
   await system.texts(SLOTS, 16);
   const times: number[] = [];
-  for (let i = 0; i < ONE_BY_ONE; i++) times.push(await system.firstText(i));
-  const ours = median(times);
-  const theirs = median(bare.map(({ firstTokenMs }) => firstTokenMs));
+  const bareTimes: number[] = [];
+  for (let i = 0; i < ONE_BY_ONE; i++) {
+    bareTimes.push((await bare.round(1)).firstTokenMs);
+    times.push(await system.firstText(i));
+  }
+  const [ours, theirs] = [median(times), median(bareTimes)];
   return {
     "POST to first text on the stream, demo model": {
       p50_ms: round(ours),
@@ -142,15 +153,12 @@ async function startModel(
   };
 }
 
-async function runBare(
-  path: string,
-  tokens: number,
-  rounds: number[],
-): Promise<BareRound[]> {
-  const dataDir = await mkdtemp(join(tmpdir(), "jetscribe-bare-"));
+/** The bare library's process. */
+function startBare(path: string, tokens: number) {
+  const dataDir = mkdtempSync(join(tmpdir(), "jetscribe-bare-"));
   const job: BareJob = {
     ...{ path, dataDir, slots: SLOTS, contextSize: CONTEXT },
-    ...{ prompt: PROMPT, tokens, rounds },
+    ...{ prompt: PROMPT, tokens },
   };
   const child = spawn(
     process.execPath,
@@ -158,11 +166,26 @@ async function runBare(
     {
       // As the worker's engine runs; see forkEngine.ts.
       env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["pipe", "pipe", "inherit"],
     },
   );
-  let output = "";
-  for await (const piece of child.stdout) output += String(piece);
-  await rm(dataDir, { recursive: true, force: true });
-  return JSON.parse(output) as BareRound[];
+  const ended = once(child, "exit");
+  const answers = createInterface({ input: child.stdout })[
+    Symbol.asyncIterator
+  ]();
+  return {
+    /** So many texts at once; the first round waits until the model is loaded and warm. */
+    async round(count: number): Promise<BareRound> {
+      child.stdin.write(`${count}\n`);
+      const { value } = (await answers.next()) as { value?: string };
+      if (value === undefined)
+        throw new Error("the bare library's process ended");
+      return JSON.parse(value) as BareRound;
+    },
+    async [Symbol.asyncDispose]() {
+      child.stdin.end();
+      await ended;
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
 }
