@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import net from "node:net";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "./project.mjs";
@@ -29,11 +30,11 @@ import { compareVersions } from "./versions.mjs";
 const UNLIMITED_BYTES = 2 ** 50;
 
 /**
- * nats-server collects its garbage more often above this, so that it does not grow with the number of queued tasks: 74 MB
- * and not 222 with 100,000 of them (2.15.1, measured). With 1,000 owners and more that takes a good share of its CPU:
- * GOMEMLIMIT in the environment sets another.
+ * Above this nats-server collects its garbage more often, so that it does not stay large after a flood. It needs its
+ * blocks of the last ten seconds and its message ids of the last two minutes, which grows with what the machine can do:
+ * with 64 MB on two cores a drain of 20,000 tasks took it three times the CPU. GOMEMLIMIT in the environment sets another.
  */
-const NATS_MEMORY = "64MiB";
+const NATS_MEMORY = `${Math.max(128, 64 * availableParallelism())}MiB`;
 
 /** Where no program listens. */
 const NOBODYS_PORT = 1;
