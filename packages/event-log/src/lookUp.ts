@@ -12,7 +12,7 @@ import { decodeEvent } from "./codec.ts";
 import { orAborted, type Broker } from "./connection.ts";
 import type { Delivery } from "./pull.ts";
 import { followStream, scan } from "./readLog.ts";
-import { eventIdAt, messageAt, streamState } from "./streamState.ts";
+import { confirm, eventIdAt, messageAt, streamState } from "./streamState.ts";
 
 /** A task's id carries the clock of its gateway, which is less than this off the broker's. */
 const clockToleranceMs = 120_000;
@@ -25,7 +25,8 @@ const isOutcomeId = (id: string): boolean => id.endsWith(".outcome");
 
 /**
  * The state of a task of this owner (a slug), from the log. Its request is searched around the time in its id.
- * Undefined where the log has none. Rejects with the signal's reason, or where the broker is lost.
+ * Undefined where the log certainly has none. Rejects with the signal's reason, or where the broker is lost or, in a
+ * cluster, has another leader meanwhile.
  */
 export async function findTask(
   broker: Broker,
@@ -34,6 +35,8 @@ export async function findTask(
 ): Promise<TaskState | undefined> {
   const time = taskIdTime(taskId);
   if (time === undefined) return undefined;
+  const end = await orAborted(streamState(broker, streams.events), signal);
+  const node = end.leader?.node;
   let request: { seq: number; queue: Queue } | undefined;
   await scan(
     broker,
@@ -42,6 +45,7 @@ export async function findTask(
       from: { timeMs: Math.max(0, time - clockToleranceMs) },
       filter: subjects.event("requested", { model: "*", lane: "*", owner }),
       headersOnly: true,
+      node,
     },
     (message) => {
       const queue = parseEventSubject(message.subject)?.queue;
@@ -53,7 +57,18 @@ export async function findTask(
     },
     signal,
   );
-  if (request === undefined) return undefined;
+  const task =
+    request && (await stateSince(broker, taskId, { ...request, node }, signal));
+  if (task === undefined) await confirm(broker, streams.events, end, signal);
+  return task;
+}
+
+async function stateSince(
+  broker: Broker,
+  taskId: string,
+  request: { seq: number; queue: Queue; node: string | undefined },
+  signal: AbortSignal,
+): Promise<TaskState | undefined> {
   const seqs = await eventsOf(broker, taskId, request, signal);
   return await foldEvents(broker, seqs, signal);
 }
@@ -62,7 +77,7 @@ export async function findTask(
 async function eventsOf(
   broker: Broker,
   taskId: string,
-  { seq, queue }: { seq: number; queue: Queue },
+  { seq, queue, node }: { seq: number; queue: Queue; node: string | undefined },
   signal: AbortSignal,
 ): Promise<number[]> {
   const seqs: number[] = [];
@@ -73,6 +88,7 @@ async function eventsOf(
       from: { seq },
       filter: subjects.event("*", queue),
       headersOnly: true,
+      node,
     },
     (message) => {
       const id = idOfHeader(message);

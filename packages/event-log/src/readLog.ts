@@ -25,6 +25,11 @@ export interface Reading {
   filter?: string;
   /** Without bodies. */
   headersOnly?: boolean;
+  /**
+   * The node of a cluster that has to be read: a reader is made on any of them, and reads what that one has, which may
+   * be less than the leader's.
+   */
+  node?: string | undefined;
 }
 
 /** Of a reader that nobody deleted. */
@@ -32,13 +37,15 @@ const forgottenAfterMs = 30_000;
 
 interface Reader {
   name: string;
+  /** Where it is, in a cluster. */
+  node: string | undefined;
   /** How many messages stood before it when it was made. */
   pending: number;
 }
 
 async function openReader(
   { jsm }: Broker,
-  { stream, from, filter, headersOnly = false }: Reading,
+  { stream, from, filter, headersOnly = false }: Omit<Reading, "node">,
 ): Promise<Reader> {
   const config: Partial<ConsumerConfig> = {
     name: nuid.next(),
@@ -58,14 +65,30 @@ async function openReader(
           opt_start_time: new Date(from.timeMs).toISOString(),
         }),
   };
-  const { name, num_pending } = await jsm.consumers.add(stream, config);
-  return { name, pending: num_pending };
+  const { name, num_pending, cluster } = await jsm.consumers.add(
+    stream,
+    config,
+  );
+  return { name, pending: num_pending, node: cluster?.leader };
+}
+
+/** One that is on the node that has to be read: which one it comes to is left to chance. */
+async function makeReader(
+  broker: Broker,
+  { node, ...reading }: Reading,
+  signal?: AbortSignal,
+): Promise<Reader> {
+  for (;;) {
+    const reader = await makeAnyReader(broker, reading, signal);
+    if (node === undefined || reader.node === node) return reader;
+    closeReader(broker, reading.stream, reader.name);
+  }
 }
 
 /** A reader for as long as the signal lets it be: one that comes too late is closed at once. */
-async function makeReader(
+async function makeAnyReader(
   broker: Broker,
-  reading: Reading,
+  reading: Omit<Reading, "node">,
   signal?: AbortSignal,
 ): Promise<Reader> {
   signal?.throwIfAborted();

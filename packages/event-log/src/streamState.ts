@@ -1,8 +1,10 @@
 /** What the broker says about a stream, and single messages of it. */
 import { messageId, streams } from "@jetscribe/schema";
 import { JetStreamApiError } from "@nats-io/jetstream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { decodeEvent, type LogMessage } from "./codec.ts";
-import type { Broker } from "./connection.ts";
+import { orAborted, type Broker } from "./connection.ts";
+import { leaderOf, type Leader } from "./leader.ts";
 
 export interface StreamState {
   /** When the stream was created, as the broker writes it: another one means another stream. */
@@ -11,16 +13,17 @@ export interface StreamState {
   lastSeq: number;
   messages: number;
   bytes: number;
+  /** Of a stream that has copies: the node that said so. */
+  leader?: Leader;
 }
 
+/** Rejects where a cluster has no leader, or where the one that answers may be none any more. */
 export async function streamState(
   { jsm }: Broker,
   stream: string,
 ): Promise<StreamState> {
   const { created, state, cluster } = await jsm.streams.info(stream);
-  // A node of a cluster that knows of no leader answers for itself, with what it knew last.
-  if (cluster !== undefined && !cluster.leader)
-    throw new Error(`${stream} has no leader`);
+  const leader = cluster && leaderOf(cluster);
   const { first_seq, last_seq, messages, bytes } = state;
   return {
     created: String(created),
@@ -28,7 +31,33 @@ export async function streamState(
     lastSeq: last_seq,
     messages,
     bytes,
+    ...(leader && { leader }),
   };
+}
+
+const askAgainMs = 100;
+
+/**
+ * Resolves once it is certain that the reading was the log's end when it was made, and that what its leader said since
+ * then, up to this call, was so too: it leads still, and has heard a majority since. Followers are heard every 2 s at
+ * the latest. Rejects where others lead, or with the signal's reason.
+ */
+export async function confirm(
+  broker: Broker,
+  stream: string,
+  { leader }: StreamState,
+  signal: AbortSignal,
+): Promise<void> {
+  if (leader === undefined) return;
+  const calledAt = performance.now();
+  for (;;) {
+    const askedAt = performance.now();
+    const now = await orAborted(streamState(broker, stream), signal);
+    if (now.leader?.node !== leader.node || now.leader.since !== leader.since)
+      throw new Error(`${stream} has another leader`);
+    if (askedAt - now.leader.silentMs > calledAt) return;
+    await sleep(askAgainMs, undefined, { signal });
+  }
 }
 
 /** The message at a sequence, from the stream's leader; undefined where there is none (any more). */
