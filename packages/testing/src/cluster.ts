@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { freePort } from "../../../scripts/ports.mjs";
 import { eventually } from "./eventually.ts";
 import { startNats, type NatsOptions, type TestServer } from "./servers.ts";
@@ -32,8 +34,10 @@ export async function startNatsCluster({
   ...options
 }: ClusterOptions = {}): Promise<NatsCluster> {
   await using opened = new AsyncDisposableStack();
-  const ports = await freePorts(size);
-  const monitorPorts = await freePorts(size);
+  const held: HeldPort[] = [];
+  while (held.length < 2 * size) held.push(opened.use(await holdPort()));
+  const ports = held.slice(0, size).map(({ port }) => port);
+  const monitorPorts = held.slice(size).map(({ port }) => port);
   const nodes: TestServer[] = [];
   for (const [from, port] of ports.entries()) {
     const others = [...ports.entries()].filter(([to]) => to !== from);
@@ -42,6 +46,8 @@ export async function startNatsCluster({
     );
     const monitorPort = monitorPorts[from] ?? 0;
     const member = { name: `node-${from}`, port, monitorPort, routes };
+    await held[from]?.free();
+    await held[size + from]?.free();
     nodes.push(opened.use(await startNats({ ...options, member })));
   }
   const whole = (timeoutMs = wholeWithinMs) =>
@@ -63,11 +69,23 @@ export async function startNatsCluster({
   };
 }
 
-/** They are all different: none of them is in use before all are chosen. */
-async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) ports.add(await freePort());
-  return [...ports];
+interface HeldPort extends AsyncDisposable {
+  port: number;
+  free(): Promise<void>;
+}
+
+/** A port that nobody else is given before it is freed: the nodes start one after the other, and proxies in between. */
+async function holdPort(): Promise<HeldPort> {
+  const port = await freePort();
+  const holder = createServer((socket) => socket.destroy());
+  holder.listen(port, "127.0.0.1");
+  await once(holder, "listening");
+  const free = async () => {
+    if (!holder.listening) return;
+    holder.close();
+    await once(holder, "close");
+  };
+  return { port, free, [Symbol.asyncDispose]: free };
 }
 
 async function clientsOf(monitorPort: number): Promise<string[]> {
