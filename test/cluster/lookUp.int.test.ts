@@ -2,7 +2,7 @@
 import { appendUntilStored, makeAppender } from "@jetscribe/event-log/append";
 import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
 import { findTask } from "@jetscribe/event-log/lookUp";
-import { streamState } from "@jetscribe/event-log/streamState";
+import { confirm, streamState } from "@jetscribe/event-log/streamState";
 import { queue, requestedBy, settings } from "@jetscribe/event-log/testKit";
 import { ensureTopology } from "@jetscribe/event-log/topology";
 import { newTaskId, streams } from "@jetscribe/schema";
@@ -78,7 +78,18 @@ for (const fault of ["cut off", "frozen"] as const)
     await using system = await openCluster();
     const { cluster, old, other } = system;
     await accept(other.broker);
+    const before = await streamState(old.broker, streams.events);
     const end = fault === "frozen" ? await freeze(old.node) : old.cutOff();
+    const deadline = AbortSignal.timeout(10_000);
+    const confirmed = confirm(
+      old.broker,
+      streams.events,
+      before,
+      deadline,
+    ).then(
+      () => true,
+      () => false,
+    );
     const { seq, taskId } = await accept(other.broker);
     const lastSeqs: number[] = [];
     const look = () =>
@@ -99,6 +110,7 @@ for (const fault of ["cut off", "frozen"] as const)
       { timeoutMs: 60_000 },
     );
     await cluster.whole();
+    assert.equal(await confirmed, false);
     assert.ok(!answers.includes("not there"), answers.join());
     assert.deepEqual(
       lastSeqs.filter((lastSeq) => lastSeq < seq),
@@ -108,7 +120,7 @@ for (const fault of ["cut off", "frozen"] as const)
 
 test("a node that has to fetch the log again never says of a task in it that it is not there", async () => {
   await using system = await openCluster();
-  const { cluster, old, third } = system;
+  const { cluster, old, other, third } = system;
   using appender = makeAppender(old.broker, "gateway");
   const prompt = "x".repeat(2_000);
   for (let batch = 0; batch < 40; batch++)
@@ -119,17 +131,20 @@ test("a node that has to fetch the log again never says of a task in it that it 
     );
   const { taskId } = await accept(old.broker);
   assert.equal(await ask(old.broker, newTaskId()), "not there");
-  await third.node.kill();
-  await rm(join(third.node.dataDir, "nats", "jetstream"), { recursive: true });
-  await third.node.restart();
-  let isWhole = false;
   const answers: Answer[] = [];
-  const keepAsking = async () => {
-    while (!isWhole || !answers.includes("found"))
-      answers.push(await ask(old.broker, taskId));
-  };
-  const asking = Promise.all(Array.from({ length: 8 }, keepAsking));
-  await cluster.whole().finally(() => (isWhole = true));
-  await asking;
+  // Where it is the one that makes readers, none is made before another one does that.
+  for (const { node } of [other, third]) {
+    await node.kill();
+    await rm(join(node.dataDir, "nats", "jetstream"), { recursive: true });
+    await node.restart();
+    let isWhole = false;
+    const keepAsking = async () => {
+      while (!isWhole || !answers.includes("found"))
+        answers.push(await ask(old.broker, taskId));
+    };
+    const asking = Promise.all(Array.from({ length: 8 }, keepAsking));
+    await cluster.whole().finally(() => (isWhole = true));
+    await asking;
+  }
   assert.ok(!answers.includes("not there"), answers.join());
 });
