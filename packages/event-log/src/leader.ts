@@ -1,7 +1,7 @@
 /**
  * Pure: whether the node of a cluster that tells a stream's state leads it. One that knows of no leader answers for
- * itself, with what it knew last; and one that is cut off from the others believes for up to 20 s that it leads, while
- * they have elected another and go on.
+ * itself, with what it knew last; and one that is cut off from the others believes that it leads until it looks, every
+ * 10 s, whether it heard them in the last 10 s, while they have elected another and go on.
  */
 import type { ClusterInfo } from "@nats-io/jetstream";
 
