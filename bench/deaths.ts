@@ -8,12 +8,12 @@ import { SERVICES } from "../scripts/services.mjs";
 import { ask } from "./ask.ts";
 import { median, round } from "./figures.ts";
 import type { Figures } from "./measurements.ts";
+import { models } from "./model.ts";
 
 const ROUNDS = 6;
 /** In two workers. */
 const TASKS = 8;
-const workers = ["inference", "inference-2"] as const;
-type Worker = (typeof workers)[number];
+type Worker = "inference" | "inference-2";
 const queue = { model: "demo", lane: "interactive", owner: "default" } as const;
 /** A lease is renewed every third of its 15 s: the deaths come at any time in between. */
 const RENEWED_MS = 5_000;
@@ -21,26 +21,66 @@ const mostMs = 60_000;
 
 /** A worker's death, with another one beside it, and its own successor started at once; and an engine's. */
 export async function deaths(): Promise<Figures> {
-  await using stack = await startStack({
-    env: {
-      ...{ ENGINE: "fake", FAKE_MS: "600000", FAKE_TOKENS: "30000" },
-      SLOTS: String(TASKS),
-      LOG_LEVEL: "info",
+  return { ...(await ofTwoWorkers()), ...(await ofTheDemoModel()) };
+}
+
+async function ofTwoWorkers(): Promise<Figures> {
+  await using system = await startRunning(
+    { ENGINE: "fake", FAKE_MS: "600000", FAKE_TOKENS: "30000" },
+    ["inference", "inference-2"],
+  );
+  const { stack, delays } = system;
+  const workersDeath = await delays(async (worker) => {
+    await stack.kill(worker);
+    await stack.restart(worker);
+  });
+  return {
+    "a worker's death to the next start of its tasks": figuresOf(workersDeath),
+    "an engine's death to the next start of its tasks": figuresOf(
+      await delays((worker) => killEngine(stack, worker)),
+    ),
+  };
+}
+
+async function ofTheDemoModel(): Promise<Figures> {
+  const engine = { ENGINE: "llama", MODEL: models.demo.file(), GPU: "off" };
+  await using system = await startRunning({ ...engine, CONTEXT_SIZE: "8192" }, [
+    "inference",
+  ]);
+  const { stack, delays } = system;
+  const deathsDelays = await delays((worker) => killEngine(stack, worker));
+  return {
+    "an engine's death to the next start of its tasks, demo model": {
+      ...figuresOf(deathsDelays),
+      load_p50_ms: round(median(loadTimes(stack))),
     },
-    services: [...SERVICES, "inference-2"],
+  };
+}
+
+/** A system whose workers are busy, and how long each of its tasks is held up by a death. */
+async function startRunning(
+  env: NodeJS.ProcessEnv,
+  workers: readonly Worker[],
+) {
+  await using opened = new AsyncDisposableStack();
+  const stack = await startStack({
+    env: { ...env, SLOTS: String(TASKS), LOG_LEVEL: "info" },
+    services: [...new Set([...SERVICES, ...workers])],
+    healthyWithinMs: mostMs,
   });
-  await using broker = await connectBroker({
-    url: stack.natsUrl,
-    name: "bench",
-  });
+  opened.defer(() => stack.stop());
+  const { natsUrl: url } = stack;
+  const broker = opened.use(await connectBroker({ url, name: "bench" }));
   const starts = new Map<string, Start[]>();
-  using _hearing = hearProgress(broker, queue, (event) => {
+  const hearing = hearProgress(broker, queue, (event) => {
     if (event.type !== "GenerateStarted") return;
     const { task_id, worker_id } = event.data;
     const known = starts.get(task_id) ?? [];
     starts.set(task_id, [...known, { worker: worker_id, at: Date.now() }]);
   });
+  opened.use(hearing);
 
+  /** ms from each kill to the next start of each task that it hit. */
   async function delays(kill: (worker: Worker) => Promise<void>) {
     const delays: number[] = [];
     for (let i = 0; i < ROUNDS; i++) {
@@ -50,7 +90,7 @@ export async function deaths(): Promise<Figures> {
       );
       await eventually(() => starts.size === TASKS, { timeoutMs: mostMs });
       await sleep((i * RENEWED_MS) / ROUNDS);
-      const victim = busiest(stack, starts);
+      const victim = busiest(stack, workers, starts);
       const hit = ids.filter((id) => starts.get(id)?.[0]?.worker === victim.id);
       const at = Date.now();
       await kill(victim.worker);
@@ -60,23 +100,32 @@ export async function deaths(): Promise<Figures> {
       await Promise.all(ids.map((id) => ask(stack, `/cancel/${id}`, {})));
       await stack.healthy();
     }
-    return figuresOf(delays);
+    return delays;
   }
 
+  const owned = opened.move();
   return {
-    "a worker's death to the next start of its tasks": await delays(
-      async (worker) => {
-        await stack.kill(worker);
-        await stack.restart(worker);
-      },
-    ),
-    "an engine's death to the next start of its tasks": await delays(
-      (worker) => {
-        process.kill(engineOf(stack, worker), "SIGKILL");
-        return Promise.resolve();
-      },
-    ),
+    ...{ stack, delays },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function killEngine(stack: Stack, worker: Worker): Promise<void> {
+  process.kill(engineOf(stack, worker), "SIGKILL");
+  return Promise.resolve();
+}
+
+/** ms from each engine's end to the next one that is ready, by the worker's own log. */
+function loadTimes(stack: Stack): number[] {
+  const times: number[] = [];
+  let endedAt: number | undefined;
+  for (const line of stack.output("inference").split("\n")) {
+    const time = Number(/"time":(\d+)/.exec(line)?.[1]);
+    if (line.includes("the engine's process ended")) endedAt = time;
+    if (line.includes("the engine is ready") && endedAt !== undefined)
+      times.push(time - endedAt);
+  }
+  return times;
 }
 
 interface Start {
@@ -92,12 +141,16 @@ const figuresOf = (delays: number[]) => ({
 });
 
 async function post(stack: Stack): Promise<string> {
-  const body = { prompt: "hello", max_tokens: 30_000 };
+  const body = { prompt: "hello", max_tokens: 8_000, ignore_eos: true };
   return String((await ask(stack, "/generate", body))["task_id"]);
 }
 
 /** The worker that runs the most. */
-function busiest(stack: Stack, starts: ReadonlyMap<string, Start[]>) {
+function busiest(
+  stack: Stack,
+  workers: readonly Worker[],
+  starts: ReadonlyMap<string, Start[]>,
+) {
   const running = [...starts.values()].map(([first]) => first?.worker);
   const [most] = workers
     .map((worker) => {
