@@ -3,7 +3,7 @@ import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { decodeEvent } from "./codec.ts";
-import { findTask, makeLogIndex, outcomesSince } from "./lookUp.ts";
+import { findTask, makeLogIndex, outcomesBetween } from "./lookUp.ts";
 import { messageAt } from "./streamState.ts";
 import {
   cancelled,
@@ -187,24 +187,18 @@ for (const version of await natsVersions())
       assert.equal((await index.stateOf(task))?.status, "queued");
     });
 
-    test("the outcomes since a time", async () => {
+    test("the outcomes between two places", async () => {
       await using log = await openLog(version);
       const [early, late, later] = [newTaskId(), newTaskId(), newTaskId()];
       await log.append(completed(early));
-      const first = await messageAt(log.broker, streams.events, 1);
-      await eventually(() => Date.now() > (first?.time ?? 0) * 1_000 + 10);
-      const timeMs = Date.now();
       await log.append(completed(late));
       await log.append(started(later));
       await log.append(cancelled(later));
-      assert.deepEqual(await outcomesSince(log.broker, timeMs, soon()), [
-        late,
-        later,
-      ]);
-      assert.deepEqual(await outcomesSince(log.broker, 0, soon()), [
-        early,
-        late,
-        later,
-      ]);
+      const between = (first: number, last: number) =>
+        outcomesBetween(log.broker, { first, last }, soon());
+      assert.deepEqual(await between(2, 4), [late, later]);
+      assert.deepEqual(await between(1, 3), [early, late]);
+      assert.deepEqual(await between(1, 9), [early, late, later]);
+      assert.deepEqual(await between(3, 3), []);
     });
   });

@@ -120,10 +120,10 @@ async function foldEvents(
   return state;
 }
 
-/** The ids of the tasks whose outcome was stored since then (ms since the epoch), in order. */
-export async function outcomesSince(
+/** The ids of the tasks whose outcome stands between these sequences, both included, in order. */
+export async function outcomesBetween(
   broker: Broker,
-  timeMs: number,
+  { first, last }: { first: number; last: number },
   signal: AbortSignal,
 ): Promise<string[]> {
   const ids: string[] = [];
@@ -131,14 +131,14 @@ export async function outcomesSince(
     broker,
     {
       stream: streams.events,
-      from: { timeMs },
+      from: { seq: first },
       filter: "llm.events.>",
       headersOnly: true,
     },
     (message) => {
       const id = idOfHeader(message);
-      if (isOutcomeId(id)) ids.push(taskOf(id));
-      return false;
+      if (message.seq <= last && isOutcomeId(id)) ids.push(taskOf(id));
+      return message.seq >= last;
     },
     signal,
   );

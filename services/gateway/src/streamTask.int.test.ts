@@ -1,13 +1,21 @@
 /** One reader's stream against a real broker; the task itself is said by the test. */
 import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
 import { makeTokenLog } from "@jetscribe/event-log/tokens";
+import { subscribed, tellDone } from "@jetscribe/event-log/signals";
 import { ensureTopology } from "@jetscribe/event-log/topology";
-import { newTaskId, type TaskState, type TokenChunk } from "@jetscribe/schema";
+import {
+  metricsOf,
+  newTaskId,
+  type TaskState,
+  type TokenChunk,
+} from "@jetscribe/schema";
 import { eventually, startNats, type TestServer } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import { makeWatchProgress } from "./progress.ts";
+import type { ReadTask } from "./readTask.ts";
 import { makeStreamTask } from "./streamTask.ts";
+import { makeWaitForOutcome } from "./waitForOutcome.ts";
 import { makeWatchPlace } from "./watchPlace.ts";
 
 const running = (): TaskState => ({
@@ -15,6 +23,11 @@ const running = (): TaskState => ({
   ...{ owner: "a", enqueue_time: 1, timeout_ms: 1, start_timeout_ms: 1 },
   ...{ status: "processing", attempt: 1, failures: 0, first_start: 1 },
   worker_id: "w",
+});
+
+const ended = (task: TaskState): TaskState => ({
+  ...{ ...task, status: "cancelled", end_time: 2, end_seq: 2 },
+  metrics: metricsOf({ enqueue: 1, firstStart: 1, outcome: 2 }, 1, 1),
 });
 
 const chunk = (n: number, offset: number, text: string): TokenChunk => ({
@@ -38,10 +51,15 @@ suite("a reader's stream", () => {
     await nats.stop();
   });
 
-  const open = (task: TaskState, signal: AbortSignal, onSlow = () => {}) =>
+  const open = (
+    task: TaskState,
+    signal: AbortSignal,
+    onSlow = () => {},
+    readTask: ReadTask = () => Promise.resolve(task),
+  ) =>
     makeStreamTask({
       broker,
-      readTask: () => Promise.resolve(task),
+      readTask,
       watchProgress: makeWatchProgress(broker),
       watchPlace: makeWatchPlace({ places: () => Promise.resolve([]) }),
       forecast: { of: () => undefined },
@@ -89,6 +107,39 @@ suite("a reader's stream", () => {
     await eventually(() => slow > 0);
     assert.equal((await events.next()).done, true);
     assert.equal(slow, 1);
+  });
+
+  test("ends with its task, however often that can't be read when it ends", async () => {
+    const task = running();
+    let looks = 0;
+    const readTask = () => {
+      if (++looks < 3) return Promise.reject(new Error("Redis is away"));
+      return Promise.resolve(ended(task));
+    };
+    const gone = new AbortController();
+    const told: string[] = [];
+    for await (const { event } of open(task, gone.signal, undefined, readTask))
+      told.push(event);
+    assert.deepEqual(told, ["status", "cancelled"]);
+  });
+
+  test("a waiting call too", async () => {
+    const task = running();
+    let looks = 0;
+    const waitForOutcome = makeWaitForOutcome(
+      broker,
+      { look: () => Promise.reject(new Error("Redis is away")) },
+      () =>
+        ++looks < 3
+          ? Promise.reject(new Error("Redis is away"))
+          : Promise.resolve(ended(task)),
+      new AbortController().signal,
+    );
+    const { signal } = new AbortController();
+    const wait = waitForOutcome(task, "a", 60_000, signal);
+    await subscribed(broker);
+    tellDone(broker, task.task_id);
+    assert.equal((await wait).status, "cancelled");
   });
 
   test("needs no consumer while it is open", async () => {

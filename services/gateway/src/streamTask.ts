@@ -51,6 +51,7 @@ type Heard =
 
 /** A chunk comes every 20 ms at most. */
 const mostWaiting = 1_000;
+const lookAgainMs = 1_000;
 
 export function makeStreamTask({
   broker,
@@ -80,8 +81,15 @@ export function makeStreamTask({
     hearing.use(hearDone(broker, task_id, () => hear("look")));
     hearing.defer(broker.onReconnect(() => hear("look")));
 
-    const look = async (task: TaskState) =>
-      (await readTask(task_id, owner).catch(() => undefined)) ?? task;
+    /** What can't be read now is read once more: that it changed is told once. */
+    const look = async (task: TaskState) => {
+      try {
+        return (await readTask(task_id, owner)) ?? task;
+      } catch {
+        setTimeout(() => hear("look"), lookAgainMs).unref();
+        return task;
+      }
+    };
     const stored = async () => {
       const chunks = await readTokens(broker, task_id, signal);
       return chunks.map(({ chunk }) => chunk);

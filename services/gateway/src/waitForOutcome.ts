@@ -13,6 +13,8 @@ export type WaitForOutcome = (
   signal: AbortSignal,
 ) => Promise<TaskState>;
 
+const lookAgainMs = 1_000;
+
 export function makeWaitForOutcome(
   broker: Broker,
   { look }: Pick<TaskReader, "look">,
@@ -36,8 +38,13 @@ export function makeWaitForOutcome(
       await orAborted(woken.promise, over).catch(() => undefined);
       if (over.aborted && !deadline.aborted) return seen ?? task;
       woken = Promise.withResolvers();
-      // Who can't be told now is told when the time is over: the task itself is safe.
-      seen = (await readTask(task_id, owner).catch(() => undefined)) ?? task;
+      try {
+        seen = (await readTask(task_id, owner)) ?? task;
+      } catch {
+        // That it has an outcome is told once: what can't be read now is read once more. The task itself is safe.
+        setTimeout(wake, lookAgainMs).unref();
+        seen = task;
+      }
       if (over.aborted) return seen;
     }
     return seen;

@@ -77,8 +77,8 @@ export async function leadProjection(
       throw new Refused();
     }
     goal = await takeUp({ broker, held, log, onRebuild }, stored);
-    await repeatDone(broker, reader, over);
     const { seq = 0, caughtUp } = held.get() ?? {};
+    await repeatDone(broker, reader, seq, over);
     said = "";
     going = true;
     onProgress(held.get());

@@ -6,8 +6,8 @@ import type { LoggedEvent } from "../readLog.ts";
 import { kindOf, type LoggedTask } from "../tasks.ts";
 import { beganAt, hits, isExcused } from "./excuses.ts";
 
-/** A worker gives up on a lease a fifth before its end. */
-const leaseMs = parseInt(settings.ACK_WAIT) * 800;
+/** The lease was renewed a third of it before the start at the most, and is the broker's to give again at its end. */
+const leaseMs = (parseInt(settings.ACK_WAIT) * 1_000 * 2) / 3;
 const maxAttempts = 3;
 const counted = ["crash", "hang", "gone"];
 
@@ -48,7 +48,10 @@ function checkStarts(
     const excused = isExcused(since, [beganAt(since), start.time], journal);
     if (before !== undefined && !excused && !lostItsLease(before, retry)) {
       const reason = String(retry?.data["reason"]);
-      wrong.push(`${id}: ran again (attempt ${i + 1}, ${reason}) for nothing`);
+      const ranMs = Math.round((retry?.time ?? NaN) - before.time);
+      wrong.push(
+        `${id}: ran again (attempt ${i + 1}, ${reason}) for nothing, ${ranMs} ms after its start by ${String(before.data["worker_id"])}`,
+      );
     }
     if (end !== undefined && start.seq > end.seq && !excused)
       wrong.push(`${id}: ran again after it was ${kindOf(end)}`);
