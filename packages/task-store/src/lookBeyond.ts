@@ -16,7 +16,8 @@ export function covers(look: Look | undefined, end: LogEnd): boolean {
 
 /** How long the projection may take to catch up before the log is read instead. */
 const patienceMs = 2_000;
-const againMs = 25;
+/** It is mostly a commit behind; where it is more, it is not asked for that all the time. */
+const again = { firstMs: 2, mostMs: 25 };
 
 /**
  * Makes the look that waits, for 2 s at most, until the projection covers a log's end; undefined: it doesn't in that
@@ -30,12 +31,12 @@ export function makeLookBeyond({ look }: Pick<TaskReader, "look">) {
     ids: readonly string[],
   ): Promise<Look | undefined> => {
     const until = performance.now() + (late ? 0 : patienceMs);
-    for (;;) {
+    for (let ms = again.firstMs; ; ms = Math.min(2 * ms, again.mostMs)) {
       const seen = await look(ids).catch(() => undefined);
       late = !covers(seen, end);
       if (!late) return seen;
       if (performance.now() >= until) return undefined;
-      await sleep(againMs);
+      await sleep(ms);
     }
   };
 }

@@ -22,7 +22,7 @@ import { beatEveryMs } from "./vacancy.ts";
  * wait a moment for what comes next: a short task is one commit, and none is under way when its outcome comes.
  */
 const gather: Gather = {
-  ms: 20,
+  ms: 8,
   until: ({ subject }) => !/^llm\.events\.(requested|started)\./.test(subject),
 };
 /**

@@ -7,6 +7,7 @@ import type {
   GenerateOptions,
 } from "../engine.ts";
 import { checkForm } from "../form.ts";
+import type { Steps } from "./inStep.ts";
 import type { Pause } from "./pause.ts";
 import { noStops, type Prompt } from "./prompt.ts";
 import { readPrompt } from "./readPrompt.ts";
@@ -18,7 +19,9 @@ export interface Place {
   model: LlamaModel;
   /** The slot's. */
   sequence: LlamaContextSequence;
+  number: number;
   pause: Pause;
+  steps: Steps;
 }
 
 /**
@@ -31,7 +34,7 @@ export async function generate(
   { params, continueFrom }: EngineRequest,
   { signal, onText, onRead }: GenerateOptions,
 ): Promise<EngineResult> {
-  const { model, sequence, pause } = place;
+  const { model, sequence, number, pause, steps } = place;
   const promptTokens = prompt.tokens.length;
   const all = [...prompt.tokens, ...prompt.begun];
   let completionTokens = continueFrom?.tokens ?? 0;
@@ -70,6 +73,8 @@ export async function generate(
   const written = [...prompt.begun];
   let finishReason: EngineResult["finishReason"] = "length";
   const options = sampling(model, params, { seed, form, written });
+  // From its second token on: its prompt is read apart from the others' tokens.
+  using step = steps.member(number);
   for await (const token of sequence.evaluate(rest, options)) {
     signal.throwIfAborted();
     const isEnd = !params.ignore_eos && model.isEogToken(token);
@@ -87,6 +92,7 @@ export async function generate(
     if (completionTokens >= most) break;
     const paused = pause.over();
     if (paused !== undefined) await paused;
+    await step.next();
   }
   say(stream.end());
   if (finishReason === "stop") checkForm(text, params);

@@ -15,6 +15,7 @@ import {
   type GenerateOptions,
 } from "../engine.ts";
 import { generate } from "./generate.ts";
+import { makeSteps } from "./inStep.ts";
 import { load, type Loaded } from "./load.ts";
 import { findModelFile, quantizationOf } from "./modelFile.ts";
 import { modelHash } from "./modelHash.ts";
@@ -38,6 +39,7 @@ export async function makeLlamaEngine(
   const read = makePromptReader(model);
   const slots = makeSlots(context);
   const pause = makePause();
+  const steps = makeSteps();
 
   async function run(
     request: EngineRequest,
@@ -54,9 +56,9 @@ export async function makeLlamaEngine(
     );
     let broken = false;
     try {
-      const { sequence } = slot;
+      const { sequence, number } = slot;
       return await generate(
-        { model, sequence, pause },
+        { model, sequence, number, pause, steps },
         prompt,
         request,
         options,
