@@ -27,7 +27,9 @@ test("two that began at different times need hardly more batches than one", asyn
     get(native, name) {
       if (name === "decodeBatch") batches++;
       const value: unknown = Reflect.get(native, name);
-      return typeof value === "function" ? value.bind(native) : value;
+      return typeof value === "function"
+        ? (value.bind(native) as unknown)
+        : value;
     },
   });
   const shared = { model, pause: makePause(), steps: makeSteps() };
