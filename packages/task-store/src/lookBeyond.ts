@@ -33,9 +33,11 @@ export function makeLookBeyond({ look }: Pick<TaskReader, "look">) {
     const until = performance.now() + (late ? 0 : patienceMs);
     for (let ms = again.firstMs; ; ms = Math.min(2 * ms, again.mostMs)) {
       const seen = await look(ids).catch(() => undefined);
-      late = !covers(seen, end);
-      if (!late) return seen;
-      if (performance.now() >= until) return undefined;
+      const isThere = covers(seen, end);
+      if (isThere || performance.now() >= until) {
+        late = !isThere;
+        return isThere ? seen : undefined;
+      }
       await sleep(ms);
     }
   };

@@ -118,10 +118,14 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     redis,
     cluster,
   };
-  const healthy = (timeoutMs = 60_000) =>
-    waitUntilHealthy(url, [...services.values()], timeoutMs);
+  const healthyAt = (at: string, timeoutMs: number) =>
+    waitUntilHealthy(at, [...services.values()], timeoutMs);
+  const healthy = (timeoutMs = 60_000) => healthyAt(url, timeoutMs);
   const waitMs = options.healthyWithinMs ?? 60_000;
-  if (services.has("gateway") && waitMs > 0) await healthy(waitMs);
+  if (waitMs > 0) {
+    if (services.has("gateway")) await healthyAt(url, waitMs);
+    if (services.has("gateway-2")) await healthyAt(url2, waitMs);
+  }
   const all = opened.move();
   const stop = () => all.disposeAsync();
   return {

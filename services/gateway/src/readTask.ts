@@ -15,7 +15,7 @@ import {
   type TaskReader,
 } from "@jetscribe/task-store";
 import type { Accepted } from "./accepted.ts";
-import { unavailable } from "./apiError.ts";
+import { ApiError, unavailable } from "./apiError.ts";
 
 /** Undefined: this owner (a slug) has no such task. Rejects with an ApiError where neither projection nor log can tell. */
 export type ReadTask = (
@@ -52,9 +52,6 @@ export function makeReadTask(
   };
 
   const readSurely: ReadTask = async (taskId, owner) => {
-    if (searches >= mostSearches)
-      throw unavailable("too many look-ups in the log are under way");
-    searches++;
     try {
       const { created, lastSeq } = await streamState(broker, streams.events);
       const look = await lookBeyond({ created, seq: lastSeq }, [taskId]);
@@ -62,14 +59,22 @@ export function makeReadTask(
       const task = look?.tasks[0] ?? (await search(taskId, owner));
       return ownOnly(task, owner);
     } catch (cause) {
+      if (cause instanceof ApiError) throw cause;
       throw unavailable("the log can't be read, or not in time", cause);
-    } finally {
-      searches--;
     }
   };
 
-  const search = (taskId: string, owner: string) =>
-    findTask(broker, { taskId, owner }, AbortSignal.timeout(searchMs));
+  async function search(taskId: string, owner: string) {
+    if (searches >= mostSearches)
+      throw unavailable("too many look-ups in the log are under way");
+    searches++;
+    try {
+      const signal = AbortSignal.timeout(searchMs);
+      return await findTask(broker, { taskId, owner }, signal);
+    } finally {
+      searches--;
+    }
+  }
 
   return { readTask, readSurely };
 }

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import type { Look } from "./look.ts";
+import { makeLookBeyond } from "./lookBeyond.ts";
+
+const end = { created: "then", seq: 5 };
+const upTo = (seq: number): Look => ({
+  checkpoint: { created: "then", seq, caughtUp: true } as Look["checkpoint"],
+  tasks: [],
+});
+
+test("who comes while another one waits waits as well", async () => {
+  const looks = [upTo(4), upTo(4), upTo(5), upTo(5)];
+  const lookBeyond = makeLookBeyond({
+    look: () => Promise.resolve(looks.shift() ?? upTo(5)),
+  });
+  const first = lookBeyond(end, []);
+  await turn(); // it has looked once
+  const both = await Promise.all([first, lookBeyond(end, [])]);
+  assert.deepEqual(both, [upTo(5), upTo(5)]);
+});
+
+test("a Redis that is away for a moment is waited for", async () => {
+  let looks = 0;
+  const lookBeyond = makeLookBeyond({
+    look: () =>
+      ++looks < 3
+        ? Promise.reject(new Error("it is away"))
+        : Promise.resolve(upTo(5)),
+  });
+  assert.deepEqual(await lookBeyond(end, []), upTo(5));
+});
+
+test("what was waited for in vain is not waited for again until it has caught up", async () => {
+  let seq = 4;
+  let looks = 0;
+  const lookBeyond = makeLookBeyond({
+    look: () => {
+      looks++;
+      return Promise.resolve(upTo(seq));
+    },
+  });
+  assert.equal(await lookBeyond(end, []), undefined);
+  looks = 0;
+  assert.equal(await lookBeyond(end, []), undefined);
+  assert.equal(looks, 1);
+  seq = 5;
+  assert.deepEqual(await lookBeyond(end, []), upTo(5));
+  seq = 4;
+  looks = 0;
+  const waiting = lookBeyond(end, []);
+  seq = 5;
+  assert.deepEqual(await waiting, upTo(5));
+});
