@@ -4,6 +4,7 @@
  */
 import { createInbox, type Msg, type MsgHdrs } from "@nats-io/nats-core";
 import { subscribe, type Broker } from "./connection.ts";
+import { PassingMap } from "./passingMap.ts";
 import { makeSilence } from "./silence.ts";
 
 export interface Outgoing {
@@ -35,7 +36,7 @@ interface Pending {
 const sweepEveryMs = 100;
 
 export function makeAnswers(broker: Broker): Answers {
-  const pending = new Map<string, Pending>();
+  const pending = new PassingMap<string, Pending>();
   const inbox = createInbox();
   let last = 0;
   const silence = makeSilence();
@@ -48,8 +49,9 @@ export function makeAnswers(broker: Broker): Answers {
     one?.settle(msg);
   });
   const giveUp = (overdue: (one: Pending) => boolean, unanswered: string) => {
-    for (const [token, one] of pending) {
-      if (!overdue(one)) continue;
+    for (const token of pending.keys()) {
+      const one = pending.get(token);
+      if (one === undefined || !overdue(one)) continue;
       pending.delete(token);
       one.settle({ unanswered });
     }

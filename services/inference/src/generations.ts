@@ -1,4 +1,5 @@
 /** The generations that run in one engine's process: each ends by a message of the process, or by its end. */
+import { PassingMap } from "@jetscribe/event-log/passingMap";
 import {
   EngineError,
   type EngineRequest,
@@ -42,7 +43,7 @@ export function makeGenerations(
   post: (message: ToChild) => void,
   { abortTimeoutMs, onDisobeyed }: Patience,
 ): Generations {
-  const all = new Map<number, Running>();
+  const all = new PassingMap<number, Running>();
   /** Of those that were aborted and run on. */
   const watchdogs = new Set<Watchdog>();
   let lastId = 0;

@@ -3,6 +3,7 @@
  * into at every renewal. Rules 4 and 5 of the design.
  */
 import type { WorkItem } from "@jetscribe/event-log/consume";
+import { PassingMap } from "@jetscribe/event-log/passingMap";
 import { evolve, isOpen, type TaskState } from "@jetscribe/schema";
 import type { TaskLookUp } from "./taskLookUp.ts";
 
@@ -62,7 +63,7 @@ export function holdTasks({
   ackWaitMs: number;
   know: TaskLookUp["know"];
 }): HeldTasks {
-  const all = new Map<string, Held>();
+  const all = new PassingMap<string, Held>();
   const renewEveryMs = ackWaitMs / 3;
   /** A renewal proves the lease only if it was sent before the one before it could have ended. */
   const provesForMs = ackWaitMs - ackWaitMs / 5;
