@@ -81,6 +81,24 @@ for (const version of await natsVersions())
       await eventually(async () => (await readersOf(log)) === 0);
     });
 
+    test("several subjects are all that is read; an old server sends everything", async () => {
+      await using log = await openLog(version);
+      const owners = ["a", "b", "c"];
+      for (const owner of owners) await log.request(2, { ...queue, owner });
+      const isOld = /^2\.[0-9]\./.test(log.broker.serverVersion);
+      const begun: number[] = [];
+      await using follower = follow(log.broker, {
+        filter: ["a", "c"].map((owner) => `llm.events.requested.*.*.${owner}`),
+        onBegin: (pending) => begun.push(pending),
+      });
+      await log.request(1, { ...queue, owner: "c" });
+      await eventually(() => follower.seqs().includes(7));
+      assert.deepEqual(follower.seqs(), isOld ? upTo(7) : [1, 2, 5, 6, 7]);
+      assert.deepEqual(follower.interruptions, []);
+      const [pending = 0] = begun;
+      assert.ok(pending >= (isOld ? 6 : 4), `${pending} stood before it`);
+    });
+
     test("a scan begins at a time, and ends where it has found", async () => {
       await using log = await openLog(version);
       await log.request(5);

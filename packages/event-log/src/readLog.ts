@@ -21,8 +21,8 @@ export type From = { seq: number } | { timeMs: number };
 export interface Reading {
   stream: string;
   from: From;
-  /** Only these subjects. */
-  filter?: string;
+  /** Only these subjects. Of several, a server before 2.10 sends all that the stream has. */
+  filter?: string | readonly string[];
   /** Without bodies. */
   headersOnly?: boolean;
   /**
@@ -44,7 +44,7 @@ interface Reader {
 }
 
 async function openReader(
-  { jsm }: Broker,
+  broker: Broker,
   { stream, from, filter, headersOnly = false }: Omit<Reading, "node">,
 ): Promise<Reader> {
   const config: Partial<ConsumerConfig> = {
@@ -54,7 +54,7 @@ async function openReader(
     num_replicas: 1,
     inactive_threshold: nanos(forgottenAfterMs),
     headers_only: headersOnly,
-    ...(filter !== undefined && { filter_subject: filter }),
+    ...filterOf(broker, filter),
     ...("seq" in from
       ? {
           deliver_policy: DeliverPolicy.StartSequence,
@@ -65,11 +65,23 @@ async function openReader(
           opt_start_time: new Date(from.timeMs).toISOString(),
         }),
   };
-  const { name, num_pending, cluster } = await jsm.consumers.add(
+  const { name, num_pending, cluster } = await broker.jsm.consumers.add(
     stream,
     config,
   );
   return { name, pending: num_pending, node: cluster?.leader };
+}
+
+function filterOf(
+  { serverVersion }: Broker,
+  filter: Reading["filter"],
+): Partial<ConsumerConfig> {
+  const [first, ...more] = [filter ?? []].flat();
+  if (first === undefined) return {};
+  if (more.length === 0) return { filter_subject: first };
+  const [major = 0, minor = 0] = serverVersion.split(".").map(Number);
+  const takesSeveral = major > 2 || (major === 2 && minor >= 10);
+  return takesSeveral ? { filter_subjects: [first, ...more] } : {};
 }
 
 /** One that is on the node that has to be read: which one it comes to is left to chance. */
@@ -151,15 +163,17 @@ export async function scan(
   }
 }
 
-export interface Following {
-  stream: string;
-  filter?: string;
-  headersOnly?: boolean;
+export interface Following extends Pick<
+  Reading,
+  "stream" | "filter" | "headersOnly"
+> {
   /**
    * Asked at the start and whenever the connection was lost or a message was missed: the sequence to go on from.
    * This is where a projection compares its checkpoint with the log. A rejection is asked again a second later.
    */
   resume(): Promise<number>;
+  /** It begins, and so many messages stand before it. */
+  onBegin?(pending: number): void;
   /** How long a batch may wait for more messages before it is taken; by default not at all. */
   gather?: Gather;
   /** Takes messages in order, one batch at a time. A rejection leads to `resume`. */
@@ -195,13 +209,15 @@ async function follow(
   broker: Broker,
   puller: Puller,
   {
+    onBegin,
     onBatch,
     gather,
     ...reading
-  }: Reading & Pick<Following, "onBatch" | "gather">,
+  }: Reading & Pick<Following, "onBegin" | "onBatch" | "gather">,
   signal: AbortSignal,
 ): Promise<void> {
-  const { name: consumer } = await makeReader(broker, reading, signal);
+  const { name: consumer, pending } = await makeReader(broker, reading, signal);
+  onBegin?.(pending);
   const inbound = makeInbound(puller, reading.stream, consumer, gather);
   const abort = () => inbound.stop();
   signal.addEventListener("abort", abort, { once: true });

@@ -37,7 +37,7 @@ export async function followSource(
   signal: AbortSignal,
 ): Promise<void> {
   const { checkpoint, log, onProgress } = options;
-  const { stream } = source;
+  const { stream, filter } = source;
   const blank: Mark = { seq: 0, id: "", created: "", files: {} };
   let mark = blank;
   /** The interruption that was spoken of last; it is not said again every second. */
@@ -56,6 +56,11 @@ export async function followSource(
       );
     onProgress(mark.seq, mark.seq >= state.lastSeq);
     return mark.seq + 1;
+  }
+
+  /** What stands behind the mark may be nothing that is read. */
+  function onBegin(pending: number): void {
+    if (pending === 0) onProgress(mark.seq, true);
   }
 
   function onBatch(messages: Delivery[]): void {
@@ -89,7 +94,10 @@ export async function followSource(
     said = now;
   }
 
-  const following = { stream, gather, resume, onBatch, onInterruption };
+  const following = {
+    ...{ stream, ...(filter && { filter }), gather },
+    ...{ resume, onBegin, onBatch, onInterruption },
+  };
   await followStream(broker, following, signal);
 }
 

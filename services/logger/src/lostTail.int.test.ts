@@ -21,6 +21,7 @@ import {
   outcomeEvent,
   readLines,
   requestedEvent,
+  startedEvent,
   startLogger,
   tempDir,
   untilWritten,
@@ -154,4 +155,25 @@ test("a gap between the checkpoint and the log's start is told, and the rest is 
       { name, leading, caught_up },
       { name: "logger", leading: true, caught_up: true },
     );
+  }));
+
+test("it has caught up where only starts stand behind its mark", () =>
+  withNats(async (nats) => {
+    using dir = tempDir();
+    await using writer = await openWriter(nats.url);
+    const written = await writer.tasks(4);
+    const open = newTaskId();
+    const seq = await writer.append(requestedEvent(open));
+    await writer.append(startedEvent(open));
+    {
+      await using _ = startLogger(nats.url, dir.path);
+      await untilWritten(dir.path, written);
+    }
+    const heard: ProjectionAnnouncement[] = [];
+    using _hearing = hearProjections(writer.broker, (one) => heard.push(one));
+    await using _ = startLogger(nats.url, dir.path);
+    const caughtUp = await eventually(() =>
+      heard.find((one) => one.caught_up && one.seq === seq),
+    );
+    assert.equal(caughtUp.leading, true);
   }));

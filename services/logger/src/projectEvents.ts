@@ -16,8 +16,11 @@ export interface Projected {
   tasks: Map<string, TaskState>;
 }
 
-/** Nothing of a line comes from starts and retries: they are not even decoded. */
-const unread = ["llm.events.started.", "llm.events.retried."];
+/** Nothing of a line comes from starts and retries. */
+const read = ["requested", "completed", "failed", "cancelled"].map(
+  (word) => `llm.events.${word}.`,
+);
+export const readSubjects = read.map((prefix) => `${prefix}>`);
 
 export function projectEvents(
   messages: readonly LogMessage[],
@@ -36,7 +39,8 @@ export function projectEvents(
   const requests: Line[] = [];
   const errors: Line[] = [];
   for (const message of messages) {
-    if (unread.some((prefix) => message.subject.startsWith(prefix))) continue;
+    // An old server sends the others too.
+    if (!read.some((prefix) => message.subject.startsWith(prefix))) continue;
     const decoded = decodeEvent(message);
     if ("garbage" in decoded) {
       onGarbage(message.seq, decoded.garbage);

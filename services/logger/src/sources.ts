@@ -8,11 +8,13 @@ import type { Checkpoint } from "./checkpoint.ts";
 import type { Config } from "./config.ts";
 import { formatRecord } from "./formatRecord.ts";
 import { makeLogFile, type LogFile, type Rotating } from "./logFile.ts";
-import { projectEvents } from "./projectEvents.ts";
+import { projectEvents, readSubjects } from "./projectEvents.ts";
 
 /** A stream and the files that are written from it alone. */
 export interface Source {
   stream: string;
+  /** What of the stream is read. */
+  filter?: readonly string[];
   files: LogFile[];
   /** Whether the checkpoint's tasks are this stream's. */
   hasTasks: boolean;
@@ -40,6 +42,7 @@ export function eventSource(
   const [requests, errors] = [make("llm_requests"), make("errors")];
   return {
     stream: streams.events,
+    filter: readSubjects,
     files: [requests, errors],
     hasTasks: true,
     idOf,

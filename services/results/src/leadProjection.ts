@@ -126,8 +126,8 @@ export async function leadProjection(
   }
 
   const following = {
-    ...{ stream: streams.events, filter: "llm.events.>" },
-    ...{ gather, resume, onBatch, onInterruption },
+    ...{ stream: streams.events, gather },
+    ...{ resume, onBatch, onInterruption },
   };
   const beating = setInterval(() => void beat(), beatEveryMs);
   while (!over.aborted) {
