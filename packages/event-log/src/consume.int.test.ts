@@ -118,6 +118,30 @@ for (const version of await natsVersions())
       await allSettled(log);
     });
 
+    test("who has left its slot makes room for another one; of these too no more are in hand than there are slots", async () => {
+      await using log = await openLog(version);
+      await withQueues(log);
+      const { hold, held, release } = gate();
+      await log.request(10);
+      await using worker = work(log.broker, { slots: () => 2, handle: hold });
+      await eventually(() => held.length === 2);
+      const leave = (at: number) => worker.given[at]?.leaveSlot();
+      leave(0);
+      leave(0);
+      await eventually(() => held.length === 3);
+      leave(1);
+      leave(2);
+      await eventually(() => held.length === 4);
+      const { ackPending } = (await workQueueInfo(log.broker, queue)) ?? {};
+      assert.equal(ackPending, 4);
+      // One of those that left is done: as many are in hand again.
+      held.shift()?.(done);
+      await eventually(() => worker.given.length === 5);
+      release();
+      await eventually(() => worker.given.length === 7);
+      assert.equal(worker.inHand().length, 2);
+    });
+
     test("what comes without a free slot is handed back at once", async () => {
       await using log = await openLog(version);
       const queues = ["a", "b", "c", "d"].map(owned);

@@ -52,6 +52,8 @@ export interface WorkItem {
   mark: Mark | undefined;
   /** So many tokens were computed for it so far: its owner's turns are counted by them. */
   served: (tokens: number) => void;
+  /** Its slot is free: what is left to do needs none, so another delivery may come. */
+  leaveSlot: () => void;
   /** Asks for another ack_wait. Resolves with the broker's answer, which doesn't prove that the lease is still ours. */
   renew(timeoutMs: number): Promise<void>;
 }
@@ -70,7 +72,7 @@ export interface WorkSource extends AsyncDisposable {
 export interface WorkOptions {
   /** A slug. */
   model: string;
-  /** How many deliveries may be in hand now. */
+  /** How many tasks may run now; as many again may be in hand that have left their slots. */
   slots: () => number;
   /** Must not reject. */
   handle: (item: WorkItem) => Promise<Handled>;
@@ -97,11 +99,14 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   });
   /** By task id; the reply is that of the latest delivery. */
   const inHand = new Map<string, { reply: string; queue: WorkQueue }>();
+  /** How many of these have left their slots. */
+  let leaving = 0;
   let stopped = false;
   const empty = Promise.withResolvers<void>();
   const pace = makePace();
 
-  const free = () => (stopped ? 0 : slots() - inHand.size);
+  const free = () =>
+    stopped ? 0 : slots() + Math.min(leaving, slots()) - inHand.size;
   const stuck = watchForStuck(
     {
       mild: [() => puller.renew(), () => broker.reconnect()],
@@ -147,6 +152,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     const id = event.data.task_id;
     const entry = { reply: delivery.reply, queue };
     let traceparent: string | undefined;
+    let hasLeft = false;
     inHand.set(id, entry);
     const bill = openBill(queue, event);
     const handled = await handle({
@@ -159,11 +165,18 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
       freshAsOf: marks.freshAsOf(delivery),
       mark: marks.latest(),
       served: bill.served,
+      leaveSlot() {
+        if (hasLeft) return;
+        hasLeft = true;
+        leaving++;
+        ask();
+      },
       renew: async (timeoutMs) => {
         await broker.nc.request(entry.reply, "+WPI", { timeout: timeoutMs });
       },
     });
     inHand.delete(id);
+    if (hasLeft) leaving--;
     bill.close();
     settle(entry.reply, queue, handled);
     if (stopped && inHand.size === 0) empty.resolve();

@@ -43,7 +43,8 @@ export function makeHealth(
       .all()
       .map(({ tasks, leaving: _, unanswered: _2, ...word }) => ({
         ...word,
-        busy: tasks.length,
+        // Those whose outcome is being stored are in hand too, and need no slot.
+        busy: Math.min(word.slots, tasks.length),
       }));
     const works = heard.some(
       ({ model_loaded, live = true }) => model_loaded && live,

@@ -148,8 +148,12 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
       Object.assign(progress, counts);
       live.say(text, counts);
     });
+    let runs = true;
     // It is awaited below, after the start.
-    generating.catch(() => undefined);
+    const over = generating.then(
+      () => void (runs = false),
+      () => void (runs = false),
+    );
     try {
       if (!(await start(inHand, claim))) return comeBack(ackWaitMs);
       live.open();
@@ -159,8 +163,10 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
         progress,
       });
     } finally {
-      stop.abort();
-      await Promise.allSettled([generating, live.close()]);
+      if (runs) stop.abort();
+      const closed = live.close().catch(() => undefined); // It was told above, where it counts.
+      await over;
+      await closed;
     }
   }
 
@@ -202,6 +208,9 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     { generating, live, progress }: Running,
   ): Promise<Handled> {
     const [result] = await Promise.allSettled([generating]);
+    const ends =
+      result.status === "fulfilled" || result.reason instanceof EngineError;
+    if (ends) inHand.item.leaveSlot();
     await live.close();
     inHand.signal.throwIfAborted();
     const { task } = inHand;

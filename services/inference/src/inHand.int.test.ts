@@ -27,7 +27,11 @@ async function hold({ broker, appender }: System, stack: AsyncDisposableStack) {
   return held.hold({
     event: { ...event, seq, time: Date.now() / 1000 },
     ...{ queue, traceparent: undefined, freshAsOf: undefined, mark: undefined },
-    ...{ renew: () => Promise.resolve(), served: () => undefined },
+    ...{
+      renew: () => Promise.resolve(),
+      served: () => undefined,
+      leaveSlot: () => undefined,
+    },
   });
 }
 

@@ -65,6 +65,7 @@ async function open(version: NatsVersion) {
         },
         renew: () => Promise.resolve(),
         served: () => undefined,
+        leaveSlot: () => undefined,
       }),
     );
     const lock = makeTextLock({
