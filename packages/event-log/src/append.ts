@@ -61,24 +61,23 @@ const defaultTimeoutMs = 5_000;
 export function makeAppender(broker: Broker, source: string): Appender {
   const answers = makeAnswers(broker);
 
-  async function send(message: Encoded, timeoutMs: number): Promise<Appended> {
-    const refusal = whyNot(broker, message, answers.pending);
-    if (refusal !== undefined) throw refusal;
-    const answer = await answers.ask(message, timeoutMs);
-    if ("unanswered" in answer)
-      throw new AppendError("unknown", answer.unanswered);
-    return readPubAck(answer);
-  }
-
   const encode = (event: TaskEvent, queue: Queue, traceparent?: string) =>
     encodeEvent(event, queue, { source, now: new Date(), traceparent });
 
   return {
-    append: async (
+    async append(
       event,
       queue,
       { traceparent, timeoutMs = defaultTimeoutMs } = {},
-    ) => await send(encode(event, queue, traceparent), timeoutMs),
+    ) {
+      const message = encode(event, queue, traceparent);
+      const refusal = whyNot(broker, message, answers.pending);
+      if (refusal !== undefined) throw refusal;
+      const answer = await answers.ask(message, timeoutMs);
+      if ("unanswered" in answer)
+        throw new AppendError("unknown", answer.unanswered);
+      return readPubAck(answer);
+    },
     sizeOf: (event, queue) => encode(event, queue).size,
     get silent() {
       return answers.silent;

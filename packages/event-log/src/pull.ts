@@ -19,7 +19,7 @@ export interface Delivery extends LogMessage {
   storedBytes: number;
   /** Where acknowledgements go. */
   reply: string;
-  /** The value of a header; decodes all of them, about 5 µs. */
+  /** The value of a header, which is named as it was written; "" where there is none. */
   header(name: string): string;
 }
 
@@ -183,6 +183,20 @@ const recordBytes = 34;
 const sizeOf = (msg: Msg, reply: string) =>
   (msg as unknown as { size(): number }).size() - reply.length;
 
+/** One header, from their text: it stands before the body. The client decodes all of them, which takes 5 µs. */
+function headerIn(
+  { buffer, byteOffset, length }: Uint8Array,
+  sizeOfBoth: number,
+  name: string,
+): string {
+  const size = sizeOfBoth - length;
+  const text = Buffer.from(buffer, byteOffset - size, size).toString("latin1");
+  const line = `\r\n${name}:`;
+  const at = text.indexOf(line);
+  if (at < 0) return "";
+  return text.slice(at + line.length, text.indexOf("\r\n", at + 1)).trim();
+}
+
 /**
  * The delivery in a message, from its ack subject
  * `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<count>.<seq>.<consumer seq>.<time>.<pending>[.<random>]`;
@@ -193,9 +207,11 @@ function toDelivery(msg: Msg): Delivery | undefined {
   if (!reply.startsWith("$JS.ACK.")) return undefined;
   const tokens = reply.split(".");
   const at = tokens.length === 9 ? 4 : 6;
+  const { subject, data } = msg;
+  const size = sizeOf(msg, reply);
   return {
-    subject: msg.subject,
-    data: msg.data,
+    subject,
+    data,
     reply,
     consumer: tokens[at - 1] ?? "",
     deliveryCount: Number(tokens[at]),
@@ -203,7 +219,7 @@ function toDelivery(msg: Msg): Delivery | undefined {
     consumerSeq: Number(tokens[at + 2]),
     time: Number(tokens[at + 3]) / 1e9,
     pending: Number(tokens[at + 4]),
-    storedBytes: sizeOf(msg, reply) + recordBytes,
-    header: (name) => msg.headers?.get(name) ?? "",
+    storedBytes: size + recordBytes,
+    header: (name) => headerIn(data, size - subject.length, name),
   };
 }

@@ -9,12 +9,18 @@ export function makeGate(): {
   let inside = 0;
   let occupied = false;
 
+  const hasRoom = (alone: boolean) => !occupied && !(alone && inside > 0);
+
+  function goIn(alone: boolean): void {
+    inside++;
+    occupied = alone;
+  }
+
   function admit(): void {
     for (const one of waiting) {
-      if (occupied || (one.alone && inside > 0)) return;
+      if (!hasRoom(one.alone)) return;
       waiting.delete(one);
-      inside++;
-      occupied = one.alone;
+      goIn(one.alone);
       one.admit();
     }
   }
@@ -30,6 +36,10 @@ export function makeGate(): {
     signal: AbortSignal,
   ): Promise<() => void> {
     signal.throwIfAborted();
+    if (waiting.size === 0 && hasRoom(alone)) {
+      goIn(alone);
+      return leave;
+    }
     const { promise, resolve, reject } = Promise.withResolvers<() => void>();
     const one = { alone, admit: () => resolve(leave) };
     const abort = () => {
@@ -38,7 +48,6 @@ export function makeGate(): {
     };
     waiting.add(one);
     signal.addEventListener("abort", abort, { once: true });
-    admit();
     return promise.finally(() => signal.removeEventListener("abort", abort));
   }
 

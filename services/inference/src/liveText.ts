@@ -23,7 +23,9 @@ export function makeLiveText(
   { attempt, kept, seq: claimed }: Claim,
   workerId: string,
 ): LiveText {
-  const giveUp = new AbortController();
+  let closed = false;
+  /** Of the chunk under way: most short texts have none. */
+  let giveUp: AbortController | undefined;
   let seq = claimed;
   let n = 0;
   let offset = kept.text.length;
@@ -37,7 +39,7 @@ export function makeLiveText(
   let sentAt = -Infinity;
   let sending: Promise<void> | undefined;
 
-  const ended = () => giveUp.signal.aborted || inHand.signal.aborted;
+  const ended = () => closed || inHand.signal.aborted;
 
   function schedule(): void {
     if (scheduled || sending || !opened || waiting === "" || ended()) return;
@@ -68,6 +70,7 @@ export function makeLiveText(
       prompt_tokens: counts.promptTokens,
     };
     offset += text.length;
+    giveUp ??= new AbortController();
     try {
       const written = await write(inHand, chunk, expectedSeq, giveUp.signal);
       if (written.kind === "taken") inHand.interrupt("taken");
@@ -89,7 +92,8 @@ export function makeLiveText(
       schedule();
     },
     async close() {
-      giveUp.abort("closed"); // without a reason it makes an error with a stack, for every task
+      closed = true;
+      giveUp?.abort("closed"); // without a reason it makes an error with a stack, for every task
       await sending;
     },
   };

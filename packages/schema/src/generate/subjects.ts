@@ -56,10 +56,27 @@ export const subjects = {
 export const eventSubject = (type: EventType, queue: Queue): string =>
   subjects.event(eventTypes[type].word, queue);
 
+interface EventSubject {
+  readonly type: EventType;
+  readonly queue: Readonly<Queue>;
+}
+
+/** Those seen of late: a log has few, and every event is read under one of them. */
+const seen = new Map<string, EventSubject>();
+const mostSeen = 1_000;
+
 /** The type and the queue in an event's subject; undefined where it is none. */
-export function parseEventSubject(
-  subject: string,
-): { type: EventType; queue: Queue } | undefined {
+export function parseEventSubject(subject: string): EventSubject | undefined {
+  const known = seen.get(subject);
+  if (known !== undefined) return known;
+  const parsed = parse(subject);
+  if (parsed === undefined) return undefined;
+  if (seen.size >= mostSeen) seen.clear();
+  seen.set(subject, parsed);
+  return parsed;
+}
+
+function parse(subject: string): EventSubject | undefined {
   const [llm, events, word = "", ...rest] = subject.split(".");
   const type = typeOfWord.get(word);
   const queue = toQueue(rest);
