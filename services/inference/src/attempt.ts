@@ -208,9 +208,9 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     { generating, live, progress }: Running,
   ): Promise<Handled> {
     const [result] = await Promise.allSettled([generating]);
-    const ends =
-      result.status === "fulfilled" || result.reason instanceof EngineError;
-    if (ends) inHand.item.leaveSlot();
+    const runsAgain =
+      result.status === "rejected" && result.reason instanceof EngineDied;
+    if (!runsAgain) inHand.item.leaveSlot();
     await live.close();
     inHand.signal.throwIfAborted();
     const { task } = inHand;

@@ -8,6 +8,7 @@ import {
   ackWaitMs,
   engineOf,
   historyOf,
+  lastStartOf,
   nextWordOf,
   outcomesOf,
   queue,
@@ -65,6 +66,22 @@ suite("a worker", { concurrency: 2 }, () => {
       ]);
     const crash = events.find((event) => event.type === "GenerateRetried");
     assert.equal(crash?.data.signal, "SIGKILL");
+  });
+
+  test("keeps the slot of a task whose engine died until it has its text", async () => {
+    await using system = await startSystem();
+    const worker = await system.startWorker({ FAKE_MS: "2000", SLOTS: "1" });
+    const [first, second] = [await system.request(), await system.request()];
+    await started(system.broker, 1);
+    process.kill(await engineOf(worker), "SIGKILL");
+    const events = await outcomesOf(system.broker, [first, second]);
+    const end = events.find(
+      (event) => event.data.task_id === first && isOutcome(event),
+    );
+    assert.ok(end);
+    // The other one may be pulled, and start, while the outcome is being stored.
+    assert.ok(lastStartOf(events, second).start_time > end.time - 1);
+    assert.deepEqual(historyOf(events, second), complete);
   });
 
   test("gives a task up whose engine died too often", async () => {
