@@ -30,12 +30,12 @@ import { compareVersions } from "./versions.mjs";
 const UNLIMITED_BYTES = 2 ** 50;
 
 /**
- * Above this nats-server collects its garbage more often, so that it does not stay large after a flood. It needs its
- * blocks of the last ten seconds and its message ids of the last two minutes, which grows with what the machine can do:
- * with 128 MB on two cores, tasks that came for a minute were done at two thirds of the speed, and each cost it 200 µs
- * instead of 80. GOMEMLIMIT in the environment sets another.
+ * Above this nats-server collects its garbage more often, so that its memory has a bound. It needs its blocks of the last
+ * ten seconds and its message ids of the last two minutes, which grows with what the machine can do: on two cores, where
+ * tasks came for two minutes, it did little but collect with 192 MB, and they were done at two thirds of the speed that
+ * they are with 512. GOMEMLIMIT in the environment sets another.
  */
-const NATS_MEMORY = `${Math.max(192, 96 * availableParallelism())}MiB`;
+const NATS_MEMORY = `${256 * availableParallelism()}MiB`;
 
 /**
  * So many threads of nats-server run Go code at once. With as many as cores, threads that look for work wake each other
