@@ -80,19 +80,15 @@ export const hearWake = (
   broker: Broker,
   modelSlug: string,
   onWake: (queue: Queue) => void,
-): Disposable => {
-  // Hints come as often as requests, and mostly for the queue of the one before.
-  let last: { subject: string; queue: Queue | undefined } | undefined;
-  return listen(
+): Disposable =>
+  listen(
     broker,
     subjects.wake({ model: modelSlug, lane: "*", owner: "*" }),
     ({ subject }) => {
-      if (last?.subject !== subject)
-        last = { subject, queue: parseWakeSubject(subject) };
-      if (last.queue !== undefined) onWake(last.queue);
+      const queue = parseWakeSubject(subject);
+      if (queue !== undefined) onWake(queue);
     },
   );
-};
 
 /** The hint that the broker gives for a new request, for one that was handed back. */
 export function sendWake(broker: Broker, queue: Queue): void {

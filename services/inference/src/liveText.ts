@@ -24,7 +24,7 @@ export function makeLiveText(
   workerId: string,
 ): LiveText {
   let closed = false;
-  /** Of the chunk under way: most short texts have none. */
+  /** Of the chunks: a short text has none. */
   let giveUp: AbortController | undefined;
   let seq = claimed;
   let n = 0;

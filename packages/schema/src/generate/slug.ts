@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { remember } from "./remember.ts";
 
 /**
  * A name as it stands in subjects, consumer names and Redis keys: one token without `.`, `*`, `>`, `=` or spaces.
@@ -8,21 +9,8 @@ export const Slug = z
   .string()
   .regex(/^[a-z0-9_-]{1,64}$/, "1 to 64 of a-z, 0-9, _ and -");
 
-/** Of the latest names: every request names a model and an owner, and there are few of either. */
-const known = new Map<string, string>();
-const mostKnown = 1_000;
-
 /** The slug of a name that people see: `Qwen2.5-7B-Q4_K_M` is `qwen2-5-7b-q4_k_m`. Throws where nothing is left. */
-export function slugOf(name: string): string {
-  const found = known.get(name);
-  if (found !== undefined) return found;
-  const slug = makeSlug(name);
-  if (known.size >= mostKnown) known.clear();
-  known.set(name, slug);
-  return slug;
-}
-
-function makeSlug(name: string): string {
+export const slugOf = remember((name: string): string => {
   const slug = name
     .toLowerCase()
     .replace(/[^a-z0-9_-]+/g, "-")
@@ -30,4 +18,4 @@ function makeSlug(name: string): string {
     .slice(0, 64);
   if (slug === "") throw new RangeError("a name needs a letter or a digit");
   return slug;
-}
+});

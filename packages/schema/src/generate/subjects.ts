@@ -5,6 +5,7 @@ import {
   type EventWord,
   type Lane,
 } from "./events.ts";
+import { remember } from "./remember.ts";
 import { slugOf } from "./slug.ts";
 
 export const streams = {
@@ -61,34 +62,24 @@ interface EventSubject {
   readonly queue: Readonly<Queue>;
 }
 
-/** Those seen of late: a log has few, and every event is read under one of them. */
-const seen = new Map<string, EventSubject>();
-const mostSeen = 1_000;
-
 /** The type and the queue in an event's subject; undefined where it is none. */
-export function parseEventSubject(subject: string): EventSubject | undefined {
-  const known = seen.get(subject);
-  if (known !== undefined) return known;
-  const parsed = parse(subject);
-  if (parsed === undefined) return undefined;
-  if (seen.size >= mostSeen) seen.clear();
-  seen.set(subject, parsed);
-  return parsed;
-}
-
-function parse(subject: string): EventSubject | undefined {
-  const [llm, events, word = "", ...rest] = subject.split(".");
-  const type = typeOfWord.get(word);
-  const queue = toQueue(rest);
-  if (llm !== "llm" || events !== "events") return undefined;
-  return type && queue && { type, queue };
-}
+export const parseEventSubject = remember(
+  (subject): EventSubject | undefined => {
+    const [llm, events, word = "", ...rest] = subject.split(".");
+    const type = typeOfWord.get(word);
+    const queue = toQueue(rest);
+    if (llm !== "llm" || events !== "events") return undefined;
+    return type && queue && { type, queue };
+  },
+);
 
 /** The queue that a wake-up hint is about. */
-export function parseWakeSubject(subject: string): Queue | undefined {
-  const [llm, wake, ...rest] = subject.split(".");
-  return llm === "llm" && wake === "wake" ? toQueue(rest) : undefined;
-}
+export const parseWakeSubject = remember(
+  (subject): Readonly<Queue> | undefined => {
+    const [llm, wake, ...rest] = subject.split(".");
+    return llm === "llm" && wake === "wake" ? toQueue(rest) : undefined;
+  },
+);
 
 function toQueue([model, lane, owner, more]: string[]): Queue | undefined {
   if (model === undefined || owner === undefined || more !== undefined)
