@@ -3,10 +3,9 @@ import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { decodeEvent } from "./codec.ts";
-import { findTask, makeLogIndex, outcomesBetween } from "./lookUp.ts";
+import { findTask, makeLogIndex } from "./lookUp.ts";
 import { messageAt } from "./streamState.ts";
 import {
-  cancelled,
   completed,
   openLog,
   queue,
@@ -185,20 +184,5 @@ for (const version of await natsVersions())
       assert.equal(await index.stateOf({ ...other, seq: 3 }), undefined);
       await log.broker.jsm.streams.deleteMessage(streams.events, task.seq);
       assert.equal((await index.stateOf(task))?.status, "queued");
-    });
-
-    test("the outcomes between two places", async () => {
-      await using log = await openLog(version);
-      const [early, late, later] = [newTaskId(), newTaskId(), newTaskId()];
-      await log.append(completed(early));
-      await log.append(completed(late));
-      await log.append(started(later));
-      await log.append(cancelled(later));
-      const between = (first: number, last: number) =>
-        outcomesBetween(log.broker, { first, last }, soon());
-      assert.deepEqual(await between(2, 4), [late, later]);
-      assert.deepEqual(await between(1, 3), [early, late]);
-      assert.deepEqual(await between(1, 9), [early, late, later]);
-      assert.deepEqual(await between(3, 3), []);
     });
   });

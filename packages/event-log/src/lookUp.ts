@@ -120,31 +120,6 @@ async function foldEvents(
   return state;
 }
 
-/** The ids of the tasks whose outcome stands between these sequences, both included, in order. */
-export async function outcomesBetween(
-  broker: Broker,
-  { first, last }: { first: number; last: number },
-  signal: AbortSignal,
-): Promise<string[]> {
-  const ids: string[] = [];
-  await scan(
-    broker,
-    {
-      stream: streams.events,
-      from: { seq: first },
-      filter: "llm.events.>",
-      headersOnly: true,
-    },
-    (message) => {
-      const id = idOfHeader(message);
-      if (message.seq <= last && isOutcomeId(id)) ids.push(taskOf(id));
-      return message.seq >= last;
-    },
-    signal,
-  );
-  return ids;
-}
-
 /** Whether the log lost the request of a task that stood in it: it is shorter now, or has another event there. */
 export async function hasLost(
   broker: Broker,

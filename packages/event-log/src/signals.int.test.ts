@@ -7,13 +7,11 @@ import {
   announceProjection,
   announceWorker,
   hearCancelled,
-  hearDone,
   hearProjections,
   hearWake,
   hearWorkers,
   sendLogRecord,
   sendWake,
-  tellDone,
 } from "./signals.ts";
 import { clockOffsetMs, eventIdAt, messageAt } from "./streamState.ts";
 import { cancelled, openLog, queue, requestedBy } from "./testKit.ts";
@@ -35,7 +33,6 @@ function hearAll(broker: Broker) {
     hearWorkers(broker, note("worker")),
     hearWorkers(broker, note("worker of another model"), "other"),
     hearProjections(broker, note("projection")),
-    hearDone(broker, "t1", note("done")),
     hearWake(broker, "demo", note("wake")),
     hearCancelled(broker, "demo", note("cancelled")),
   ];
@@ -54,19 +51,16 @@ for (const version of await natsVersions())
       await listener.nc.flush();
       announceWorker(log.broker, "demo", worker);
       announceProjection(log.broker, projection);
-      tellDone(log.broker, "t1");
-      tellDone(log.broker, "t2");
       sendWake(log.broker, queue);
       await log.append(requestedBy(queue));
       await log.append(requestedBy(queue), { ...queue, model: "other" });
       const id = newTaskId();
       await log.append(cancelled(id));
       await log.append(cancelled(newTaskId()), { ...queue, model: "other" });
-      await eventually(() => heard.length >= 6);
+      await eventually(() => heard.length >= 5);
       await listener.nc.flush();
       const expected = [
         ["cancelled", id],
-        ["done", undefined],
         ["projection", projection],
         ["wake", queue],
         ["wake", queue],
@@ -82,7 +76,7 @@ for (const version of await natsVersions())
       announceWorker(log.broker, "demo", worker);
       await log.broker.nc.flush();
       await listener.nc.flush();
-      assert.equal(heard.length, 6);
+      assert.equal(heard.length, 5);
     });
 
     test("the broker's hint carries no prompt", async () => {
@@ -133,7 +127,6 @@ for (const version of await natsVersions())
       await log.nats.kill("SIGKILL");
       await eventually(() => !log.broker.connected);
       assert.equal(sendLogRecord(log.broker, "gateway", "lost"), false);
-      tellDone(log.broker, "t1");
       announceWorker(log.broker, "demo", worker);
       await log.nats.restart();
       await log.broker.whenConnected();

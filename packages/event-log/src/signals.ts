@@ -60,18 +60,6 @@ export const hearProjections = (
     onAnnouncement,
   );
 
-/** Says that the outcome of a task can be read in Redis. */
-export function tellDone(broker: Broker, taskId: string): void {
-  if (broker.connected) broker.nc.publish(subjects.done(taskId));
-}
-
-/** Hears that of one task. */
-export const hearDone = (
-  broker: Broker,
-  taskId: string,
-  onDone: () => void,
-): Disposable => listen(broker, subjects.done(taskId), () => onDone());
-
 /** Resolves once the broker has taken in the subscriptions made so far: what is published from now on is heard. */
 export const subscribed = async ({ nc }: Broker): Promise<void> => nc.flush();
 

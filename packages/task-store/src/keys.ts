@@ -13,6 +13,10 @@
  *   milestones             `<seq> <bytes>`: how many bytes the log's messages have up to some sequences, newest last
  *   projections            how far the other projections are: `<seq> <ms since the epoch when they said so>` by name
  *
+ * and its one channel:
+ *
+ *   done                   the ids of tasks whose outcome can be read, one a line
+ *
  * <queue> is `<model>:<lane>:<owner>`; model and owner are slugs.
  */
 import { queueOf, type Queue, type TaskState } from "@jetscribe/schema";
@@ -29,6 +33,7 @@ export const keys = {
   recent: "tasks:recent",
   milestones: "milestones",
   projections: "projections",
+  done: "done",
 } as const;
 
 /** Whether a key is what the log was folded into. */

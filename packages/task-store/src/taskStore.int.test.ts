@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { after, before, suite, test } from "node:test";
 import {
   newTaskId,
@@ -17,6 +19,7 @@ import fc from "fast-check";
 import {
   assertKeepsTasks,
   connectStore,
+  hearDone,
   makeTaskReader,
   makeTaskWriter,
   type Change,
@@ -459,6 +462,34 @@ suite("the task store", () => {
     assert.ok(perTask < 800, `${perTask} bytes`);
   });
 
+  test("who listens is told of outcomes, of a step at once, and not of one that was refused", async () => {
+    await using store = await fresh();
+    const told: string[][] = [];
+    const { promise: listening, resolve } = Promise.withResolvers<void>();
+    using _hearing = hearDone(store, {
+      onDone: (ids) => void told.push(ids),
+      onListening: resolve,
+    });
+    await listening;
+    const [one, two, three] = [queued(), queued(), queued()];
+    const commit = (from: number, changed: Change[]) =>
+      store.writer.commit({
+        expected: from > 0 ? at(from) : undefined,
+        next: at(from + 1),
+        changed,
+      });
+    await commit(0, added(one, two, three));
+    const ended = [one, two].map((task) => ({
+      before: task,
+      after: completed(task),
+    }));
+    assert.equal(await commit(5, ended), false);
+    await commit(1, ended);
+    await commit(2, [{ before: three, after: completed(three) }]);
+    await eventually(() => told.length > 1);
+    assert.deepEqual(told, [[one.task_id, two.task_id], [three.task_id]]);
+  });
+
   test("a Redis that evicts open tasks is refused", async () => {
     await using store = await fresh();
     await assertKeepsTasks(store);
@@ -509,6 +540,33 @@ function inTurns(
   return order;
 }
 
+/** A way to a server on which what is open falls silent when it is told to, as behind a router that forgot it. */
+async function openWire(target: number) {
+  const pairs: [Socket, Socket][] = [];
+  const server = createServer((near) => {
+    const far = connect(target, "127.0.0.1");
+    for (const end of [near, far]) end.on("error", () => undefined);
+    near.pipe(far).pipe(near);
+    pairs.push([near, far]);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    fallSilent() {
+      for (const [near, far] of pairs) {
+        near.unpipe(far).resume();
+        far.unpipe(near).resume();
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      for (const end of pairs.flat()) end.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
 suite("a Redis that goes away", () => {
   const within = async (ms: number, promise: Promise<unknown>) => {
     const start = performance.now();
@@ -549,6 +607,33 @@ suite("a Redis that goes away", () => {
           }),
         );
       }));
+
+  test("outcomes are heard of again, and who listens is told so", () =>
+    withRedis(async (redis) => {
+      await using wire = await openWire(redis.port);
+      await using store = await open(`redis://127.0.0.1:${wire.port}`);
+      const told: string[] = [];
+      let listening = 0;
+      using _hearing = hearDone(store, {
+        onDone: (ids) => void told.push(...ids),
+        onListening: () => listening++,
+      });
+      await eventually(() => listening === 1);
+      await redis.kill("SIGKILL");
+      await redis.restart();
+      await eventually(() => listening === 2);
+      wire.fallSilent(); // nobody speaks on that connection: it has to be noticed all the same
+      await eventually(() => listening === 3);
+      const task = queued();
+      const commit = () =>
+        store.writer.commit({
+          ...{ expected: undefined, next: at(1) },
+          changed: added(completed(task)),
+        });
+      await eventually(commit);
+      await eventually(() => told.length > 0);
+      assert.deepEqual(told, [task.task_id]);
+    }));
 
   test("a reader of a frozen Redis can be closed", () =>
     withRedis(async (redis) => {

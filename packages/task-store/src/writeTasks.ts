@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { deadlineOf, isOpen, type TaskState } from "@jetscribe/schema";
 import type { ChainableCommander } from "ioredis";
 import { writeUsual } from "./backlog.ts";
+import { tellDone } from "./done.ts";
 import { keys, queueNameOf, runningName } from "./keys.ts";
 import type { Change } from "./taskWriter.ts";
 import { encodeTask } from "./codec.ts";
@@ -31,18 +32,20 @@ export function writeTasks(
 ): void {
   if (changed.length === 0) return;
   writeValues(commands, changed, options);
-  writePlaces(commands, changed);
-  writeDeadlines(commands, changed, options);
-  const ended = changed.filter(({ before, after }) => {
-    return !isOpen(after) && (before === undefined || isOpen(before));
-  });
-  writeUsual(
-    commands,
-    ended.map(({ after }) => after),
+  // A task that came and ended in one step never stood anywhere.
+  const placed = changed.filter(
+    ({ before, after }) => before !== undefined || isOpen(after),
   );
-  writeWaits(
+  writePlaces(commands, placed);
+  writeDeadlines(commands, placed, options);
+  const ended = changed
+    .filter(({ before }) => before === undefined || isOpen(before))
+    .flatMap(({ after }) => (isOpen(after) ? [] : [after]));
+  writeUsual(commands, ended);
+  writeWaits(commands, ended);
+  tellDone(
     commands,
-    ended.map(({ after }) => after),
+    ended.map((task) => task.task_id),
   );
   const made = changed
     .filter(({ before }) => before === undefined)
@@ -87,6 +90,7 @@ function writeValues(
 
 /** Each task stands where its state says, and nowhere else. */
 function writePlaces(commands: ChainableCommander, changed: readonly Change[]) {
+  if (changed.length === 0) return;
   const queues = new Map<string, { add: Scored[]; remove: string[] }>();
   const running = { add: [] as Scored[], remove: [] as string[] };
   for (const { after } of changed) {

@@ -6,6 +6,7 @@ import { makeAcceptRequest } from "./acceptRequest.ts";
 import { makeCancelTask } from "./cancelTask.ts";
 import { watchClock } from "./clock.ts";
 import { Config } from "./config.ts";
+import { hearAllDone } from "./doneHeard.ts";
 import { makeForecast } from "./forecast.ts";
 import { makeLimits } from "./limits.ts";
 import { watchLogRoom } from "./logRoom.ts";
@@ -71,18 +72,15 @@ await runService(
       accepted,
       projecting,
     );
-    const waitForOutcome = makeWaitForOutcome(
-      broker,
-      reader,
-      readTask,
-      stopping,
-    );
+    const done = stack.use(hearAllDone(store, log));
+    const waitForOutcome = makeWaitForOutcome(done, reader, readTask, stopping);
     const watchProgress = makeWatchProgress(broker);
     const app = await buildApp(
       {
         ...{ acceptRequest, readTask, waitForOutcome, stopping, log },
         streamTask: makeStreamTask({
           broker,
+          done,
           readTask,
           watchProgress,
           watchPlace: makeWatchPlace(reader),

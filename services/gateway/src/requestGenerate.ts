@@ -49,14 +49,12 @@ export function requestGenerate(
 /** What was asked for beyond the defaults, so that a plain request stays a small event. */
 function paramsOf(request: GenerateRequest): GenerateParams {
   const { max_tokens, temperature, top_p } = request;
-  const optional = Object.fromEntries(
-    optionalParams
-      .map((name) => [name, request[name]] as const)
-      .filter(
-        ([name, value]) => value !== undefined && !isDefault(name, value),
-      ),
-  );
-  return { max_tokens, temperature, top_p, ...optional };
+  const params: Record<string, unknown> = { max_tokens, temperature, top_p };
+  for (const name of optionalParams) {
+    const value = request[name];
+    if (value !== undefined && value !== defaults[name]) params[name] = value;
+  }
+  return params as GenerateParams;
 }
 
 const optionalParams = [
@@ -65,5 +63,3 @@ const optionalParams = [
 ] as (keyof GenerateParams & keyof GenerateRequest)[];
 
 const defaults: Readonly<Record<string, unknown>> = paramDefaults;
-const isDefault = (name: string, value: unknown): boolean =>
-  defaults[name] === value;

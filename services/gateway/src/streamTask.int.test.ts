@@ -1,17 +1,23 @@
 /** One reader's stream against a real broker; the task itself is said by the test. */
 import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
 import { makeTokenLog } from "@jetscribe/event-log/tokens";
-import { subscribed, tellDone } from "@jetscribe/event-log/signals";
 import { ensureTopology } from "@jetscribe/event-log/topology";
+import { connectStore, type Store } from "@jetscribe/task-store";
 import {
   metricsOf,
   newTaskId,
   type TaskState,
   type TokenChunk,
 } from "@jetscribe/schema";
-import { eventually, startNats, type TestServer } from "@jetscribe/testing";
+import {
+  eventually,
+  startNats,
+  startRedis,
+  type TestServer,
+} from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
+import { hearAllDone, type DoneHeard } from "./doneHeard.ts";
 import { makeWatchProgress } from "./progress.ts";
 import type { ReadTask } from "./readTask.ts";
 import { makeStreamTask } from "./streamTask.ts";
@@ -38,6 +44,9 @@ const chunk = (n: number, offset: number, text: string): TokenChunk => ({
 suite("a reader's stream", () => {
   let nats: TestServer;
   let broker: Broker;
+  let redis: TestServer;
+  let store: Store;
+  let done: DoneHeard;
   before(async () => {
     nats = await startNats();
     broker = await connectBroker({ url: nats.url, name: "test" });
@@ -45,10 +54,17 @@ suite("a reader's stream", () => {
       ...{ eventsMaxAgeMs: 3_600_000, eventsMaxBytes: 2 ** 24 },
       ...{ taskTimeoutMs: 60_000, replicas: 1 },
     });
+    redis = await startRedis();
+    store = connectStore({ url: redis.url, name: "test" });
+    done = hearAllDone(store);
+    await eventually(() => store.redis.publish("done", ""));
   });
   after(async () => {
     await broker[Symbol.asyncDispose]();
     await nats.stop();
+    done[Symbol.dispose]();
+    await store.close();
+    await redis.stop();
   });
 
   const open = (
@@ -59,6 +75,7 @@ suite("a reader's stream", () => {
   ) =>
     makeStreamTask({
       broker,
+      done,
       readTask,
       watchProgress: makeWatchProgress(broker),
       watchPlace: makeWatchPlace({ places: () => Promise.resolve([]) }),
@@ -127,7 +144,7 @@ suite("a reader's stream", () => {
     const task = running();
     let looks = 0;
     const waitForOutcome = makeWaitForOutcome(
-      broker,
+      done,
       { look: () => Promise.reject(new Error("Redis is away")) },
       () =>
         ++looks < 3
@@ -136,10 +153,11 @@ suite("a reader's stream", () => {
       new AbortController().signal,
     );
     const { signal } = new AbortController();
-    const wait = waitForOutcome(task, "a", 60_000, signal);
-    await subscribed(broker);
-    tellDone(broker, task.task_id);
-    assert.equal((await wait).status, "cancelled");
+    const wait = waitForOutcome(task.task_id, "a", {
+      ...{ ms: 60_000, signal, known: task },
+    });
+    await store.redis.publish("done", `${newTaskId()}\n${task.task_id}`);
+    assert.equal((await wait)?.status, "cancelled");
   });
 
   test("needs no consumer while it is open", async () => {

@@ -1,6 +1,6 @@
 /** One reader of one task's stream: a few subscriptions and a look at what was before them; no consumer, no polling. */
 import { orAborted, type Broker } from "@jetscribe/event-log/connection";
-import { hearDone, subscribed } from "@jetscribe/event-log/signals";
+import { subscribed } from "@jetscribe/event-log/signals";
 import { hearTokens, readTokens } from "@jetscribe/event-log/tokens";
 import {
   evolve,
@@ -10,6 +10,7 @@ import {
   type TokenChunk,
 } from "@jetscribe/schema";
 import type { Place } from "@jetscribe/task-store";
+import type { DoneHeard } from "./doneHeard.ts";
 import { makeInbox } from "./inbox.ts";
 import type { WatchProgress } from "./progress.ts";
 import type { Forecast } from "./forecast.ts";
@@ -19,6 +20,7 @@ import { makeTextFeed, type StreamEvent } from "./textFeed.ts";
 
 export interface StreamDeps {
   broker: Broker;
+  done: Pick<DoneHeard, "of">;
   readTask: ReadTask;
   watchProgress: WatchProgress;
   watchPlace: WatchPlace;
@@ -55,6 +57,7 @@ const lookAgainMs = 1_000;
 
 export function makeStreamTask({
   broker,
+  done,
   readTask,
   watchProgress,
   watchPlace,
@@ -78,7 +81,7 @@ export function makeStreamTask({
     hearing.use(watchProgress(found, (progress) => hear({ progress })));
     if (found.status === "queued")
       hearing.use(watchPlace(found, (place) => hear({ place })));
-    hearing.use(hearDone(broker, task_id, () => hear("look")));
+    hearing.use(done.of(task_id, () => hear("look")));
     hearing.defer(broker.onReconnect(() => hear("look")));
 
     /** What can't be read now is read once more: that it changed is told once. */

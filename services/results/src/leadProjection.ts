@@ -1,7 +1,6 @@
 import type { Broker } from "@jetscribe/event-log/connection";
 import type { Delivery } from "@jetscribe/event-log/pull";
 import { followStream, type Gather } from "@jetscribe/event-log/readLog";
-import { tellDone } from "@jetscribe/event-log/signals";
 import { idOf } from "@jetscribe/event-log/streamState";
 import type { Logger } from "@jetscribe/runtime";
 import { streams } from "@jetscribe/schema";
@@ -11,9 +10,8 @@ import { holdCheckpoint, Refused } from "./heldCheckpoint.ts";
 import { measure } from "./measure.ts";
 import { makeOpenTasks } from "./openTasks.ts";
 import type { Store } from "./projection.ts";
-import { endedBy, projectTasks } from "./projectTasks.ts";
+import { projectTasks } from "./projectTasks.ts";
 import { readEvents } from "./readEvents.ts";
-import { repeatDone } from "./repeatDone.ts";
 import { takeUp } from "./takeUp.ts";
 import { beatEveryMs } from "./vacancy.ts";
 
@@ -78,7 +76,6 @@ export async function leadProjection(
     }
     goal = await takeUp({ broker, held, log, onRebuild }, stored);
     const { seq = 0, caughtUp } = held.get() ?? {};
-    await repeatDone(broker, reader, seq, over);
     said = "";
     going = true;
     onProgress(held.get());
@@ -101,7 +98,6 @@ export async function leadProjection(
       milestones,
     );
     open.note(changes);
-    for (const id of endedBy(changes)) tellDone(broker, id);
     onProgress(held.get());
     if (!wasCaughtUp && caughtUp) log.info({ seq: last.seq }, "caught up");
     const { length } = messages;

@@ -1,9 +1,4 @@
-import {
-  evolve,
-  isOpen,
-  type RecordedEvent,
-  type TaskState,
-} from "@jetscribe/schema";
+import { evolve, type RecordedEvent, type TaskState } from "@jetscribe/schema";
 import type { Change } from "@jetscribe/task-store";
 
 /** Folds a batch of events, in stream order, into the states that their tasks had before. Only what changed comes out. */
@@ -24,7 +19,3 @@ export function projectTasks(
   }
   return changes;
 }
-
-/** The tasks whose outcome is among the changes. */
-export const endedBy = (changes: readonly Change[]): string[] =>
-  changes.flatMap(({ after }) => (isOpen(after) ? [] : [after.task_id]));

@@ -8,7 +8,7 @@ import {
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { endedBy, projectTasks } from "./projectTasks.ts";
+import { projectTasks } from "./projectTasks.ts";
 import { completed, requested, retried, started } from "./testKit.ts";
 
 const recorded = (events: TaskEvent[], firstSeq = 1): RecordedEvent[] =>
@@ -23,7 +23,6 @@ test("a task that passes through its whole life in one batch is one change", () 
   assert.equal(changes.length, 1);
   assert.equal(changes[0]?.before, undefined);
   assert.equal(changes[0]?.after.status, "completed");
-  assert.deepEqual(endedBy(changes), [id]);
 });
 
 test("what changes nothing is no change: repeats, a second outcome, a task without a request", () => {
@@ -43,12 +42,6 @@ test("what changes nothing is no change: repeats, a second outcome, a task witho
     [unknown, undefined],
   ]);
   assert.deepEqual(projectTasks(before, recorded(again, 4)), []);
-});
-
-test("an open task is no ended one", () => {
-  const id = newTaskId();
-  const events = recorded([requested(id), started(id), retried(id)]);
-  assert.deepEqual(endedBy(projectTasks(new Map(), events)), []);
 });
 
 test("however the log is cut into batches, the states are those of one fold", () => {

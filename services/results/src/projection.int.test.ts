@@ -1,4 +1,4 @@
-import { newTaskId, streams } from "@jetscribe/schema";
+import { isOpen, newTaskId, streams } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -24,21 +24,15 @@ test("an empty log is caught up at once; what comes then is projected and told",
     const { checkpoint } = await redis.reader.look([]);
     return checkpoint?.caughtUp === true && checkpoint.seq === 0;
   });
-  const told: string[] = [];
+  const told = await redis.hearDone();
   const ids = await writer.lives(200);
   const id = newTaskId();
-  writer.broker.nc.subscribe(`llm.done.${id}`, {
-    callback: () => {
-      void redis.reader.look([id]).then(({ tasks }) => {
-        told.push(tasks[0]?.status ?? "missing");
-      });
-    },
-  });
   for (const event of [requested(id), started(id), completed(id)])
     await writer.append(event);
+  await eventually(() => told.includes(id));
+  const [task] = (await redis.reader.look([id])).tasks;
+  assert.equal(task?.status, "completed");
   await assertProjected(writer.broker, redis.reader);
-  await eventually(() => told.length > 0);
-  assert.deepEqual(told, ["completed"]);
   assert.equal(ids.length, 200);
   await results.kill("SIGTERM");
   assert.equal(results.said("stopped"), 1);
@@ -109,14 +103,16 @@ test("an emptied Redis is filled again by itself; nothing finished is ever shown
   assert.equal(results.said("another instance has taken over"), 0);
 });
 
-test("SIGKILL at any moment leaves states and checkpoint that fit", async () => {
+test("SIGKILL at any moment leaves states and checkpoint that fit, and no outcome untold", async () => {
   await using on = await servers();
   await using writer = await openWriter(on.nats.url);
   await using redis = await openReader(on.redis.url);
+  const told = await redis.hearDone();
+  const ids: string[] = [];
   const stop = new AbortController();
   const writing = (async () => {
     while (!stop.signal.aborted) {
-      await writer.lives(30);
+      ids.push(...(await writer.lives(30)));
       await sleep(20);
     }
   })();
@@ -137,6 +133,12 @@ test("SIGKILL at any moment leaves states and checkpoint that fit", async () => 
   await writing;
   await using _last = startResults(on);
   await assertProjected(writer.broker, redis.reader);
+  const { tasks } = await redis.reader.look(ids);
+  const ended = tasks.flatMap((task) =>
+    task === undefined || isOpen(task) ? [] : [task.task_id],
+  );
+  await eventually(() => told.length >= ended.length);
+  assert.deepEqual(told.toSorted(), ended.toSorted());
 });
 
 test("a Redis that dies or freezes is waited for, without a crash and without a busy loop", async () => {

@@ -15,6 +15,7 @@ import {
 } from "@jetscribe/schema";
 import {
   connectStore,
+  hearDone,
   makeTaskReader,
   type Store,
   type TaskReader,
@@ -150,13 +151,31 @@ export async function foldLog(broker: Broker): Promise<Map<string, TaskState>> {
   return states;
 }
 
-export async function openReader(
-  url: string,
-): Promise<{ store: Store; reader: TaskReader } & AsyncDisposable> {
+export interface OpenReader extends AsyncDisposable {
+  store: Store;
+  reader: TaskReader;
+  /** A list to which the ids of all outcomes are added that are told from now on. */
+  hearDone: () => Promise<string[]>;
+}
+
+export async function openReader(url: string): Promise<OpenReader> {
+  const stack = new AsyncDisposableStack();
   const store = connectStore({ url, name: "test" });
+  stack.defer(() => store.close());
   await eventually(() => store.ready());
-  const reader = makeTaskReader(store);
-  return { store, reader, [Symbol.asyncDispose]: () => store.close() };
+  return {
+    store,
+    reader: makeTaskReader(store),
+    async hearDone() {
+      const told: string[] = [];
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const onDone = (ids: string[]) => void told.push(...ids);
+      stack.use(hearDone(store, { onDone, onListening: resolve }));
+      await promise;
+      return told;
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
 }
 
 /** Waits until the projection says that it has the whole log, then holds it against a fold of the log. */

@@ -45,8 +45,6 @@ export const subjects = {
   wake: ({ model, lane, owner }: { [K in keyof Queue]: string }) =>
     `llm.wake.${model}.${lane}.${owner}`,
   tokens: (taskId: string) => `llm.tokens.${taskId}`,
-  /** Empty message: the outcome of the task can be read in Redis. */
-  done: (taskId: string) => `llm.done.${taskId}`,
   worker: (model: string, workerId: string) =>
     `llm.workers.${model}.${workerId}`,
   projection: (name: string) => `llm.projections.${name}`,

@@ -82,11 +82,12 @@ export async function buildApp(
       sendProblem(reply, problemOf(error)),
   }).withTypeProvider<ZodTypeProvider>();
   // Whoever came over TLS, as a proxy says that we believe, comes so from now on.
-  app.addHook("onRequest", (request, reply, done) => {
-    if (request.protocol === "https")
-      reply.header("strict-transport-security", "max-age=31536000");
-    done();
-  });
+  if (trustProxy !== false)
+    app.addHook("onRequest", (request, reply, done) => {
+      if (request.protocol === "https")
+        reply.header("strict-transport-security", "max-age=31536000");
+      done();
+    });
   closeConnections(app, deps.stopping);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));

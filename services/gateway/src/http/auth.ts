@@ -16,17 +16,18 @@ export function requireKey(
   keys: readonly ApiKey[],
 ): void {
   app.decorateRequest("key");
-  app.addHook("onRequest", async (request) => {
+  app.addHook("onRequest", (request, _reply, done) => {
     const key = findKey(keys, givenKey(request));
-    if (key === undefined)
-      throw new ApiError(
-        "unauthorized",
-        "send an API key as X-API-Key or as Authorization: Bearer",
-      );
-    request.key = key;
-    return Promise.resolve();
+    if (key !== undefined) request.key = key;
+    done(key === undefined ? unknownKey() : undefined);
   });
 }
+
+const unknownKey = () =>
+  new ApiError(
+    "unauthorized",
+    "send an API key as X-API-Key or as Authorization: Bearer",
+  );
 
 function givenKey({ headers }: FastifyRequest): string {
   const own = headers["x-api-key"];

@@ -32,7 +32,9 @@ export function cancelRoute(
     const task = await taskOfCall(readTask, request);
     const { key } = request;
     await cancelTask(task, key);
-    await waitForOutcome(task, key.owner, shownWithinMs, hangUp(reply));
+    await waitForOutcome(task.task_id, key.owner, {
+      ...{ ms: shownWithinMs, signal: hangUp(reply), known: task },
+    });
     return { status: "cancelled" as const, task_id: task.task_id };
   });
 }

@@ -47,14 +47,14 @@ export function generateRoute(
     const waitS = preferredWait(headers["prefer"]);
     if (waitS !== undefined) {
       void reply.header("preference-applied", `wait=${waitS}`);
-      const waitMs = waitS * 1_000;
-      const task = await waitForOutcome(
-        accepted,
-        key.owner,
-        waitMs,
-        hangUp(reply),
-      );
-      if (!isOpen(task)) return reply.code(200).send(outcomeOf(task));
+      const wait = {
+        ms: waitS * 1_000,
+        signal: hangUp(reply),
+        known: accepted,
+      };
+      const task = await waitForOutcome(task_id, key.owner, wait);
+      if (task !== undefined && !isOpen(task))
+        return reply.code(200).send(outcomeOf(task));
     }
     return reply.code(202).send({ task_id, status: "queued" as const });
   });
@@ -64,6 +64,7 @@ export function generateRoute(
 function preferredWait(
   header: string | string[] | undefined,
 ): number | undefined {
+  if (header === undefined) return undefined;
   const text = [header].flat().join(",");
   const [, wish] = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?/i.exec(text) ?? [];
   return wish === undefined ? undefined : waitSeconds(Number(wish));

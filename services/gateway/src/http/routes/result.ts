@@ -4,6 +4,7 @@ import {
   PendingResponse,
   Problem,
 } from "@jetscribe/schema";
+import type { ReadTask } from "../../readTask.ts";
 import { outcomeOf, pendingOf } from "../../resultOf.ts";
 import type { App, AppDeps } from "../app.ts";
 import { security } from "../docs.ts";
@@ -32,13 +33,10 @@ export function resultRoute(
   { readTask, waitForOutcome }: AppDeps,
 ): void {
   app.get("/result/:task_id", { schema }, async (request, reply) => {
-    const { key, query } = request;
-    const found = await taskOfCall(readTask, request);
-    const waitMs = query.wait * 1_000;
-    const task =
-      isOpen(found) && waitMs > 0
-        ? await waitForOutcome(found, key.owner, waitMs, hangUp(reply))
-        : found;
+    const ms = request.query.wait * 1_000;
+    const waiting: ReadTask = (taskId, owner) =>
+      waitForOutcome(taskId, owner, { ms, signal: hangUp(reply) });
+    const task = await taskOfCall(ms > 0 ? waiting : readTask, request);
     return isOpen(task)
       ? reply.code(202).send(pendingOf(task))
       : reply.code(200).send(outcomeOf(task));

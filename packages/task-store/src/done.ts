@@ -1,0 +1,51 @@
+/** Which outcomes can be read: Redis itself tells it, in the step that stores them. Rule 9 of the design. */
+import type { ChainableCommander } from "ioredis";
+import type { Store, StoreLog } from "./connection.ts";
+import { keys } from "./keys.ts";
+
+/** Tells all who listen, once the step is done. */
+export function tellDone(
+  commands: ChainableCommander,
+  taskIds: readonly string[],
+): void {
+  if (taskIds.length > 0) commands.publish(keys.done, taskIds.join("\n"));
+}
+
+export interface DoneHandlers {
+  onDone: (taskIds: string[]) => void;
+  /** It is heard from now on: what was told before was perhaps not. */
+  onListening: () => void;
+}
+
+/** Nothing else shows that a connection on which nobody speaks is gone. */
+const pingEveryMs = 3_000;
+
+/** Hears it on a connection of its own, and again after each loss of that. */
+export function hearDone(
+  { redis }: Pick<Store, "redis">,
+  { onDone, onListening }: DoneHandlers,
+  log?: StoreLog,
+): Disposable {
+  const own = redis.duplicate({
+    connectionName: `${redis.options.connectionName}-done`,
+    autoResubscribe: false, // or nobody would know since when
+  });
+  own.on("error", () => undefined); // the store's own connection tells
+  own.on("ready", () => {
+    own.subscribe(keys.done).then(onListening, (err: unknown) => {
+      log?.warn({ err }, "outcomes are not heard of");
+    });
+  });
+  own.on("message", (_channel, taskIds: string) => {
+    onDone(taskIds.split("\n"));
+  });
+  const ping = setInterval(() => {
+    own.ping().catch(() => undefined);
+  }, pingEveryMs);
+  return {
+    [Symbol.dispose]() {
+      clearInterval(ping);
+      own.disconnect();
+    },
+  };
+}
