@@ -7,11 +7,13 @@ import {
   eventTypes,
   messageId,
   parseEventSubject,
+  type EventType,
   type Queue,
   type RecordedEvent,
   type TaskEvent,
 } from "@jetscribe/schema";
 import type { MsgHdrs } from "@nats-io/nats-core";
+import { quickCheck } from "./quickCheck.ts";
 
 /** A message as it goes to the broker. */
 export interface Encoded {
@@ -83,21 +85,27 @@ export function decodeEvent(
 ): { event: RecordedEvent; queue: Queue } | { garbage: string } {
   const parsed = parseEventSubject(message.subject);
   if (parsed === undefined) return { garbage: "the subject is no event's" };
-  const data = eventTypes[parsed.type].schema.safeParse(
-    parseJson(message.data),
-  );
-  if (!data.success)
-    return { garbage: `the body is no ${parsed.type}: ${paths(data.error)}` };
+  const { type, queue } = parsed;
   const { seq, time } = message;
+  const json = parseJson(message.data);
   // The schema was chosen by the type, which the compiler can't follow through the union.
-  const event = {
-    type: parsed.type,
-    data: data.data,
-    seq,
-    time,
-  } as RecordedEvent;
-  return { event, queue: parsed.queue };
+  const eventOf = (data: unknown) =>
+    ({ type, data, seq, time }) as RecordedEvent;
+  if (plainChecks[type](json)) return { event: eventOf(json), queue };
+  // Once more from its text: the check may have taken fields away.
+  const data = eventTypes[type].schema.safeParse(parseJson(message.data));
+  return data.success
+    ? { event: eventOf(data.data), queue }
+    : { garbage: `the body is no ${type}: ${paths(data.error)}` };
 }
+
+/** Nearly all events pass; the others are parsed, which takes twenty times as long. */
+const plainChecks = Object.fromEntries(
+  Object.entries(eventTypes).map(([type, { schema }]) => [
+    type,
+    quickCheck(schema),
+  ]),
+) as Record<EventType, ReturnType<typeof quickCheck>>;
 
 function parseJson(data: Uint8Array): unknown {
   try {

@@ -1,0 +1,50 @@
+/**
+ * A check compiled from a zod schema: a twentieth of the time, and no object for each field. What it refuses may be right
+ * all the same, and has to be parsed.
+ */
+import { Ajv } from "ajv";
+import * as z from "zod";
+
+/**
+ * True only of what the schema takes too; fields that the schema doesn't know are then gone from it. What JSON Schema
+ * can't say exactly as zod means it is refused wherever it stands.
+ */
+export function quickCheck<Schema extends z.ZodType>(
+  schema: Schema,
+): (json: unknown) => json is z.infer<Schema> {
+  const ajv = new Ajv({ removeAdditional: true, validateFormats: false });
+  const jsonSchema = z.toJSONSchema(schema, {
+    target: "draft-7",
+    unrepresentable: "any",
+    override({ zodSchema, jsonSchema }) {
+      if (canSay(zodSchema)) return;
+      for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
+      jsonSchema.not = {};
+    },
+  });
+  return ajv.compile<z.infer<Schema>>(jsonSchema);
+}
+
+const types = new Set([
+  ...["object", "array", "optional", "literal", "enum"],
+  ...["string", "number", "boolean"],
+]);
+const checks = new Set([
+  ...["less_than", "greater_than", "number_format", "string_format"],
+]);
+
+/** Not the length of a text: zod counts code units, JSON Schema characters. */
+function canSay({ _zod: { def } }: z.core.$ZodTypes): boolean {
+  if (!types.has(def.type)) return false;
+  const all = def.checks ?? [];
+  if (!all.every((check) => checks.has(check._zod.def.check))) return false;
+  if (def.type !== "object") return true;
+  const isStrict = def.catchall !== undefined;
+  return !isStrict && Object.values(def.shape).every(staysAbsent);
+}
+
+/** Where it is absent nothing comes in its place. */
+function staysAbsent(field: z.core.$ZodType): boolean {
+  const parsed = z.safeParse(field, undefined);
+  return !parsed.success || parsed.data === undefined;
+}
