@@ -99,7 +99,7 @@ export function decodeEvent(
     : { garbage: `the body is no ${type}: ${paths(data.error)}` };
 }
 
-/** Nearly all events pass; the others are parsed, which takes twenty times as long. */
+/** Nearly all events pass; the others are parsed, which takes ten times as long. */
 const plainChecks = Object.fromEntries(
   Object.entries(eventTypes).map(([type, { schema }]) => [
     type,

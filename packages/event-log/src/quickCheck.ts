@@ -1,5 +1,5 @@
 /**
- * A check compiled from a zod schema: a twentieth of the time, and no object for each field. What it refuses may be right
+ * A check compiled from a zod schema: a tenth of the time, and no object for each field. What it refuses may be right
  * all the same, and has to be parsed.
  */
 import { Ajv } from "ajv";
