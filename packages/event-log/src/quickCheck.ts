@@ -2,17 +2,41 @@
  * A check compiled from a zod schema: a tenth of the time, and no object for each field. What it refuses may be right
  * all the same, and has to be parsed.
  */
-import { Ajv } from "ajv";
 import * as z from "zod";
 
 /**
  * True only of what the schema takes too; fields that the schema doesn't know are then gone from it. What JSON Schema
  * can't say exactly as zod means it is refused wherever it stands.
  */
+export type QuickCheck<Schema extends z.ZodType> = (
+  json: unknown,
+) => json is z.infer<Schema>;
+
+/** To load the compiler and to compile takes as long as to parse a few thousand events: the start is no time for it. */
+const compiledAfter = 100;
+
+/** Refuses all, until it has been asked so often that it is worth being compiled. */
 export function quickCheck<Schema extends z.ZodType>(
   schema: Schema,
-): (json: unknown) => json is z.infer<Schema> {
-  const ajv = new Ajv({ removeAdditional: true, validateFormats: false });
+): QuickCheck<Schema> {
+  let asked = 0;
+  let check: QuickCheck<Schema> | undefined;
+  return (json): json is z.infer<Schema> => {
+    if (++asked === compiledAfter)
+      void compileCheck(schema).then((compiled) => (check = compiled));
+    return check?.(json) === true;
+  };
+}
+
+export async function compileCheck<Schema extends z.ZodType>(
+  schema: Schema,
+): Promise<QuickCheck<Schema>> {
+  const { Ajv } = await import("ajv");
+  // The schema is zod's own: to hold it against JSON Schema's would take most of the time.
+  const ajv = new Ajv({
+    ...{ removeAdditional: true, validateFormats: false },
+    ...{ validateSchema: false, meta: false },
+  });
   const jsonSchema = z.toJSONSchema(schema, {
     target: "draft-7",
     unrepresentable: "any",
