@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { root } from "./project.mjs";
 
 /** The four services, and how a whole system is stopped. */
@@ -29,6 +30,11 @@ export const NODE_FLAGS = [
 ];
 
 /**
+ * What Node made of the sources, types stripped and compiled: with it the second start takes three quarters of the time.
+ */
+const COMPILE_CACHE = join(root, ".local/compile-cache");
+
+/**
  * @param {string} name
  * @param {string} node a Node that runs TypeScript
  * @param {Record<string, string | undefined>} env
@@ -42,7 +48,11 @@ export function serviceProgram(name, node, env) {
     cwd: root,
     // It drains when its stdin ends, which happens however its parent dies. glibc makes an arena for each thread, up to
     // eight for each core: two hold the same in 12 MB less.
-    env: { MALLOC_ARENA_MAX: "2", ...env, JETSCRIBE_SUPERVISED: "1" },
+    env: {
+      ...{ MALLOC_ARENA_MAX: "2", NODE_COMPILE_CACHE: COMPILE_CACHE },
+      ...env,
+      JETSCRIBE_SUPERVISED: "1",
+    },
     holdsStdin: true,
     hopelessCode: CONFIG_EXIT_CODE,
   };
