@@ -69,7 +69,7 @@ export function encodeEvent(
 
 /**
  * Headers that are written already: setting ten of them one by one costs the client as much as all the rest of a
- * publish. The client asks headers for nothing but `encode()`, which no public part of it has.
+ * publish. The client asks headers for nothing but `encode()`, which is not in their public type.
  */
 export function asHeaders(text: string): MsgHdrs {
   const written = { encode: () => Buffer.from(text, "latin1") };

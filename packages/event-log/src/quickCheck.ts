@@ -23,7 +23,10 @@ export function quickCheck<Schema extends z.ZodType>(
   let check: QuickCheck<Schema> | undefined;
   return (json): json is z.infer<Schema> => {
     if (++asked === compiledAfter)
-      void compileCheck(schema).then((compiled) => (check = compiled));
+      compileCheck(schema).then(
+        (compiled) => (check = compiled),
+        () => undefined, // all is parsed then, as before
+      );
     return check?.(json) === true;
   };
 }
@@ -35,7 +38,7 @@ export async function compileCheck<Schema extends z.ZodType>(
   // The schema is zod's own: to hold it against JSON Schema's would take most of the time.
   const ajv = new Ajv({
     ...{ removeAdditional: true, validateFormats: false },
-    ...{ validateSchema: false, meta: false },
+    ...{ validateSchema: false, meta: false, strict: false },
   });
   const jsonSchema = z.toJSONSchema(schema, {
     target: "draft-7",
@@ -56,12 +59,17 @@ const types = new Set([
 const checks = new Set([
   ...["less_than", "greater_than", "number_format", "string_format"],
 ]);
+/** Of others JSON Schema says less, or zod looks with code of its own. */
+const formats = new Set(["uuid", "safeint"]);
 
 /** Not the length of a text: zod counts code units, JSON Schema characters. */
 function canSay({ _zod: { def } }: z.core.$ZodTypes): boolean {
   if (!types.has(def.type)) return false;
-  const all = def.checks ?? [];
-  if (!all.every((check) => checks.has(check._zod.def.check))) return false;
+  const all = [def, ...(def.checks ?? []).map((one) => one._zod.def)];
+  for (const one of all) {
+    if ("check" in one && !checks.has(String(one.check))) return false;
+    if ("format" in one && !formats.has(String(one.format))) return false;
+  }
   if (def.type !== "object") return true;
   const isStrict = def.catchall !== undefined;
   return !isStrict && Object.values(def.shape).every(staysAbsent);

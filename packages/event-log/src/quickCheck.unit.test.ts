@@ -77,6 +77,9 @@ suite("a quick check", () => {
   test("refuses what it can't say, wherever that stands", async () => {
     const odd: z.ZodType[] = [
       z.string().max(3),
+      z.string().regex(/^[^a]$/i),
+      z.url(),
+      z.float32(),
       z.string().refine((text) => text !== "b"),
       z.strictObject({ a: z.string() }),
       z.union([z.string(), z.number()]),

@@ -10,6 +10,8 @@ export interface StoreLog {
 export interface Store extends AsyncDisposable {
   readonly redis: Redis;
   ready(): boolean;
+  /** Resolves once it is connected, or after so long. */
+  whenReady(ms: number): Promise<void>;
   /** Called at every connection from now on, the first one included. */
   onReady(listener: () => void): void;
   /** Changes with every connection: what WATCH promised ends with the connection that it was sent on. */
@@ -47,12 +49,22 @@ export function connectStore({
     if (ready()) await redis.quit().catch(() => undefined);
     redis.disconnect();
   };
+  async function whenReady(ms: number): Promise<void> {
+    if (ready()) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    redis.once("ready", resolve);
+    await promise;
+    clearTimeout(timer);
+    redis.off("ready", resolve);
+  }
   let connections = 0;
   redis.on("connect", () => connections++);
   logChanges(redis, name, log);
   return {
     redis,
     ready,
+    whenReady,
     onReady: (listener) => void redis.on("ready", listener),
     connection: () => connections,
     close,
@@ -61,7 +73,7 @@ export function connectStore({
 }
 
 /** One line per outage and one per connection, however many attempts lie between them. */
-function logChanges(redis: Redis, name: string, log?: StoreLog) {
+export function logChanges(redis: Redis, name: string, log?: StoreLog) {
   let told = false;
   redis.on("error", (error: NodeJS.ErrnoException) => {
     if (told) return;

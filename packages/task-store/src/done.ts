@@ -1,6 +1,6 @@
 /** Which outcomes can be read: Redis itself tells it, in the step that stores them. Rule 9 of the design. */
 import type { ChainableCommander } from "ioredis";
-import type { Store, StoreLog } from "./connection.ts";
+import { logChanges, type Store, type StoreLog } from "./connection.ts";
 import { keys } from "./keys.ts";
 
 /** Tells all who listen, once the step is done. */
@@ -26,11 +26,12 @@ export function hearDone(
   { onDone, onListening }: DoneHandlers,
   log?: StoreLog,
 ): Disposable {
+  const name = `${redis.options.connectionName}-done`;
   const own = redis.duplicate({
-    connectionName: `${redis.options.connectionName}-done`,
+    connectionName: name,
     autoResubscribe: false, // or nobody would know since when
   });
-  own.on("error", () => undefined); // the store's own connection tells
+  logChanges(own, name, log);
   own.on("ready", () => {
     own.subscribe(keys.done).then(onListening, (err: unknown) => {
       log?.warn({ err }, "outcomes are not heard of");

@@ -24,6 +24,9 @@ import { makeWatchPlace } from "./watchPlace.ts";
 import { makeWorkQueues } from "./workQueues.ts";
 import { hearAllWorkers } from "@jetscribe/event-log/workersHeard";
 
+/** The start waits so long for Redis; it goes on without. */
+const redisWithinMs = 1_000;
+
 await runService(
   "gateway",
   async (service) => {
@@ -54,6 +57,8 @@ await runService(
 
     const accepted = makeAccepted();
     const forecast = makeForecast(reader, workers);
+    // Or the room in the log would be unknown at first, of a log that may have much.
+    await store.whenReady(redisWithinMs);
     const limits = stack.use(makeLimits(broker, reader, config.limits));
     const room = stack.use(
       await watchLogRoom(broker, reader, { ...config, log }),

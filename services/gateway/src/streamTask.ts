@@ -48,8 +48,10 @@ type Heard =
   | { chunk: TokenChunk }
   | { progress: RecordedEvent }
   | { place: Place }
-  /** The task has its outcome, or something may have been missed. */
-  | "look";
+  /** The task may have its outcome. */
+  | "look"
+  /** Text and events may have been missed too. */
+  | "missed";
 
 /** A chunk comes every 20 ms at most. */
 const mostWaiting = 1_000;
@@ -82,7 +84,7 @@ export function makeStreamTask({
     if (found.status === "queued")
       hearing.use(watchPlace(found, (place) => hear({ place })));
     hearing.use(done.of(task_id, () => hear("look")));
-    hearing.defer(broker.onReconnect(() => hear("look")));
+    hearing.defer(broker.onReconnect(() => hear("missed")));
 
     /** What can't be read now is read once more: that it changed is told once. */
     const look = async (task: TaskState) => {
@@ -114,12 +116,12 @@ export function makeStreamTask({
       while (isOpen(task)) {
         const heard = await inbox.next();
         if (heard === undefined) return;
-        if (heard === "look") {
+        if (heard === "look" || heard === "missed") {
           const before = task.status;
           task = await look(task);
           if (!isOpen(task)) break;
           if (task.status !== before) yield statusOf(task);
-          yield* feed.catchUp(await stored());
+          if (heard === "missed") yield* feed.catchUp(await stored());
         } else if ("place" in heard) {
           const { place } = heard;
           if (task.status === "queued")
@@ -136,7 +138,9 @@ export function makeStreamTask({
         }
       }
       if (isOpen(task)) return;
-      if (feed.mayDiffer(task)) yield* feed.catchUp(await stored());
+      // Only a result holds the whole text; of the others the last of it may still be on its way, or in the inbox.
+      if (task.status !== "completed" || feed.mayDiffer(task))
+        yield* feed.catchUp(await stored());
       yield* feed.end(task);
     } catch (error) {
       if (!signal.aborted) throw error;

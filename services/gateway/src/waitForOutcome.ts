@@ -23,21 +23,20 @@ export function makeWaitForOutcome(
   readTask: ReadTask,
   stopping: AbortSignal,
 ): WaitForOutcome {
-  const glance = (taskId: string) =>
-    look([taskId]).then(answerOf, () => undefined);
-
   return async (taskId, owner, { ms, signal, known }) => {
     const deadline = AbortSignal.timeout(Math.ceil(ms));
     const over = AbortSignal.any([deadline, signal, stopping]);
     let woken = Promise.withResolvers<void>();
     const wake = () => woken.resolve();
     using _hearing = done.of(taskId, wake);
+    // That it has an outcome is told once: what can't be read now is read once more. The task itself is safe.
+    const lookAgain = () => void setTimeout(wake, lookAgainMs).unref();
 
     // Once after it is heard: what was told before was not.
     let seen =
       known === undefined
         ? await readTask(taskId, owner)
-        : ((await glance(taskId)) ?? known);
+        : ((await look([taskId]).then(answerOf, lookAgain)) ?? known);
     while (seen !== undefined && isOpen(seen)) {
       await orAborted(woken.promise, over).catch(() => undefined);
       if (over.aborted && !deadline.aborted) return seen;
@@ -45,8 +44,7 @@ export function makeWaitForOutcome(
       try {
         seen = (await readTask(taskId, owner)) ?? seen;
       } catch {
-        // That it has an outcome is told once: what can't be read now is read once more. The task itself is safe.
-        setTimeout(wake, lookAgainMs).unref();
+        lookAgain();
       }
       if (over.aborted) return seen;
     }

@@ -45,8 +45,9 @@ export function generateRoute(
     void reply.header("location", `/result/${task_id}`);
 
     const waitS = preferredWait(headers["prefer"]);
-    if (waitS !== undefined) {
+    if (waitS !== undefined)
       void reply.header("preference-applied", `wait=${waitS}`);
+    if (waitS !== undefined && waitS > 0) {
       const wait = {
         ms: waitS * 1_000,
         signal: hangUp(reply),
