@@ -36,6 +36,9 @@ const contents = (dir: string) =>
     .flatMap((name) => filesOf(dir, name))
     .map((file) => [file, readFileSync(join(dir, file), "utf8")]);
 
+const sizeOf = (dir: string) =>
+  statSync(join(dir, "llm_requests.log"), { throwIfNoEntry: false })?.size;
+
 const sorted = (ids: readonly string[]) => [...ids].sort();
 
 /** Whether the logger died between the first write of a batch and its commit. */
@@ -67,11 +70,14 @@ test("kill -9 at random moments: each task has one line, and the files are those
       }
     })();
     let torn = 0;
-    for (let round = 0; torn < 3 && round < 40; round++) {
+    for (let round = 0; torn < 3 && round < 80; round++) {
       {
         await using logger = startLogger(nats.url, dir.path, small);
         await eventually(() => logger.output().includes("writing the"));
         await sleep(Math.random() * 200);
+        // A batch is being written: its commit follows.
+        const before = sizeOf(dir.path);
+        await eventually(() => sizeOf(dir.path) !== before, { everyMs: 1 });
       }
       if (await isTorn(dir.path)) torn++;
     }
