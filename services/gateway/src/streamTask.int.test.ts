@@ -1,5 +1,6 @@
 /** One reader's stream against a real broker; the task itself is said by the test. */
 import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
+import { subscribed } from "@jetscribe/event-log/signals";
 import { makeTokenLog } from "@jetscribe/event-log/tokens";
 import { ensureTopology } from "@jetscribe/event-log/topology";
 import { connectStore, type Store } from "@jetscribe/task-store";
@@ -72,10 +73,10 @@ suite("a reader's stream", () => {
     signal: AbortSignal,
     onSlow = () => {},
     readTask: ReadTask = () => Promise.resolve(task),
+    heard: Pick<DoneHeard, "of"> = done,
   ) =>
     makeStreamTask({
-      broker,
-      done,
+      ...{ broker, done: heard },
       readTask,
       watchProgress: makeWatchProgress(broker),
       watchPlace: makeWatchPlace({ places: () => Promise.resolve([]) }),
@@ -138,6 +139,35 @@ suite("a reader's stream", () => {
     for await (const { event } of open(task, gone.signal, undefined, readTask))
       told.push(event);
     assert.deepEqual(told, ["status", "cancelled"]);
+  });
+
+  test("has the last text of a task that was cancelled, also where the outcome is heard before it", async () => {
+    const task = running();
+    let now: TaskState = task;
+    let onDone = () => {};
+    const heard = {
+      of(_id: string, listener: () => void) {
+        onDone = listener;
+        return { [Symbol.dispose]: () => {} };
+      },
+    };
+    const gone = new AbortController();
+    const events = open(
+      ...([task, gone.signal, undefined, () => Promise.resolve(now)] as const),
+      heard,
+    );
+    using tokens = makeTokenLog(broker);
+    const first = await tokens.put(task.task_id, chunk(1, 0, "x"), 0);
+    assert.ok(first.kind === "stored");
+    await events.next();
+    await events.next(); // what was there before is told: from here on it is heard
+    now = ended(task);
+    onDone();
+    await tokens.put(task.task_id, chunk(2, 1, "y"), first.seq);
+    await subscribed(broker);
+    const told: unknown[] = [];
+    for await (const { event, data } of events) told.push(event, data);
+    assert.deepEqual(told.slice(0, 3), ["token", { text: "y" }, "cancelled"]);
   });
 
   test("a waiting call too", async () => {
