@@ -280,7 +280,7 @@ export async function hasUndelivered(
       last_by_subj: subjects.event("requested", queue),
     }),
   );
-  return last != null && last.seq > info.deliveredSeq;
+  return (last?.seq ?? 0) > info.deliveredSeq;
 }
 
 /** All work queues that have a consumer; with `model` (a slug) only that one's. */
