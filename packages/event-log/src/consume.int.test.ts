@@ -154,6 +154,9 @@ for (const version of await natsVersions())
           return sleep(20, done);
         },
       });
+      const before: string[] = [];
+      for (const one of queues) before.push(...(await log.request(1, one)));
+      await eventually(() => worker.given.length === 4);
       // One slot, and a standing pull on each of them.
       const waiting = async (one: Queue) =>
         (
@@ -168,8 +171,8 @@ for (const version of await natsVersions())
       const ids = (
         await Promise.all(queues.map((one) => log.request(1, one)))
       ).flat();
-      await eventually(() => worker.given.length === 4, { timeoutMs: 10_000 });
-      assert.deepEqual(sorted(worker.ids()), sorted(ids));
+      await eventually(() => worker.given.length === 8, { timeoutMs: 10_000 });
+      assert.deepEqual(sorted(worker.ids()), sorted([...before, ...ids]));
       assert.equal(most, 1);
       for (const one of queues) await allSettled(log, one);
     });
@@ -335,7 +338,7 @@ for (const version of await natsVersions())
     test("a consumer that is deleted and made again goes on", async () => {
       await using log = await openLog(version);
       await withQueues(log);
-      await using worker = work(log.broker);
+      await using worker = work(log.broker, { listEveryMs: 0 });
       await log.request(3);
       await allSettled(log);
       await log.broker.jsm.consumers.delete(
@@ -473,7 +476,7 @@ for (const version of await natsVersions())
       log.broker.onReconnect(() => reconnects++);
       let stuck = 0;
       await using worker = work(log.broker, {
-        ...{ sweepEveryMs: 100, stuckAfterMs: 300 },
+        ...{ sweepEveryMs: 100, stuckAfterMs: 300, listEveryMs: 0 },
         onStuck: () => void stuck++,
       });
       await log.request(3);

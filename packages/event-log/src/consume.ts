@@ -10,15 +10,16 @@ import type {
 import { makeAsk } from "./ask.ts";
 import { decodeEvent } from "./codec.ts";
 import type { Broker } from "./connection.ts";
+import { makeFindWork, sample, type ActiveQueues } from "./findWork.ts";
 import { makeMarks, type Mark } from "./marks.ts";
 import { makePace } from "./pace.ts";
 import { makePuller, type Delivery } from "./pull.ts";
 import { makeRota, type WorkQueue } from "./rota.ts";
 import { hearWake, sendWake } from "./signals.ts";
 import { watchForStuck } from "./stuck.ts";
-import { listWorkQueues } from "./topology.ts";
+import { hasUndelivered } from "./topology.ts";
 
-export type { Mark };
+export type { ActiveQueues, Mark };
 
 /**
  * What a handler made of a work item.
@@ -79,11 +80,17 @@ export interface WorkOptions {
   onGivenUp: (because: string, seq: number) => void;
   /** Work waits and none comes, whatever was tried: only another process can help. */
   onStuck: () => void;
-  /** How often all queues are looked at, and how long work may wait for free slots. */
+  /** Reads what the projection says of the model's queues; absent: there is no projection. */
+  readActive?: () => Promise<ActiveQueues>;
+  /** How often work is looked for that no hint told of, and how long it may wait for free slots. */
   sweepEveryMs?: number;
   stuckAfterMs?: number;
+  /** How often all consumers may be listed, where the projection can't say what is active. */
+  listEveryMs?: number;
 }
 
+/** Of the queues in which tasks seem to wait so many are asked whether they do. */
+const mostDoubted = 4;
 /** Tokens that a task counts which isn't run: enough that turns are taken. */
 const lookUpCosts = 1;
 
@@ -91,8 +98,10 @@ const lookUpCosts = 1;
 export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   const { model, slots, handle, onGivenUp, onStuck } = options;
   const { sweepEveryMs = 5_000, stuckAfterMs = 10_000 } = options;
+  const { readActive, listEveryMs = 30_000 } = options;
   const rota = makeRota();
   const marks = makeMarks(broker);
+  const work = makeFindWork(broker, { model, readActive, listEveryMs });
   const puller = makePuller(broker, (delivery) => {
     const queue = rota.named(delivery.consumer);
     if (queue !== undefined) accept(delivery, queue);
@@ -218,25 +227,37 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   async function sweep() {
     if (!broker.connected || stopped) return;
     try {
-      // Read before the queues are listed, so that it is older than anything that they hold.
-      await marks.read();
+      // Read before the queues are looked at, so that it is older than anything that they hold.
+      const mark = await marks.read();
+      const { queues, waiting } = await work.find(mark);
       const own = new Map<WorkQueue, number>();
       for (const { queue } of inHand.values())
         own.set(queue, (own.get(queue) ?? 0) + 1);
-      const queues = await listWorkQueues(broker, model);
+      rota.forgetIdle(own);
       rota.found(queues, own);
-      stuck.seen(free() > 0 && queues.some(({ pending }) => pending > 0));
       ask();
+      if (waiting !== undefined) stuck.seen(await anyWaits(waiting));
     } catch {
       // The broker is away or slow: asked again at the reconnect, and in five seconds.
     }
+  }
+
+  /** Whether slots are free, and a request waits that was never delivered. */
+  async function anyWaits(queues: readonly Queue[]): Promise<boolean> {
+    if (free() <= 0) return false;
+    for (const queue of sample(queues, mostDoubted))
+      if (await hasUndelivered(broker, queue)) return free() > 0;
+    return false;
   }
 
   const wake = hearWake(broker, model, (queue) => {
     rota.hinted(queue);
     ask();
   });
-  const sweepAgain = broker.onReconnect(() => void sweep());
+  const sweepAgain = broker.onReconnect(() => {
+    work.listAnew();
+    void sweep();
+  });
   const timer = setInterval(() => void sweep(), sweepEveryMs);
   void sweep();
 

@@ -28,11 +28,13 @@ export function makeMarks(broker: Broker) {
       marks.shift();
   }
   return {
-    async read() {
+    async read(): Promise<Mark> {
       const at = performance.now();
       const { lastSeq, created } = await streamState(broker, streams.events);
       forgetOld();
-      marks.push({ at, seq: lastSeq, created });
+      const mark = { at, seq: lastSeq, created };
+      marks.push(mark);
+      return mark;
     },
     latest(): Mark | undefined {
       forgetOld();

@@ -5,7 +5,6 @@ import {
   type Lane as LaneName,
   type Queue,
 } from "@jetscribe/schema";
-import type { WorkQueueInfo } from "./topology.ts";
 import {
   enter,
   leave,
@@ -28,8 +27,12 @@ export interface WorkQueue extends Owner {
   expecting: boolean;
   /** Tokens of its tasks, the latest ones more than those before; undefined: none was finished. */
   mean: number | undefined;
+  /** When it last had work or a hint, by the rota's clock. */
+  activeAt: number;
 }
 
+/** A queue without work for so long is forgotten, and its turns with it. */
+const forgetAfterMs = 600_000;
 /** So many queues have a standing pull. */
 const standingMost = 4;
 /** Tokens of a task, before one was finished. */
@@ -38,7 +41,8 @@ const firstGuess = 100;
 const weight = 0.2;
 const learn = (mean: number, tokens: number) => mean + weight * (tokens - mean);
 
-export function makeRota() {
+/** `now` is a monotonic clock in ms. */
+export function makeRota(now: () => number = () => performance.now()) {
   const known = new Map<string, WorkQueue>();
   const laneOf = (name: LaneName): Lane<WorkQueue> => ({
     ...noTurns<WorkQueue>(),
@@ -54,6 +58,7 @@ export function makeRota() {
   let recent: WorkQueue[] = [];
 
   function touch(queue: WorkQueue) {
+    queue.activeAt = now();
     if (recent[0] === queue) return;
     recent = [queue, ...recent.filter((one) => one !== queue)];
     recent.length = Math.min(recent.length, standingMost);
@@ -65,6 +70,7 @@ export function makeRota() {
     const made: WorkQueue = {
       ...{ queue, name, count: 0, asked: 0, mean: undefined },
       ...{ standing: false, hinted: false, expecting: false },
+      activeAt: now(),
       get typical() {
         return this.mean ?? mean ?? firstGuess;
       },
@@ -88,6 +94,10 @@ export function makeRota() {
     leave(lane, queue);
     if (lane.waiting.size === 0) leave(turnsOfLanes, lane);
   }
+  const isIdle = (queue: WorkQueue) =>
+    !queue.standing &&
+    queue.asked === 0 &&
+    !lanes[queue.queue.lane].waiting.has(queue);
   function forget(queue: WorkQueue) {
     known.delete(queue.name);
     unwant(queue);
@@ -128,16 +138,23 @@ export function makeRota() {
       queue.standing = false;
       if (queue.hinted) want(queue);
     },
-    /** What a look at all consumers gave; `own`: how many unacknowledged deliveries are our own. */
-    found(infos: WorkQueueInfo[], own: ReadonlyMap<WorkQueue, number>) {
-      const names = new Set(infos.map(({ queue }) => workConsumerName(queue)));
-      for (const one of known.values())
-        if (!names.has(one.name) && one.asked === 0 && !one.standing)
-          forget(one);
-      for (const { queue, pending, ackPending } of infos) {
-        const one = add(queue);
-        if (pending > 0 || ackPending > (own.get(one) ?? 0)) want(one);
+    /** Queues with so many tasks that are not acknowledged; `own`: how many of these are in our own hands. */
+    found(
+      queues: readonly { queue: Queue; tasks: number }[],
+      own: ReadonlyMap<WorkQueue, number>,
+    ) {
+      for (const { queue, tasks } of queues) {
+        const one = known.get(workConsumerName(queue));
+        const ours = one === undefined ? 0 : (own.get(one) ?? 0);
+        if (tasks > ours) want(add(queue));
       }
+    },
+    /** Forgets the queues without work for ten minutes; those in our own hands have some. */
+    forgetIdle(own: ReadonlyMap<WorkQueue, number>) {
+      for (const queue of own.keys()) queue.activeAt = now();
+      const until = now() - forgetAfterMs;
+      for (const queue of known.values())
+        if (queue.activeAt <= until && isIdle(queue)) forget(queue);
     },
     /** Whom to ask now for how many tasks, `free` in all. */
     next(free: number): ReadonlyMap<WorkQueue, number> {

@@ -6,8 +6,8 @@ import { makeRota, type Rota } from "./rota.ts";
 const queue = (owner: string, lane: Queue["lane"] = "interactive"): Queue => ({
   ...{ model: "demo", lane, owner },
 });
-const info = (owner: string, pending: number, ackPending = 0) => ({
-  ...{ queue: queue(owner), pending, ackPending },
+const info = (owner: string, tasks: number) => ({
+  ...{ queue: queue(owner), tasks },
 });
 const none = new Map();
 
@@ -29,23 +29,32 @@ function order(rota: Rota, tokens = 10) {
   return owners.join("");
 }
 
-test("what a look at the consumers shows takes turns: waiting work, and deliveries that are not our own", () => {
+test("what a look shows takes turns, unless all of it is in our own hands", () => {
   const rota = makeRota();
-  rota.found([info("a", 1), info("b", 0), info("c", 0, 2)], none);
+  rota.found([info("a", 1), info("b", 0), info("c", 2)], none);
   assert.equal(order(rota), "ac");
-  rota.found([info("c", 0, 2)], new Map([[named(rota, "c"), 2]]));
+  rota.found([info("c", 2)], new Map([[named(rota, "c"), 2]]));
   assert.equal(order(rota), "");
+  assert.equal(rota.named("infer=demo=interactive=b"), undefined);
 });
 
-test("a consumer that is gone is forgotten, unless a pull of it is under way", () => {
-  const rota = makeRota();
-  rota.found([info("a", 1), info("b", 1)], none);
-  const b = named(rota, "b");
-  b.asked = 1;
-  rota.found([], none);
-  assert.equal(rota.named("infer=demo=interactive=a"), undefined);
-  assert.equal(named(rota, "b"), b);
-  assert.deepEqual(rota.recent(), [b]);
+test("queues without work for ten minutes are forgotten; not those in hand, asked, pulled, or waiting for a turn", () => {
+  let now = 0;
+  const rota = makeRota(() => now);
+  for (const owner of ["idle", "held", "asked", "pulled", "waits", "late"])
+    rota.hinted(queue(owner));
+  for (let one; (one = nextOf(rota));) rota.delivered(one, 0);
+  rota.found([info("waits", 1)], none);
+  named(rota, "asked").asked = 1;
+  rota.stands(named(rota, "pulled"));
+  now = 1;
+  rota.delivered(named(rota, "late"), 0);
+  now = 600_000;
+  rota.forgetIdle(new Map([[named(rota, "held"), 1]]));
+  assert.equal(rota.named("infer=demo=interactive=idle"), undefined);
+  for (const owner of ["held", "asked", "pulled", "waits", "late"])
+    assert.ok(named(rota, owner));
+  assert.ok(rota.recent().every((one) => one.queue.owner !== "idle"));
 });
 
 test("interactive work goes first; within a lane the one that waits longest", () => {

@@ -141,6 +141,8 @@ function refuseDifference(wanted: Wanted, made: StreamConfig): void {
   );
 }
 
+const namesWithinMs = 5_000;
+
 const workConsumer = (
   queue: Queue,
   ackWaitMs: number,
@@ -160,12 +162,15 @@ export interface WorkQueueInfo {
   pending: number;
   /** Deliveries that nobody acknowledged yet. */
   ackPending: number;
+  /** The latest sequence that was delivered: what the consumer passed over, or holds unacknowledged, stands before it. */
+  deliveredSeq: number;
 }
 
 const infoOf = (queue: Queue, info: ConsumerInfo): WorkQueueInfo => ({
   queue,
   pending: info.num_pending,
   ackPending: info.num_ack_pending,
+  deliveredSeq: info.delivered.stream_seq,
 });
 
 /**
@@ -203,16 +208,79 @@ export async function ensureWorkQueue(
     );
 }
 
-/** Deletes a queue's consumer, with all that it knows of what was acknowledged, and makes it again. */
+/** Removes a queue's consumer and makes it again. */
 export async function remakeWorkQueue(
   broker: Broker,
   queue: Queue,
   options: { ackWaitMs: number; fromSeq?: number | undefined },
 ): Promise<void> {
-  await orMissing(
-    broker.jsm.consumers.delete(streams.events, workConsumerName(queue)),
-  );
+  await removeWorkQueue(broker, queue);
   await ensureWorkQueue(broker, queue, options);
+}
+
+/** Removes a queue's consumer, with all that it knows of what was acknowledged. */
+export async function removeWorkQueue(
+  { jsm }: Broker,
+  queue: Queue,
+): Promise<void> {
+  const name = workConsumerName(queue);
+  await orMissing(jsm.consumers.delete(streams.events, name));
+}
+
+/** A page of the server's answer: 1,024 names. */
+interface NamesPage {
+  total: number;
+  consumers?: string[];
+  error?: { description?: string };
+}
+
+/** All queues that have a consumer. Costs the server much less than `listWorkQueues`, which also says what they hold. */
+export async function workQueueNames({ nc }: Broker): Promise<Queue[]> {
+  const names: string[] = [];
+  for (let total = 1; names.length < total;) {
+    const reply = await nc.request(
+      `$JS.API.CONSUMER.NAMES.${streams.events}`,
+      JSON.stringify({ offset: names.length }),
+      { timeout: namesWithinMs },
+    );
+    const page = reply.json<NamesPage>();
+    if (page.error !== undefined)
+      throw new Error(
+        `the consumers can't be listed: ${page.error.description}`,
+      );
+    const { consumers = [] } = page;
+    names.push(...consumers);
+    total = consumers.length === 0 ? 0 : page.total;
+  }
+  return names.flatMap((name) => parseWorkConsumerName(name) ?? []);
+}
+
+/** How many consumers more the broker makes on EVENTS. */
+export async function roomForConsumers({ jsm }: Broker): Promise<{
+  left: number;
+  most: number;
+}> {
+  const { config, state } = await jsm.streams.info(streams.events);
+  const most = config.max_consumers > 0 ? config.max_consumers : Infinity;
+  return { left: most - state.consumer_count, most };
+}
+
+/**
+ * Whether the log has a request of the queue that its consumer never delivered, by the sequences of both: a consumer's
+ * own count of what waits is too high on nats-server 2.9 once such requests were purged.
+ */
+export async function hasUndelivered(
+  broker: Broker,
+  queue: Queue,
+): Promise<boolean> {
+  const info = await workQueueInfo(broker, queue);
+  if (info === undefined) return false;
+  const last = await orMissing(
+    broker.jsm.streams.getMessage(streams.events, {
+      last_by_subj: subjects.event("requested", queue),
+    }),
+  );
+  return (last?.seq ?? 0) > info.deliveredSeq;
 }
 
 /** All work queues that have a consumer; with `model` (a slug) only that one's. */

@@ -4,14 +4,13 @@ import type { ChainableCommander, Redis } from "ioredis";
 import { keys, parseQueueName, queueNameOf } from "./keys.ts";
 import { placeIn, type Backlog, type Place } from "./place.ts";
 
-/** How many tasks wait in each of the queues, those behind the sequence `upTo` not counted. */
+/** How many tasks wait in each of the queues. */
 export async function countAll(
   redis: Redis,
   names: readonly string[],
-  upTo = Infinity,
 ): Promise<number[]> {
   const replies = await all(redis, names, (pipeline, name) =>
-    pipeline.zcount(keys.queue(name), 0, upTo === Infinity ? "+inf" : upTo),
+    pipeline.zcard(keys.queue(name)),
   );
   return replies.map(Number);
 }
@@ -89,8 +88,14 @@ export async function all<T>(
   if (items.length === 0) return [];
   const pipeline = redis.pipeline();
   for (const item of items) command(pipeline, item);
-  const replies = (await pipeline.exec()) ?? [];
-  return replies.map(([error, reply]) => {
+  return resultsOf(await pipeline.exec());
+}
+
+/** What several commands came to. Throws what the first one that failed was refused with. */
+export function resultsOf(
+  replies: [error: Error | null, reply: unknown][] | null,
+): unknown[] {
+  return (replies ?? []).map(([error, reply]) => {
     if (error) throw error;
     return reply;
   });

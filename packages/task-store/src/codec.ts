@@ -20,7 +20,7 @@ export interface Checkpoint {
   beat: number;
 }
 
-const VERSION = 2;
+const VERSION = 3;
 const isCurrent = (value: string | null | undefined): value is string =>
   value?.startsWith(`[${VERSION},`) === true;
 

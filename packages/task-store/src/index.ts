@@ -10,6 +10,7 @@ export {
   type OpenPlace,
   type TaskReader,
 } from "./taskReader.ts";
+export type { ActiveQueue, ActiveQueues } from "./activeQueues.ts";
 export { meanUsual, placeIn, type Backlog, type Place } from "./place.ts";
 export type { LogUse, Milestone } from "./logUse.ts";
 export type { Unfinished } from "./unfinished.ts";

@@ -6,7 +6,10 @@
  *   queue:<queue>          waiting task ids by sequence
  *   queues                 the names of the queues that are not empty
  *   running                `<queue>:<id>` of the processing tasks by sequence
- *   deadlines              `<queue>:<id>` of open tasks with an early deadline, by that time in seconds since the epoch
+ *   open:<model>           `<lane>:<owner>:waiting` and `<lane>:<owner>:running`: how many there are, where there are any
+ *   models                 the models (slugs) that were ever asked for
+ *   deadlines              `<queue>:<id>` of open tasks that were started or may wait only briefly, by their deadline in
+ *                          seconds since the epoch
  *   usual                  `<queue>:tasks` and `<queue>:tokens`: how many were finished, and what they took together
  *   waits                  `<estimated> <real>` of the latest tasks whose wait was estimated, in seconds, newest first
  *   tasks:recent           the latest task ids, newest first
@@ -27,6 +30,8 @@ export const keys = {
   queue: (name: string) => `queue:${name}`,
   queues: "queues",
   running: "running",
+  open: (model: string) => `open:${model}`,
+  models: "models",
   deadlines: "deadlines",
   usual: "usual",
   waits: "waits",
@@ -40,6 +45,8 @@ export const keys = {
 export const isProjected = (key: string): boolean =>
   key.startsWith("task:") ||
   key.startsWith("queue:") ||
+  key.startsWith("open:") ||
+  key === keys.models ||
   key === keys.queues ||
   key === keys.running ||
   key === keys.deadlines ||

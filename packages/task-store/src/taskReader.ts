@@ -1,10 +1,11 @@
 import type { Queue, TaskState } from "@jetscribe/schema";
 import type { Redis } from "ioredis";
 import type { Store } from "./connection.ts";
+import { openField, readActive, type ActiveQueues } from "./activeQueues.ts";
 import { keys, parseQueueName, parseRunningName, queueName } from "./keys.ts";
 import { readLogUse, type LogUse } from "./logUse.ts";
 import { makeLook, type Look } from "./look.ts";
-import { countAll, placesOf, readBacklog } from "./backlog.ts";
+import { all, countAll, placesOf, readBacklog, resultsOf } from "./backlog.ts";
 import type { Backlog, Place } from "./place.ts";
 import { readUnfinished, type Unfinished } from "./unfinished.ts";
 
@@ -14,9 +15,6 @@ export interface OpenPlace {
   /** The sequence of its GenerateRequested. */
   seq: number;
 }
-
-/** So many early deadlines are read at once. */
-const mostEarly = 1_000;
 
 /** The tasks as everybody may read them. Every call rejects within about a second where Redis is down. */
 export interface TaskReader {
@@ -33,8 +31,20 @@ export interface TaskReader {
   waits(): Promise<{ estimated: number; real: number }[]>;
   /** How many tasks wait in a queue. */
   waiting(queue: Queue): Promise<number>;
-  /** Every queue in which tasks wait, and how many; only those of a sequence up to `upTo` count. */
-  queues(upTo?: number): Promise<{ queue: Queue; waiting: number }[]>;
+  /** Every queue in which tasks wait, and how many. */
+  queues(): Promise<{ queue: Queue; waiting: number }[]>;
+  /** The queues of a model (a slug) that have open tasks, and how many. */
+  active(model: string): Promise<ActiveQueues>;
+  /** Every queue that has open tasks, waiting or running. */
+  openQueues(): Promise<Queue[]>;
+  /** For each place: how many tasks of the queue are open, waiting or running, up to that sequence; all at one instant. */
+  countOpen(
+    places: readonly { queue: Queue; seq: number }[],
+  ): Promise<number[]>;
+  /** The models (slugs) that were ever asked for. */
+  models(): Promise<string[]>;
+  /** How many open tasks that were started, or may wait only briefly, have a deadline before `at` in seconds since the epoch. */
+  overdue(at: number): Promise<number>;
   /** The oldest `count` waiting tasks of a queue, oldest first. */
   oldestWaiting(queue: Queue, count: number): Promise<OpenPlace[]>;
   /** Every processing task, oldest first. */
@@ -42,10 +52,14 @@ export interface TaskReader {
   /** The sequence of a queue's oldest open request, waiting or running; undefined: it has none. */
   oldestOpen(queue: Queue): Promise<number | undefined>;
   /**
-   * Open tasks whose deadline may be over, by `now` in seconds since the epoch; each has to be looked at. Of each queue
-   * only the first `ofEach`: whoever comes later has a later deadline.
+   * Open tasks whose deadline may be over, by `now` in seconds since the epoch; each has to be looked at. Of those that
+   * may wait long only the first `ofEach` of each queue: whoever comes later has a later deadline. Of the others the
+   * `early` first.
    */
-  perhapsOverdue(now: number, ofEach: number): Promise<string[]>;
+  perhapsOverdue(
+    now: number,
+    most: { ofEach: number; early: number },
+  ): Promise<string[]>;
   /** The ids of the latest tasks, newest first; 1,000 at most. */
   recent(count: number): Promise<string[]>;
   ping(): Promise<void>;
@@ -54,9 +68,9 @@ export interface TaskReader {
 export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
   const waiting = (queue: Queue) => redis.zcard(keys.queue(queueName(queue)));
 
-  async function queues(upTo = Infinity) {
+  async function queues() {
     const names = await redis.smembers(keys.queues);
-    const counts = await countAll(redis, names, upTo);
+    const counts = await countAll(redis, names);
     return names.map((name, i) => ({
       queue: parseQueueName(name),
       waiting: counts[i] ?? 0,
@@ -73,30 +87,56 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
     }));
 
   async function oldestOpen(queue: Queue) {
-    const [[waits], runs] = await Promise.all([
-      oldestWaiting(queue, 1),
-      running(),
-    ]);
     const name = queueName(queue);
+    const [[waits], isRunning] = await Promise.all([
+      oldestWaiting(queue, 1),
+      redis.hexists(keys.open(queue.model), openField(queue, "running")),
+    ]);
+    const runs = isRunning ? await running() : [];
     const first = runs.find((task) => queueName(task.queue) === name);
     if (waits === undefined || first === undefined)
       return (waits ?? first)?.seq;
     return Math.min(waits.seq, first.seq);
   }
 
-  /** The first of each queue were there first, and those that run are few. */
-  async function perhapsOverdue(now: number, ofEach: number) {
-    const names = await redis.smembers(keys.queues);
-    const [early, runs, ...heads] = await Promise.all([
-      redis.zrangebyscore(keys.deadlines, 0, now, "LIMIT", 0, mostEarly),
-      running(),
-      ...names.map((name) => members(redis, keys.queue(name), ofEach - 1)),
+  async function openQueues() {
+    const [names, runs] = await Promise.all([
+      redis.smembers(keys.queues),
+      redis.zrange(keys.running, 0, "-1"),
     ]);
-    const ids = [
-      ...early.map((name) => parseRunningName(name).id),
-      ...[...runs, ...heads.flat()].map(({ id }) => id),
-    ];
-    return [...new Set(ids)];
+    const ofRuns = runs.map((name) => name.slice(0, name.lastIndexOf(":")));
+    return [...new Set([...names, ...ofRuns])].map(parseQueueName);
+  }
+
+  async function countOpen(places: readonly { queue: Queue; seq: number }[]) {
+    const commands = redis.multi().zrange(keys.running, 0, "-1", "WITHSCORES");
+    for (const { queue, seq } of places)
+      commands.zcount(keys.queue(queueName(queue)), 0, seq);
+    const [runs, ...counts] = resultsOf(await commands.exec());
+    const running = Map.groupBy(pairsOf(runs as string[]), ({ id }) =>
+      id.slice(0, id.lastIndexOf(":")),
+    );
+    return places.map(({ queue, seq }, i) => {
+      const ofQueue = running.get(queueName(queue)) ?? [];
+      const upTo = ofQueue.filter((one) => one.seq <= seq).length;
+      return Number(counts[i]) + upTo;
+    });
+  }
+
+  /** The first of each queue were there first. */
+  async function perhapsOverdue(
+    now: number,
+    { ofEach, early }: { ofEach: number; early: number },
+  ) {
+    const names = await redis.smembers(keys.queues);
+    const [first, heads] = await Promise.all([
+      redis.zrangebyscore(keys.deadlines, 0, now, "LIMIT", 0, early),
+      all(redis, names, (pipeline, name) =>
+        pipeline.zrange(keys.queue(name), 0, String(ofEach - 1)),
+      ),
+    ]);
+    const ids = first.map((name) => parseRunningName(name).id);
+    return [...new Set([...ids, ...(heads as string[][]).flat()])];
   }
 
   return {
@@ -116,6 +156,11 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
     oldestWaiting,
     running,
     oldestOpen,
+    openQueues,
+    countOpen,
+    active: (model) => readActive(redis, model),
+    models: () => redis.smembers(keys.models),
+    overdue: (at) => redis.zcount(keys.deadlines, 0, `(${at}`),
     recent: async (count) =>
       count < 1 ? [] : redis.lrange(keys.recent, 0, count - 1),
     ping: async () => void (await redis.ping()),
@@ -123,13 +168,16 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
 }
 
 /** The members of a sorted set up to the index `last`, lowest sequence first. */
-async function members(
+const members = async (
   redis: Redis,
   key: string,
   last: number,
-): Promise<OpenPlace[]> {
-  const reply = await redis.zrange(key, 0, String(last), "WITHSCORES");
-  const found: OpenPlace[] = []; // the reply is member, score, member, score …
+): Promise<OpenPlace[]> =>
+  pairsOf(await redis.zrange(key, 0, String(last), "WITHSCORES"));
+
+/** The reply is member, score, member, score … */
+function pairsOf(reply: readonly string[]): OpenPlace[] {
+  const found: OpenPlace[] = [];
   for (let i = 0; i < reply.length; i += 2)
     found.push({ id: reply[i] ?? "", seq: Number(reply[i + 1]) });
   return found;

@@ -117,7 +117,7 @@ suite("the task store", () => {
   const fresh = (options?: { clearStep?: number; longestWaitMs?: number }) =>
     open(`${server.url}/${++db}`, options);
 
-  test("tasks that may be overdue are found: early deadlines, the first of each queue, and what runs", async () => {
+  test("tasks that may be overdue are found: early deadlines, the first of each queue, and what was started", async () => {
     await using store = await fresh({ longestWaitMs: 1_296_000_000 });
     const { writer, reader } = store;
     const now = 1_764_000_000;
@@ -130,9 +130,10 @@ suite("the task store", () => {
     const changed = added(first, ...many, early, later, runs);
     assert.ok(await writer.commit({ ...move, changed }));
     const found = async (at: number) =>
-      new Set(await reader.perhapsOverdue(at, 2));
+      new Set(await reader.perhapsOverdue(at, { ofEach: 2, early: 100 }));
     const before = await found(now + 4);
-    assert.ok(before.has(first.task_id) && before.has(runs.task_id));
+    assert.ok(before.has(first.task_id) && !before.has(runs.task_id));
+    assert.ok((await found(1_764_000_000 + 1 + 300 + 61)).has(runs.task_id));
     assert.ok(!before.has(early.task_id));
     const after = await found(now + 6);
     assert.ok(after.has(early.task_id) && !after.has(later.task_id));
@@ -152,8 +153,12 @@ suite("the task store", () => {
       "-1",
       "WITHSCORES",
     );
-    assert.equal(deadlines.length, 2);
-    assert.equal(Number(deadlines[1]), now + 5 + 300 + 60);
+    assert.deepEqual(
+      deadlines.filter((_, i) => i % 2 > 0).map(Number),
+      [early, runs].map(({ enqueue_time }) => enqueue_time + 1 + 300 + 60),
+    );
+    assert.equal(await reader.overdue(now + 1 + 300 + 61), 2);
+    assert.equal(await reader.overdue(now + 300), 0);
   });
 
   test("commit makes states, places and checkpoint visible together", async () => {
@@ -208,6 +213,75 @@ suite("the task store", () => {
       [0, 0],
     ]);
     assert.deepEqual(await store.reader.recent(10), [task.task_id]);
+  });
+
+  test("the active queues of a model, with what waits and runs in each, as after any history", async () => {
+    await using store = await fresh();
+    const { writer, reader } = store;
+    const owners = ["x", "y", "z"];
+    const tasks = owners.flatMap((owner) =>
+      Array.from({ length: 4 }, () => queued({ owner })),
+    );
+    const steps = [
+      (task: QueuedTask) => task,
+      running,
+      (task: QueuedTask) => ({ ...task, attempt: 1, first_start: 1 }),
+      (task: QueuedTask) => completed(task),
+    ];
+    const states = new Map<QueuedTask, TaskState>();
+    const random = fc.sample(
+      fc.array(fc.tuple(fc.nat(11), fc.nat(3)), { minLength: 5, maxLength: 9 }),
+      40,
+    );
+    for (const [i, batch] of random.entries()) {
+      const changed = new Map<QueuedTask, Change>();
+      for (const [at, step] of batch) {
+        const task = tasks[at]!;
+        const before = states.get(task);
+        if (before?.status === "completed") continue;
+        changed.set(task, { before, after: steps[step]!(task) });
+      }
+      const move = { expected: i ? at(i) : undefined, next: at(i + 1) };
+      assert.ok(
+        await writer.commit({ ...move, changed: [...changed.values()] }),
+      );
+      for (const [task, { after }] of changed) states.set(task, after);
+      const { checkpoint, queues } = await reader.active("qwen2-5-7b-q4_k_m");
+      assert.deepEqual(checkpoint, at(i + 1));
+      const count = (owner: string, status: string) =>
+        [...states.values()].filter(
+          (one) => one.owner === owner && one.status === status,
+        ).length;
+      const expected = owners.map((owner) => [
+        ...[owner, count(owner, "queued"), count(owner, "processing")],
+      ]);
+      assert.deepEqual(
+        queues
+          .map(({ queue, waiting, running }) => [queue.owner, waiting, running])
+          .toSorted(),
+        expected.filter(([, waits, runs]) => waits !== 0 || runs !== 0),
+      );
+      const open = await reader.openQueues();
+      assert.deepEqual(
+        open.map(({ owner }) => owner).toSorted(),
+        queues.map(({ queue }) => queue.owner).toSorted(),
+      );
+      const middle = tasks[5]!.seq;
+      const places = open.flatMap((queue) => [
+        { queue, seq: Infinity },
+        { queue, seq: middle },
+      ]);
+      const upTo = ({ queue, seq }: (typeof places)[number]) =>
+        [...states].filter(
+          ([task, { status }]) =>
+            task.owner === queue.owner &&
+            task.seq <= seq &&
+            (status === "queued" || status === "processing"),
+        ).length;
+      assert.deepEqual(await reader.countOpen(places), places.map(upTo));
+    }
+    assert.deepEqual(await reader.models(), ["qwen2-5-7b-q4_k_m"]);
+    assert.deepEqual((await reader.active("other")).queues, []);
   });
 
   test("of two writers that read the same checkpoint one commits, and the other writes nothing", async () => {

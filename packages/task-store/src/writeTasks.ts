@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
-import { deadlineOf, isOpen, type TaskState } from "@jetscribe/schema";
+import { deadlineOf, isOpen, slugOf, type TaskState } from "@jetscribe/schema";
 import type { ChainableCommander } from "ioredis";
+import { writeOpen } from "./activeQueues.ts";
 import { writeUsual } from "./backlog.ts";
 import { tellDone } from "./done.ts";
 import { keys, queueNameOf, runningName } from "./keys.ts";
@@ -17,7 +18,10 @@ export interface WriteOptions {
   resultTtlMs: number;
   /** ms since the epoch. */
   now: number;
-  /** Tasks that may wait so long are in the order of their deadlines as they are in their queue, and stand only there. */
+  /**
+   * Tasks that may wait so long to be started are in the order of their deadlines as they are in their queue, and stand
+   * only there until they are started.
+   */
   longestWaitMs: number;
 }
 
@@ -37,6 +41,7 @@ export function writeTasks(
     ({ before, after }) => before !== undefined || isOpen(after),
   );
   writePlaces(commands, placed);
+  writeOpen(commands, placed);
   writeDeadlines(commands, placed, options);
   const ended = changed
     .filter(({ before }) => before === undefined || isOpen(before))
@@ -53,6 +58,9 @@ export function writeTasks(
     .sort((a, b) => a.seq - b.seq)
     .slice(-RECENT);
   if (made.length === 0) return;
+  commands.sadd(keys.models, [
+    ...new Set(made.map(({ model }) => slugOf(model))),
+  ]);
   commands.lpush(keys.recent, ...made.map((task) => task.task_id));
   commands.ltrim(keys.recent, 0, RECENT - 1);
 }
@@ -118,11 +126,19 @@ function writeDeadlines(
   { longestWaitMs }: WriteOptions,
 ) {
   const deadlines = { add: [] as Scored[], remove: [] as string[] };
-  for (const { after } of changed) {
-    if (after.start_timeout_ms >= longestWaitMs) continue;
+  const scoreOf = (task: TaskState | undefined) => {
+    if (task === undefined || !isOpen(task)) return undefined;
+    const waitsLong = task.start_timeout_ms >= longestWaitMs;
+    return waitsLong && task.first_start === undefined
+      ? undefined
+      : deadlineOf(task).at;
+  };
+  for (const { before, after } of changed) {
+    const [was, is] = [scoreOf(before), scoreOf(after)];
+    if (was === is) continue;
     const name = runningName(queueNameOf(after), after.task_id);
-    if (isOpen(after)) deadlines.add.push([deadlineOf(after).at, name]);
-    else deadlines.remove.push(name);
+    if (is === undefined) deadlines.remove.push(name);
+    else deadlines.add.push([is, name]);
   }
   writeSet(commands, keys.deadlines, deadlines);
 }

@@ -67,9 +67,7 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     const queue = queueOf(event.data);
     deps.storing.check();
     deps.room.take(event.data);
-    await queues.ensure(queue).catch((cause: unknown) => {
-      throw unavailable("the work queue can't be reached", cause);
-    });
+    await queues.ensure(queue);
     using place = await deps.limits.admit(queue);
     const wait = forecast.ofNext(queue);
     if (wait !== undefined) event.data.estimated_wait = wait;

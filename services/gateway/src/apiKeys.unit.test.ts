@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import * as z from "zod";
-import { ApiKeyList, findKey } from "./apiKeys.ts";
+import { ApiKeyList, makeFindKey } from "./apiKeys.ts";
 
 const read = (API_KEYS: string) =>
   readConfig(z.object({ API_KEYS: ApiKeyList }), { API_KEYS }).API_KEYS;
@@ -17,18 +17,38 @@ test("keys have names, and are found by what was given only", () => {
       ["b", "b"],
     ],
   );
-  assert.equal(findKey(keys, "secret-1")?.name, "Team A");
-  assert.equal(findKey(keys, "secret:with:colons")?.name, "b");
+  const findKey = makeFindKey(keys);
+  assert.equal(findKey("secret-1")?.name, "Team A");
+  assert.equal(findKey("secret:with:colons")?.name, "b");
   for (const wrong of ["", "secret", "secret-1 ", "Team A:secret-1"])
-    assert.equal(findKey(keys, wrong), undefined);
+    assert.equal(findKey(wrong), undefined);
 });
 
 test("a key may be given as its hash, and the hash is no key", () => {
   const hash = createHash("sha256").update("hidden").digest("hex");
-  const keys = read(`a:sha256:${hash}`);
-  assert.equal(findKey(keys, "hidden")?.name, "a");
-  assert.equal(findKey(keys, hash), undefined);
-  assert.equal(findKey(keys, `sha256:${hash}`), undefined);
+  const findKey = makeFindKey(read(`a:sha256:${hash}`));
+  assert.equal(findKey("hidden")?.name, "a");
+  assert.equal(findKey(hash), undefined);
+  assert.equal(findKey(`sha256:${hash}`), undefined);
+});
+
+test("a key is found by its digest, without a comparison with each of the others", () => {
+  const keys = read(
+    Array.from({ length: 1_000 }, (_, i) => `k${i}:secret-${i}`).join(","),
+  );
+  let compared = 0;
+  const counted = keys.map(({ digest, ...key }) => ({
+    ...key,
+    get digest() {
+      compared++;
+      return digest;
+    },
+  }));
+  const findKey = makeFindKey(counted);
+  const atStart = compared;
+  assert.equal(findKey("secret-999")?.name, "k999");
+  assert.equal(findKey("secret-1000"), undefined);
+  assert.equal(compared, atStart);
 });
 
 for (const [wrong, why] of [

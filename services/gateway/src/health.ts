@@ -8,13 +8,16 @@ import type { Storing } from "./storing.ts";
 import { waitErrorOf } from "./waitError.ts";
 import type { WorkersHeard } from "@jetscribe/event-log/workersHeard";
 
+/** The leading results service ends what no worker ends within seconds. */
+const endedWithinS = 10;
+
 /**
  * Healthy: both servers answer, and some worker has its model loaded and produces tokens. Degraded: it is, but some
- * requests are refused, or a projection stands still.
+ * requests are refused, a projection stands still, or tasks are not ended in their time.
  */
 export function makeHealth(
   broker: Pick<Broker, "connected">,
-  reader: Pick<TaskReader, "ping" | "waits">,
+  reader: Pick<TaskReader, "ping" | "waits" | "overdue">,
   workers: Pick<WorkersHeard, "all">,
   {
     clashes,
@@ -24,17 +27,18 @@ export function makeHealth(
   }: {
     clashes: Pick<NameClashes, "known">;
     room: Pick<LogRoom, "full">;
-    projections: Pick<ProjectionsHeard, "all">;
+    projections: Pick<ProjectionsHeard, "all" | "projecting">;
     storing: Pick<Storing, "ok" | "trouble">;
   },
 ): () => Promise<HealthResponse> {
   return async () => {
-    const [redis, waits] = await Promise.all([
+    const [redis, waits, late] = await Promise.all([
       reader.ping().then(
         () => true,
         () => false,
       ),
       reader.waits().catch(() => []),
+      reader.overdue(Date.now() / 1_000 - endedWithinS).catch(() => 0),
     ]);
     const wait_error = waitErrorOf(waits);
     const nats = broker.connected && storing.ok();
@@ -57,13 +61,18 @@ export function makeHealth(
     }));
     const log_full = room.full();
     const stuck = read.some(({ error }) => error !== undefined);
+    // While the projection is away, what it shows as open may have ended.
+    const overdue = projections.projecting() ? late : 0;
     const well =
-      clash || stuck || log_full !== undefined ? "degraded" : "healthy";
+      clash || stuck || overdue > 0 || log_full !== undefined
+        ? "degraded"
+        : "healthy";
     const status = nats && redis && works ? well : "unhealthy";
     return {
       ...{ status, nats, redis, workers: heard, projections: read },
       ...(stores_nothing !== undefined && { stores_nothing }),
       ...(log_full !== undefined && { log_full }),
+      ...(overdue > 0 && { overdue }),
       ...(clash && { model_clashes }),
       ...(wait_error && { wait_error }),
     };

@@ -40,19 +40,15 @@ await runService(
     const reader = makeTaskReader(store);
     const appender = stack.use(makeAppender(broker, "gateway"));
 
-    const queues = stack.use(
-      makeWorkQueues(broker, config.keys, { ...config, log }),
-    );
-    queues.ensureModel(config.modelName);
+    const queues = stack.use(makeWorkQueues(broker, reader, config));
     const workers = stack.use(
       hearAllWorkers(broker, (model) => {
         clashes.look();
         models.note(model);
-        queues.ensureModel(model);
       }),
     );
     const clashes = stack.use(watchNameClashes(workers, log));
-    const models = stack.use(makeModels(broker, config.modelName, clashes));
+    const models = makeModels(reader, config.modelName, clashes);
     const clock = stack.use(await watchClock(broker, "gateway", log));
 
     const accepted = makeAccepted();

@@ -1,33 +1,52 @@
-import { connectBroker } from "@jetscribe/event-log/connection";
-import { ensureTopology, ensureWorkQueue } from "@jetscribe/event-log/topology";
-import { eventually, startNats } from "@jetscribe/testing";
+import { newTaskId, type QueuedTask } from "@jetscribe/schema";
+import {
+  connectStore,
+  makeTaskReader,
+  makeTaskWriter,
+  type Checkpoint,
+} from "@jetscribe/task-store";
+import { eventually, startRedis } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ApiError } from "./apiError.ts";
 import { makeModels } from "./models.ts";
 
+const at = (seq: number, caughtUp = true): Checkpoint => ({
+  ...{ created: "2026-01-01T00:00:00Z", seq, id: `${seq}.requested` },
+  ...{ caughtUp, beat: 1, bytes: 0 },
+});
+
+const queued = (model: string, seq: number): QueuedTask => ({
+  ...{ task_id: newTaskId(), status: "queued", seq, model },
+  ...{ lane: "interactive", owner: "a", enqueue_time: Date.now() / 1_000 },
+  ...{ timeout_ms: 60_000, start_timeout_ms: 60_000, attempt: 0, failures: 0 },
+});
+
 async function open() {
   await using opened = new AsyncDisposableStack();
-  const nats = opened.use(await startNats());
-  const broker = opened.use(
-    await connectBroker({ url: nats.url, name: "test" }),
-  );
-  await ensureTopology(broker, {
-    ...{ eventsMaxAgeMs: 3_600_000, eventsMaxBytes: 2 ** 28 },
-    ...{ taskTimeoutMs: 60_000, replicas: 1 },
-  });
+  const redis = opened.use(await startRedis());
+  const store = opened.use(connectStore({ url: redis.url, name: "test" }));
+  await eventually(() => store.ready());
+  const writer = makeTaskWriter(store, { resultTtlMs: 60_000 });
+  let checkpoint: Checkpoint | undefined;
+  async function commit(next: Checkpoint, changed: QueuedTask[] = []) {
+    const changes = changed.map((after) => ({ before: undefined, after }));
+    const move = { expected: checkpoint, next, changed: changes };
+    assert.ok(await writer.commit(move));
+    checkpoint = next;
+  }
+  await commit(at(0));
   const clashes = new Map<string, string[]>();
   const known = () => clashes;
-  const models = opened.use(makeModels(broker, "Demo", { known }));
-  const queueOf = (model: string) =>
-    ensureWorkQueue(
-      broker,
-      { model, lane: "interactive", owner: "a" },
-      { ackWaitMs: 15_000 },
-    );
+  const models = makeModels(makeTaskReader(store), "Demo", { known });
   const all = opened.move();
   return {
-    ...{ nats, models, clashes, queueOf },
+    ...{ redis, models, clashes, commit },
+    /** A task of the model is projected. */
+    taskOf: async (model: string) => {
+      const seq = (checkpoint?.seq ?? 0) + 1;
+      await commit(at(seq), [queued(model, seq)]);
+    },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
@@ -41,12 +60,12 @@ const refusal = (known: string) => (error: unknown) => {
   return true;
 };
 
-test("the default, an announced model and one with a queue are known, by any spelling of their slug", async () => {
+test("the default, an announced model and one that was asked for are known, by any spelling of their slug", async () => {
   await using opened = await open();
-  const { models, queueOf } = opened;
+  const { models, taskOf } = opened;
   models.note("Qwen2.5-7B-Q4_K_M");
-  await queueOf("demo");
-  await queueOf("old-model");
+  await taskOf("demo");
+  await taskOf("old-model");
   assert.equal(await models.choose("demo"), "Demo");
   assert.equal(await models.choose("Demo"), "Demo");
   assert.equal(await models.choose("qwen2-5-7b-q4_k_m"), "Qwen2.5-7B-Q4_K_M");
@@ -55,9 +74,9 @@ test("the default, an announced model and one with a queue are known, by any spe
 
 test("another one is refused, and the known ones are listed", async () => {
   await using opened = await open();
-  const { models, queueOf } = opened;
+  const { models, taskOf } = opened;
   models.note("Qwen2.5-7B");
-  for (const model of ["demo", "qwen2-5-7b", "old-model"]) await queueOf(model);
+  for (const model of ["demo", "qwen2-5-7b", "old-model"]) await taskOf(model);
   for (const wanted of ["demo2", "…", "old", ""])
     await assert.rejects(
       models.choose(wanted),
@@ -65,23 +84,25 @@ test("another one is refused, and the known ones are listed", async () => {
     );
 });
 
-test("a queue that is made later is found", async () => {
+test("a model whose first task comes later is found", async () => {
   await using opened = await open();
-  const { models, queueOf } = opened;
+  const { models, taskOf } = opened;
   await assert.rejects(models.choose("late"), refusal("Demo"));
-  await queueOf("late");
+  await taskOf("late");
   const found = () => models.choose("late").catch(() => undefined);
   assert.equal(await eventually(found), "late");
 });
 
-test("without a broker nobody is told that a model does not exist", async () => {
+const unavailable = (error: unknown) =>
+  error instanceof ApiError && error.code === "unavailable";
+
+test("without Redis, or while the projection is built, nobody is told that a model does not exist", async () => {
   await using opened = await open();
-  const { models, nats } = opened;
-  await nats.stop();
-  await assert.rejects(
-    models.choose("late"),
-    (error) => error instanceof ApiError && error.code === "unavailable",
-  );
+  const { models, redis, commit } = opened;
+  await commit(at(1, false));
+  await assert.rejects(models.choose("late"), unavailable);
+  await redis.stop();
+  await assert.rejects(models.choose("late"), unavailable);
   assert.equal(await models.choose("demo"), "Demo");
 });
 

@@ -1,11 +1,10 @@
-/** Which models can be asked for: the default, each that a worker announced, each that has a work queue. */
-import type { Broker } from "@jetscribe/event-log/connection";
-import { listWorkQueues } from "@jetscribe/event-log/topology";
+/** Which models can be asked for: the default, each that a worker announced, each that was asked for before. */
 import { slugOf } from "@jetscribe/schema";
+import type { TaskReader } from "@jetscribe/task-store";
 import { ApiError, unavailable } from "./apiError.ts";
 import type { NameClashes } from "./nameClashes.ts";
 
-export interface Models extends Disposable {
+export interface Models {
   /** Takes note of a model that a worker announced, as people see it. */
   note: (name: string) => void;
   /**
@@ -15,36 +14,35 @@ export interface Models extends Disposable {
   choose: (wanted?: string) => Promise<string>;
 }
 
-/** The queues are not listed more often than this, whatever is asked for. */
-const listEveryMs = 1_000;
+/** The projection is not asked more often than this, whatever is asked for. */
+const askEveryMs = 1_000;
 
 export function makeModels(
-  broker: Broker,
+  reader: Pick<TaskReader, "models" | "look">,
   defaultName: string,
   clashes: Pick<NameClashes, "known">,
 ): Models {
   /** By slug. */
   const names = new Map<string, string>();
   /** Slugs; nobody says what people call a model whose workers are down. */
-  let queued = new Set<string>();
-  let listing: Promise<void> | undefined;
-  let listedAt = -Infinity;
-  // A broker that comes back may be another one.
-  const forget = broker.onReconnect(() => (listedAt = -Infinity));
+  let asked = new Set<string>();
+  let asking: Promise<void> | undefined;
+  let askedAt = -Infinity;
 
   const note = (name: string) => void names.set(slugOf(name), name);
   note(defaultName);
 
-  async function list(): Promise<void> {
-    const queues = await listWorkQueues(broker);
-    queued = new Set(queues.map(({ queue }) => queue.model));
-    listedAt = performance.now();
+  async function ask(): Promise<void> {
+    const { checkpoint } = await reader.look([]);
+    if (!checkpoint?.caughtUp) throw new Error("the projection is being built");
+    asked = new Set(await reader.models());
+    askedAt = performance.now();
   }
 
   async function look(): Promise<void> {
-    if (performance.now() - listedAt < listEveryMs) return;
-    listing ??= list().finally(() => (listing = undefined));
-    await listing.catch((cause: unknown) => {
+    if (performance.now() - askedAt < askEveryMs) return;
+    asking ??= ask().finally(() => (asking = undefined));
+    await asking.catch((cause: unknown) => {
       throw unavailable("the known models can't be looked up", cause);
     });
   }
@@ -60,8 +58,8 @@ export function makeModels(
     const name = names.get(slug);
     if (name !== undefined) return name;
     await look();
-    if (queued.has(slug)) return wanted;
-    const unnamed = [...queued].filter((one) => !names.has(one));
+    if (asked.has(slug)) return wanted;
+    const unnamed = [...asked].filter((one) => !names.has(one));
     const known = [...names.values(), ...unnamed].sort().join(", ");
     const message = `there is no such model; there are: ${known}`;
     throw new ApiError("invalid_request", "see: model", {
@@ -69,7 +67,7 @@ export function makeModels(
     });
   }
 
-  return { note, choose, [Symbol.dispose]: forget };
+  return { note, choose };
 }
 
 /** Names need a letter or a digit. */

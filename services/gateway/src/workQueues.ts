@@ -1,54 +1,100 @@
-/** The durable consumers that the owners' tasks wait in: made before the first task needs them. */
+/** The durable consumers that the owners' tasks wait in: each is made before the first task that needs it. */
 import type { Broker } from "@jetscribe/event-log/connection";
-import { ensureWorkQueue } from "@jetscribe/event-log/topology";
-import type { Logger } from "@jetscribe/runtime";
-import { slugOf, workConsumerName, type Queue } from "@jetscribe/schema";
-import type { ApiKey } from "./apiKeys.ts";
+import { streamState } from "@jetscribe/event-log/streamState";
+import {
+  ensureWorkQueue,
+  roomForConsumers,
+  workQueueInfo,
+} from "@jetscribe/event-log/topology";
+import {
+  queueIdleForMs,
+  streams,
+  workConsumerName,
+  type Queue,
+} from "@jetscribe/schema";
+import type { TaskReader } from "@jetscribe/task-store";
+import { ApiError, unavailable } from "./apiError.ts";
 
 export interface WorkQueues extends Disposable {
-  /** Resolves once the queue is there. Rejects where the broker can't make it. */
+  /** Resolves once the queue is there. Rejects with an ApiError where the broker can't make it. */
   ensure: (queue: Queue) => Promise<void>;
-  /** Makes the queues of a model (as people see it) for every key, in the background. */
-  ensureModel: (model: string) => void;
+}
+
+/** Well before results may remove a queue that nothing was asked of since. */
+const trustedForMs = queueIdleForMs / 6;
+/** Of the consumers that the broker makes so many are left to readers of the log, or a tenth where it makes few. */
+const mostForReaders = 1_000;
+const retryAfterS = 60;
+
+interface Made {
+  making: Promise<void>;
+  /** By `performance.now()`. */
+  at: number;
 }
 
 export function makeWorkQueues(
   broker: Broker,
-  keys: readonly ApiKey[],
-  { ackWaitMs, log }: { ackWaitMs: number; log: Logger },
+  reader: Pick<TaskReader, "look" | "oldestOpen">,
+  { ackWaitMs }: { ackWaitMs: number },
 ): WorkQueues {
-  const made = new Map<string, Promise<void>>();
+  /** By the consumers' names, oldest first. */
+  const made = new Map<string, Made>();
   // A broker that comes back may be another one, with nothing on it.
   const forget = broker.onReconnect(() => made.clear());
 
-  function make(name: string, queue: Queue): Promise<void> {
-    const making = ensureWorkQueue(broker, queue, { ackWaitMs });
-    made.set(name, making);
-    making.catch(() => {
-      if (made.get(name) === making) made.delete(name);
-    });
-    return making;
+  /**
+   * Behind everything that the projection shows as ended: a queue that was removed has seen that. Undefined, which is the
+   * log's start, where the projection can't say.
+   */
+  async function startOf(queue: Queue): Promise<number | undefined> {
+    try {
+      const { checkpoint } = await reader.look([]);
+      const { created, lastSeq } = await streamState(broker, streams.events);
+      if (!checkpoint?.caughtUp || checkpoint.created !== created)
+        return undefined;
+      // The log lost its tail: results will notice, and make the queues again.
+      if (checkpoint.seq > lastSeq) return undefined;
+      return (await reader.oldestOpen(queue)) ?? checkpoint.seq + 1;
+    } catch {
+      return undefined;
+    }
   }
 
-  function ensure(queue: Queue): Promise<void> {
-    const name = workConsumerName(queue);
-    return made.get(name) ?? make(name, queue);
+  async function make(queue: Queue): Promise<void> {
+    if ((await workQueueInfo(broker, queue)) !== undefined) return;
+    const { left, most } = await roomForConsumers(broker);
+    if (left <= Math.min(mostForReaders, most / 10))
+      throw new ApiError(
+        "unavailable",
+        "the broker has as many active work queues as it takes: this key's has no room",
+        { limit: { name: "max_consumers", value: most }, retryAfterS },
+      );
+    const fromSeq = await startOf(queue);
+    await ensureWorkQueue(broker, queue, { ackWaitMs, fromSeq });
+  }
+
+  function forgetOld(now: number) {
+    for (const [name, { at }] of made) {
+      if (now - at < trustedForMs) return;
+      made.delete(name);
+    }
   }
 
   return {
-    ensure,
-    ensureModel(model) {
-      for (const { owner } of keys) {
-        const queue = {
-          model: slugOf(model),
-          lane: "interactive",
-          owner,
-        } as const;
-        ensure(queue).catch((error: unknown) => {
-          // The first task of the owner asks for it again.
-          log.warn({ ...queue, err: error }, "a work queue can't be made yet");
-        });
-      }
+    ensure(queue) {
+      const now = performance.now();
+      forgetOld(now);
+      const name = workConsumerName(queue);
+      const found = made.get(name);
+      if (found !== undefined) return found.making;
+      const making = make(queue).catch((error: unknown) => {
+        if (made.get(name)?.making === making) made.delete(name);
+        throw error instanceof ApiError
+          ? error
+          : unavailable("the work queue can't be reached", error);
+      });
+      made.set(name, { making, at: now });
+      return making;
     },
     [Symbol.dispose]: forget,
   };

@@ -48,7 +48,8 @@ await runService(
     stack.defer(broker.onReconnect(peers.listenAnew));
 
     const index = stack.use(makeLogIndex(broker));
-    const lookUp = makeTaskLookUp(broker, makeTaskReader(store), index);
+    const reader = makeTaskReader(store);
+    const lookUp = makeTaskLookUp(broker, reader, index);
     const held = stack.use(holdTasks({ ...limits, know: lookUp.know }));
     const cancels = stack.use(
       hearCancels(broker, model, (id) => held.interrupt(id, "outcome")),
@@ -77,6 +78,7 @@ await runService(
           return state.status === "ready" ? state.info.slots : 0;
         },
         handle,
+        readActive: () => reader.active(model),
         onGivenUp: (because, seq) =>
           log.error({ because, seq }, "no request, thrown off the queue"),
         onStuck: () =>

@@ -1,5 +1,5 @@
 /** Tasks that nobody ends: those that waited too long, and those whose last worker is gone for good. */
-import type { Appender } from "@jetscribe/event-log/append";
+import { AppendError, type Appender } from "@jetscribe/event-log/append";
 import type { Broker } from "@jetscribe/event-log/connection";
 import { streamState } from "@jetscribe/event-log/streamState";
 import { streamedSoFar } from "@jetscribe/event-log/tokens";
@@ -8,9 +8,11 @@ import type { Logger } from "@jetscribe/runtime";
 import {
   deadlineOf,
   isOpen,
+  joinChunks,
   queueOf,
   slugOf,
   streams,
+  type JoinedText,
   type OpenTask,
 } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
@@ -21,70 +23,135 @@ import type { Projection } from "./projection.ts";
 const checkEveryMs = 2_000;
 /** Where the first of a queue is overdue, so many are looked at next. */
 const more = 100;
+/** So many of those that stand in the order of their deadlines are looked at. */
+const early = 1_000;
+/** So many are ended at the same time. */
+const atOnce = 16;
+/** So many that can't be ended are remembered. */
+const mostFailing = 100;
 const readTextMs = 2_000;
 
 export interface OverdueDeps {
   broker: Broker;
   appender: Pick<Appender, "append">;
-  reader: TaskReader;
+  reader: Pick<TaskReader, "look" | "perhapsOverdue">;
   projection: Pick<Projection, "role" | "reaches">;
   workers: Pick<WorkersHeard, "all">;
-  log: Logger;
+  log: Pick<Logger, "warn" | "error" | "debug">;
 }
 
 /** Looks every 2 s, while this instance leads and is caught up, until the signal aborts. */
 export async function endOverdue(
-  { broker, appender, reader, projection, workers, log }: OverdueDeps,
+  deps: OverdueDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  /** Ends those that are found; whether there were any. */
-  async function check(ofEach: number): Promise<boolean> {
-    const now = Date.now() / 1_000;
-    const ids = await reader.perhapsOverdue(now, ofEach);
-    if (ids.length === 0) return false;
-    // Surely open as of this reading, where the projection then shows them open.
-    const { lastSeq } = await streamState(broker, streams.events);
-    if (!(await projection.reaches(lastSeq))) return false;
-    const { tasks, checkpoint } = await reader.look(ids);
-    if ((checkpoint?.seq ?? 0) < lastSeq || !checkpoint?.caughtUp) return false;
-    const over = tasks
-      .filter((task) => task !== undefined)
-      .filter(isOpen)
-      .filter((task) => deadlineOf(task).at <= now);
-    for (const task of over) await end(task, now);
-    return over.length > 0;
-  }
-
-  async function checkAll(): Promise<void> {
-    let found = await check(1);
-    while (found && !signal.aborted) found = await check(more);
-  }
-
-  async function end(task: OpenTask, now: number): Promise<void> {
-    const { task_id } = task;
-    const queue = queueOf(task);
-    const text = await streamedSoFar(
-      broker,
-      task_id,
-      AbortSignal.timeout(readTextMs),
-    );
-    const refusals = workers
-      .all()
-      .filter((worker) => slugOf(worker.model) === queue.model)
-      .map(({ error }) => error?.message);
-    const event = overdue(task, { text, refusals, now });
-    const { type } = event.data.error;
-    log.warn({ task_id, error_type: type }, "a task is past its time");
-    await appender.append(event, queue);
-  }
-
+  const { projection, log } = deps;
+  const checkAll = makeEndOverdue(deps);
   while (!signal.aborted) {
     await sleep(checkEveryMs, undefined, { signal }).catch(() => undefined);
     const { leading, caughtUp } = projection.role();
     if (!leading || !caughtUp || signal.aborted) continue;
-    await checkAll().catch((error: unknown) => {
+    await checkAll(signal).catch((error: unknown) => {
       // The broker or Redis is away; whoever follows them says so. What is overdue stays so.
       log.debug({ err: error }, "overdue tasks can't be looked at");
     });
   }
 }
+
+/** Makes one look, which ends all tasks that are overdue. One that can't be ended is in no other's way. */
+export function makeEndOverdue({
+  broker,
+  appender,
+  reader,
+  projection,
+  workers,
+  log,
+}: OverdueDeps): (signal: AbortSignal) => Promise<void> {
+  /** Ids of the tasks that could not be ended, the latest last: they are looked past. */
+  const failing = new Set<string>();
+
+  async function find(now: number, ofEach: number): Promise<OpenTask[]> {
+    const ids = await reader.perhapsOverdue(now, {
+      ofEach: ofEach + failing.size,
+      early: early + failing.size,
+    });
+    if (ids.length === 0) return [];
+    // Surely open as of this reading, where the projection then shows them open.
+    const { lastSeq } = await streamState(broker, streams.events);
+    if (!(await projection.reaches(lastSeq))) return [];
+    const { tasks, checkpoint } = await reader.look(ids);
+    if ((checkpoint?.seq ?? 0) < lastSeq || !checkpoint?.caughtUp) return [];
+    return tasks
+      .filter((task) => task !== undefined)
+      .filter(isOpen)
+      .filter((task) => deadlineOf(task).at <= now);
+  }
+
+  /** Ends those that are found; whether any of them was ended. */
+  async function check(ofEach: number): Promise<boolean> {
+    const now = Date.now() / 1_000;
+    const found = await find(now, ofEach);
+    let ended = 0;
+    for (let i = 0; i < found.length; i += atOnce) {
+      const some = found.slice(i, i + atOnce);
+      const results = await Promise.all(
+        some.map((task) => tryToEnd(task, now)),
+      );
+      ended += results.filter(Boolean).length;
+    }
+    return ended > 0;
+  }
+
+  async function tryToEnd(task: OpenTask, now: number): Promise<boolean> {
+    const { task_id } = task;
+    try {
+      await end(task, now);
+      failing.delete(task_id);
+      return true;
+    } catch (error) {
+      if (isAway(error)) throw error;
+      if (!failing.has(task_id))
+        log.error({ task_id, err: error }, "an overdue task can't be ended");
+      failing.add(task_id);
+      for (const id of failing)
+        if (failing.size > mostFailing) failing.delete(id);
+      return false;
+    }
+  }
+
+  async function end(task: OpenTask, now: number): Promise<void> {
+    const { task_id } = task;
+    const queue = queueOf(task);
+    const refusals = workers
+      .all()
+      .filter((worker) => slugOf(worker.model) === queue.model)
+      .map(({ error }) => error?.message);
+    const eventWith = (text: JoinedText) =>
+      overdue(task, { text, refusals, now });
+    const event = eventWith(await textOf(task));
+    await appender.append(event, queue).catch((error: unknown) => {
+      if (!(error instanceof AppendError) || error.code !== "too_large")
+        throw error;
+      return appender.append(eventWith(noText), queue);
+    });
+    const { type } = event.data.error;
+    log.warn({ task_id, error_type: type }, "a task is past its time");
+  }
+
+  const textOf = async ({ task_id, attempt }: OpenTask): Promise<JoinedText> =>
+    attempt === 0
+      ? noText
+      : streamedSoFar(broker, task_id, AbortSignal.timeout(readTextMs));
+
+  return async (signal) => {
+    let found = await check(1);
+    while (found && !signal.aborted) found = await check(more);
+  };
+}
+
+const noText = joinChunks([]);
+
+/** No task can be ended now. */
+const isAway = (error: unknown): boolean =>
+  error instanceof AppendError &&
+  (error.code === "unavailable" || error.code === "unknown");

@@ -14,6 +14,7 @@ import { endOverdue } from "./endOverdue.ts";
 import { noteProjections } from "./noteProjections.ts";
 import { makeProjection } from "./projection.ts";
 import { keepQueues } from "./queueKeeper.ts";
+import { removeIdleQueues } from "./removeIdleQueues.ts";
 
 await runService(
   "results",
@@ -48,6 +49,7 @@ await runService(
     const work = Promise.all([
       projection.run(stopping),
       keepQueues({ broker, reader, projection, ackWaitMs, log }, stopping),
+      removeIdleQueues({ broker, reader, projection, log }, stopping),
       endOverdue(
         { broker, appender, reader, projection, workers, log },
         stopping,

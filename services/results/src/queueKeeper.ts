@@ -1,20 +1,25 @@
 /** The work queues are cursors that the broker keeps; whatever it lost of them is noticed here and made again. */
 import type { Broker } from "@jetscribe/event-log/connection";
+import { sendWake } from "@jetscribe/event-log/signals";
 import { streamState } from "@jetscribe/event-log/streamState";
 import {
-  listWorkQueues,
   remakeWorkQueue,
   workQueueInfo,
+  workQueueNames,
 } from "@jetscribe/event-log/topology";
 import type { Logger } from "@jetscribe/runtime";
 import { streams, workConsumerName, type Queue } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Projection } from "./projection.ts";
+import { shortfallOf, takeTurns, type Held } from "./shortfall.ts";
 
 const checkEveryMs = 5_000;
-/** A queue that knows of fewer tasks than wait for so long is made again. */
+/** A queue that has lost tasks for so long is made again. */
 const shortForMs = 10_000;
+/** So many queues are looked at in one check, and so many at the same time: more take turns. */
+const mostPerCheck = 500;
+const atOnce = 50;
 
 export interface KeeperDeps {
   broker: Broker;
@@ -27,6 +32,13 @@ export interface KeeperDeps {
   log: Logger;
 }
 
+/** A queue with open tasks, and what its consumer says. */
+interface Looked {
+  queue: Queue;
+  /** Undefined: there is no consumer. */
+  held: Held | undefined;
+}
+
 /** Looks every 5 s, while this instance leads and is caught up, until the signal aborts. */
 export async function keepQueues(
   { broker, reader, projection, ackWaitMs, log }: KeeperDeps,
@@ -34,6 +46,8 @@ export async function keepQueues(
 ): Promise<void> {
   /** Since when each queue has been short, by its consumer's name. */
   let short = new Map<string, number>();
+  /** The consumer that was looked at last. */
+  let last = "";
 
   /** Everything up to the checkpoint that is still open is in the projection; what comes after it is yet to be delivered. */
   async function remake(queue: Queue, why: string): Promise<void> {
@@ -41,40 +55,68 @@ export async function keepQueues(
     const fromSeq = (await reader.oldestOpen(queue)) ?? seq + 1;
     log.warn({ ...queue, from_seq: fromSeq, why }, "work queue made again");
     await remakeWorkQueue(broker, queue, { ackWaitMs, fromSeq });
+    sendWake(broker, queue);
+  }
+
+  async function remakeAll(): Promise<void> {
+    for (const queue of await workQueueNames(broker))
+      await remake(queue, "the log lost its tail");
+    projection.queuesRemade();
+    short.clear();
+  }
+
+  /** Those that are short, and the next ones of the others. */
+  async function nextQueues(): Promise<Queue[]> {
+    const queues = await reader.openQueues();
+    const { chosen, last: end } = takeTurns(
+      queues.map((queue) => ({ queue, name: workConsumerName(queue) })),
+      { after: last, most: mostPerCheck, always: short },
+    );
+    last = end;
+    return chosen.map(({ queue }) => queue);
+  }
+
+  async function look(queues: Queue[]): Promise<Looked[]> {
+    const looked: Looked[] = [];
+    for (let i = 0; i < queues.length; i += atOnce) {
+      const some = queues.slice(i, i + atOnce).map(async (queue) => ({
+        queue,
+        held: await workQueueInfo(broker, queue),
+      }));
+      // A cluster may have no leader for some of them: that says nothing about these.
+      for (const result of await Promise.allSettled(some))
+        if (result.status === "fulfilled") looked.push(result.value);
+    }
+    return looked;
   }
 
   async function check(): Promise<void> {
+    if (projection.queuesInDoubt()) await remakeAll();
     const first = await streamState(broker, streams.events);
-    const consumers = await listWorkQueues(broker);
-    if (projection.queuesInDoubt()) {
-      for (const { queue } of consumers)
-        await remake(queue, "the log lost its tail");
-      projection.queuesRemade();
-      short.clear();
-    }
+    const looked = await look(await nextQueues());
     const { lastSeq } = await streamState(broker, streams.events);
     if (!(await projection.reaches(lastSeq))) return;
-    // What still waits now, and stood in the log before the consumers were asked, was theirs at that time.
-    const counts = new Map(
-      consumers.map(({ queue, pending, ackPending }) => [
-        workConsumerName(queue),
-        pending + ackPending,
+    // What is open now, and stood in the log before the consumers were asked, was theirs at that time.
+    const counts = await reader.countOpen(
+      looked.flatMap(({ queue, held }) => [
+        { queue, seq: first.lastSeq },
+        { queue, seq: Math.min(first.lastSeq, held?.deliveredSeq ?? 0) },
       ]),
     );
     const now = performance.now();
     const stillShort: typeof short = new Map();
-    for (const { queue, waiting } of await reader.queues(first.lastSeq)) {
+    for (const [i, { queue, held }] of looked.entries()) {
+      const open = {
+        all: counts[2 * i] ?? 0,
+        delivered: counts[2 * i + 1] ?? 0,
+      };
+      const why = shortfallOf(held, open);
+      if (why === undefined) continue;
       const name = workConsumerName(queue);
-      const known = counts.get(name);
-      if (known === undefined) {
-        // A cluster's list leaves out a consumer that has no leader at the moment.
-        if ((await workQueueInfo(broker, queue)) === undefined)
-          await remake(queue, "it was missing");
-      } else if (known < waiting) {
-        const since = short.get(name) ?? now;
-        if (now - since < shortForMs) stillShort.set(name, since);
-        else await remake(queue, `it had ${known} of ${waiting} tasks`);
-      }
+      const since = short.get(name) ?? now;
+      if (held !== undefined && now - since < shortForMs)
+        stillShort.set(name, since);
+      else await remake(queue, why);
     }
     short = stillShort;
   }

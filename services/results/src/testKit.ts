@@ -2,6 +2,7 @@
 import { makeAppender } from "@jetscribe/event-log/append";
 import { decodeEvent } from "@jetscribe/event-log/codec";
 import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
+import { makePuller, type Delivery } from "@jetscribe/event-log/pull";
 import { scan } from "@jetscribe/event-log/readLog";
 import { streamState } from "@jetscribe/event-log/streamState";
 import { ensureTopology } from "@jetscribe/event-log/topology";
@@ -9,6 +10,7 @@ import {
   evolve,
   newTaskId,
   streams,
+  workConsumerName,
   type Queue,
   type TaskEvent,
   type TaskState,
@@ -80,7 +82,7 @@ export const completed = (task_id: string, attempt = 1): TaskEvent => ({
   },
 });
 
-const cancelled = (task_id: string): TaskEvent => ({
+export const cancelled = (task_id: string): TaskEvent => ({
   type: "GenerateCancelled",
   data: { task_id, by: "a", reason: "asked", stage: "queued", metrics },
 });
@@ -134,6 +136,17 @@ export async function openWriter(url: string): Promise<Writer> {
       await broker[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Has a queue's next request delivered, and acknowledges it, as a worker does that has its outcome. */
+export async function takeNext(broker: Broker, of = queue): Promise<void> {
+  using puller = makePuller(broker);
+  const { promise, resolve, reject } = Promise.withResolvers<Delivery>();
+  puller.pull(
+    { stream: streams.events, consumer: workConsumerName(of), batch: 1 },
+    { onDelivery: resolve, onEnd: (end) => void reject(new Error(end)) },
+  );
+  await broker.nc.request((await promise).reply, "+ACK");
 }
 
 /** The state of every task: a fold of the whole log. */

@@ -242,6 +242,10 @@ export const HealthResponse = z.object({
     description:
       "The broker is connected, and answers nothing that is to be stored: its disk is full, or was. Then `nats` is false.",
   }),
+  overdue: z.int().optional().meta({
+    description:
+      "So many open tasks are past their time, and nobody ended them.",
+  }),
   log_full: z.string().optional().meta({
     description:
       "What is unfinished or unread fills the log: requests are refused.",

@@ -90,6 +90,9 @@ function toQueue([model, lane, owner, more]: string[]): Queue | undefined {
 export const workConsumerName = ({ model, lane, owner }: Queue): string =>
   `infer=${model}=${lane}=${owner}`;
 
+/** The consumer of a queue that had no work for so long is removed. */
+export const queueIdleForMs = 3_600_000;
+
 /** The queue that a durable consumer is; undefined for consumers that are no work queue. */
 export function parseWorkConsumerName(name: string): Queue | undefined {
   const [infer, ...rest] = name.split("=");

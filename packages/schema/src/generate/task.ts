@@ -86,17 +86,19 @@ export const isOpen = (task: TaskState): task is OpenTask =>
 /** What a task may take beyond its times before it is ended from outside: whoever ran it is surely gone. */
 const graceS = 60;
 
-/** When an open task ends by itself, in seconds since the epoch, and as what. */
+/**
+ * When an open task ends by itself, in seconds since the epoch, and as what. A task that was started has its whole time
+ * from its first start on, whether it runs or was handed back and waits.
+ */
 export function deadlineOf({
-  attempt,
+  first_start,
   enqueue_time,
   start_timeout_ms,
   timeout_ms,
 }: OpenTask): { at: number; error: "ExpiredError" | "TimeoutError" } {
-  const start = enqueue_time + start_timeout_ms / 1_000;
-  return attempt === 0
-    ? { at: start, error: "ExpiredError" }
-    : { at: start + timeout_ms / 1_000 + graceS, error: "TimeoutError" };
+  return first_start === undefined
+    ? { at: enqueue_time + start_timeout_ms / 1_000, error: "ExpiredError" }
+    : { at: first_start + timeout_ms / 1_000 + graceS, error: "TimeoutError" };
 }
 
 const failureReasons: ReadonlySet<RetryReason> = new Set([

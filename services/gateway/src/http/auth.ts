@@ -1,7 +1,7 @@
 /** Who calls: the API key in `X-API-Key`, or as a bearer token. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ApiError } from "../apiError.ts";
-import { findKey, type ApiKey } from "../apiKeys.ts";
+import { makeFindKey, type ApiKey } from "../apiKeys.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -15,9 +15,10 @@ export function requireKey(
   app: FastifyInstance,
   keys: readonly ApiKey[],
 ): void {
+  const findKey = makeFindKey(keys);
   app.decorateRequest("key");
   app.addHook("onRequest", (request, _reply, done) => {
-    const key = findKey(keys, givenKey(request));
+    const key = findKey(givenKey(request));
     if (key !== undefined) request.key = key;
     done(key === undefined ? unknownKey() : undefined);
   });
