@@ -1,6 +1,6 @@
 /** How long a death holds up the tasks that it hit: from the kill to the next start of each. */
-import { connectBroker } from "@jetscribe/event-log/connection";
-import { hearProgress } from "@jetscribe/event-log/signals";
+import { connectBroker, subscribe } from "@jetscribe/event-log/connection";
+import { subjects, type GenerateStarted } from "@jetscribe/schema";
 import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -72,13 +72,13 @@ async function startRunning(
   const { natsUrl: url } = stack;
   const broker = opened.use(await connectBroker({ url, name: "bench" }));
   const starts = new Map<string, Start[]>();
-  const hearing = hearProgress(broker, queue, (event) => {
-    if (event.type !== "GenerateStarted") return;
-    const { task_id, worker_id } = event.data;
+  const subject = subjects.event("started", queue);
+  const hearing = subscribe(broker, subject, (message) => {
+    const { task_id, worker_id } = message.json<GenerateStarted>();
     const known = starts.get(task_id) ?? [];
     starts.set(task_id, [...known, { worker: worker_id, at: Date.now() }]);
   });
-  opened.use(hearing);
+  opened.defer(() => hearing.unsubscribe());
 
   /** ms from each kill to the next start of each task that it hit. */
   async function delays(kill: (worker: Worker) => Promise<void>) {

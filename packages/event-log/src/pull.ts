@@ -5,6 +5,7 @@
 import { createInbox, nanos, type Msg } from "@nats-io/nats-core";
 import type { LogMessage } from "./codec.ts";
 import { subscribe, type Broker } from "./connection.ts";
+import { headerIn, sizeOf } from "./headerIn.ts";
 
 /** A message that a consumer delivered. */
 export interface Delivery extends LogMessage {
@@ -179,24 +180,6 @@ function statusEnd(msg: Msg): PullEnd | undefined {
 /** Beside its parts a stored message has 34 bytes: lengths, sequence, time, checksum. */
 const recordBytes = 34;
 
-/** Subject, headers and body; the client knows it, and no public part of it tells. */
-const sizeOf = (msg: Msg, reply: string) =>
-  (msg as unknown as { size(): number }).size() - reply.length;
-
-/** One header, from their text: it stands before the body. The client decodes all of them, which takes 5 µs. */
-function headerIn(
-  { buffer, byteOffset, length }: Uint8Array,
-  sizeOfBoth: number,
-  name: string,
-): string {
-  const size = sizeOfBoth - length;
-  const text = Buffer.from(buffer, byteOffset - size, size).toString("latin1");
-  const line = `\r\n${name}:`;
-  const at = text.indexOf(line);
-  if (at < 0) return "";
-  return text.slice(at + line.length, text.indexOf("\r\n", at + 1)).trim();
-}
-
 /**
  * The delivery in a message, from its ack subject
  * `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<count>.<seq>.<consumer seq>.<time>.<pending>[.<random>]`;
@@ -208,7 +191,7 @@ function toDelivery(msg: Msg): Delivery | undefined {
   const tokens = reply.split(".");
   const at = tokens.length === 9 ? 4 : 6;
   const { subject, data } = msg;
-  const size = sizeOf(msg, reply);
+  const size = sizeOf(msg) - reply.length;
   return {
     subject,
     data,

@@ -8,13 +8,23 @@ import {
   announceWorker,
   hearCancelled,
   hearProjections,
+  hearStored,
   hearWake,
   hearWorkers,
   sendLogRecord,
   sendWake,
 } from "./signals.ts";
+import { ensureTopology } from "./topology.ts";
 import { clockOffsetMs, eventIdAt, messageAt } from "./streamState.ts";
-import { cancelled, openLog, queue, requestedBy } from "./testKit.ts";
+import {
+  cancelled,
+  completed,
+  openLog,
+  queue,
+  requestedBy,
+  settings,
+  started,
+} from "./testKit.ts";
 
 const worker = {
   ...{ worker_id: "w1", model: "Demo", engine: "fake", model_loaded: true },
@@ -79,15 +89,53 @@ for (const version of await natsVersions())
       assert.equal(heard.length, 5);
     });
 
-    test("the broker's hint carries no prompt", async () => {
+    test("stored events are heard without their bodies, each with its place in the log; refused ones are not", async () => {
       await using log = await openLog(version);
-      const hint = new Promise<Uint8Array>((resolve) => {
-        log.broker.nc.subscribe("llm.wake.>", {
-          callback: (_error, { data }) => resolve(data),
-        });
+      const hints: unknown[] = [];
+      using _hearing = hearStored(log.broker, queue, (hint) =>
+        hints.push(hint),
+      );
+      const bodies: number[] = [];
+      log.broker.nc.subscribe("llm.stored.>", {
+        callback: (_error, { data }) => bodies.push(data.length),
       });
-      await log.request(1);
-      assert.equal((await hint).length, 0);
+      const request = requestedBy(queue);
+      const { task_id: taskId } = request.data;
+      await log.append(requestedBy(queue), { ...queue, owner: "b" });
+      await log.append(request);
+      await log.append(started(taskId, 2));
+      await log.append(completed(taskId));
+      // One outcome is stored of each task.
+      assert.equal(await log.append(cancelled(taskId)), 4);
+      await log.append(started(taskId, 3));
+      await eventually(() => hints.length >= 4);
+      await log.broker.nc.flush();
+      assert.deepEqual(hints, [
+        { type: "GenerateRequested", taskId, attempt: NaN, seq: 2 },
+        { type: "GenerateStarted", taskId, attempt: 2, seq: 3 },
+        { type: "GenerateCompleted", taskId, attempt: NaN, seq: 4 },
+        { type: "GenerateStarted", taskId, attempt: 3, seq: 5 },
+      ]);
+      assert.deepEqual(bodies, [0, 0, 0, 0, 0]);
+    });
+
+    test("the wake-ups that an earlier version's stream sends for stored requests are heard too", async () => {
+      await using log = await openLog(version);
+      const { jsm } = log.broker;
+      const { config } = await jsm.streams.info("EVENTS");
+      await jsm.streams.delete("EVENTS");
+      const republish = {
+        src: "llm.events.requested.*.*.*",
+        dest: "llm.wake.{{wildcard(1)}}.{{wildcard(2)}}.{{wildcard(3)}}",
+        headers_only: true,
+      };
+      await jsm.streams.add({ ...config, republish });
+      // It stays as it is: 2.9 can't change that.
+      await ensureTopology(log.broker, settings);
+      const { heard } = hearAll(log.broker);
+      await log.append(requestedBy(queue));
+      await eventually(() => heard.length > 0);
+      assert.deepEqual(heard, [["wake", queue]]);
     });
 
     test("garbage is not heard, and disturbs nobody", async () => {
@@ -98,7 +146,8 @@ for (const version of await natsVersions())
         ...[subjects.worker("demo", "w1"), subjects.projection("results")],
         ...[
           "llm.wake.demo.nolane.a",
-          subjects.event("cancelled", { ...odd, owner: "b" }),
+          subjects.stored("cancelled", { ...odd, owner: "b" }),
+          subjects.stored("requested", { ...odd, lane: "nolane" }),
         ],
       ])
         for (const body of [

@@ -1,16 +1,17 @@
 /** What passes on core NATS and is stored nowhere: hints, announcements, log records. Who isn't there misses it. */
 import {
+  parseStoredSubject,
   parseWakeSubject,
   ProjectionAnnouncement,
   subjects,
   WorkerAnnouncement,
+  type EventType,
   type Queue,
-  type RecordedEvent,
 } from "@jetscribe/schema";
 import type { Msg } from "@nats-io/nats-core";
 import type * as z from "zod";
-import { decodeEvent } from "./codec.ts";
 import { subscribe, type Broker } from "./connection.ts";
+import { headerIn, sizeOf } from "./headerIn.ts";
 
 /** Says what a worker has in hand. While the broker is away nothing is sent, nor kept for later. */
 export function announceWorker(
@@ -63,27 +64,58 @@ export const hearProjections = (
 /** Resolves once the broker has taken in the subscriptions made so far: what is published from now on is heard. */
 export const subscribed = async ({ nc }: Broker): Promise<void> => nc.flush();
 
-/** Hears which queues of the model (a slug) have a new request. */
-export const hearWake = (
+/**
+ * Hears which queues of the model (a slug) have a request: one that was stored, or one that a service handed back. An
+ * EVENTS stream of an earlier version republishes stored requests as wake-ups, and 2.9 can't change that.
+ */
+export function hearWake(
   broker: Broker,
   modelSlug: string,
   onWake: (queue: Queue) => void,
-): Disposable =>
-  listen(
-    broker,
-    subjects.wake({ model: modelSlug, lane: "*", owner: "*" }),
-    ({ subject }) => {
-      const queue = parseWakeSubject(subject);
-      if (queue !== undefined) onWake(queue);
-    },
+): Disposable {
+  const any = { model: modelSlug, lane: "*", owner: "*" };
+  const wake = (queue: Queue | undefined) => queue && onWake(queue);
+  const hearing = new DisposableStack();
+  hearing.use(
+    listen(broker, subjects.stored("requested", any), ({ subject }) =>
+      wake(parseStoredSubject(subject)?.queue),
+    ),
   );
+  hearing.use(
+    listen(broker, subjects.wake(any), ({ subject }) =>
+      wake(parseWakeSubject(subject)),
+    ),
+  );
+  return hearing;
+}
 
-/** The hint that the broker gives for a new request, for one that was handed back. */
+/** Says that a queue has a request again, which was handed back. */
 export function sendWake(broker: Broker, queue: Queue): void {
   if (broker.connected) broker.nc.publish(subjects.wake(queue));
 }
 
-/** Hears the ids of tasks of the model (a slug) that are cancelled, from the event's message. */
+/** A stored event, as the broker tells of it: at most once, and without its body. */
+export interface StoredHint {
+  type: EventType;
+  taskId: string;
+  /** That was started or has ended; NaN of the other types. */
+  attempt: number;
+  /** The event's sequence in EVENTS. */
+  seq: number;
+}
+
+/** Hears the stored events of a queue's tasks. What the log refused is not heard. */
+export const hearStored = (
+  broker: Broker,
+  queue: Queue,
+  onStored: (hint: StoredHint) => void,
+): Disposable =>
+  listen(broker, subjects.stored("*", queue), (msg) => {
+    const hint = storedHintOf(msg);
+    if (hint !== undefined) onStored(hint);
+  });
+
+/** Hears the ids of tasks of the model (a slug) whose cancel was stored. */
 export const hearCancelled = (
   broker: Broker,
   modelSlug: string,
@@ -91,33 +123,23 @@ export const hearCancelled = (
 ): Disposable =>
   listen(
     broker,
-    subjects.event("cancelled", { model: modelSlug, lane: "*", owner: "*" }),
-    ({ headers }) => {
-      const id = headers?.get("ce-subject");
-      if (id) onCancelled(id);
+    subjects.stored("cancelled", { model: modelSlug, lane: "*", owner: "*" }),
+    (msg) => {
+      const hint = storedHintOf(msg);
+      if (hint !== undefined) onCancelled(hint.taskId);
     },
   );
 
-/**
- * Hears the starts and retries of a queue's tasks as they are published. A start that the log already has from another
- * worker is heard too; an outcome is not: only the log says which one counts.
- */
-export function hearProgress(
-  broker: Broker,
-  queue: Queue,
-  onEvent: (event: RecordedEvent) => void,
-): Disposable {
-  const onMessage = ({ subject, data }: Msg) => {
-    const decoded = decodeEvent({ subject, data, seq: 0, time: 0 });
-    if ("event" in decoded) onEvent(decoded.event);
-  };
-  const words = ["started", "retried"] as const;
-  const heard = words.map((word) =>
-    listen(broker, subjects.event(word, queue), onMessage),
-  );
-  return {
-    [Symbol.dispose]: () => heard.forEach((one) => one[Symbol.dispose]()),
-  };
+/** Undefined where the message is not the broker's. */
+function storedHintOf(msg: Msg): StoredHint | undefined {
+  const { subject, data } = msg;
+  const bytes = sizeOf(msg) - subject.length;
+  const type = parseStoredSubject(subject)?.type;
+  const id = headerIn(data, bytes, "Nats-Msg-Id");
+  const seq = Number(headerIn(data, bytes, "Nats-Sequence"));
+  const [taskId, , attempt] = id.split(".");
+  if (type === undefined || !taskId || !(seq > 0)) return undefined;
+  return { type, taskId, attempt: Number(attempt), seq };
 }
 
 /** Hands a log record on to `app.log`; false where the broker is away, and the record is dropped. */

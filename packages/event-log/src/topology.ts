@@ -44,10 +44,10 @@ const wantedStreams = (settings: TopologySettings): Wanted[] => [
     // One for each model, lane and owner, and the readers. Without a number the newest servers stop at 1,000.
     max_consumers: 100_000,
     allow_direct: true,
-    // The hint that wakes workers: headers only, so that no prompt leaves the log by it.
+    // The live feed of what is stored: headers only, so that no prompt or result leaves the log by it.
     republish: {
-      src: subjects.event("requested", { model: "*", lane: "*", owner: "*" }),
-      dest: "llm.wake.{{wildcard(1)}}.{{wildcard(2)}}.{{wildcard(3)}}",
+      src: "llm.events.>",
+      dest: "llm.stored.>",
       headers_only: true,
     },
   },
@@ -125,9 +125,10 @@ async function ensureStream({ jsm }: Broker, wanted: Wanted): Promise<void> {
     refuseDifference(wanted, config);
     return;
   }
-  // What no server changes afterwards.
-  const { max_consumers } = found.config;
-  const next = { ...wanted, max_consumers };
+  // What no server changes afterwards; and a stream without the live feed stays without it, since 2.9 can't add it.
+  const { max_consumers, republish } = found.config;
+  const { republish: _feed, ...rest } = wanted;
+  const next = { ...rest, max_consumers, ...(republish && { republish }) };
   if (differences(next, found.config).length === 0) return;
   const { config } = await jsm.streams.update(wanted.name, next);
   refuseDifference(next, config);

@@ -3,6 +3,7 @@ import { appendUntilStored, type Appender } from "@jetscribe/event-log/append";
 import { decodeEvent } from "@jetscribe/event-log/codec";
 import type { Broker } from "@jetscribe/event-log/connection";
 import { messageAt } from "@jetscribe/event-log/streamState";
+import type { AtMost } from "@jetscribe/event-log/atMost";
 import { streamedSoFar } from "@jetscribe/event-log/tokens";
 import {
   isOpen,
@@ -17,6 +18,7 @@ import {
 } from "@jetscribe/schema";
 import { ApiError, unavailable } from "./apiError.ts";
 import type { ApiKey } from "./apiKeys.ts";
+import type { LogOutcomes } from "./logOutcomes.ts";
 import type { ReadTask } from "./readTask.ts";
 
 type Cancelled = Extract<TaskEvent, { type: "GenerateCancelled" }>;
@@ -31,11 +33,21 @@ export function makeCancelTask(
   appender: Appender,
   /** As the log has it now: an outcome follows only a task that was surely open. */
   readSurely: ReadTask,
+  outcomes: Pick<LogOutcomes, "note">,
+  /** Bounds the readers of text. */
+  reading: AtMost,
 ): CancelTask {
   const textOf = async ({ task_id, status }: OpenTask, signal: AbortSignal) =>
     status === "queued"
       ? joinChunks([])
-      : await streamedSoFar(broker, task_id, signal);
+      : await reading(() => streamedSoFar(broker, task_id, signal), signal);
+
+  async function store(task: OpenTask, by: string, signal: AbortSignal) {
+    const event = cancelled(task, by, await textOf(task, signal));
+    return await appendUntilStored(broker, appender, event, queueOf(task), {
+      signal,
+    });
+  }
 
   return async (found, { name, owner }) => {
     const task = await readSurely(found.task_id, owner);
@@ -45,16 +57,12 @@ export function makeCancelTask(
       throw new ApiError("already_ended", `the task is ${task.status}`);
     }
     const signal = AbortSignal.timeout(publishForMs);
-    const event = cancelled(task, name, await textOf(task, signal));
-    const { seq, duplicate } = await appendUntilStored(
-      broker,
-      appender,
-      event,
-      queueOf(task),
-      { signal },
-    ).catch((cause: unknown) => {
-      throw unavailable("the broker did not take the cancel in time", cause);
-    });
+    const { seq, duplicate } = await store(task, name, signal).catch(
+      (cause: unknown) => {
+        throw unavailable("the broker did not take the cancel in time", cause);
+      },
+    );
+    outcomes.note(task.task_id, seq);
     if (duplicate && !(await isCancel(broker, seq)))
       throw new ApiError("already_ended", "the task has its outcome");
   };

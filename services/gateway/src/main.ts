@@ -1,3 +1,4 @@
+import { makeAtMost } from "@jetscribe/event-log/atMost";
 import { makeAppender } from "@jetscribe/event-log/append";
 import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
@@ -12,7 +13,7 @@ import { makeLimits } from "./limits.ts";
 import { watchLogRoom } from "./logRoom.ts";
 import { makeHealth } from "./health.ts";
 import { buildApp } from "./http/app.ts";
-import { makeWatchProgress } from "./progress.ts";
+import { makeLogOutcomes } from "./logOutcomes.ts";
 import { makeModels } from "./models.ts";
 import { watchNameClashes } from "./nameClashes.ts";
 import { hearAllProjections } from "./projectionsHeard.ts";
@@ -21,11 +22,18 @@ import { watchStoring } from "./storing.ts";
 import { makeStreamTask } from "./streamTask.ts";
 import { makeWaitForOutcome } from "./waitForOutcome.ts";
 import { makeWatchPlace } from "./watchPlace.ts";
+import { makeWatchStored } from "./watchStored.ts";
+import { makeWatchTask } from "./watchTask.ts";
 import { makeWorkQueues } from "./workQueues.ts";
 import { hearAllWorkers } from "@jetscribe/event-log/workersHeard";
 
 /** The start waits so long for Redis; it goes on without. */
 const redisWithinMs = 1_000;
+/**
+ * So many readers of stored text are there at once. Each is a consumer for some milliseconds, of which nats-server from
+ * 2.15 on allows 1,000 for all gateways and workers; more than 16 read no faster.
+ */
+const mostTextReaders = 16;
 
 await runService(
   "gateway",
@@ -67,28 +75,31 @@ await runService(
     });
     const projections = stack.use(hearAllProjections(broker));
     const { projecting } = projections;
+    const outcomes = makeLogOutcomes(broker);
     const { readTask, readSurely } = makeReadTask(
       broker,
       reader,
       accepted,
+      outcomes,
       projecting,
     );
-    const done = stack.use(hearAllDone(store, log));
-    const waitForOutcome = makeWaitForOutcome(done, reader, readTask, stopping);
-    const watchProgress = makeWatchProgress(broker);
+    const watchTask = makeWatchTask({
+      ...{ broker, reader, readTask, readSurely, outcomes },
+      done: stack.use(hearAllDone(store, log)),
+      watchStored: makeWatchStored(broker),
+    });
+    const waitForOutcome = makeWaitForOutcome(watchTask, readTask, stopping);
+    const reading = makeAtMost(mostTextReaders);
     const app = await buildApp(
       {
         ...{ acceptRequest, readTask, waitForOutcome, stopping, log },
         streamTask: makeStreamTask({
-          broker,
-          done,
-          readTask,
-          watchProgress,
+          ...{ broker, watchTask, reading, forecast, stopping },
           watchPlace: makeWatchPlace(reader),
-          forecast,
-          stopping,
         }),
-        cancelTask: makeCancelTask(broker, appender, readSurely),
+        cancelTask: makeCancelTask(
+          ...([broker, appender, readSurely, outcomes, reading] as const),
+        ),
         keys: config.keys,
         places: reader.places,
         forecast,

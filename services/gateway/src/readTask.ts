@@ -16,6 +16,7 @@ import {
 } from "@jetscribe/task-store";
 import type { Accepted } from "./accepted.ts";
 import { ApiError, unavailable } from "./apiError.ts";
+import type { LogOutcomes } from "./logOutcomes.ts";
 
 /** Undefined: this owner (a slug) has no such task. Rejects with an ApiError where neither projection nor log can tell. */
 export type ReadTask = (
@@ -31,6 +32,7 @@ export function makeReadTask(
   broker: Broker,
   reader: Pick<TaskReader, "look">,
   accepted: Accepted,
+  outcomes: Pick<LogOutcomes, "of">,
   /** Whether the projection is heard to get on: one that stands still shows tasks as open that have ended. */
   projecting: () => boolean,
 ): {
@@ -46,8 +48,12 @@ export function makeReadTask(
     if (taskIdTime(taskId) === undefined) return undefined;
     const look = await reader.look([taskId]).catch(() => undefined);
     const known = answerOf(look) ?? notYetProjected(look, accepted.get(taskId));
-    return known !== undefined && (!isOpen(known) || projecting())
-      ? ownOnly(known, owner)
+    if (known === undefined) return await readSurely(taskId, owner);
+    if (!isOpen(known)) return ownOnly(known, owner);
+    // What was told once is told from then on.
+    const ended = await outcomes.of(known).catch(() => undefined);
+    return ended !== undefined || projecting()
+      ? ownOnly(ended ?? known, owner)
       : await readSurely(taskId, owner);
   };
 

@@ -1,4 +1,5 @@
 /** One reader's stream against a real broker; the task itself is said by the test. */
+import { makeAtMost } from "@jetscribe/event-log/atMost";
 import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
 import { subscribed } from "@jetscribe/event-log/signals";
 import { makeTokenLog } from "@jetscribe/event-log/tokens";
@@ -19,11 +20,13 @@ import {
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import { hearAllDone, type DoneHeard } from "./doneHeard.ts";
-import { makeWatchProgress } from "./progress.ts";
+import { makeLogOutcomes } from "./logOutcomes.ts";
 import type { ReadTask } from "./readTask.ts";
 import { makeStreamTask } from "./streamTask.ts";
 import { makeWaitForOutcome } from "./waitForOutcome.ts";
 import { makeWatchPlace } from "./watchPlace.ts";
+import { makeWatchStored } from "./watchStored.ts";
+import { makeWatchTask, type WatchTask } from "./watchTask.ts";
 
 const running = (): TaskState => ({
   ...{ task_id: newTaskId(), seq: 1, model: "demo", lane: "interactive" },
@@ -68,6 +71,17 @@ suite("a reader's stream", () => {
     await redis.stop();
   });
 
+  const watch = (
+    readTask: ReadTask,
+    heard: Pick<DoneHeard, "of"> = done,
+  ): WatchTask =>
+    makeWatchTask({
+      ...{ broker, done: heard, readTask, readSurely: readTask },
+      watchStored: makeWatchStored(broker),
+      outcomes: makeLogOutcomes(broker),
+      reader: { look: () => Promise.reject(new Error("Redis is away")) },
+    });
+
   const open = (
     task: TaskState,
     signal: AbortSignal,
@@ -76,9 +90,8 @@ suite("a reader's stream", () => {
     heard: Pick<DoneHeard, "of"> = done,
   ) =>
     makeStreamTask({
-      ...{ broker, done: heard },
-      readTask,
-      watchProgress: makeWatchProgress(broker),
+      ...{ broker, watchTask: watch(readTask, heard) },
+      reading: makeAtMost(16),
       watchPlace: makeWatchPlace({ places: () => Promise.resolve([]) }),
       forecast: { of: () => undefined },
       stopping: new AbortController().signal,
@@ -173,14 +186,12 @@ suite("a reader's stream", () => {
   test("a waiting call too", async () => {
     const task = running();
     let looks = 0;
+    const readTask = () =>
+      ++looks < 3
+        ? Promise.reject(new Error("Redis is away"))
+        : Promise.resolve(ended(task));
     const waitForOutcome = makeWaitForOutcome(
-      done,
-      { look: () => Promise.reject(new Error("Redis is away")) },
-      () =>
-        ++looks < 3
-          ? Promise.reject(new Error("Redis is away"))
-          : Promise.resolve(ended(task)),
-      new AbortController().signal,
+      ...([watch(readTask), readTask, new AbortController().signal] as const),
     );
     const { signal } = new AbortController();
     const wait = waitForOutcome(task.task_id, "a", {

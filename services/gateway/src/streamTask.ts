@@ -1,4 +1,5 @@
-/** One reader of one task's stream: a few subscriptions and a look at what was before them; no consumer, no polling. */
+/** One reader of one task's stream: a few subscriptions and a look at what was before them; no polling. */
+import type { AtMost } from "@jetscribe/event-log/atMost";
 import { orAborted, type Broker } from "@jetscribe/event-log/connection";
 import { subscribed } from "@jetscribe/event-log/signals";
 import { hearTokens, readTokens } from "@jetscribe/event-log/tokens";
@@ -10,19 +11,17 @@ import {
   type TokenChunk,
 } from "@jetscribe/schema";
 import type { Place } from "@jetscribe/task-store";
-import type { DoneHeard } from "./doneHeard.ts";
 import { makeInbox } from "./inbox.ts";
-import type { WatchProgress } from "./progress.ts";
 import type { Forecast } from "./forecast.ts";
-import type { ReadTask } from "./readTask.ts";
 import type { WatchPlace } from "./watchPlace.ts";
+import { isLater, type WatchTask } from "./watchTask.ts";
 import { makeTextFeed, type StreamEvent } from "./textFeed.ts";
 
 export interface StreamDeps {
   broker: Broker;
-  done: Pick<DoneHeard, "of">;
-  readTask: ReadTask;
-  watchProgress: WatchProgress;
+  watchTask: WatchTask;
+  /** Bounds the readers of text that was stored before: each is a consumer, and the broker's are limited. */
+  reading: AtMost;
   watchPlace: WatchPlace;
   forecast: Pick<Forecast, "of">;
   /** Ends all streams: their readers come back, to another gateway perhaps. */
@@ -46,22 +45,18 @@ export type StreamTask = (
 
 type Heard =
   | { chunk: TokenChunk }
-  | { progress: RecordedEvent }
+  | { task: TaskState }
   | { place: Place }
-  /** The task may have its outcome. */
-  | "look"
-  /** Text and events may have been missed too. */
+  /** Text may have been missed. */
   | "missed";
 
 /** A chunk comes every 20 ms at most. */
 const mostWaiting = 1_000;
-const lookAgainMs = 1_000;
 
 export function makeStreamTask({
   broker,
-  done,
-  readTask,
-  watchProgress,
+  watchTask,
+  reading,
   watchPlace,
   forecast,
   stopping,
@@ -80,29 +75,21 @@ export function makeStreamTask({
     };
     signal.addEventListener("abort", release, { once: true });
     hearing.use(hearTokens(broker, task_id, (chunk) => hear({ chunk })));
-    hearing.use(watchProgress(found, (progress) => hear({ progress })));
+    if (isOpen(found))
+      hearing.use(watchTask(found, owner, (task) => hear({ task })));
     if (found.status === "queued")
       hearing.use(watchPlace(found, (place) => hear({ place })));
-    hearing.use(done.of(task_id, () => hear("look")));
     hearing.defer(broker.onReconnect(() => hear("missed")));
 
-    /** What can't be read now is read once more: that it changed is told once. */
-    const look = async (task: TaskState) => {
-      try {
-        return (await readTask(task_id, owner)) ?? task;
-      } catch {
-        setTimeout(() => hear("look"), lookAgainMs).unref();
-        return task;
-      }
-    };
     const stored = async () => {
-      const chunks = await readTokens(broker, task_id, signal);
+      const read = () => readTokens(broker, task_id, signal);
+      const chunks = await reading(read, signal);
       return chunks.map(({ chunk }) => chunk);
     };
 
     try {
       await orAborted(subscribed(broker), signal);
-      let task = await look(found);
+      let task = found;
       yield statusOf(task);
       const feed = makeTextFeed();
       const hasText = isOpen(task) && task.attempt > 0;
@@ -116,12 +103,11 @@ export function makeStreamTask({
       while (isOpen(task)) {
         const heard = await inbox.next();
         if (heard === undefined) return;
-        if (heard === "look" || heard === "missed") {
-          const before = task.status;
-          task = await look(task);
-          if (!isOpen(task)) break;
-          if (task.status !== before) yield statusOf(task);
-          if (heard === "missed") yield* feed.catchUp(await stored());
+        if (heard === "missed") yield* feed.catchUp(await stored());
+        else if ("task" in heard) {
+          if (!isLater(heard.task, task)) continue;
+          task = heard.task;
+          if (isOpen(task)) yield statusOf(task);
         } else if ("place" in heard) {
           const { place } = heard;
           if (task.status === "queued")
@@ -131,10 +117,6 @@ export function makeStreamTask({
           task = evolve(task, startedBy(heard.chunk)) ?? task;
           if (task.status !== before) yield statusOf(task);
           yield* feed.take(heard.chunk) ?? feed.catchUp(await stored());
-        } else {
-          const before = task.status;
-          task = evolve(task, heard.progress) ?? task;
-          if (task.status !== before) yield statusOf(task);
         }
       }
       if (isOpen(task)) return;

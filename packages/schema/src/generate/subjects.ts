@@ -41,7 +41,12 @@ export const subjects = {
     word: EventWord | "*",
     { model, lane, owner }: { [K in keyof Queue]: string },
   ) => `llm.events.${word}.${model}.${lane}.${owner}`,
-  /** The hint that there is new work; the broker republishes requests there. */
+  /** `llm.stored.<type>.<model>.<lane>.<owner>`: the broker republishes each stored event there, without its body. */
+  stored: (
+    word: EventWord | "*",
+    { model, lane, owner }: { [K in keyof Queue]: string },
+  ) => `llm.stored.${word}.${model}.${lane}.${owner}`,
+  /** The hint that a queue has work again: a service handed a task back. */
   wake: ({ model, lane, owner }: { [K in keyof Queue]: string }) =>
     `llm.wake.${model}.${lane}.${owner}`,
   tokens: (taskId: string) => `llm.tokens.${taskId}`,
@@ -60,16 +65,20 @@ interface EventSubject {
   readonly queue: Readonly<Queue>;
 }
 
-/** The type and the queue in an event's subject; undefined where it is none. */
-export const parseEventSubject = remember(
-  (subject): EventSubject | undefined => {
-    const [llm, events, word = "", ...rest] = subject.split(".");
+const parserOf = (root: "events" | "stored") =>
+  remember((subject): EventSubject | undefined => {
+    const [llm, second, word = "", ...rest] = subject.split(".");
     const type = typeOfWord.get(word);
     const queue = toQueue(rest);
-    if (llm !== "llm" || events !== "events") return undefined;
+    if (llm !== "llm" || second !== root) return undefined;
     return type && queue && { type, queue };
-  },
-);
+  });
+
+/** The type and the queue in an event's subject; undefined where it is none. */
+export const parseEventSubject = parserOf("events");
+
+/** The same of the subject on which the broker republishes the stored event. */
+export const parseStoredSubject = parserOf("stored");
 
 /** The queue that a wake-up hint is about. */
 export const parseWakeSubject = remember(

@@ -5,6 +5,7 @@ import { eventTypes, type EventType } from "./events.ts";
 import {
   eventSubject,
   parseEventSubject,
+  parseStoredSubject,
   parseWakeSubject,
   parseWorkConsumerName,
   subjects,
@@ -27,6 +28,7 @@ test("subjects and consumer names are as the design has them", () => {
   const seen = {
     event: eventSubject("GenerateRequested", demo),
     any: subjects.event("*", { ...demo, owner: "*" }),
+    stored: subjects.stored("completed", demo),
     wake: subjects.wake(demo),
     consumer: workConsumerName(demo),
     tokens: subjects.tokens("id"),
@@ -37,6 +39,7 @@ test("subjects and consumer names are as the design has them", () => {
   assert.deepEqual(seen, {
     event: "llm.events.requested.demo.batch.team-a",
     any: "llm.events.*.demo.batch.*",
+    stored: "llm.stored.completed.demo.batch.team-a",
     wake: "llm.wake.demo.batch.team-a",
     consumer: "infer=demo=batch=team-a",
     tokens: "llm.tokens.id",
@@ -51,6 +54,9 @@ test("type and queue come back out of subjects and consumer names", () => {
     fc.property(type, queue, (type, queue) => {
       const event = parseEventSubject(eventSubject(type, queue));
       assert.deepEqual(event, { type, queue });
+      const { word } = eventTypes[type];
+      const stored = parseStoredSubject(subjects.stored(word, queue));
+      assert.deepEqual(stored, { type, queue });
       assert.deepEqual(parseWakeSubject(subjects.wake(queue)), queue);
       assert.deepEqual(parseWorkConsumerName(workConsumerName(queue)), queue);
     }),
@@ -70,6 +76,8 @@ test("other subjects and names are nobody's", () => {
     "llm.events.requested.demo.batch.a.b",
     "llm.events.requested.demo.slow.a",
     "llm.events.resumed.demo.batch.a",
+    "llm.stored.resumed.demo.batch.a",
+    "llm.stored.requested.demo.batch",
     "llm.wakes.demo.batch.a",
     "other.events.requested.demo.batch.a",
     "infer=demo=batch",
@@ -79,6 +87,7 @@ test("other subjects and names are nobody's", () => {
   ];
   for (const text of others) {
     assert.equal(parseEventSubject(text), undefined, text);
+    assert.equal(parseStoredSubject(text), undefined, text);
     assert.equal(parseWakeSubject(text), undefined, text);
     assert.equal(parseWorkConsumerName(text), undefined, text);
   }

@@ -1,21 +1,17 @@
-/** The starts and retries of watched tasks: one subscription per queue, however many of its tasks are watched. */
+/** The stored events of watched tasks, as the broker tells of them: one subscription per queue, however many tasks. */
 import type { Broker } from "@jetscribe/event-log/connection";
-import { hearProgress } from "@jetscribe/event-log/signals";
-import {
-  queueOf,
-  workConsumerName,
-  type RecordedEvent,
-  type TaskState,
-} from "@jetscribe/schema";
+import { hearStored, type StoredHint } from "@jetscribe/event-log/signals";
+import { queueOf, workConsumerName, type TaskState } from "@jetscribe/schema";
 
-export type WatchProgress = (
+/** Calls back with each event of the task that the log takes from now on; at most once, since hints can be lost. */
+export type WatchStored = (
   task: TaskState,
-  onEvent: (event: RecordedEvent) => void,
+  onStored: (hint: StoredHint) => void,
 ) => Disposable;
 
-type Watchers = Set<(event: RecordedEvent) => void>;
+type Watchers = Set<(hint: StoredHint) => void>;
 
-export function makeWatchProgress(broker: Broker): WatchProgress {
+export function makeWatchStored(broker: Broker): WatchStored {
   const heard = new Map<
     string,
     { hearing: Disposable; watched: Map<string, Watchers> }
@@ -25,22 +21,22 @@ export function makeWatchProgress(broker: Broker): WatchProgress {
     const queue = queueOf(task);
     const name = workConsumerName(queue);
     const watched = new Map<string, Watchers>();
-    const hearing = hearProgress(broker, queue, (event) => {
-      for (const tell of watched.get(event.data.task_id) ?? []) tell(event);
+    const hearing = hearStored(broker, queue, (hint) => {
+      for (const tell of watched.get(hint.taskId) ?? []) tell(hint);
     });
     const made = { hearing, watched };
     heard.set(name, made);
     return made;
   }
 
-  return (task, onEvent) => {
+  return (task, onStored) => {
     const name = workConsumerName(queueOf(task));
     const { hearing, watched } = heard.get(name) ?? hear(task);
     const watchers: Watchers = watched.get(task.task_id) ?? new Set();
-    watched.set(task.task_id, watchers.add(onEvent));
+    watched.set(task.task_id, watchers.add(onStored));
     return {
       [Symbol.dispose]() {
-        watchers.delete(onEvent);
+        watchers.delete(onStored);
         if (watchers.size === 0) watched.delete(task.task_id);
         if (watched.size > 0) return;
         hearing[Symbol.dispose]();
