@@ -36,7 +36,7 @@ export const Config = BrokerSettings.extend({
   ACK_WAIT: duration("15s"),
   START_TIMEOUT: duration().optional(),
   BODY_LIMIT: size("8MiB"),
-  BODIES_IN_FLIGHT: size("64MiB"),
+  BODIES_IN_FLIGHT: size("48MiB"),
   MAX_QUEUE_DEPTH: count(undefined, { min: 1 }).optional(),
   MAX_TASKS_PER_KEY: count(undefined, { min: 1 }).optional(),
   TRUST_PROXY: TrustProxy,
