@@ -36,10 +36,14 @@ const { model, context } = await load(
     onWarning: () => undefined,
   },
 );
-const { tokens: prompt } = makePromptReader(model)({
-  prompt: job.prompt,
-  params: { max_tokens: 1, temperature: 0, top_p: 1 },
-});
+const { tokens: prompt } = await makePromptReader(model)(
+  {
+    prompt: job.prompt,
+    params: { max_tokens: 1, temperature: 0, top_p: 1 },
+  },
+  context.contextSize,
+  new AbortController().signal,
+);
 const sequences = Array.from({ length: job.slots }, () =>
   context.getSequence({ checkpoints: { interval: false } }),
 );

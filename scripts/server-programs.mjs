@@ -53,10 +53,13 @@ const IN_CONTAINER = { config: "/etc/jetscribe.conf", data: "/data" };
 
 /**
  * @param {Server} server
- * @param {Place & { durability?: string | undefined, member?: Membership | undefined }} options durability: `process` (default) or `machine`
+ * @param {Place & { durability?: string | undefined, member?: Membership | undefined, maxPayload?: string | undefined }} options durability: `process` (default) or `machine`; maxPayload: as nats-server reads it
  * @returns {Program}
  */
-export function natsProgram(server, { dataDir, port, durability, member }) {
+export function natsProgram(
+  server,
+  { dataDir, port, durability, member, maxPayload = "8MB" },
+) {
   const place = placeFor(server, join(dataDir, "nats"), port, 4222);
   const jetstream = [
     `store_dir: ${JSON.stringify(place.data)}`,
@@ -67,7 +70,7 @@ export function natsProgram(server, { dataDir, port, durability, member }) {
     "# Written by `npm start`, at each start.",
     `server_name: ${member?.name ?? "jetscribe"}`,
     `listen: ${JSON.stringify(`${place.host}:${place.port}`)}`,
-    "max_payload: 8MB",
+    `max_payload: ${maxPayload}`,
     `jetstream {\n  ${jetstream.join("\n  ")}\n}`,
     ...(member ? clusterLines(member) : []),
   ]);

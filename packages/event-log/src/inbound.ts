@@ -9,7 +9,7 @@ export interface Gather {
 }
 
 export const batchSize = 512;
-/** Above the payload limit of 8 MB, or such a message could never be delivered. */
+/** What a pull may bring at most; a message over that, of a broker with a larger payload limit, is pulled alone. */
 const batchBytes = 24 * 2 ** 20;
 const pullExpiresMs = 5_000;
 
@@ -26,6 +26,8 @@ export function makeInbound(
   let waiting: Delivery[] = [];
   let expected = 1;
   let standing = false;
+  /** The next message alone is over the bytes of a pull. */
+  let nextIsHuge = false;
   let failure: Error | undefined;
   let stopped = false;
   let changed = Promise.withResolvers<void>();
@@ -53,8 +55,9 @@ export function makeInbound(
       if (gather === undefined || full || gather.until(message)) ready();
       else if (!due) gathering ??= setTimeout(ready, gather.ms);
     },
-    onEnd(end: PullEnd) {
+    onEnd(end: PullEnd, delivered: number) {
       standing = false;
+      nextIsHuge = end === "too large" && delivered === 0;
       if (end === "gone" || end === "lost") fail(end);
       else pull();
     },
@@ -63,7 +66,9 @@ export function makeInbound(
     const enough = standing || waiting.length >= batchSize;
     if (enough || failure !== undefined || stopped) return;
     standing = true;
-    const size = { batch: batchSize, maxBytes: batchBytes };
+    const size = nextIsHuge
+      ? { batch: 1 }
+      : { batch: batchSize, maxBytes: batchBytes };
     puller.pull(
       { stream, consumer, ...size, expiresMs: pullExpiresMs },
       handlers,

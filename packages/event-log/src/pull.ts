@@ -28,10 +28,11 @@ export interface Delivery extends LogMessage {
  * Why a pull ended.
  * - full: it delivered all that it asked for
  * - empty: there was nothing more, or not in time
+ * - too large: the next message is over what is left of its bytes
  * - gone: the consumer is not there (any more)
  * - lost: the connection or an answer is missing
  */
-export type PullEnd = "full" | "empty" | "gone" | "lost";
+export type PullEnd = "full" | "empty" | "too large" | "gone" | "lost";
 
 export interface PullRequest {
   stream: string;
@@ -40,7 +41,7 @@ export interface PullRequest {
   batch: number;
   /** Waits so long for messages; absent: takes only what is there. */
   expiresMs?: number;
-  /** At most so many bytes; a larger message than that is never delivered. */
+  /** At most so many bytes; a larger message than that ends the pull. */
   maxBytes?: number;
 }
 
@@ -173,8 +174,10 @@ function statusEnd(msg: Msg): PullEnd | undefined {
   if (code === 404 || code === 408) return "empty";
   if (code === 503) return "gone";
   if (code !== 409) return undefined;
-  // The codes are few, so 409 is told apart by its text: "Consumer Deleted", or a limit of this pull.
-  return /deleted/i.test(msg.headers?.description ?? "") ? "gone" : "empty";
+  // The codes are few, so 409 is told apart by its text: "Consumer Deleted", "Message Size Exceeds MaxBytes", …
+  const text = msg.headers?.description ?? "";
+  if (/exceeds maxbytes/i.test(text)) return "too large";
+  return /deleted/i.test(text) ? "gone" : "empty";
 }
 
 /** Beside its parts a stored message has 34 bytes: lengths, sequence, time, checksum. */

@@ -197,6 +197,22 @@ for (const version of await natsVersions())
       assert.ok(whole > 0 && cut > 0);
     });
 
+    test("an event over the bytes of a pull stops no follower", async () => {
+      await using log = await openLog(version, {}, { maxPayload: "64MB" });
+      const huge = () =>
+        requestedBy(queue, { prompt: "x".repeat(30 * 2 ** 20) });
+      await log.request(2);
+      await log.append(huge());
+      await log.request(2);
+      await using follower = follow(log.broker);
+      await eventually(() => follower.read.length >= 5);
+      await log.append(huge());
+      await log.request(1);
+      await eventually(() => follower.read.length >= 7);
+      assert.deepEqual(follower.seqs(), upTo(7));
+      assert.deepEqual(follower.interruptions, []);
+    });
+
     test("a follower gets each message once, in order, also those to come, and knows when it caught up", async () => {
       await using log = await openLog(version);
       await log.request(700);

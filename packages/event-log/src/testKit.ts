@@ -2,6 +2,7 @@
 import { newTaskId, type Queue, type TaskEvent } from "@jetscribe/schema";
 import {
   startNats,
+  type NatsOptions,
   type NatsVersion,
   type TestServer,
 } from "@jetscribe/testing";
@@ -79,9 +80,10 @@ export interface Log extends AsyncDisposable {
 export async function openLog(
   version: NatsVersion = "default",
   topology: Partial<TopologySettings> = {},
+  server: Pick<NatsOptions, "maxPayload"> = {},
 ): Promise<Log> {
   await using opened = new AsyncDisposableStack();
-  const nats = opened.use(await startNats({ version }));
+  const nats = opened.use(await startNats({ version, ...server }));
   const broker = opened.use(
     await connectBroker({ url: nats.url, name: "test" }),
   );

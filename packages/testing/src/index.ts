@@ -10,6 +10,7 @@ export {
   startRedis,
   withNats,
   withRedis,
+  type NatsOptions,
   type NatsVersion,
   type ServerOptions,
   type TestServer,

@@ -33,6 +33,8 @@ export interface ServerOptions {
 export interface NatsOptions extends ServerOptions {
   version?: NatsVersion;
   durability?: "process" | "machine";
+  /** The largest message, `64MB` for instance; by default the project's own. */
+  maxPayload?: string;
   /** Its place in a cluster. */
   member?: Membership;
 }
@@ -63,11 +65,12 @@ export async function startNats({
   version = "default",
   durability,
   member,
+  maxPayload,
   ...options
 }: NatsOptions = {}): Promise<TestServer> {
   const server = await natsServer(version);
   return startServer(server, options, natsUrl, natsReady, (place) =>
-    natsProgram(server, { ...place, durability, member }),
+    natsProgram(server, { ...place, durability, member, maxPayload }),
   );
 }
 

@@ -36,6 +36,7 @@ export const Config = BrokerSettings.extend({
   ACK_WAIT: duration("15s"),
   START_TIMEOUT: duration().optional(),
   BODY_LIMIT: size("8MiB"),
+  BODIES_IN_FLIGHT: size("48MiB"),
   MAX_QUEUE_DEPTH: count(undefined, { min: 1 }).optional(),
   MAX_TASKS_PER_KEY: count(undefined, { min: 1 }).optional(),
   TRUST_PROXY: TrustProxy,
@@ -55,6 +56,7 @@ export const Config = BrokerSettings.extend({
     Math.floor(env.EVENTS_MAX_AGE / 2),
   ),
   bodyLimit: env.BODY_LIMIT,
+  bodiesInFlight: env.BODIES_IN_FLIGHT,
   limits: {
     maxQueueDepth: env.MAX_QUEUE_DEPTH,
     maxTasksPerKey: env.MAX_TASKS_PER_KEY,

@@ -67,22 +67,30 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
   const { workerId, ackWaitMs, drainTimeoutMs } = limits;
 
   const attempt: Attempt = async (inHand, { attempt, alone, claim }) => {
-    const leave = await gate.enter(alone, inHand.signal);
+    let claimed: Claim | undefined;
+    // The time of a task that never ran begins with its start.
+    using limit =
+      inHand.task.first_start === undefined ? null : stopOnTimeout(inHand);
+    const { signal } = limit ?? inHand;
     try {
-      const claimed = await claimOf(inHand, attempt, claim);
+      using _ = { [Symbol.dispose]: await gate.enter(alone, signal) };
+      claimed = await claimOf(inHand, attempt, claim);
       // The last that is waited for before the engine gets the task.
-      const info = await engineInfo(inHand);
+      const info = await engineInfo(signal);
       if (info === undefined) return comeBack(0);
       if (stopping.aborted) inHand.interrupt("drain");
       inHand.signal.throwIfAborted();
       return await run(inHand, info, claimed);
     } catch (error) {
-      if (!(error instanceof EngineDied)) throw error;
-      const { reason } = error.death;
-      await record.endAttempt(inHand, { reason, error }, workerId);
-      return undefined;
-    } finally {
-      leave();
+      if (error instanceof EngineDied) {
+        const { reason } = error.death;
+        await record.endAttempt(inHand, { reason, error }, workerId);
+        return undefined;
+      }
+      // Its time was over before the engine had it; the text of the attempts before is kept.
+      if (!(error instanceof EngineError)) throw error;
+      const { kept } = claimed ?? (await claimOf(inHand, attempt, claim));
+      return await recordFailure(inHand, error, progressOf(kept));
     }
   };
 
@@ -96,9 +104,9 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
   }
 
   /** Of the engine that is ready; undefined: it takes too long, so others may have the task. */
-  async function engineInfo({
-    signal,
-  }: TaskInHand): Promise<EngineInfo | undefined> {
+  async function engineInfo(
+    signal: AbortSignal,
+  ): Promise<EngineInfo | undefined> {
     const state = engine.state();
     if (state.status === "ready") return state.info;
     const patience = AbortSignal.timeout(drainTimeoutMs);
@@ -224,6 +232,15 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     }
     const error: unknown = result.reason;
     if (!(error instanceof EngineError)) throw error;
+    return await recordFailure(inHand, error, progress);
+  }
+
+  async function recordFailure(
+    inHand: TaskInHand,
+    error: EngineError,
+    progress: Progress,
+  ): Promise<Handled> {
+    const { task } = inHand;
     log.warn({ task_id: task.task_id, error_type: error.type }, "task failed");
     return await record.conclude(
       inHand,

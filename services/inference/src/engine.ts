@@ -178,16 +178,17 @@ export class EngineDied extends Error {
   }
 }
 
-/** The refusal that every engine makes, with both numbers. */
+/** The refusal that every engine makes, with both numbers; `roughly`: a word for a prompt that was not counted to its end. */
 export function refuseOverlong(
   promptTokens: number,
   maxTokens: number,
   contextSize: number,
+  roughly: "" | "at least " = "",
 ): void {
   const together = promptTokens + maxTokens;
   if (together <= contextSize) return;
   throw new EngineError(
     "ValidationError",
-    `the prompt has ${promptTokens} tokens and max_tokens is ${maxTokens}, together ${together}; the context holds ${contextSize}`,
+    `the prompt has ${roughly}${promptTokens} tokens and max_tokens is ${maxTokens}, together ${roughly}${together}; the context holds ${contextSize}`,
   );
 }

@@ -34,6 +34,10 @@ export interface TaskInHand extends Disposable {
   task: TaskState;
   /** The task was surely open then, by `performance.now()`; undefined: that isn't known. */
   openAsOf: number | undefined;
+  /** When it was doubted last, by `performance.now()`: what was known before that proves nothing any more. */
+  doubtedAt: number;
+  /** Another worker may have the task by now: the log has to be looked into before anything is concluded. */
+  doubt(): void;
   /** Aborts with Interrupted. */
   readonly signal: AbortSignal;
   interrupt(reason: InterruptReason): void;
@@ -121,6 +125,8 @@ export function holdTasks({
       item,
       task: requestedTask(item),
       openAsOf: item.freshAsOf,
+      doubtedAt: -Infinity,
+      doubt: () => void (held.doubtedAt = performance.now()),
       signal: stop.signal,
       interrupt,
       interrupted: () => why,

@@ -1,4 +1,5 @@
 /** The text of an attempt on its way through a real TOKENS, and who holds it. */
+import { makeAppender } from "@jetscribe/event-log/append";
 import { connectBroker } from "@jetscribe/event-log/connection";
 import {
   makeTokenLog,
@@ -7,7 +8,7 @@ import {
 } from "@jetscribe/event-log/tokens";
 import { ensureTopology } from "@jetscribe/event-log/topology";
 import type { Logger } from "@jetscribe/runtime";
-import { streams, type TokenChunk } from "@jetscribe/schema";
+import { evolve, streams, type TokenChunk } from "@jetscribe/schema";
 import {
   eventually,
   natsVersions,
@@ -16,9 +17,13 @@ import {
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { lost } from "./handled.ts";
 import { holdTasks, type TaskInHand } from "./inHand.ts";
 import { keptNothing } from "./keptText.ts";
 import { firstPart, makeLiveText } from "./liveText.ts";
+import { expired, started } from "./outcomes.ts";
+import { makeRecord } from "./record.ts";
+import type { Known } from "./taskLookUp.ts";
 import { firstClaim, makeTextLock, type Claim } from "./textLock.ts";
 import { requestOf } from "./workerTestKit.ts";
 
@@ -37,11 +42,14 @@ async function open(version: NatsVersion) {
     );
     const tokens = stack.use(makeTokenLog(broker));
     /** What gets lost of the next publish. */
-    let lose: "request" | "answer" | undefined;
+    let lose: "request" | "answer" | "all requests" | undefined;
+    let puts = 0;
     const lossy: TokenLog = {
       ...tokens,
       async put(...args) {
+        puts++;
         const lost = lose;
+        if (lost === "all requests") return { kind: "unknown" };
         lose = undefined;
         if (lost === "request") return { kind: "unknown" };
         const put = await tokens.put(...args);
@@ -81,7 +89,16 @@ async function open(version: NatsVersion) {
       return { ...text, say };
     };
     const loseNext = (what: typeof lose) => (lose = what);
-    return { broker, inHand, lock, live, loseNext };
+    const record = (know: () => Promise<Known>) =>
+      makeRecord({
+        ...{ broker, workerId, log: log as unknown as Logger },
+        appender: stack.use(makeAppender(broker, workerId)),
+        lookUp: { know, glance: () => Promise.reject(new Error("not asked")) },
+      });
+    return {
+      ...{ broker, inHand, lock, live, loseNext, record },
+      puts: () => puts,
+    };
   }
 
   const a = await join("a");
@@ -210,6 +227,32 @@ for (const version of await natsVersions())
       await eventually(() => a.inHand.interrupted() === "taken");
       await live.close();
       assert.equal(textOf(await system.stored()), "one");
+    });
+
+    test("that may be stored or not holds no end up, and leaves a doubt that the log has to clear", async () => {
+      await using system = await open(version);
+      const { a } = system;
+      const live = a.live();
+      live.open();
+      live.say("one");
+      await eventually(async () => (await system.stored()).length > 0);
+      a.loseNext("all requests");
+      live.say(" two");
+      const { task } = a.inHand;
+      const start = started(task, 1, "a", 1);
+      a.inHand.task = evolve(task, { ...start, seq: 2, time: 1 })!;
+      await eventually(() => a.puts() >= 2);
+      a.inHand.openAsOf = performance.now();
+      await live.close();
+      assert.equal(a.inHand.interrupted(), undefined);
+      // Another worker has started it meanwhile.
+      const later = { ...a.inHand.task, attempt: 2 };
+      const asOf = performance.now();
+      const record = a.record(() => Promise.resolve({ tasks: [later], asOf }));
+      const outcome = expired(a.inHand.task, "a", 2);
+      assert.deepEqual(await record.conclude(a.inHand, outcome), lost);
+      const { state } = await a.broker.jsm.streams.info(streams.events);
+      assert.equal(state.messages, 0);
     });
 
     test("is claimed by one of two, and by nobody who comes second", async () => {

@@ -8,7 +8,10 @@ export interface LiveText {
   say: (text: string, counts: TokenCounts) => void;
   /** The attempt's start is in the log: text may leave from now on. */
   open: () => void;
-  /** No chunk leaves any more. Resolves once it is known what became of the last one. */
+  /**
+   * No chunk leaves any more. Resolves within half a second; where it isn't known by then what became of the last one,
+   * the task is in doubt.
+   */
   close: () => Promise<void>;
 }
 
@@ -74,6 +77,7 @@ export function makeLiveText(
     try {
       const written = await write(inHand, chunk, expectedSeq, giveUp.signal);
       if (written.kind === "taken") inHand.interrupt("taken");
+      if (written.kind === "unknown") inHand.doubt();
       if (written.kind === "stored") seq = written.seq;
     } catch (error) {
       // The task was broken off meanwhile, and whoever works on it hears that by itself.

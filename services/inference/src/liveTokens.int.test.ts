@@ -1,11 +1,12 @@
 /** Streaming workers on a real broker, with the fake engine: what readers see over crashes, hangs and take-overs. */
 import { makeTokenLog, readTokens } from "@jetscribe/event-log/tokens";
-import { metricsOf, isOutcome, type TokenChunk } from "@jetscribe/schema";
+import { isOutcome, type TokenChunk } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { suite, test } from "node:test";
 import {
+  cancel,
   completionOf,
   engineOf,
   historyOf,
@@ -265,20 +266,6 @@ async function leftBy(
 }
 
 /** Ends a task as the gateway does when it is told to cancel it. */
-async function cancel({ appender }: System, id: string): Promise<void> {
-  const { duplicate } = await appender.append(
-    {
-      type: "GenerateCancelled",
-      data: {
-        ...{ task_id: id, by: "default", reason: "asked", stage: "queued" },
-        metrics: metricsOf({ enqueue: 0, outcome: 0 }, 0, 0),
-      },
-    },
-    queue,
-  );
-  assert.equal(duplicate, false);
-}
-
 suite("a cancelled task", { concurrency: 2 }, () => {
   test("that runs stops, frees its slot, and nothing more comes of it", async () => {
     await using system = await startSystem();

@@ -116,8 +116,9 @@ export function makeRecord({
     event: OutcomeEvent,
   ): Promise<Handled> {
     const { attempt } = inHand.task;
-    const { openAsOf = -Infinity } = inHand;
-    if (openAsOf < lostAt || performance.now() - openAsOf > openForMs) {
+    const { openAsOf = -Infinity, doubtedAt } = inHand;
+    const inDoubt = openAsOf < Math.max(lostAt, doubtedAt);
+    if (inDoubt || performance.now() - openAsOf > openForMs) {
       await lookUntilKnown(inHand);
       if (!isOpen(inHand.task)) return done;
       if (inHand.task.attempt !== attempt) return lost;

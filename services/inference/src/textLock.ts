@@ -3,6 +3,7 @@ import type { Broker } from "@jetscribe/event-log/connection";
 import {
   lastToken,
   readTokens,
+  type StoredChunk,
   type TokenLog,
 } from "@jetscribe/event-log/tokens";
 import type { Logger } from "@jetscribe/runtime";
@@ -29,15 +30,21 @@ export type Written =
   /** Another worker has written there: the task is lost to this one. */
   | { kind: "taken" }
   /** The stream does not take it, and nobody waits for it any longer. */
-  | { kind: "given up" };
+  | { kind: "given up" }
+  /** No answer came while it was waited for: it may be stored, or may be refused. */
+  | { kind: "unknown" };
 
 export interface TextLock {
   /**
    * Takes the task's text over for an attempt: reads what there is, and puts its marker behind it. Interrupts the
-   * task, and rejects with that, where another worker is first.
+   * task, and rejects with that, where another worker is first. It takes 6 s at most, the time without a broker not
+   * counted: an attempt whose text can't be taken over runs without live text.
    */
   claim: (inHand: TaskInHand, attempt: number) => Promise<Claim>;
-  /** Writes one chunk, however long that takes; what the stream refuses is tried again until `giveUp` aborts. */
+  /**
+   * Writes one chunk, and tries again until `giveUp` aborts; it resolves within half a second then. Rejects with the
+   * signal's reason once the task is broken off.
+   */
   write: (
     inHand: TaskInHand,
     chunk: TokenChunk,
@@ -49,6 +56,8 @@ export interface TextLock {
 const repeatAfterMs = 500;
 /** Rather without live text than not at all. */
 const claimTimeoutMs = 5_000;
+/** An answer that is under way when a chunk is given up may take so long. */
+const lastAnswerMs = 500;
 
 export function makeTextLock({
   broker,
@@ -77,13 +86,13 @@ export function makeTextLock({
     signal: AbortSignal,
     giveUp: AbortSignal,
   ): Promise<boolean> {
-    if (giveUp.aborted) return false;
     const either = AbortSignal.any([signal, giveUp]);
-    await sleep(repeatAfterMs, undefined, { signal: either }).catch(
-      () => undefined,
-    );
-    signal.throwIfAborted();
-    await broker.whenConnected(signal);
+    try {
+      await sleep(repeatAfterMs, undefined, { signal: either });
+      await broker.whenConnected(either);
+    } catch {
+      signal.throwIfAborted();
+    }
     return !giveUp.aborted;
   }
 
@@ -93,21 +102,25 @@ export function makeTextLock({
     expectedSeq: number,
     giveUp: AbortSignal,
   ): Promise<Written> {
-    for (let unsure = false; ;) {
+    let unsure = false;
+    do {
       try {
-        const put = await tokens.put(task_id, chunk, expectedSeq);
+        const put = await orUnknown(
+          tokens.put(task_id, chunk, expectedSeq),
+          giveUp,
+        );
         if (put.kind === "stored") return put;
         if (put.kind === "refused")
-          return unsure ? await whose(task_id, chunk) : { kind: "taken" };
+          return unsure
+            ? await orUnknown(whose(task_id, chunk), giveUp)
+            : { kind: "taken" };
         unsure = true;
-        // What may stand there has to be found out, whoever waits.
-        await again(signal, never);
       } catch (error) {
         signal.throwIfAborted();
         complain(error);
-        if (!(await again(signal, giveUp))) return { kind: "given up" };
       }
-    }
+    } while (await again(signal, giveUp));
+    return { kind: unsure ? "unknown" : "given up" };
   }
 
   /** After a publish that was not answered: ours, if that one is the last there. */
@@ -122,9 +135,13 @@ export function makeTextLock({
 
   async function claim(inHand: TaskInHand, attempt: number): Promise<Claim> {
     const { task, signal } = inHand;
-    const chunks = await read(task.task_id, signal);
-    if (chunks === undefined)
-      return { attempt, kept: keptNothing, seq: undefined };
+    const unclaimed = { attempt, kept: keptNothing, seq: undefined };
+    // Asked about a stream that can't write, nats-server 2.9 answers nothing more on the connection.
+    if (tokens.silent) return unclaimed;
+    using patience = whileConnected(broker, claimTimeoutMs);
+    const giveUp = patience.signal;
+    const chunks = await read(task.task_id, signal, giveUp);
+    if (chunks === undefined) return unclaimed;
     const kept = canGoOn(inHand.item.event.data)
       ? keptTextOf(chunks)
       : keptNothing;
@@ -135,32 +152,69 @@ export function makeTextLock({
       prompt_tokens: kept.promptTokens,
     };
     const seq = chunks.at(-1)?.seq ?? 0;
-    const giveUp = AbortSignal.timeout(claimTimeoutMs);
     const written = await write(inHand, marker, seq, giveUp);
     if (written.kind === "taken") inHand.interrupt("taken");
     signal.throwIfAborted();
     return written.kind === "stored"
       ? { attempt, kept, seq: written.seq }
-      : { attempt, kept: keptNothing, seq: undefined };
+      : unclaimed;
   }
 
   /** Undefined: the stream can't be read. */
-  async function read(taskId: string, signal: AbortSignal) {
-    for (let tries = 0; tries < claimTimeoutMs / repeatAfterMs;) {
+  async function read(
+    taskId: string,
+    signal: AbortSignal,
+    giveUp: AbortSignal,
+  ): Promise<StoredChunk[] | undefined> {
+    const either = AbortSignal.any([signal, giveUp]);
+    do {
       try {
-        return await readTokens(broker, taskId, signal);
+        return await readTokens(broker, taskId, either);
       } catch (error) {
         signal.throwIfAborted();
         complain(error);
-        // The time without a broker does not count: its streams are still there.
-        if (broker.connected) tries += 1;
       }
-      await again(signal, never);
-    }
+    } while (await again(signal, giveUp));
     return undefined;
   }
 
   return { claim, write };
 }
 
-const never = new AbortController().signal;
+/** What it comes to, or `unknown` where that isn't told soon after nobody waits any longer. */
+async function orUnknown<T>(
+  answer: Promise<T>,
+  giveUp: AbortSignal,
+): Promise<T | { kind: "unknown" }> {
+  const late = Promise.withResolvers<{ kind: "unknown" }>();
+  let timer: NodeJS.Timeout | undefined;
+  const stopWaiting = () => {
+    timer = setTimeout(late.resolve, lastAnswerMs, { kind: "unknown" });
+  };
+  if (giveUp.aborted) stopWaiting();
+  else giveUp.addEventListener("abort", stopWaiting, { once: true });
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
+    giveUp.removeEventListener("abort", stopWaiting);
+  }
+}
+
+const tickMs = 250;
+
+/** Aborts after so long with a connection: a broker that is away keeps its streams. */
+function whileConnected(
+  broker: Pick<Broker, "connected">,
+  limitMs: number,
+): { signal: AbortSignal } & Disposable {
+  const over = new AbortController();
+  let left = limitMs / tickMs;
+  const timer = setInterval(() => {
+    if (broker.connected && --left <= 0) over.abort();
+  }, tickMs);
+  return {
+    signal: over.signal,
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
+}

@@ -12,6 +12,7 @@ import {
 } from "@jetscribe/event-log/topology";
 import {
   isOutcome,
+  metricsOf,
   newTaskId,
   streams,
   type GenerateParams,
@@ -20,7 +21,12 @@ import {
   type TaskEvent,
   type TokenChunk,
 } from "@jetscribe/schema";
-import { eventually, startNats, startRedis } from "@jetscribe/testing";
+import {
+  eventually,
+  startNats,
+  startRedis,
+  type NatsVersion,
+} from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -68,10 +74,10 @@ export const makeStreams = (broker: Broker): Promise<void> =>
   });
 
 /** A broker and a Redis of its own, without a projection: the log alone has to do. */
-export async function startSystem() {
+export async function startSystem(options: { version?: NatsVersion } = {}) {
   await using opening = new AsyncDisposableStack();
   const stack = opening.use(new AsyncDisposableStack());
-  const nats = stack.use(await startNats());
+  const nats = stack.use(await startNats(options));
   const redis = stack.use(await startRedis());
   const broker = stack.use(
     await connectBroker({ url: nats.url, name: "test" }),
@@ -121,6 +127,20 @@ export async function startSystem() {
     startWorker,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
+}
+
+export async function cancel({ appender }: System, id: string): Promise<void> {
+  const { duplicate } = await appender.append(
+    {
+      type: "GenerateCancelled",
+      data: {
+        ...{ task_id: id, by: "default", reason: "asked", stage: "queued" },
+        metrics: metricsOf({ enqueue: 0, outcome: 0 }, 0, 0),
+      },
+    },
+    queue,
+  );
+  assert.equal(duplicate, false);
 }
 
 /** All events in the log. */

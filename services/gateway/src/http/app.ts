@@ -20,6 +20,7 @@ import type { StreamTask } from "../streamTask.ts";
 import type { WaitForOutcome } from "../waitForOutcome.ts";
 import type { TaskReader } from "@jetscribe/task-store";
 import { requireKey } from "./auth.ts";
+import { limitBodies, type BodyLimits } from "./bodiesInFlight.ts";
 import { closeConnections } from "./closeConnections.ts";
 import { addDocs } from "./docs.ts";
 import { makeErrorHandler, problemOf, sendProblem } from "./problem.ts";
@@ -48,9 +49,7 @@ export interface AppDeps {
   log: Logger;
 }
 
-export interface AppOptions {
-  /** Bytes. */
-  bodyLimit: number;
+export interface AppOptions extends BodyLimits {
   trustProxy: boolean | number | string[];
 }
 
@@ -67,10 +66,10 @@ const keepAliveMs = 15_000;
 
 export async function buildApp(
   deps: AppDeps,
-  { bodyLimit, trustProxy }: AppOptions,
+  { trustProxy, ...bodies }: AppOptions,
 ): Promise<App> {
   const app: App = fastify({
-    bodyLimit,
+    bodyLimit: bodies.bodyLimit,
     trustProxy:
       typeof trustProxy === "number"
         ? (_address, hop) => hop < trustProxy
@@ -102,6 +101,7 @@ export async function buildApp(
   await app.register((open, _options, done) => {
     const closed = open.withTypeProvider<ZodTypeProvider>();
     requireKey(closed, deps.keys);
+    limitBodies(closed, bodies);
     generateRoute(closed, deps);
     resultRoute(closed, deps);
     statusRoute(closed, deps);

@@ -19,7 +19,11 @@ interface Seen {
 async function startApp(trustProxy: Trust) {
   const stopping = new AbortController().signal;
   const deps = { keys: [], stopping } as unknown as AppDeps;
-  const app = await buildApp(deps, { bodyLimit: 1_000, trustProxy });
+  const app = await buildApp(deps, {
+    bodyLimit: 1_000,
+    bodiesInFlight: 1_000,
+    trustProxy,
+  });
   app.get("/who", ({ ip, protocol }) => ({ ip, protocol }));
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
   return { url, [Symbol.asyncDispose]: () => app.close() };

@@ -37,14 +37,16 @@ test("two that began at different times need hardly more batches than one", asyn
     prompt: "Tell me a story.",
     params: { max_tokens: length, temperature: 0, top_p: 1, ignore_eos: true },
   };
-  const prompt = makePromptReader(model)(request);
+  const { signal } = new AbortController();
+  const read = makePromptReader(model);
+  const prompt = await read(request, context.contextSize, signal);
   const begun = Promise.withResolvers<void>();
   const run = (number: number, onText: () => void) =>
     generate(
       { ...shared, number, sequence: context.getSequence() },
       prompt,
       request,
-      { signal: new AbortController().signal, onText },
+      { signal, onText },
     );
   const first = run(0, () => begun.resolve());
   await begun.promise;

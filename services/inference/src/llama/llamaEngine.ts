@@ -5,7 +5,6 @@
 import { getModuleVersion } from "node-llama-cpp";
 import {
   EngineError,
-  refuseOverlong,
   type Engine,
   type EngineConfig,
   type EngineInfo,
@@ -46,9 +45,7 @@ export async function makeLlamaEngine(
     options: GenerateOptions,
   ): Promise<EngineResult> {
     options.signal.throwIfAborted();
-    const prompt = read(request);
-    const { max_tokens } = request.params;
-    refuseOverlong(prompt.tokens.length, max_tokens, context.contextSize);
+    const prompt = await read(request, context.contextSize, options.signal);
     const slot = await slots.take(
       [...prompt.tokens, ...prompt.begun],
       options.signal,

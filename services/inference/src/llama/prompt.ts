@@ -1,15 +1,18 @@
 /** From a request to the tokens that the model reads, through its own chat template. */
 import {
+  LlamaText,
   LlamaVocabularyType,
   resolveChatWrapper,
   SpecialToken,
+  SpecialTokensText,
   type ChatHistoryItem,
   type LlamaModel,
-  type LlamaText,
   type Token,
 } from "node-llama-cpp";
 import type { Message } from "@jetscribe/schema";
-import { EngineError, type EngineRequest } from "../engine.ts";
+import { EngineError, refuseOverlong, type EngineRequest } from "../engine.ts";
+import { makeTokenizer, type Reading } from "./tokenizeInSlices.ts";
+import { readVocabulary } from "./vocabulary.ts";
 
 export interface Prompt {
   /** Without those of the begun text. */
@@ -35,21 +38,29 @@ export const noStops: Stops = { texts: [], tokens: [] };
 /**
  * Makes the function that turns requests into tokens. What users write never becomes a special token in a chat (a
  * `<|im_end|>` in a message is seven ordinary tokens); in a raw prompt it does, since raw means that the caller
- * writes the template.
+ * writes the template. The function rejects with a ValidationError where prompt and max_tokens do not fit the context,
+ * as soon as that is certain: of a text of megabytes before it is tokenized.
  */
 export function makePromptReader(model: LlamaModel) {
   const wrapper = resolveChatWrapper(model, { warningLogs: false });
   const beginning = beginningToken(model);
+  const vocabulary = readVocabulary(model);
+  const tokenize = makeTokenizer(model, vocabulary);
 
-  function readChat(messages: readonly Message[]): Unbegun {
+  async function readChat(
+    messages: readonly Message[],
+    reading: Reading,
+  ): Promise<Unbegun> {
+    const { contextText, stops } = writeChat(messages);
+    const tokens = await tokenize(contextText, reading);
+    return { tokens, before: [], stops };
+  }
+
+  function writeChat(messages: readonly Message[]) {
     try {
       const { contextText, stopGenerationTriggers } =
         wrapper.generateContextState({ chatHistory: historyOf(messages) });
-      return {
-        tokens: contextText.tokenize(model.tokenizer),
-        before: [],
-        stops: stopsOf(stopGenerationTriggers, model),
-      };
+      return { contextText, stops: stopsOf(stopGenerationTriggers, model) };
     } catch (cause) {
       throw new EngineError(
         "ValidationError",
@@ -59,27 +70,43 @@ export function makePromptReader(model: LlamaModel) {
     }
   }
 
-  function readRaw(text: string): Unbegun {
-    const tokens = model.tokenize(text, true);
+  async function readRaw(text: string, reading: Reading): Promise<Unbegun> {
+    const raw = LlamaText([new SpecialTokensText(text)]);
+    const tokens = await tokenize(raw, reading);
     if (beginning !== null && tokens[0] !== beginning)
       tokens.unshift(beginning);
     return { tokens, before: tokens.slice(-tokensBefore), stops: noStops };
   }
 
-  function readFresh({ prompt = "", messages, raw }: EngineRequest): Unbegun {
-    if (messages !== undefined) return readChat(messages);
-    if (raw === true) return readRaw(prompt);
-    return readChat([{ role: "user", content: prompt }]);
+  async function readFresh(
+    { prompt = "", messages, raw }: EngineRequest,
+    reading: Reading,
+  ): Promise<Unbegun> {
+    if (messages !== undefined) return await readChat(messages, reading);
+    if (raw === true) return await readRaw(prompt, reading);
+    return await readChat([{ role: "user", content: prompt }], reading);
   }
 
-  return (request: EngineRequest): Prompt => {
-    const fresh = readFresh(request);
+  return async (
+    request: EngineRequest,
+    contextSize: number,
+    signal: AbortSignal,
+  ): Promise<Prompt> => {
+    const { max_tokens } = request.params;
+    const refuseFrom = (atLeast: number) =>
+      refuseOverlong(atLeast, max_tokens, contextSize, "at least ");
+    refuseFrom(Math.ceil(lengthOf(request) / vocabulary.longestToken));
+    const fresh = await readFresh(request, { refuseFrom, signal });
+    refuseOverlong(fresh.tokens.length, max_tokens, contextSize);
     const { text = "" } = request.continueFrom ?? {};
     const begun = model.tokenize(text, false, "trimLeadingSpace");
     const before = [...fresh.before, ...begun].slice(-tokensBefore);
     return { ...fresh, begun, before };
   };
 }
+
+const lengthOf = ({ prompt = "", messages = [] }: EngineRequest): number =>
+  messages.reduce((sum, { content }) => sum + content.length, prompt.length);
 
 type Unbegun = Omit<Prompt, "begun">;
 

@@ -7,6 +7,7 @@ import {
 } from "@jetscribe/schema";
 import type { App, AppDeps } from "../app.ts";
 import { outcomeOf } from "../../resultOf.ts";
+import { dropBody } from "../bodiesInFlight.ts";
 import { security } from "../docs.ts";
 import { hangUp, mostWaitS, waitSeconds } from "../wait.ts";
 
@@ -36,11 +37,12 @@ export function generateRoute(
   { acceptRequest, waitForOutcome }: AppDeps,
 ): void {
   app.post("/generate", { schema }, async (request, reply) => {
-    const { key, headers, body } = request;
+    const { key, headers } = request;
     const trace = headers["traceparent"];
     const given =
       typeof trace === "string" && traceparent.test(trace) ? trace : undefined;
-    const accepted = await acceptRequest(body, key, given);
+    const accepted = await acceptRequest(request.body, key, given);
+    dropBody(request);
     const { task_id } = accepted;
     void reply.header("location", `/result/${task_id}`);
 

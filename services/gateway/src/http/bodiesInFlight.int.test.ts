@@ -1,0 +1,157 @@
+/** The gateway's app over real HTTP, with an acceptance that takes as long as a test wants. */
+import type { TaskState } from "@jetscribe/schema";
+import { eventually } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { suite, test } from "node:test";
+import { ApiKeyList } from "../apiKeys.ts";
+import { buildApp, type AppDeps } from "./app.ts";
+
+const bodyLimit = 60_000;
+const key = "0123456789abcdef";
+
+/** Room for one body of 40 kB, and not for two. */
+async function start() {
+  const stop = new AbortController();
+  const waiting: (() => void)[] = [];
+  const accepted = { task_id: "1", status: "queued" } as TaskState;
+  const deps = {
+    keys: ApiKeyList.parse(`a:${key}`),
+    stopping: stop.signal,
+    log: { warn: () => undefined, error: () => undefined },
+    acceptRequest: () =>
+      new Promise<TaskState>((resolve) =>
+        waiting.push(() => resolve(accepted)),
+      ),
+    waitForOutcome: () => new Promise(() => undefined),
+  };
+  const app = await buildApp(deps as unknown as AppDeps, {
+    ...{ bodyLimit, bodiesInFlight: 64_000, trustProxy: false },
+  });
+  const url = await app.listen({ host: "127.0.0.1", port: 0 });
+
+  let hungUp = 0;
+  app.server.on("connection", (socket: Socket) =>
+    socket.once("close", () => hungUp++),
+  );
+
+  /** The head of a call; its body is up to the caller. */
+  function open(headers: Record<string, string | number>) {
+    const call = httpRequest(`${url}/generate`, {
+      method: "POST",
+      headers: {
+        ...{ "x-api-key": key, "content-type": "application/json" },
+        ...headers,
+      },
+    });
+    call.on("error", () => undefined);
+    call.flushHeaders();
+    return call;
+  }
+  const send = (body: string, headers: Record<string, string> = {}) => {
+    const call = open({ "content-length": body.length, ...headers });
+    const answered = once(call, "response") as Promise<[IncomingMessage]>;
+    call.end(body);
+    return answered.then(([{ statusCode, headers: got }]) => ({
+      ...{ status: statusCode, retryAfter: got["retry-after"] },
+    }));
+  };
+  return {
+    ...{ open, send, waiting, hungUp: () => hungUp },
+    /** Whether a body of 40 kB is taken; it is stored at once then. */
+    async hasRoom() {
+      const before = waiting.length;
+      const answer = send(large);
+      const taken = eventually(() => waiting.length > before).then(() => true);
+      const refused = answer.then(({ status }) => status !== 503);
+      const hasRoom = await Promise.race([taken, refused]);
+      if (hasRoom) waiting.at(-1)!();
+      await answer;
+      return hasRoom;
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      app.server.closeAllConnections();
+      await app.close();
+    },
+  };
+}
+
+const large = JSON.stringify({ prompt: "x".repeat(40_000) });
+
+suite("the bytes of all bodies in flight", { concurrency: true }, () => {
+  test("are limited: over it a call is a 503 with Retry-After before its body is read", async () => {
+    await using app = await start();
+    const first = app.send(large);
+    await eventually(() => app.waiting.length === 1);
+    const second = app.open({ "content-length": large.length });
+    const [answer] = (await once(second, "response")) as [IncomingMessage];
+    assert.equal(answer.statusCode, 503);
+    assert.equal(answer.headers["retry-after"], "1");
+    let text = "";
+    for await (const part of answer) text += String(part);
+    assert.match(text, /"limit":\{"name":"BODIES_IN_FLIGHT","value":64000\}/);
+    second.destroy();
+    // One that fits is taken.
+    const small = app.send(JSON.stringify({ prompt: "hi" }));
+    await eventually(() => app.waiting.length === 2);
+    for (const accept of app.waiting) accept();
+    assert.equal((await first).status, 202);
+    assert.equal((await small).status, 202);
+    assert.ok(await app.hasRoom());
+  });
+
+  test("count a body in chunks as the largest that there may be", async () => {
+    await using app = await start();
+    const call = app.open({ "transfer-encoding": "chunked" });
+    await eventually(async () => !(await app.hasRoom()));
+    call.destroy();
+    await eventually(() => app.hasRoom());
+  });
+
+  test("leave out a body that the caller took back half way", async () => {
+    await using app = await start();
+    const call = app.open({ "content-length": large.length });
+    call.write(large.slice(0, 20_000));
+    await eventually(async () => !(await app.hasRoom()));
+    call.destroy();
+    await eventually(() => app.hasRoom());
+  });
+
+  test("count a body whose caller hung up until it is stored", async () => {
+    await using app = await start();
+    const call = app.open({ "content-length": large.length });
+    call.end(large);
+    await eventually(() => app.waiting.length === 1);
+    call.destroy();
+    await eventually(() => app.hungUp() === 1);
+    assert.equal(await app.hasRoom(), false);
+    app.waiting[0]!();
+    await eventually(() => app.hasRoom());
+  });
+
+  test("leave out a body that is stored while its caller waits for the result", async () => {
+    await using app = await start();
+    const waits = app.send(large, { prefer: "wait=30" });
+    waits.catch(() => undefined);
+    await eventually(() => app.waiting.length === 1);
+    assert.equal(await app.hasRoom(), false);
+    app.waiting[0]!();
+    await eventually(() => app.hasRoom());
+  });
+
+  test("leave out what was refused", async () => {
+    await using app = await start();
+    const broken = `{${" ".repeat(40_000)}`;
+    const invalid = JSON.stringify({ prompt: 1, x: "x".repeat(40_000) });
+    for (const body of [broken, invalid])
+      assert.equal((await app.send(body)).status, 400);
+    const tooLarge = JSON.stringify({ prompt: "x".repeat(bodyLimit) });
+    assert.equal((await app.send(tooLarge)).status, 413);
+    const headers = { "x-api-key": "nobody's" };
+    assert.equal((await app.send(large, headers)).status, 401);
+    assert.ok(await app.hasRoom());
+  });
+});
