@@ -11,10 +11,10 @@ export {
   type TaskReader,
 } from "./taskReader.ts";
 export { meanUsual, placeIn, type Backlog, type Place } from "./place.ts";
-export type { LogUse, Milestone } from "./logUse.ts";
+export type { LogUse, Milestone, OldestOpen } from "./logUse.ts";
 export type { Unfinished } from "./unfinished.ts";
 export { makeTaskWriter, type Change, type TaskWriter } from "./taskWriter.ts";
 export { hearDone } from "./done.ts";
-export type { Checkpoint } from "./codec.ts";
+export type { Checkpoint, OpenWork } from "./codec.ts";
 export type { Look } from "./look.ts";
 export { covers, makeLookBeyond, type LogEnd } from "./lookBeyond.ts";

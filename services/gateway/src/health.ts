@@ -23,7 +23,7 @@ export function makeHealth(
     storing,
   }: {
     clashes: Pick<NameClashes, "known">;
-    room: Pick<LogRoom, "full">;
+    room: Pick<LogRoom, "full" | "held">;
     projections: Pick<ProjectionsHeard, "all">;
     storing: Pick<Storing, "ok" | "trouble">;
   },
@@ -56,6 +56,7 @@ export function makeHealth(
       ...(error !== undefined && { error }),
     }));
     const log_full = room.full();
+    const log_held = room.held();
     const stuck = read.some(({ error }) => error !== undefined);
     const well =
       clash || stuck || log_full !== undefined ? "degraded" : "healthy";
@@ -64,6 +65,7 @@ export function makeHealth(
       ...{ status, nats, redis, workers: heard, projections: read },
       ...(stores_nothing !== undefined && { stores_nothing }),
       ...(log_full !== undefined && { log_full }),
+      ...(log_held && { log_held }),
       ...(clash && { model_clashes }),
       ...(wait_error && { wait_error }),
     };

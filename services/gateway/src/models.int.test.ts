@@ -13,7 +13,7 @@ async function open() {
     await connectBroker({ url: nats.url, name: "test" }),
   );
   await ensureTopology(broker, {
-    ...{ eventsMaxAgeMs: 3_600_000, eventsMaxBytes: 2 ** 28 },
+    eventsMaxBytes: 2 ** 28,
     ...{ taskTimeoutMs: 60_000, replicas: 1 },
   });
   const clashes = new Map<string, string[]>();

@@ -28,6 +28,7 @@ import { makeWatchPlace } from "./watchPlace.ts";
 const running = (): TaskState => ({
   ...{ task_id: newTaskId(), seq: 1, model: "demo", lane: "interactive" },
   ...{ owner: "a", enqueue_time: 1, timeout_ms: 1, start_timeout_ms: 1 },
+  ...{ max_tokens: 16 },
   ...{ status: "processing", attempt: 1, failures: 0, first_start: 1 },
   worker_id: "w",
 });
@@ -52,7 +53,7 @@ suite("a reader's stream", () => {
     nats = await startNats();
     broker = await connectBroker({ url: nats.url, name: "test" });
     await ensureTopology(broker, {
-      ...{ eventsMaxAgeMs: 3_600_000, eventsMaxBytes: 2 ** 24 },
+      eventsMaxBytes: 2 ** 24,
       ...{ taskTimeoutMs: 60_000, replicas: 1 },
     });
     redis = await startRedis();
