@@ -16,7 +16,6 @@ const ACK_WAIT_MS = 15_000;
 const TRY_EVERY_MS = 50;
 
 const topology = {
-  eventsMaxAgeMs: 86_400_000,
   eventsMaxBytes: 2 ** 30,
   taskTimeoutMs: 300_000,
   replicas: 3,

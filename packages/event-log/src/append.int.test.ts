@@ -1,6 +1,5 @@
 import { newTaskId, streams } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
-import { DiscardPolicy } from "@nats-io/jetstream";
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import {
@@ -9,7 +8,7 @@ import {
   type AppendErrorCode,
 } from "./append.ts";
 import { decodeEvent } from "./codec.ts";
-import { messageAt, streamState } from "./streamState.ts";
+import { messageAt, purgeEventsBefore, streamState } from "./streamState.ts";
 import { completed, openLog, queue, requestedBy } from "./testKit.ts";
 
 const rejects = (appending: Promise<unknown>, code: AppendErrorCode) =>
@@ -108,22 +107,42 @@ for (const version of await natsVersions())
     test("a broker that says no refuses, with its number", async () => {
       await using log = await openLog(version);
       await log.request(1);
-      await log.broker.jsm.streams.update(streams.events, {
-        discard: DiscardPolicy.New,
-        max_msgs: 1,
-      });
+      await log.broker.jsm.streams.update(streams.events, { max_msg_size: 10 });
       await assert.rejects(log.append(requestedBy(queue)), {
         code: "refused",
+        errCode: 10054,
+      });
+    });
+
+    test("a stream without room is full, and drops nothing", async () => {
+      await using log = await openLog(version, { eventsMaxBytes: 4_000 });
+      await log.request(1);
+      const prompt = "x".repeat(4_000);
+      await assert.rejects(log.append(requestedBy(queue, { prompt })), {
+        code: "full",
         errCode: 10077,
       });
-      await log.broker.jsm.streams.update(streams.events, {
-        max_msgs: -1,
-        max_bytes: 1_000,
-      });
-      await assert.rejects(
-        log.append(requestedBy(queue, { prompt: "x".repeat(1_000) })),
-        { code: "refused", errCode: 10077 },
+      const state = await streamState(log.broker, streams.events);
+      assert.deepEqual([state.firstSeq, state.messages], [1, 1]);
+    });
+
+    test("what a full log refuses is stored once it has room", async () => {
+      await using log = await openLog(version, { eventsMaxBytes: 4_000 });
+      const { broker, appender } = log;
+      await log.request(3);
+      const { signal } = new AbortController();
+      let repeats = 0;
+      const options = {
+        signal,
+        beforeRepeat: () => Promise.resolve(void repeats++),
+      };
+      const large = requestedBy(queue, { prompt: "x".repeat(2_500) });
+      const storing = appendUntilStored(
+        ...([broker, appender, large, queue, options] as const),
       );
+      await eventually(() => repeats > 0);
+      await purgeEventsBefore(broker, 4);
+      assert.equal((await storing).seq, 4);
     });
 
     test("nobody takes it: unavailable at once, without a stream and without a broker", async () => {
@@ -209,10 +228,7 @@ test("repeating ends with the signal, and at once where the broker says no", asy
   await log.nats.restart();
   await broker.whenConnected();
   await log.append(requestedBy(queue));
-  await broker.jsm.streams.update(streams.events, {
-    discard: DiscardPolicy.New,
-    max_msgs: 1,
-  });
+  await broker.jsm.streams.update(streams.events, { max_msg_size: 10 });
   const { signal } = new AbortController();
   await rejects(
     appendUntilStored(broker, appender, completed(newTaskId()), queue, {

@@ -16,16 +16,17 @@ export interface Appended {
 /**
  * - unknown: no answer came; it may stand in the log or not
  * - unavailable: it was not sent, or nobody takes it; it is not in the log
+ * - full: the stream, or the disk, has no room; it is not in the log, and can be tried again
  * - refused: the broker said no; it is not in the log
  * - too_large: over the broker's payload limit; it was not sent
  */
 export type AppendErrorCode =
-  "unknown" | "unavailable" | "refused" | "too_large";
+  "unknown" | "unavailable" | "full" | "refused" | "too_large";
 
 export class AppendError extends Error {
   override readonly name = "AppendError";
   readonly code: AppendErrorCode;
-  /** The broker's own number, where it refused (`10047`: no storage left). */
+  /** The broker's own number, where it refused. */
   readonly errCode: number | undefined;
   constructor(code: AppendErrorCode, message: string, errCode?: number) {
     super(message);
@@ -106,6 +107,14 @@ function whyNot(
 /** Of a cluster: the message id is under way already, and may yet be stored or not. */
 const duplicateInProcess = 10_158;
 
+/** The broker's numbers for "no space": the disk, the limit of its account, that of the stream. */
+const noRoom: ReadonlySet<number> = new Set([10_023, 10_047, 10_077, 10_122]);
+
+function codeOf(errCode = 0): AppendErrorCode {
+  if (errCode === duplicateInProcess) return "unknown";
+  return noRoom.has(errCode) ? "full" : "refused";
+}
+
 /** What a PubAck says. Throws an AppendError where it is none. */
 export function readPubAck(msg: Msg): Appended {
   // The broker's own "no responders": there is no stream, or JetStream is not ready.
@@ -118,7 +127,7 @@ export function readPubAck(msg: Msg): Appended {
   }>();
   if (ack.error !== undefined)
     throw new AppendError(
-      ack.error.err_code === duplicateInProcess ? "unknown" : "refused",
+      codeOf(ack.error.err_code),
       ack.error.description ?? `error ${ack.error.code}`,
       ack.error.err_code,
     );
@@ -128,11 +137,14 @@ export function readPubAck(msg: Msg): Appended {
 /** Within the broker's duplicate window, which is two minutes. */
 const repeatForMs = 60_000;
 const repeatAfterMs = 250;
+/** Of a full log: it has room once what is finished was dropped, which takes seconds. */
+const repeatFullAfterMs = 1_000;
 
 /**
  * Appends one event however often the connection breaks: it is repeated with the same message id, for 60 s at most,
- * so that the log takes it once. Rejects with an AppendError where that is not enough, or the broker says no; with the
- * signal's reason. After `unknown` the log has to be read before the event is sent again.
+ * so that the log takes it once. While the log is full it is repeated for as long as the signal lets it. Rejects with
+ * an AppendError where that is not enough, or the broker says no; with the signal's reason. After `unknown` the log has
+ * to be read before the event is sent again.
  */
 export async function appendUntilStored(
   broker: Broker,
@@ -150,20 +162,26 @@ export async function appendUntilStored(
     beforeRepeat?: () => Promise<void>;
   },
 ): Promise<Appended> {
-  const since = performance.now();
+  /** Of the first one that may have been stored. */
+  let inDoubtSince = Infinity;
   for (;;) {
     signal.throwIfAborted();
+    const sentAt = performance.now();
     try {
       return await append(event, queue, { traceparent });
     } catch (error) {
-      const again =
-        error instanceof AppendError &&
-        (error.code === "unknown" || error.code === "unavailable");
-      if (!again || performance.now() - since > repeatForMs) throw error;
+      if (!(error instanceof AppendError) || !isPassing(error)) throw error;
+      const full = error.code === "full";
+      if (!full) inDoubtSince = Math.min(inDoubtSince, sentAt);
+      if (performance.now() - inDoubtSince > repeatForMs) throw error;
       signal.throwIfAborted();
-      await sleep(repeatAfterMs, undefined, { signal });
+      const afterMs = full ? repeatFullAfterMs : repeatAfterMs;
+      await sleep(afterMs, undefined, { signal });
       await broker.whenConnected(signal);
       await beforeRepeat?.();
     }
   }
 }
+
+const isPassing = ({ code }: AppendError): boolean =>
+  code === "unknown" || code === "unavailable" || code === "full";

@@ -12,6 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { orAborted, type Broker } from "./connection.ts";
 import { batchSize, makeInbound, type Gather } from "./inbound.ts";
 import { makePuller, type Delivery, type Puller } from "./pull.ts";
+import { streamState } from "./streamState.ts";
 
 export type { Gather };
 
@@ -161,6 +162,22 @@ export async function scan(
   } finally {
     closeReader(broker, reading.stream, consumer);
   }
+}
+
+/** The sequence of the first message stored at or after a time (ms since the epoch); of none, that of the next one. */
+export async function firstSeqSince(
+  broker: Broker,
+  stream: string,
+  timeMs: number,
+): Promise<number> {
+  const { lastSeq, leader } = await streamState(broker, stream);
+  let first = lastSeq + 1;
+  const reading = { stream, from: { timeMs }, headersOnly: true };
+  await scan(broker, { ...reading, node: leader?.node }, ({ seq }) => {
+    first = Math.min(first, seq);
+    return true;
+  });
+  return first;
 }
 
 export interface Following extends Pick<

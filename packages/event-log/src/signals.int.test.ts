@@ -97,7 +97,7 @@ for (const version of await natsVersions())
       );
       const bodies: number[] = [];
       log.broker.nc.subscribe("llm.stored.>", {
-        callback: (_error, { data }) => bodies.push(data.length),
+        callback: (_error, { data }) => void bodies.push(data.length),
       });
       const request = requestedBy(queue);
       const { task_id: taskId } = request.data;

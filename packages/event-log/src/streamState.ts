@@ -11,8 +11,12 @@ export interface StreamState {
   created: string;
   firstSeq: number;
   lastSeq: number;
+  /** When the first message was stored, in ms since the epoch; of an empty stream it says nothing. */
+  firstTimeMs: number;
   messages: number;
   bytes: number;
+  /** The size in bytes at which the stream drops its oldest messages, or refuses new ones. */
+  maxBytes: number;
   /** Of a stream that has copies: the node that said so. */
   leader?: Leader;
 }
@@ -22,15 +26,17 @@ export async function streamState(
   { jsm }: Broker,
   stream: string,
 ): Promise<StreamState> {
-  const { created, state, cluster } = await jsm.streams.info(stream);
+  const { created, state, cluster, config } = await jsm.streams.info(stream);
   const leader = cluster && leaderOf(cluster);
-  const { first_seq, last_seq, messages, bytes } = state;
+  const { first_seq, first_ts, last_seq, messages, bytes } = state;
   return {
     created: String(created),
     firstSeq: first_seq,
     lastSeq: last_seq,
+    firstTimeMs: Date.parse(String(first_ts)),
     messages,
     bytes,
+    maxBytes: config.max_bytes,
     ...(leader && { leader }),
   };
 }
@@ -58,6 +64,16 @@ export async function confirm(
     if (askedAt - now.leader.silentMs > calledAt) return;
     await sleep(askAgainMs, undefined, { signal });
   }
+}
+
+/**
+ * Drops all messages of EVENTS before a sequence. By sequence only: a purge with a filter has to look at each message.
+ */
+export async function purgeEventsBefore(
+  { jsm }: Broker,
+  seq: number,
+): Promise<void> {
+  await jsm.streams.purge(streams.events, { seq });
 }
 
 /** The message at a sequence, from the stream's leader; undefined where there is none (any more). */

@@ -11,7 +11,6 @@ import { connectBroker, type Broker } from "./connection.ts";
 import { ensureTopology, type TopologySettings } from "./topology.ts";
 
 export const settings: TopologySettings = {
-  eventsMaxAgeMs: 30 * 86_400_000,
   eventsMaxBytes: 2 ** 30,
   taskTimeoutMs: 300_000,
   replicas: 1,

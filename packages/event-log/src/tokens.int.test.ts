@@ -112,7 +112,7 @@ for (const version of await natsVersions())
         max_msgs: 1,
       });
       const seq = seqOf(await tokens.put(id, chunk(1), 0));
-      await assert.rejects(tokens.put(id, chunk(2), seq), { code: "refused" });
+      await assert.rejects(tokens.put(id, chunk(2), seq), { code: "full" });
       await log.broker.jsm.streams.delete(streams.tokens);
       await assert.rejects(tokens.put(id, chunk(2), seq), {
         code: "unavailable",

@@ -1,9 +1,14 @@
 import { streams, type Queue } from "@jetscribe/schema";
 import { natsVersions } from "@jetscribe/testing";
-import { StorageType } from "@nats-io/jetstream";
+import {
+  DiscardPolicy,
+  StorageType,
+  type StreamConfig,
+} from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { limitOf, maxBytesOf } from "./logLimit.ts";
 import { messageAt, streamState } from "./streamState.ts";
 import { openLog, queue, settings } from "./testKit.ts";
 import {
@@ -11,6 +16,7 @@ import {
   ensureWorkQueue,
   listWorkQueues,
   remakeWorkQueue,
+  wantedStreams,
   workQueueInfo,
 } from "./topology.ts";
 
@@ -54,26 +60,67 @@ for (const version of await natsVersions())
       );
       assert.equal(
         (await jsm.streams.info(streams.events)).config.max_bytes,
-        settings.eventsMaxBytes,
+        maxBytesOf(settings.eventsMaxBytes),
       );
     });
 
-    test("other limits are applied, without a message lost", async () => {
+    test("the broker itself drops no event: a full log refuses, and nothing ages", async () => {
+      await using log = await openLog(version);
+      const { config } = await log.broker.jsm.streams.info(streams.events);
+      assert.deepEqual([config.discard, config.max_age], ["new", 0]);
+      assert.equal(limitOf(config.max_bytes), settings.eventsMaxBytes);
+    });
+
+    test("other settings change nothing on what is there, and are told by field", async () => {
       await using log = await openLog(version);
       await log.request(3);
-      const [eventsMaxAgeMs, eventsMaxBytes] = [86_400_000, 2 ** 29];
-      await ensureTopology(log.broker, {
-        ...settings,
-        eventsMaxAgeMs,
-        eventsMaxBytes,
+      const found = await ensureTopology(log.broker, {
+        ...{ eventsMaxBytes: 2 ** 20, taskTimeoutMs: 60_000, replicas: 3 },
       });
+      const fields = found.map(({ stream, field }) => `${stream}.${field}`);
+      assert.deepEqual(fields.toSorted(), [
+        "EVENTS.max_bytes",
+        "EVENTS.num_replicas",
+        "LOGS.num_replicas",
+        "TOKENS.max_age",
+        "TOKENS.num_replicas",
+      ]);
+      const [size] = found.filter(({ field }) => field === "max_bytes");
+      const bytes = maxBytesOf(settings.eventsMaxBytes);
+      assert.deepEqual([size?.wanted, size?.found], [1_310_720, bytes]);
       const { config, state } = await log.broker.jsm.streams.info(
         streams.events,
       );
-      assert.deepEqual(
-        [config.max_age, config.max_bytes, state.messages],
-        [nanos(eventsMaxAgeMs), eventsMaxBytes, 3],
+      assert.equal(state.messages, 3);
+      assert.deepEqual([config.max_bytes, config.num_replicas], [bytes, 1]);
+      assert.deepEqual(await ensureTopology(log.broker, settings), []);
+    });
+
+    test("a log that would drop unfinished requests is refused by name", async () => {
+      await using log = await openLog(version);
+      const { jsm } = log.broker;
+      const refuse = async (other: Partial<StreamConfig>, message: RegExp) => {
+        await jsm.streams.delete(streams.events);
+        const { config } = await jsm.streams.add({
+          ...wantedStreams(settings)[0],
+          ...other,
+          name: streams.events,
+        });
+        await assert.rejects(ensureTopology(log.broker, settings), {
+          ...{ name: "TopologyError", code: "TOPOLOGY", message },
+        });
+        const after = await jsm.streams.info(streams.events);
+        assert.deepEqual(after.config, config);
+      };
+      const command = "npm run streams -- plan";
+      await refuse(
+        { discard: DiscardPolicy.Old },
+        new RegExp(`EVENTS.* discard is "old".*${command}`),
       );
+      await refuse({ max_age: nanos(86_400_000) }, /EVENTS.* max_age is/);
+      await refuse({ subjects: ["llm.events.requested.>"] }, /subjects is/);
+      await refuse({ max_bytes: -1 }, /max_bytes is -1/);
+      await refuse({ max_msgs_per_subject: 5 }, /max_msgs_per_subject is 5/);
     });
 
     test("what can't be made so is a TopologyError", async () => {
@@ -88,7 +135,7 @@ for (const version of await natsVersions())
       await assert.rejects(ensureTopology(log.broker, settings), {
         name: "TopologyError",
         code: "TOPOLOGY",
-        message: /stream LOGS: .*storage/,
+        message: /stream LOGS .*storage is "memory"/,
       });
       await jsm.streams.delete(streams.logs);
       await jsm.streams.add({ name: "OTHER", subjects: ["llm.logs.gateway"] });
@@ -101,25 +148,10 @@ for (const version of await natsVersions())
     test("what a server makes of it is read back, also where it took it without a word", async () => {
       await using log = await openLog(version);
       const unlimited = { ...settings, eventsMaxBytes: 0 };
-      const refused = { name: "TopologyError", message: /EVENTS.*max_bytes/ };
-      await assert.rejects(ensureTopology(log.broker, unlimited), refused);
       await log.broker.jsm.streams.delete(streams.events);
-      await assert.rejects(ensureTopology(log.broker, unlimited), refused);
-    });
-
-    test("an older stream gets what it lacks, but for what not every server adds later", async () => {
-      await using log = await openLog(version);
-      const { jsm } = log.broker;
-      await jsm.streams.delete(streams.events);
-      await jsm.streams.add({
-        name: streams.events,
-        subjects: ["llm.events.requested.>"],
+      await assert.rejects(ensureTopology(log.broker, unlimited), {
+        ...{ name: "TopologyError", message: /EVENTS.*max_bytes/ },
       });
-      await ensureTopology(log.broker, settings);
-      const { config } = await jsm.streams.info(streams.events);
-      assert.deepEqual(config.subjects, ["llm.events.>"]);
-      assert.equal(config.republish, undefined);
-      assert.equal(config.max_consumers, -1);
     });
 
     test("a work queue is made once, as designed, however many ask for it", async () => {

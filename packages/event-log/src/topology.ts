@@ -19,28 +19,38 @@ import {
 } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
 import type { Broker } from "./connection.ts";
+import { maxBytesOf } from "./logLimit.ts";
 import { differences, orMissing } from "./readBack.ts";
+import { whyUnusable } from "./serverVersion.ts";
+import {
+  differencesOf,
+  isBearable,
+  wordsOf,
+  type StreamDifference,
+  type WantedStream,
+} from "./streamDifferences.ts";
 
 export interface TopologySettings {
-  eventsMaxAgeMs: number;
-  /** Bytes. */
+  /** Bytes up to which requests are accepted; the stream is larger: see `logLimit.ts`. */
   eventsMaxBytes: number;
   taskTimeoutMs: number;
   /** Copies of each stream in a cluster: 1, 3 or 5. */
   replicas: number;
 }
 
-type Wanted = Partial<StreamConfig> & { name: string };
-
 const day = 24 * 3_600_000;
 
-const wantedStreams = (settings: TopologySettings): Wanted[] => [
+/** The streams as the settings want them. */
+export const wantedStreams = (settings: TopologySettings): WantedStream[] => [
   {
     ...common(settings),
     name: streams.events,
     subjects: ["llm.events.>"],
-    max_age: nanos(settings.eventsMaxAgeMs),
-    max_bytes: settings.eventsMaxBytes,
+    // The broker itself drops nothing: only the leading results service knows what is not needed any more.
+    discard: DiscardPolicy.New,
+    max_age: 0,
+    max_msgs_per_subject: -1,
+    max_bytes: maxBytesOf(settings.eventsMaxBytes),
     // One for each model, lane and owner, and the readers. Without a number the newest servers stop at 1,000.
     max_consumers: 100_000,
     allow_direct: true,
@@ -82,24 +92,33 @@ export class TopologyError extends Error {
 }
 
 /**
- * Creates the streams that are missing, updates those that differ, and reads back what the server made of it: old
- * servers leave out silently what they don't know. Rejects with a TopologyError where a stream can't be what it has
- * to be, with another error where a cluster can't say yet. Call it again after every reconnect.
+ * Creates the streams that are missing, and reads back what the server made of them: old servers leave out silently
+ * what they don't know. A stream that is there is never changed: the differences that services can live with are
+ * returned. Rejects with a TopologyError where a service can't work with a stream or the server, with another error
+ * where a cluster can't say yet. Call it again after every reconnect.
  */
 export async function ensureTopology(
   broker: Broker,
   settings: TopologySettings,
-): Promise<void> {
-  for (const wanted of wantedStreams(settings)) {
-    try {
-      await ensureStream(broker, wanted);
-    } catch (cause) {
-      if (!(cause instanceof JetStreamApiError) || isPassing(cause))
-        throw cause;
-      throw new TopologyError(`stream ${wanted.name}: ${cause.message}`, {
-        cause,
-      });
-    }
+): Promise<StreamDifference[]> {
+  const unusable = whyUnusable(broker.serverVersion);
+  if (unusable !== undefined) throw new TopologyError(unusable);
+  const found: StreamDifference[] = [];
+  for (const wanted of wantedStreams(settings))
+    found.push(...(await orTopologyError(wanted, ensureStream(broker, wanted))));
+  return found;
+}
+
+/** The broker's refusal as a TopologyError, unless it is a passing one. */
+export async function orTopologyError<T>(
+  { name }: Pick<WantedStream, "name">,
+  asked: Promise<T>,
+): Promise<T> {
+  try {
+    return await asked;
+  } catch (cause) {
+    if (!(cause instanceof JetStreamApiError) || isPassing(cause)) throw cause;
+    throw new TopologyError(`stream ${name}: ${cause.message}`, { cause });
   }
 }
 
@@ -111,30 +130,42 @@ const passing: ReadonlySet<number> = new Set([
 const isPassing = (error: JetStreamApiError): boolean =>
   passing.has(error.apiError().err_code);
 
-async function ensureStream({ jsm }: Broker, wanted: Wanted): Promise<void> {
-  const found = await orMissing(jsm.streams.info(wanted.name));
-  if (found === undefined) {
-    const { config } = await jsm.streams
-      .add(wanted)
-      .catch(async (error: unknown) => {
-        // Another service was first.
-        const raced = await orMissing(jsm.streams.info(wanted.name));
-        if (raced === undefined) throw error;
-        return raced;
-      });
+async function ensureStream(
+  { jsm }: Broker,
+  wanted: WantedStream,
+): Promise<StreamDifference[]> {
+  const find = () => orMissing(jsm.streams.info(wanted.name));
+  const found = await find();
+  if (found !== undefined) return compare(wanted, found.config);
+  try {
+    const { config } = await jsm.streams.add(wanted);
     refuseDifference(wanted, config);
-    return;
+    return [];
+  } catch (error) {
+    // Another service was first.
+    const raced = error instanceof JetStreamApiError && (await find());
+    if (!raced) throw error;
+    return compare(wanted, raced.config);
   }
-  // What no server changes afterwards; and a stream without the live feed stays without it, since 2.9 can't add it.
-  const { max_consumers, republish } = found.config;
-  const { republish: _feed, ...rest } = wanted;
-  const next = { ...rest, max_consumers, ...(republish && { republish }) };
-  if (differences(next, found.config).length === 0) return;
-  const { config } = await jsm.streams.update(wanted.name, next);
-  refuseDifference(next, config);
 }
 
-function refuseDifference(wanted: Wanted, made: StreamConfig): void {
+/** The differences that can be lived with. Throws a TopologyError for the others. */
+function compare(wanted: WantedStream, found: StreamConfig) {
+  const all = differencesOf(wanted, found);
+  const unbearable = all.filter((one) => !isBearable(one));
+  if (unbearable.length > 0)
+    throw new TopologyError(
+      `stream ${wanted.name} can't be used as it is: ${unbearable.map(wordsOf).join("; ")}. ` +
+        "What would change it, and what would be lost: npm run streams -- plan",
+    );
+  return all;
+}
+
+/** Throws a TopologyError where the server made something else of it. */
+export function refuseDifference(
+  wanted: WantedStream,
+  made: StreamConfig,
+): void {
   const different = differences(wanted, made);
   if (different.length === 0) return;
   throw new TopologyError(

@@ -7,6 +7,7 @@ import {
   TopologyError,
   type TopologySettings,
 } from "@jetscribe/event-log/topology";
+import type { StreamDifference } from "@jetscribe/event-log/streamDifferences";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { count, duration, size } from "./config.ts";
@@ -29,8 +30,8 @@ export type BrokerSettings = z.infer<typeof BrokerSettings>;
 const retryMs = 1_000;
 
 /**
- * Connects, waiting as long as it takes, and keeps the streams as they have to be: now, and after every reconnect.
- * A stream that can't be made so ends the service.
+ * Connects, waiting as long as it takes, and looks after the streams, now and after every reconnect: one that is missing
+ * is made, one that is there is never changed. A stream that the service can't work with ends it.
  */
 export async function joinBroker(
   service: string,
@@ -64,6 +65,19 @@ export async function joinBroker(
     keep().catch(fail);
   });
 
+  /** The differences that were spoken of last; they are not said again at each reconnect. */
+  let warned = "";
+  function warnOf(differences: StreamDifference[]): void {
+    const now = JSON.stringify(differences);
+    if (now !== warned)
+      for (const difference of differences)
+        log.warn(
+          { ...difference, command: "npm run streams -- plan" },
+          "a stream stands otherwise than the settings say: it stays as it is",
+        );
+    warned = now;
+  }
+
   let connections = 0;
   let complained = false;
 
@@ -72,7 +86,7 @@ export async function joinBroker(
     const connection = (connections += 1);
     while (!stopping.aborted) {
       try {
-        await ensureTopology(broker, topologyOf(settings));
+        warnOf(await ensureTopology(broker, topologyOf(settings)));
         complained = false;
         return;
       } catch (error) {
@@ -99,8 +113,8 @@ export async function joinBroker(
   return broker;
 }
 
-const topologyOf = (settings: BrokerSettings): TopologySettings => ({
-  eventsMaxAgeMs: settings.EVENTS_MAX_AGE,
+/** The part of the settings that the streams are made by. */
+export const topologyOf = (settings: BrokerSettings): TopologySettings => ({
   eventsMaxBytes: settings.EVENTS_MAX_BYTES,
   taskTimeoutMs: settings.TASK_TIMEOUT,
   replicas: settings.REPLICAS,

@@ -4,6 +4,17 @@
  */
 import type { TaskState } from "@jetscribe/schema";
 
+/** What is unfinished, and what its outcomes may need in the log. */
+export interface OpenWork {
+  tasks: number;
+  /** Their `max_tokens` together. */
+  tokens: number;
+  /** What their outcomes have beside the text, in bytes. */
+  bytes: number;
+  /** What a token of text takes in the log at most: all but the largest of a thousand outcomes take less. */
+  bytesPerToken: number;
+}
+
 /** How far the log is folded into the projection. */
 export interface Checkpoint {
   /** When the stream EVENTS was created, as the broker says it. */
@@ -14,6 +25,7 @@ export interface Checkpoint {
   id: string;
   /** The bytes of all messages folded in, since the projection was begun. */
   bytes: number;
+  open: OpenWork;
   /** False while it rebuilds: until then a state without an outcome proves nothing. */
   caughtUp: boolean;
   /** Grows with every write: one that stands still has no leader. 0: its leader has left. */
@@ -25,24 +37,38 @@ const isCurrent = (value: string | null | undefined): value is string =>
   value?.startsWith(`[${VERSION},`) === true;
 
 export const encodeCheckpoint = (checkpoint: Checkpoint): string => {
-  const { created, seq, id, caughtUp, beat, bytes } = checkpoint;
-  return JSON.stringify([VERSION, created, seq, id, caughtUp, beat, bytes]);
+  const { created, seq, id, caughtUp, beat, bytes, open } = checkpoint;
+  const { tasks, tokens, bytes: beside, bytesPerToken } = open;
+  return JSON.stringify([
+    ...[VERSION, created, seq, id, caughtUp, beat, bytes],
+    ...[tasks, tokens, beside, bytesPerToken],
+  ]);
 };
 
 export function decodeCheckpoint(
   value: string | null | undefined,
 ): Checkpoint | undefined {
   if (!isCurrent(value)) return undefined;
-  const [, created, seq, id, caughtUp, beat, bytes] = JSON.parse(value) as [
-    number,
-    string,
-    number,
-    string,
-    boolean,
-    number,
-    number,
+  const [, created, seq, id, caughtUp, beat, bytes, ...open] = JSON.parse(
+    value,
+  ) as [
+    version: number,
+    created: string,
+    seq: number,
+    id: string,
+    caughtUp: boolean,
+    beat: number,
+    bytes: number,
+    tasks: number,
+    tokens: number,
+    beside: number,
+    bytesPerToken: number,
   ];
-  return { created, seq, id, caughtUp, beat, bytes };
+  const [tasks, tokens, beside, bytesPerToken] = open;
+  return {
+    ...{ created, seq, id, caughtUp, beat, bytes },
+    open: { tasks, tokens, bytes: beside, bytesPerToken },
+  };
 }
 
 /** What every task has by place, in the order in which it is stored; what only some have follows by name. */
@@ -56,6 +82,7 @@ type Stored = [
   enqueue_time: number,
   timeout_ms: number,
   start_timeout_ms: number,
+  max_tokens: number,
   attempt: number,
   failures: number,
   rest: object,
@@ -73,6 +100,7 @@ export function encodeTask(task: TaskState): string {
     enqueue_time,
     timeout_ms,
     start_timeout_ms,
+    max_tokens,
     attempt,
     failures,
     ...rest
@@ -87,6 +115,7 @@ export function encodeTask(task: TaskState): string {
     enqueue_time,
     timeout_ms,
     start_timeout_ms,
+    max_tokens,
     attempt,
     failures,
     rest,
@@ -109,6 +138,7 @@ export function decodeTask(
     enqueue_time,
     timeout_ms,
     start_timeout_ms,
+    max_tokens,
     attempt,
     failures,
     rest,
@@ -123,6 +153,7 @@ export function decodeTask(
     enqueue_time,
     timeout_ms,
     start_timeout_ms,
+    max_tokens,
     attempt,
     failures,
     ...rest,

@@ -12,10 +12,10 @@ export {
 } from "./taskReader.ts";
 export type { ActiveQueue, ActiveQueues } from "./activeQueues.ts";
 export { meanUsual, placeIn, type Backlog, type Place } from "./place.ts";
-export type { LogUse, Milestone } from "./logUse.ts";
+export type { LogUse, Milestone, OldestOpen } from "./logUse.ts";
 export type { Unfinished } from "./unfinished.ts";
 export { makeTaskWriter, type Change, type TaskWriter } from "./taskWriter.ts";
 export { hearDone } from "./done.ts";
-export type { Checkpoint } from "./codec.ts";
+export type { Checkpoint, OpenWork } from "./codec.ts";
 export type { Look } from "./look.ts";
 export { covers, makeLookBeyond, type LogEnd } from "./lookBeyond.ts";

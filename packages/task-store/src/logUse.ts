@@ -1,8 +1,8 @@
 /** Which part of the log is still needed, and how many bytes that is. */
 import type { ChainableCommander, Redis } from "ioredis";
-import { all } from "./backlog.ts";
 import { decodeCheckpoint, type Checkpoint } from "./codec.ts";
-import { keys } from "./keys.ts";
+import { keys, parseQueueName, parseRunningName } from "./keys.ts";
+import type { Queue } from "@jetscribe/schema";
 
 /** The messages up to a sequence have so many bytes together, counted from where the projection was begun. */
 export interface Milestone {
@@ -10,12 +10,17 @@ export interface Milestone {
   bytes: number;
 }
 
+export interface OldestOpen {
+  seq: number;
+  queue: Queue;
+}
+
 export interface LogUse {
   checkpoint: Checkpoint;
   /** Oldest first. */
   milestones: Milestone[];
-  /** The sequence of the oldest unfinished request; undefined: there is none. */
-  oldestOpen: number | undefined;
+  /** The oldest unfinished request; undefined: there is none. */
+  oldestOpen: OldestOpen | undefined;
   /** The other projections, and when they were last heard of in ms since the epoch. */
   projections: { name: string; seq: number; heardAt: number }[];
 }
@@ -35,41 +40,85 @@ export function writeMilestones(
   commands.ltrim(keys.milestones, -most, -1);
 }
 
-/** A request that the log has lost is beyond saving, and needs nothing any more. */
+/**
+ * All of one instant: what moves between its queue and `running` while it is read would be missed, and with it what must
+ * not be dropped. A request that the log has lost is beyond saving, and needs nothing any more.
+ */
 export async function readLogUse(
   redis: Redis,
   firstSeq: number,
 ): Promise<LogUse | undefined> {
-  // The checkpoint first: what came after it holds no more than it does.
-  const [stored, milestones, projections, names] = await Promise.all([
-    redis.get(keys.checkpoint),
-    redis.lrange(keys.milestones, 0, -1),
-    redis.hgetall(keys.projections),
-    redis.smembers(keys.queues),
-  ]);
-  const checkpoint = decodeCheckpoint(stored);
-  if (checkpoint?.caughtUp !== true) return undefined;
-  const sets = [keys.running, ...names.map(keys.queue)];
-  const oldest = await all(redis, sets, (pipeline, key) =>
-    pipeline.zrangebyscore(
+  let names = await redis.smembers(keys.queues);
+  for (;;) {
+    const read = await readOnce(redis, names, firstSeq);
+    if (read === undefined) return undefined;
+    const { queues, ...use } = read;
+    // A queue that was empty before may have been given the oldest by now.
+    const known = new Set(names);
+    if (queues.every((name) => known.has(name))) return use;
+    names = queues;
+  }
+}
+
+async function readOnce(
+  redis: Redis,
+  names: readonly string[],
+  firstSeq: number,
+): Promise<(LogUse & { queues: string[] }) | undefined> {
+  const commands = redis
+    .multi()
+    .get(keys.checkpoint)
+    .lrange(keys.milestones, 0, -1)
+    .hgetall(keys.projections)
+    .smembers(keys.queues);
+  for (const key of [keys.running, ...names.map(keys.queue)])
+    commands.zrangebyscore(
       ...([key, firstSeq, "+inf", "WITHSCORES"] as const),
       ...(["LIMIT", 0, 1] as const),
-    ),
-  );
-  const open = (oldest as string[][]).flatMap(([, score]) => score ?? []);
+    );
+  const replies = (await commands.exec()) ?? [];
+  const [stored, milestones, projections, queues, running, ...heads] =
+    replies.map(([error, reply]) => {
+      if (error) throw error;
+      return reply;
+    }) as [
+      string | null,
+      string[],
+      Record<string, string>,
+      string[],
+      Head,
+      ...Head[],
+    ];
+  const checkpoint = decodeCheckpoint(stored);
+  if (checkpoint?.caughtUp !== true) return undefined;
+  const [runs = "", runsSeq] = running;
+  const open = [
+    { queue: parseRunningName(runs).queue, seq: seqOf(runsSeq) },
+    ...heads.map(([, seq], i) => ({
+      ...{ queue: parseQueueName(names[i] ?? ""), seq: seqOf(seq) },
+    })),
+  ].filter(({ seq }) => seq < Infinity);
   return {
     checkpoint,
+    queues,
     milestones: milestones.map((pair) => {
       const [seq, bytes] = numbersOf(pair);
       return { seq, bytes };
     }),
-    oldestOpen: open.length > 0 ? Math.min(...open.map(Number)) : undefined,
+    oldestOpen: open.length > 0 ? open.reduce(older) : undefined,
     projections: Object.entries(projections).map(([name, pair]) => {
       const [seq, heardAt] = numbersOf(pair);
       return { name, seq, heardAt };
     }),
   };
 }
+
+/** The first of a sorted set: its name and score, or nothing. */
+type Head = [] | [name: string, score: string];
+
+const seqOf = (score: string | undefined) => Number(score ?? Infinity);
+
+const older = (a: OldestOpen, b: OldestOpen) => (b.seq < a.seq ? b : a);
 
 function numbersOf(pair: string): [number, number] {
   const [first = 0, second = 0] = pair.split(" ").map(Number);

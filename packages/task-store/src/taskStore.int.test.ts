@@ -60,6 +60,7 @@ function queued(over: Partial<QueuedTask> = {}): QueuedTask {
     enqueue_time: 1_764_000_000.125,
     timeout_ms: 300_000,
     start_timeout_ms: 1_296_000_000,
+    max_tokens: 16,
     attempt: 0,
     failures: 0,
     ...over,
@@ -106,6 +107,7 @@ const at = (seq: number, caughtUp = true): Checkpoint => ({
   caughtUp,
   beat: 1,
   bytes: 0,
+  open: { tasks: 0, tokens: 0, bytes: 0, bytesPerToken: 8 },
 });
 
 suite("the task store", () => {

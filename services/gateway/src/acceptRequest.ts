@@ -66,7 +66,7 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     const event = requestGenerate(request, key, asked, { taskId, now });
     const queue = queueOf(event.data);
     deps.storing.check();
-    deps.room.take(event.data);
+    using _room = await deps.room.take(event.data);
     await queues.ensure(queue);
     using place = await deps.limits.admit(queue);
     const wait = forecast.ofNext(queue);
@@ -108,9 +108,6 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
   }
 }
 
-/** The broker's own number for "no space": the disk, or the limit of its account. */
-const noSpace = new Set([10_023, 10_047, 10_077, 10_122]);
-
 function refusalOf(error: unknown, taskId: string): unknown {
   if (!(error instanceof AppendError)) return error;
   switch (error.code) {
@@ -124,12 +121,9 @@ function refusalOf(error: unknown, taskId: string): unknown {
       );
     case "unavailable":
       return unavailable("the broker can't be reached", error);
+    case "full":
+      return unavailable("the broker has no space left", error);
     case "refused":
-      return unavailable(
-        noSpace.has(error.errCode ?? 0)
-          ? "the broker has no space left"
-          : "the broker refused the request",
-        error,
-      );
+      return unavailable("the broker refused the request", error);
   }
 }

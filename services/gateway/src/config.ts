@@ -49,7 +49,6 @@ export const Config = BrokerSettings.extend({
   modelName: chooseModelName(env),
   ackWaitMs: env.ACK_WAIT,
   timeoutMs: env.TASK_TIMEOUT,
-  eventsMaxBytes: env.EVENTS_MAX_BYTES,
   /** Never past half the time that the log keeps an event, or an unfinished request could age out. */
   startTimeoutMs: Math.min(
     env.START_TIMEOUT ?? Infinity,

@@ -26,7 +26,7 @@ export function makeHealth(
     storing,
   }: {
     clashes: Pick<NameClashes, "known">;
-    room: Pick<LogRoom, "full">;
+    room: Pick<LogRoom, "full" | "held">;
     projections: Pick<ProjectionsHeard, "all" | "projecting">;
     storing: Pick<Storing, "ok" | "trouble">;
   },
@@ -60,6 +60,7 @@ export function makeHealth(
       ...(error !== undefined && { error }),
     }));
     const log_full = room.full();
+    const log_held = room.held();
     const stuck = read.some(({ error }) => error !== undefined);
     // While the projection is away, what it shows as open may have ended.
     const overdue = projections.projecting() ? late : 0;
@@ -73,6 +74,7 @@ export function makeHealth(
       ...(stores_nothing !== undefined && { stores_nothing }),
       ...(log_full !== undefined && { log_full }),
       ...(overdue > 0 && { overdue }),
+      ...(log_held && { log_held }),
       ...(clash && { model_clashes }),
       ...(wait_error && { wait_error }),
     };

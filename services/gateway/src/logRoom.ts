@@ -1,96 +1,158 @@
-/** The log drops its oldest events when it is full: before that would be one that is still needed, requests are refused. */
+/**
+ * Admission control by the room in the log: a request is accepted only if it fits below the limit together with the
+ * outcomes of all that is unfinished, its own too. So the log always takes the outcome of an accepted task.
+ */
 import type { Broker } from "@jetscribe/event-log/connection";
+import { limitOf } from "@jetscribe/event-log/logLimit";
 import { streamState } from "@jetscribe/event-log/streamState";
 import type { Logger } from "@jetscribe/runtime";
-import { streams, type GenerateRequested } from "@jetscribe/schema";
-import type { LogUse, TaskReader } from "@jetscribe/task-store";
-import { ApiError } from "./apiError.ts";
-import { heldOf, type Held } from "./heldOf.ts";
+import {
+  streams,
+  type GenerateRequested,
+  type LogHeld,
+} from "@jetscribe/schema";
+import type { TaskReader } from "@jetscribe/task-store";
+import { ApiError, unavailable } from "./apiError.ts";
+import {
+  allowanceOf,
+  costOf,
+  usageOf,
+  usualReserve,
+  type KnownWork,
+  type LogUsage,
+} from "./logUsage.ts";
+import { makeOwnUnread } from "./ownUnread.ts";
+import type { ProjectionsHeard } from "./projectionsHeard.ts";
 
 export interface LogRoom extends Disposable {
-  /** Takes room for a request. Throws an ApiError where the log has none. */
-  take: (request: GenerateRequested) => void;
+  /**
+   * Takes room for a request, and for its outcome; dispose of what it gives once the request is stored, or is not.
+   * Rejects with an ApiError where the log has none.
+   */
+  take: (request: GenerateRequested) => Promise<Disposable>;
   /** Why requests are refused; undefined: they are not. */
   full: () => string | undefined;
+  /** What the oldest events of the log are kept for, where that is much of it. */
+  held: () => LogHeld | undefined;
 }
 
 const lookEveryMs = 1_000;
-/** The rest is for the outcomes. */
-const mostOfLog = 0.8;
-/** Where it isn't known what is needed, this gateway accepts so much more: Redis is away, and was so at its start. */
-const shareUnknown = 0.1;
-/** What an event has beside its text. */
-const frameBytes = 1_000;
 const retryAfterS = 5;
+/** Less than this share of the limit holds nothing up. */
+const muchOfLog = 0.5;
+/** How fast the mean follows what this gateway accepts. */
+const meanOver = 100;
 
-/** Resolves after the first look. */
+/** Resolves after the first look. Rejects where the broker can't be asked. */
 export async function watchLogRoom(
   broker: Broker,
-  { logUse }: Pick<TaskReader, "logUse">,
-  { eventsMaxBytes, log }: { eventsMaxBytes: number; log: Logger },
+  { look: lookAtTasks }: Pick<TaskReader, "look">,
+  projections: Pick<ProjectionsHeard, "all">,
+  log: Logger,
 ): Promise<LogRoom> {
-  const most = eventsMaxBytes * mostOfLog;
-  /** Without Redis, and while the projection is built anew, the last one holds: the oldest task only gets younger. */
-  let use: LogUse | undefined;
-  let held: Held = {
-    bytes: most - eventsMaxBytes * shareUnknown,
-    by: "what can't be found out without Redis",
-  };
-  /** Bytes that this gateway accepted since that was found out. */
-  let taken = 0;
-  let looking = false;
+  /** As of the last look. While Redis and the results service are away it only gets older. */
+  let known: (KnownWork & { created: string }) | undefined;
+  let usage: LogUsage;
+  /** Bytes and reserve of what this gateway takes: not stored yet; stored and not seen by a look; since the last look. */
+  const taken = { underWay: 0, stored: 0, sinceLook: 0 };
+  const own = makeOwnUnread();
+  let ownMean = usualReserve;
+  let looking: Promise<void> | undefined;
   let wasFull = false;
 
+  /** What is stored when the broker is asked is in its answer. */
   async function look(): Promise<void> {
-    const before = taken;
+    const { stored, sinceLook } = taken;
+    const pass = own.begin();
     const state = await streamState(broker, streams.events);
-    const found = await heldIn(state);
-    if (found === undefined) return;
-    held = found;
-    taken -= before;
+    const { created, lastSeq } = state;
+    known = (await findWork(created)) ?? known;
+    if (known?.created !== created) known = undefined;
+    own.end(pass, lastSeq, known?.seq ?? 0);
+    usage = usageOf(state, known, { ownMean, ownUnread: own.reserve() });
+    taken.stored -= stored;
+    taken.sinceLook -= sinceLook;
+    tell();
+  }
+
+  /** From Redis, or as the results service said it last: that goes on saying it while Redis is away. */
+  async function findWork(created: string) {
+    const { checkpoint } = await lookAtTasks([]).catch(() => ({
+      checkpoint: undefined,
+    }));
+    if (checkpoint?.caughtUp) return checkpoint;
+    const word = projections.all().find(({ name }) => name === "results");
+    if (word?.open === undefined) return undefined;
+    const isNewer = known?.created !== created || word.seq > known.seq;
+    return isNewer ? { created, seq: word.seq, open: word.open } : undefined;
+  }
+
+  /** Calls of one time share a look. */
+  const lookAgain = () =>
+    (looking ??= look().finally(() => (looking = undefined)));
+
+  const used = () =>
+    usage.bytes + usage.reserve + taken.underWay + taken.stored;
+
+  function tell(): void {
     const isFull = full() !== undefined;
-    if (isFull && !wasFull) log.warn(held, "the log has no room for requests");
-    if (!isFull && wasFull) log.info(held, "the log has room for requests");
+    const facts = { ...usage, ...held() };
+    if (isFull && !wasFull) log.warn(facts, "the log has no room for requests");
+    if (!isFull && wasFull) log.info(facts, "the log has room for requests");
     wasFull = isFull;
   }
 
-  async function heldIn(
-    state: Awaited<ReturnType<typeof streamState>>,
-  ): Promise<Held | undefined> {
-    const { bytes, created, firstSeq } = state;
-    if (bytes < most / 2) return { bytes, by: "all that it has" };
-    use = (await logUse(firstSeq).catch(() => undefined)) ?? use;
-    return use?.checkpoint.created === created
-      ? heldOf(use, state, Date.now())
-      : undefined;
+  function held(): LogHeld | undefined {
+    const word = projections.all().find(({ name }) => name === "results");
+    const found = word?.log_held;
+    return found && found.share >= muchOfLog ? found : undefined;
   }
 
-  async function lookAgain(): Promise<void> {
-    if (looking) return;
-    looking = true;
-    // The broker is away: so is everything that could be accepted.
-    await look().catch(() => undefined);
-    looking = false;
+  const full = () =>
+    used() + usualReserve > usage.limit ? whyFull() : undefined;
+
+  function whyFull(): string {
+    const percent = (bytes: number) => Math.round((bytes / usage.limit) * 100);
+    const holding = held();
+    const because = holding
+      ? `; its oldest events are kept for ${wordsOf(holding)}`
+      : "";
+    return `the log has no room: ${percent(usage.bytes)} % of it is used, and ${percent(used() - usage.bytes)} % is kept for the outcomes of unfinished tasks${because}`;
   }
 
-  function full(): string | undefined {
-    if (held.bytes + taken < most) return undefined;
-    const share = Math.round(((held.bytes + taken) / eventsMaxBytes) * 100);
-    return `the log has no room: ${share} % of it is still needed, from ${held.by} on`;
-  }
-
-  function take({ prompt = "", messages = [] }: GenerateRequested): void {
-    const why = full();
-    if (why !== undefined)
-      throw new ApiError("log_full", why, {
-        limit: { name: "EVENTS_MAX_BYTES", value: eventsMaxBytes },
+  async function take(request: GenerateRequested): Promise<Disposable> {
+    const { bytes, reserve } = costOf(request, known?.open.bytesPerToken);
+    const cost = bytes + reserve;
+    while (taken.sinceLook > 0 && taken.sinceLook + cost > allowanceOf(usage))
+      await lookAgain().catch((cause: unknown) => {
+        throw unavailable("the log can't be looked at", cause);
+      });
+    if (used() + cost > usage.limit)
+      throw new ApiError("log_full", whyFull(), {
+        limit: { name: "EVENTS_MAX_BYTES", value: usage.limit },
         retryAfterS,
       });
-    taken += frameBytes + Buffer.byteLength(prompt);
-    for (const { content } of messages) taken += Buffer.byteLength(content);
+    ownMean += (reserve - ownMean) / meanOver;
+    taken.underWay += cost;
+    taken.sinceLook += cost;
+    return {
+      [Symbol.dispose]() {
+        taken.underWay -= cost;
+        taken.stored += cost;
+        own.note(reserve);
+      },
+    };
   }
 
+  const first = await streamState(broker, streams.events);
+  usage = { limit: limitOf(first.maxBytes), bytes: first.bytes, reserve: 0 };
   await lookAgain();
-  const timer = setInterval(() => void lookAgain(), lookEveryMs);
-  return { take, full, [Symbol.dispose]: () => clearInterval(timer) };
+  const timer = setInterval(() => {
+    // The broker is away: so is everything that could be accepted.
+    lookAgain().catch(() => undefined);
+  }, lookEveryMs);
+  return { take, full, held, [Symbol.dispose]: () => clearInterval(timer) };
 }
+
+const wordsOf = ({ by, model, owner }: LogHeld): string =>
+  model === undefined ? by : `${by}, of ${String(owner)} for ${model}`;

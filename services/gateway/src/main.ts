@@ -61,11 +61,12 @@ await runService(
 
     const accepted = makeAccepted();
     const forecast = makeForecast(reader, workers);
-    // Or the room in the log would be unknown at first, of a log that may have much.
+    // Or what is unfinished would be unknown at first, and all of the log would count as that.
     await store.whenReady(redisWithinMs);
     const limits = stack.use(makeLimits(broker, reader, config.limits));
+    const projections = stack.use(hearAllProjections(broker));
     const room = stack.use(
-      await watchLogRoom(broker, reader, { ...config, log }),
+      await watchLogRoom(broker, reader, projections, log),
     );
     const storing = stack.use(watchStoring(broker, workers));
     const acceptRequest = makeAcceptRequest({
@@ -73,7 +74,6 @@ await runService(
       ...{ limits, room, storing },
       defaults: config,
     });
-    const projections = stack.use(hearAllProjections(broker));
     const { projecting } = projections;
     const outcomes = makeLogOutcomes(broker);
     const { readTask, readSurely } = makeReadTask(

@@ -14,12 +14,14 @@ import { makeModels } from "./models.ts";
 const at = (seq: number, caughtUp = true): Checkpoint => ({
   ...{ created: "2026-01-01T00:00:00Z", seq, id: `${seq}.requested` },
   ...{ caughtUp, beat: 1, bytes: 0 },
+  open: { tasks: 0, tokens: 0, bytes: 0, bytesPerToken: 8 },
 });
 
 const queued = (model: string, seq: number): QueuedTask => ({
   ...{ task_id: newTaskId(), status: "queued", seq, model },
   ...{ lane: "interactive", owner: "a", enqueue_time: Date.now() / 1_000 },
   ...{ timeout_ms: 60_000, start_timeout_ms: 60_000, attempt: 0, failures: 0 },
+  max_tokens: 16,
 });
 
 async function open() {

@@ -31,6 +31,7 @@ import { makeWatchTask, type WatchTask } from "./watchTask.ts";
 const running = (): TaskState => ({
   ...{ task_id: newTaskId(), seq: 1, model: "demo", lane: "interactive" },
   ...{ owner: "a", enqueue_time: 1, timeout_ms: 1, start_timeout_ms: 1 },
+  ...{ max_tokens: 16 },
   ...{ status: "processing", attempt: 1, failures: 0, first_start: 1 },
   worker_id: "w",
 });
@@ -55,7 +56,7 @@ suite("a reader's stream", () => {
     nats = await startNats();
     broker = await connectBroker({ url: nats.url, name: "test" });
     await ensureTopology(broker, {
-      ...{ eventsMaxAgeMs: 3_600_000, eventsMaxBytes: 2 ** 24 },
+      eventsMaxBytes: 2 ** 24,
       ...{ taskTimeoutMs: 60_000, replicas: 1 },
     });
     redis = await startRedis();

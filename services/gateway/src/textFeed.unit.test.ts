@@ -17,6 +17,7 @@ const chunk = (
 const completed = (attempt: number, result: string): CompletedTask => ({
   ...{ task_id: "t", seq: 1, model: "demo", lane: "interactive", owner: "a" },
   ...{ enqueue_time: 1, timeout_ms: 1, start_timeout_ms: 1, failures: 0 },
+  ...{ max_tokens: 16 },
   ...{ status: "completed", attempt, result, finish_reason: "stop" },
   ...{ end_time: 2, end_seq: 3 },
   metrics: {

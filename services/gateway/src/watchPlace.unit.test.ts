@@ -7,6 +7,7 @@ import { makeWatchPlace } from "./watchPlace.ts";
 const queued = (): TaskState => ({
   ...{ task_id: newTaskId(), seq: 1, model: "demo", lane: "interactive" },
   ...{ owner: "a", enqueue_time: 1, timeout_ms: 1, start_timeout_ms: 1 },
+  ...{ max_tokens: 16 },
   ...{ status: "queued", attempt: 0, failures: 0 },
 });
 

@@ -49,7 +49,8 @@ async function open(version: NatsVersion, mostConsumers?: number) {
       await Promise.resolve();
       const { seq } = projection;
       if (seq === undefined) throw new Error("Redis is away");
-      const at = { created, seq, id: "", bytes: 0, beat: 1 };
+      const open = { tasks: 0, tokens: 0, bytes: 0, bytesPerToken: 8 };
+      const at = { created, seq, id: "", bytes: 0, beat: 1, open };
       return { checkpoint: { ...at, caughtUp: true }, tasks: [] };
     },
     oldestOpen: () => Promise.resolve(projection.oldestOpen),

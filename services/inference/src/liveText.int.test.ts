@@ -103,7 +103,7 @@ async function open(version: NatsVersion) {
 
   const a = await join("a");
   await ensureTopology(a.broker, {
-    ...{ eventsMaxAgeMs: 3_600_000, eventsMaxBytes: 2 ** 28 },
+    eventsMaxBytes: 2 ** 28,
     ...{ taskTimeoutMs: 60_000, replicas: 1 },
   });
   const stored = async () => {

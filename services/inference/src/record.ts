@@ -70,11 +70,15 @@ export function makeRecord({
     }
   }
 
-  const append = (inHand: TaskInHand, event: TaskEvent) =>
+  const append = (
+    inHand: TaskInHand,
+    event: TaskEvent,
+    beforeRepeat = () => leaveIfLost(inHand),
+  ) =>
     appendUntilStored(broker, appender, event, inHand.item.queue, {
       signal: inHand.signal,
       traceparent: inHand.item.traceparent,
-      beforeRepeat: () => leaveIfLost(inHand),
+      beforeRepeat,
     });
 
   async function leaveIfLost(inHand: TaskInHand): Promise<void> {
@@ -110,22 +114,39 @@ export function makeRecord({
     if (!(await record(inHand, event, () => false))) await look(inHand);
   }
 
+  /** Whether it is too long ago that the task was surely open. */
+  const isInDoubt = ({ openAsOf = -Infinity, doubtedAt }: TaskInHand) =>
+    openAsOf < Math.max(lostAt, doubtedAt) ||
+    performance.now() - openAsOf > openForMs;
+
+  async function leaveUnlessOpen(
+    inHand: TaskInHand,
+    attempt: number,
+  ): Promise<void> {
+    await lookUntilKnown(inHand);
+    if (!isOpen(inHand.task)) inHand.interrupt("outcome");
+    else if (inHand.task.attempt !== attempt) inHand.interrupt("superseded");
+  }
+
   /** Records the one outcome, if the task is surely without one. */
   async function conclude(
     inHand: TaskInHand,
     event: OutcomeEvent,
   ): Promise<Handled> {
     const { attempt } = inHand.task;
-    const { openAsOf = -Infinity, doubtedAt } = inHand;
-    const inDoubt = openAsOf < Math.max(lostAt, doubtedAt);
-    if (inDoubt || performance.now() - openAsOf > openForMs) {
+    if (isInDoubt(inHand)) {
       await lookUntilKnown(inHand);
       if (!isOpen(inHand.task)) return done;
       if (inHand.task.attempt !== attempt) return lost;
     }
     inHand.checkLease();
+    // While the log is full it waits, with its lease, and so longer than the task is known to be open.
+    const beforeRepeat = async () => {
+      await leaveIfLost(inHand);
+      if (isInDoubt(inHand)) await leaveUnlessOpen(inHand, attempt);
+    };
     try {
-      await append(inHand, event);
+      await append(inHand, event, beforeRepeat);
     } catch (error) {
       const tooLarge =
         error instanceof AppendError && error.code === "too_large";

@@ -65,9 +65,8 @@ export const requestOf = ({
 
 export type System = Awaited<ReturnType<typeof startSystem>>;
 
-export const makeStreams = (broker: Broker): Promise<void> =>
+export const makeStreams = (broker: Broker): Promise<unknown> =>
   ensureTopology(broker, {
-    eventsMaxAgeMs: 3_600_000,
     eventsMaxBytes: 2 ** 28,
     taskTimeoutMs: 60_000,
     replicas: 1,

@@ -31,6 +31,7 @@ const task = (seq: number): OpenTask => ({
   enqueue_time: 0,
   timeout_ms: 1,
   start_timeout_ms: 1,
+  max_tokens: 16,
   status: "queued",
   attempt: 0,
   failures: 0,

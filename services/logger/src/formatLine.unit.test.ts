@@ -14,6 +14,7 @@ const facts = {
   enqueue_time: 0,
   timeout_ms: 1,
   start_timeout_ms: 1,
+  max_tokens: 16,
   attempt: 1,
   failures: 0,
   end_seq: 3,

@@ -104,7 +104,6 @@ export interface Writer extends AsyncDisposable {
 export async function openWriter(url: string): Promise<Writer> {
   const broker = await connectBroker({ url, name: "test" });
   await ensureTopology(broker, {
-    eventsMaxAgeMs: 30 * 86_400_000,
     eventsMaxBytes: 2 ** 30,
     taskTimeoutMs: 300_000,
     replicas: 1,

@@ -3,19 +3,32 @@ import { announceProjection } from "@jetscribe/event-log/signals";
 import { announceEveryMs } from "@jetscribe/schema";
 import { randomUUID } from "node:crypto";
 import type { Role } from "./projection.ts";
+import type { LogHeld, LogTrim } from "./trimLog.ts";
 
-/** Says now and every 2 s how far the projection is. */
-export function announce(broker: Broker, role: () => Role): Disposable {
+/** Says now and every 2 s how far the projection is, what is unfinished, and what holds the log. */
+export function announce(
+  broker: Broker,
+  role: () => Role,
+  { held }: Pick<LogTrim, "held">,
+): Disposable {
   const instance = randomUUID();
   const say = () => {
-    const { leading, seq, caughtUp, error } = role();
+    const { leading, seq, caughtUp, error, open } = role();
+    const holding = held();
     announceProjection(broker, {
       ...{ name: "results", instance },
       ...{ leading, seq, caught_up: caughtUp },
       ...(error !== undefined && { error }),
+      ...(open && caughtUp && { open }),
+      ...(holding && { log_held: wordOf(holding) }),
     });
   };
   say();
   const timer = setInterval(say, announceEveryMs);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
+
+const wordOf = ({ by, share, queue }: LogHeld) => ({
+  ...{ by, share },
+  ...(queue && { model: queue.model, owner: queue.owner }),
+});

@@ -1,4 +1,5 @@
 import type { Broker } from "@jetscribe/event-log/connection";
+import { limitOf } from "@jetscribe/event-log/logLimit";
 import type { Delivery } from "@jetscribe/event-log/pull";
 import { followStream, type Gather } from "@jetscribe/event-log/readLog";
 import { idOf } from "@jetscribe/event-log/streamState";
@@ -6,9 +7,11 @@ import type { Logger } from "@jetscribe/runtime";
 import { streams } from "@jetscribe/schema";
 import type { Checkpoint } from "@jetscribe/task-store";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeBytesPerToken } from "./bytesPerToken.ts";
 import { holdCheckpoint, Refused } from "./heldCheckpoint.ts";
 import { measure } from "./measure.ts";
 import { makeOpenTasks } from "./openTasks.ts";
+import { noOpenWork, openWorkAfter } from "./openWork.ts";
 import type { Store } from "./projection.ts";
 import { projectTasks } from "./projectTasks.ts";
 import { readEvents } from "./readEvents.ts";
@@ -33,8 +36,6 @@ const gatherMs = 20;
 
 export interface Lead extends Store {
   broker: Broker;
-  /** Bytes. */
-  eventsMaxBytes: number;
   log: Logger;
   onProgress: (checkpoint?: Checkpoint) => void;
   onLostTail: () => void;
@@ -58,6 +59,10 @@ export async function leadProjection(
   let going = false;
   /** The log's last sequence when the reader began: what is projected so far is caught up. */
   let goal = 0;
+  /** Bytes; of the stream as it was when the reader began. */
+  let limit = 0;
+  const { bytesPerToken: before } = found?.open ?? noOpenWork;
+  const perToken = makeBytesPerToken(before);
   /** The interruption that was spoken of last; it is not said again every second. */
   let said = "";
 
@@ -74,7 +79,9 @@ export async function leadProjection(
       term.abort();
       throw new Refused();
     }
-    goal = await takeUp({ broker, held, log, onRebuild }, stored);
+    const state = await takeUp({ broker, held, log, onRebuild }, stored);
+    goal = state.lastSeq;
+    limit = limitOf(state.maxBytes);
     const { seq = 0, caughtUp } = held.get() ?? {};
     said = "";
     going = true;
@@ -88,12 +95,19 @@ export async function leadProjection(
     if (last === undefined) return;
     const events = readEvents(messages, log);
     const before = await open.read(events.map(({ data }) => data.task_id));
+    perToken.note(events);
     const changes = projectTasks(before, events);
-    const wasCaughtUp = held.get()?.caughtUp === true;
+    const from = held.get();
+    const wasCaughtUp = from?.caughtUp === true;
     const caughtUp = wasCaughtUp || last.pending === 0 || last.seq >= goal;
-    const { bytes, milestones } = measure(held.get(), messages, lead);
+    const { bytes, milestones } = measure(from, messages, limit);
+    const work = openWorkAfter(
+      from?.open ?? noOpenWork,
+      changes,
+      perToken.get(),
+    );
     await held.advance(
-      { seq: last.seq, id: idOf(last), caughtUp, bytes },
+      { seq: last.seq, id: idOf(last), caughtUp, bytes, open: work },
       changes,
       milestones,
     );

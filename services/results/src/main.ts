@@ -11,10 +11,12 @@ import {
 import { announce } from "./announce.ts";
 import { Config } from "./config.ts";
 import { endOverdue } from "./endOverdue.ts";
+import { endStranded } from "./endStranded.ts";
 import { noteProjections } from "./noteProjections.ts";
 import { makeProjection } from "./projection.ts";
 import { keepQueues } from "./queueKeeper.ts";
 import { removeIdleQueues } from "./removeIdleQueues.ts";
+import { makeLogTrim } from "./trimLog.ts";
 
 await runService(
   "results",
@@ -38,16 +40,18 @@ await runService(
     const appender = stack.use(makeAppender(broker, "results"));
     const workers = stack.use(hearAllWorkers(broker));
 
-    const eventsMaxBytes = config.EVENTS_MAX_BYTES;
-    const projection = makeProjection(
-      broker,
-      { reader, writer },
-      { eventsMaxBytes, log },
-    );
-    stack.use(announce(broker, projection.role));
+    const projection = makeProjection(broker, { reader, writer }, log);
+    const maxAgeMs = config.EVENTS_MAX_AGE;
+    const trim = makeLogTrim({ broker, reader, projection, maxAgeMs, log });
+    stack.use(announce(broker, projection.role, trim));
     stack.use(noteProjections(broker, writer, projection.role));
     const work = Promise.all([
       projection.run(stopping),
+      trim.run(stopping),
+      endStranded(
+        { broker, appender, reader, projection, workers, log },
+        stopping,
+      ),
       keepQueues({ broker, reader, projection, ackWaitMs, log }, stopping),
       removeIdleQueues({ broker, reader, projection, log }, stopping),
       endOverdue(

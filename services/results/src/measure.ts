@@ -8,9 +8,10 @@ const milestonesInAll = 256;
 export function measure(
   before: Pick<Checkpoint, "seq" | "bytes"> | undefined,
   messages: readonly Pick<Delivery, "seq" | "storedBytes">[],
-  { eventsMaxBytes }: { eventsMaxBytes: number },
+  /** Of the log, in bytes. */
+  limit: number,
 ): { bytes: number; milestones: Milestone[] } {
-  const every = eventsMaxBytes / milestonesInAll;
+  const every = limit / milestonesInAll;
   const passed = (upTo: number) => Math.floor(upTo / every);
   let { seq, bytes } = before ?? { seq: 0, bytes: 0 };
   const milestones = bytes === 0 ? [{ seq, bytes }] : [];

@@ -5,7 +5,7 @@ import { overdue } from "./overdue.ts";
 
 const waiting: OpenTask = {
   ...{ task_id: newTaskId(), seq: 1, model: "demo", lane: "interactive" },
-  ...{ owner: "a", enqueue_time: 100, timeout_ms: 5_000 },
+  ...{ owner: "a", enqueue_time: 100, timeout_ms: 5_000, max_tokens: 16 },
   ...{ start_timeout_ms: 2_000, attempt: 0, failures: 0, status: "queued" },
 };
 const none = joinChunks([]);

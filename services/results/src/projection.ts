@@ -5,7 +5,12 @@
  */
 import type { Broker } from "@jetscribe/event-log/connection";
 import type { Logger } from "@jetscribe/runtime";
-import type { Checkpoint, TaskReader, TaskWriter } from "@jetscribe/task-store";
+import type {
+  Checkpoint,
+  OpenWork,
+  TaskReader,
+  TaskWriter,
+} from "@jetscribe/task-store";
 import { setTimeout as sleep } from "node:timers/promises";
 import { leadProjection } from "./leadProjection.ts";
 import { untilVacant } from "./vacancy.ts";
@@ -20,6 +25,8 @@ export interface Role {
   leading: boolean;
   seq: number;
   caughtUp: boolean;
+  /** What is unfinished; undefined while nothing is projected. */
+  open?: OpenWork;
   /** Why it leads and does not get on. */
   error?: string;
 }
@@ -40,13 +47,13 @@ const patienceMs = 1_000;
 export function makeProjection(
   broker: Broker,
   store: Store,
-  { eventsMaxBytes, log }: { eventsMaxBytes: number; log: Logger },
+  log: Logger,
 ): Projection {
   let role: Role = { leading: false, seq: 0, caughtUp: false };
   let inDoubt = false;
   const see = (leading: boolean, checkpoint?: Checkpoint) => {
-    const { seq = 0, caughtUp = false } = checkpoint ?? {};
-    role = { leading, seq, caughtUp };
+    const { seq = 0, caughtUp = false, open } = checkpoint ?? {};
+    role = { leading, seq, caughtUp, ...(open && { open }) };
   };
 
   async function run(signal: AbortSignal): Promise<void> {
@@ -56,7 +63,7 @@ export function makeProjection(
       const vacant = await untilVacant(store.reader, options, signal);
       if (vacant === undefined) return;
       const lead = {
-        ...{ broker, ...store, eventsMaxBytes, log },
+        ...{ broker, ...store, log },
         onProgress: (checkpoint?: Checkpoint) => see(true, checkpoint),
         onTrouble: (error: string) =>
           void (role = { ...role, leading: true, error }),

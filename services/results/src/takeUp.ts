@@ -8,6 +8,7 @@ import type { Logger } from "@jetscribe/runtime";
 import { streams } from "@jetscribe/schema";
 import type { Checkpoint } from "@jetscribe/task-store";
 import type { HeldCheckpoint } from "./heldCheckpoint.ts";
+import { noOpenWork } from "./openWork.ts";
 import { standingOf } from "./standing.ts";
 
 export interface TakeUp {
@@ -20,19 +21,19 @@ export interface TakeUp {
 
 /**
  * Holds the checkpoint that is stored against the log, and writes the one to go on from, so that whoever led before
- * is refused from now on. Gives the log's last sequence.
+ * is refused from now on. Gives the log as it was found.
  */
 export async function takeUp(
   { broker, held, log, onRebuild }: TakeUp,
   stored: Checkpoint | undefined,
-): Promise<number> {
+): Promise<StreamState> {
   const state = await streamState(broker, streams.events);
   const { created, firstSeq, lastSeq } = state;
   if (stored === undefined) {
     log.info("nothing is projected yet: it is built from the log");
     onRebuild("missing");
     await held.restart(undefined, beginningOf(state));
-    return lastSeq;
+    return state;
   }
   const { seq } = stored;
   const idAt = (at: number) => eventIdAt(broker, at);
@@ -42,7 +43,7 @@ export async function takeUp(
     log.error(facts, "the log lost its tail: it is projected anew");
     onRebuild("lost_tail");
     await held.restart(stored, beginningOf(state));
-    return lastSeq;
+    return state;
   }
   const move = { caughtUp: stored.caughtUp || seq >= lastSeq };
   if (standing === "gap") {
@@ -50,12 +51,13 @@ export async function takeUp(
     log.error(gap, "the log begins behind the checkpoint: events are missing");
     await held.advance({ ...move, seq: firstSeq - 1, id: "" });
   } else await held.advance(move);
-  return lastSeq;
+  return state;
 }
 
 /** Nothing is projected yet; where the log is empty, that is all. */
 function beginningOf({ created, firstSeq, lastSeq }: StreamState): Checkpoint {
   const seq = Math.max(0, firstSeq - 1);
   const caughtUp = seq >= lastSeq;
-  return { created, seq, id: "", caughtUp, beat: 1, bytes: 0 };
+  const beginning = { created, seq, id: "", caughtUp, beat: 1, bytes: 0 };
+  return { ...beginning, open: noOpenWork };
 }

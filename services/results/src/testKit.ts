@@ -108,7 +108,6 @@ export interface Writer extends AsyncDisposable {
 }
 
 export const settings = {
-  eventsMaxAgeMs: 30 * 86_400_000,
   eventsMaxBytes: 2 ** 30,
   taskTimeoutMs: 300_000,
   replicas: 1,

@@ -1,5 +1,6 @@
 /** The bodies of the REST interface. Unknown fields are refused by name. */
 import * as z from "zod";
+import { LogHeld } from "../generate/announcements.ts";
 import { ErrorType, Lane, Metrics } from "../generate/events.ts";
 import { GenerateParams, Message, paramDefaults } from "../generate/params.ts";
 
@@ -248,7 +249,11 @@ export const HealthResponse = z.object({
   }),
   log_full: z.string().optional().meta({
     description:
-      "What is unfinished or unread fills the log: requests are refused.",
+      "The log has no room for more requests and their outcomes: requests are refused.",
+  }),
+  log_held: LogHeld.optional().meta({
+    description:
+      "What the oldest events of the log are kept for, where that is half of it or more.",
   }),
   model_clashes: z.array(z.array(z.string())).optional().meta({
     description:

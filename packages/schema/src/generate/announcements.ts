@@ -33,6 +33,27 @@ export const WorkerAnnouncement = z.object({
 });
 export type WorkerAnnouncement = z.infer<typeof WorkerAnnouncement>;
 
+/** What is unfinished in the log, and what its outcomes may need there; sizes in bytes. */
+const OpenWork = z.object({
+  tasks: z.int().nonnegative(),
+  /** Their `max_tokens` together. */
+  tokens: z.int().nonnegative(),
+  /** What their outcomes have beside the text. */
+  bytes: z.int().nonnegative(),
+  bytesPerToken: z.number().positive(),
+});
+
+/** What the oldest events of the log are kept for. */
+export const LogHeld = z.object({
+  by: z.string(),
+  /** From there to the log's end, as a share of EVENTS_MAX_BYTES. */
+  share: z.number().nonnegative(),
+  /** Of an unfinished request; slugs. */
+  model: z.string().optional(),
+  owner: z.string().optional(),
+});
+export type LogHeld = z.infer<typeof LogHeld>;
+
 /** On `llm.projections.<name>`: how far a projection has come. */
 export const ProjectionAnnouncement = z.object({
   name: z.string(),
@@ -43,5 +64,8 @@ export const ProjectionAnnouncement = z.object({
   caught_up: z.boolean(),
   /** Why it stands still. */
   error: z.string().optional(),
+  /** Of the projection into Redis, as of `seq`. */
+  open: OpenWork.optional(),
+  log_held: LogHeld.optional(),
 });
 export type ProjectionAnnouncement = z.infer<typeof ProjectionAnnouncement>;

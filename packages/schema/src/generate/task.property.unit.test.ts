@@ -71,7 +71,8 @@ const property = (check: (events: RecordedEvent[]) => void) =>
 /** Which fields a state has besides those of every task. */
 const facts = [
   ...["task_id", "seq", "model", "lane", "owner", "enqueue_time"],
-  ...["timeout_ms", "start_timeout_ms", "status", "attempt", "failures"],
+  ...["timeout_ms", "start_timeout_ms", "max_tokens"],
+  ...["status", "attempt", "failures"],
 ];
 const end = ["end_time", "end_seq", "metrics"];
 const fields: Record<TaskState["status"], string[]> = {

@@ -14,7 +14,7 @@ import type {
   TaskError,
   GenerateRequested,
 } from "./events.ts";
-import type { GenerateParams } from "./params.ts";
+import { longParamsBytes, type GenerateParams } from "./params.ts";
 
 /** What the request fixed. The prompt is not kept: it is in the log. */
 interface TaskFacts {
@@ -28,6 +28,10 @@ interface TaskFacts {
   enqueue_time: number;
   timeout_ms: number;
   start_timeout_ms: number;
+  /** At most so many tokens are generated. */
+  max_tokens: number;
+  /** Bytes of parameters that its outcome repeats, where these are many: a JSON schema, say. */
+  params_bytes?: number;
   /** As it was accepted, in seconds. */
   estimated_wait?: number;
 }
@@ -182,7 +186,9 @@ function requested(data: GenerateRequested, seq: number): QueuedTask {
     timeout_ms,
     start_timeout_ms,
     estimated_wait,
+    params,
   } = data;
+  const params_bytes = longParamsBytes(params);
   const facts = {
     task_id,
     seq,
@@ -192,9 +198,11 @@ function requested(data: GenerateRequested, seq: number): QueuedTask {
     enqueue_time,
     timeout_ms,
     start_timeout_ms,
+    max_tokens: params.max_tokens,
   };
   return {
     ...facts,
+    ...(params_bytes > 0 && { params_bytes }),
     ...(user_id !== undefined && { user_id }),
     ...(estimated_wait !== undefined && { estimated_wait }),
     status: "queued",

@@ -26,6 +26,7 @@ describe("a task's life", () => {
         enqueue_time: 1_000,
         timeout_ms: 300_000,
         start_timeout_ms: 600_000,
+        max_tokens: 1,
       },
     });
   });

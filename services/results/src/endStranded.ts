@@ -1,0 +1,128 @@
+/** A log that fills up keeps no room for models that have no worker: their oldest waiting requests end first. */
+import type { Appender } from "@jetscribe/event-log/append";
+import type { Broker } from "@jetscribe/event-log/connection";
+import { limitOf } from "@jetscribe/event-log/logLimit";
+import { outcomeReserve } from "@jetscribe/event-log/outcomeReserve";
+import { streamState } from "@jetscribe/event-log/streamState";
+import type { WorkersHeard } from "@jetscribe/event-log/workersHeard";
+import type { Logger } from "@jetscribe/runtime";
+import {
+  metricsOf,
+  queueOf,
+  slugOf,
+  streams,
+  type Queue,
+  type QueuedTask,
+  type TaskEvent,
+} from "@jetscribe/schema";
+import type { TaskReader } from "@jetscribe/task-store";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Projection } from "./projection.ts";
+
+const checkEveryMs = 2_000;
+/** From this share of the limit on, below the gateways': bytes, and the room for outcomes. */
+export const strandedShare = 0.85;
+/** A worker that is started again, or loads another model, announces itself sooner. */
+const unheardForMs = 60_000;
+/** At a time. */
+const most = 200;
+
+export interface StrandedDeps {
+  broker: Broker;
+  appender: Pick<Appender, "append">;
+  reader: Pick<TaskReader, "queues" | "oldestWaiting" | "look">;
+  projection: Pick<Projection, "role" | "reaches">;
+  workers: Pick<WorkersHeard, "all">;
+  log: Logger;
+  /** How long a model has to be without an announced worker, in ms. */
+  unheardMs?: number;
+}
+
+/** Looks every 2 s, while this instance leads and is caught up, until the signal aborts. */
+export async function endStranded(
+  deps: StrandedDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { projection, workers, log, unheardMs = unheardForMs } = deps;
+  const hasWorker = noteModels(workers, unheardMs);
+  while (!signal.aborted) {
+    await sleep(checkEveryMs, undefined, { signal }).catch(() => undefined);
+    const known = hasWorker();
+    const { leading, caughtUp } = projection.role();
+    if (!leading || !caughtUp || signal.aborted) continue;
+    await check(deps, known).catch((error: unknown) => {
+      // The broker or Redis is away; whoever follows them says so.
+      log.debug({ err: error }, "stranded tasks can't be looked at");
+    });
+  }
+}
+
+/** Tells whether a model (a slug) may have a worker: one was heard lately, or nobody listened for long enough. */
+function noteModels(workers: Pick<WorkersHeard, "all">, unheardMs: number) {
+  const since = performance.now();
+  const heardAt = new Map<string, number>();
+  return () => {
+    const now = performance.now();
+    for (const { model } of workers.all()) heardAt.set(slugOf(model), now);
+    return (model: string) =>
+      now - (heardAt.get(model) ?? since) < unheardMs;
+  };
+}
+
+async function check(
+  { broker, appender, reader, projection, log }: StrandedDeps,
+  hasWorker: (model: string) => boolean,
+): Promise<void> {
+  const { bytes, maxBytes, lastSeq } = await streamState(broker, streams.events);
+  const { open } = projection.role();
+  if (open === undefined) return;
+  if (bytes + outcomeReserve(open) < strandedShare * limitOf(maxBytes)) return;
+  const stranded = (await reader.queues())
+    .map(({ queue }) => queue)
+    .filter(({ model }) => !hasWorker(model));
+  if (stranded.length === 0) return;
+  const ids = await oldestOf(stranded, reader);
+  // Surely open as of the reading above, where the projection then shows them open.
+  if (!(await projection.reaches(lastSeq))) return;
+  const { tasks, checkpoint } = await reader.look(ids);
+  if ((checkpoint?.seq ?? 0) < lastSeq || !checkpoint?.caughtUp) return;
+  const waiting = tasks.filter((task) => task?.status === "queued");
+  if (waiting.length === 0) return;
+  log.warn(
+    { tasks: waiting.length },
+    "the log fills up: waiting tasks of models without a worker are ended",
+  );
+  await Promise.all(
+    waiting.map((task) => appender.append(expired(task), queueOf(task))),
+  );
+}
+
+async function oldestOf(
+  queues: readonly Queue[],
+  { oldestWaiting }: Pick<TaskReader, "oldestWaiting">,
+): Promise<string[]> {
+  const heads = await Promise.all(
+    queues.map((queue) => oldestWaiting(queue, most)),
+  );
+  return heads
+    .flat()
+    .sort((a, b) => a.seq - b.seq)
+    .slice(0, most)
+    .map(({ id }) => id);
+}
+
+function expired({ task_id, attempt, enqueue_time }: QueuedTask): TaskEvent {
+  const [type, message] = [
+    "ExpiredError" as const,
+    "the log was filling up, and no worker of its model was there: the oldest waiting requests of such models end first",
+  ];
+  const times = { enqueue: enqueue_time, outcome: Date.now() / 1_000 };
+  return {
+    type: "GenerateFailed",
+    data: {
+      ...{ task_id, attempt },
+      error: { type, message, traceback: `${type}: ${message}` },
+      metrics: metricsOf(times, 0, 0),
+    },
+  };
+}

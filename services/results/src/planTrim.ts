@@ -1,0 +1,48 @@
+/** Pure: up to where finished history is dropped from the log. */
+import type { StreamState } from "@jetscribe/event-log/streamState";
+import type { LogUse } from "@jetscribe/task-store";
+import { bytesFrom, holdsOf, seqLeaving } from "./logHolds.ts";
+
+/** Shares of the limit: above the first the oldest goes, down to the second; a step is the third at least. */
+const highWaterMark = 0.7;
+const lowWaterMark = 0.6;
+const smallestStep = 0.01;
+const day = 24 * 3_600_000;
+
+export interface TrimSettings {
+  /** Of the log, in bytes. */
+  limit: number;
+  maxAgeMs: number;
+}
+
+/** What is over its age by so much goes in however small a step. */
+const patienceOf = (maxAgeMs: number) => Math.min(day, maxAgeMs / 10);
+
+/** The time, in ms since the epoch, before which events are over their age. */
+export const ageLimit = ({ maxAgeMs }: TrimSettings, nowMs: number): number =>
+  nowMs - maxAgeMs;
+
+/**
+ * The first sequence that stays; undefined: nothing goes now. `youngFrom`: the first sequence that is not over its age;
+ * undefined: none is. Never past anything that is still needed.
+ */
+export function planTrim(
+  use: LogUse,
+  log: Pick<StreamState, "firstSeq" | "firstTimeMs" | "bytes">,
+  youngFrom: number | undefined,
+  settings: TrimSettings,
+  nowMs: number,
+): number | undefined {
+  const { limit, maxAgeMs } = settings;
+  const forSize =
+    log.bytes > highWaterMark * limit
+      ? seqLeaving(lowWaterMark * limit, use, log)
+      : 0;
+  const needed = holdsOf(use, nowMs)[0]?.seq ?? 0;
+  const upTo = Math.min(needed, Math.max(forSize, youngFrom ?? 0));
+  if (upTo <= log.firstSeq) return undefined;
+  const gained = log.bytes - bytesFrom(upTo, use, log);
+  const overdue =
+    log.firstTimeMs < ageLimit(settings, nowMs) - patienceOf(maxAgeMs);
+  return gained >= smallestStep * limit || overdue ? upTo : undefined;
+}

@@ -1,0 +1,115 @@
+/**
+ * The broker drops nothing of EVENTS by itself. The leading instance drops what is finished, read, and too old or too
+ * much: by sequence, so that what is unfinished is never among it.
+ */
+import type { Broker } from "@jetscribe/event-log/connection";
+import { limitOf } from "@jetscribe/event-log/logLimit";
+import { firstSeqSince } from "@jetscribe/event-log/readLog";
+import {
+  purgeEventsBefore,
+  streamState,
+  type StreamState,
+} from "@jetscribe/event-log/streamState";
+import type { Logger } from "@jetscribe/runtime";
+import { streams } from "@jetscribe/schema";
+import type { LogUse, TaskReader } from "@jetscribe/task-store";
+import { setTimeout as sleep } from "node:timers/promises";
+import { bytesFrom, holdsOf, type Hold } from "./logHolds.ts";
+import { ageLimit, planTrim } from "./planTrim.ts";
+import type { Projection } from "./projection.ts";
+
+const lookEveryMs = 1_000;
+const trimEveryMs = 10_000;
+/** A small log can fill within that: from this share of the limit on every look may trim. */
+const urgentShare = 0.8;
+
+/** What the oldest events of the log are kept for. */
+export interface LogHeld extends Hold {
+  /** From there to the log's end, as a share of the limit. */
+  share: number;
+}
+
+export interface LogTrim {
+  /** As of the last look; undefined: nothing is known, or the log is empty. */
+  held: () => LogHeld | undefined;
+  /** Looks every second, while this instance leads and is caught up, until the signal aborts. */
+  run: (signal: AbortSignal) => Promise<void>;
+}
+
+export interface TrimDeps {
+  broker: Broker;
+  reader: Pick<TaskReader, "logUse">;
+  projection: Pick<Projection, "role">;
+  maxAgeMs: number;
+  log: Logger;
+}
+
+export function makeLogTrim({
+  broker,
+  reader,
+  projection,
+  maxAgeMs,
+  log,
+}: TrimDeps): LogTrim {
+  let held: LogHeld | undefined;
+  let lookedAt = -Infinity;
+  let trimmedAt = -Infinity;
+
+  async function look(): Promise<void> {
+    const state = await streamState(broker, streams.events);
+    const limit = limitOf(state.maxBytes);
+    const now = performance.now();
+    const urgent = state.bytes > urgentShare * limit;
+    if (!urgent && now - lookedAt < trimEveryMs) return;
+    lookedAt = now;
+    const use = await reader.logUse(state.firstSeq);
+    if (use === undefined || use.checkpoint.created !== state.created) return;
+    held = heldIn(use, state, limit);
+    if (!urgent && now - trimmedAt < trimEveryMs) return;
+    const settings = { limit, maxAgeMs };
+    const nowMs = Date.now();
+    const youngFrom =
+      state.messages > 0 && state.firstTimeMs < ageLimit(settings, nowMs)
+        ? await firstSeqSince(broker, streams.events, ageLimit(settings, nowMs))
+        : undefined;
+    const upTo = planTrim(use, state, youngFrom, settings, nowMs);
+    if (upTo === undefined) return;
+    trimmedAt = now;
+    await trim(upTo, state);
+  }
+
+  /** A log that lost its tail since the plan was made has other events at these places. */
+  async function trim(upTo: number, planned: StreamState): Promise<void> {
+    const { created, lastSeq } = await streamState(broker, streams.events);
+    if (created !== planned.created || lastSeq < planned.lastSeq) return;
+    if (!projection.role().leading) return;
+    await purgeEventsBefore(broker, upTo);
+    const facts = { from: planned.firstSeq, to: upTo - 1 };
+    log.info(facts, "finished history was dropped from the log");
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(lookEveryMs, undefined, { signal }).catch(() => undefined);
+      const { leading, caughtUp } = projection.role();
+      if (!leading || !caughtUp) held = undefined;
+      if (!leading || !caughtUp || signal.aborted) continue;
+      await look().catch((error: unknown) => {
+        // The broker or Redis is away; whoever follows them says so. The log only grows meanwhile.
+        log.debug({ err: error }, "the log can't be trimmed");
+      });
+    }
+  }
+
+  return { held: () => held, run };
+}
+
+function heldIn(
+  use: LogUse,
+  state: StreamState,
+  limit: number,
+): LogHeld | undefined {
+  const [oldest] = holdsOf(use, Date.now());
+  if (oldest === undefined) return undefined;
+  return { ...oldest, share: bytesFrom(oldest.seq, use, state) / limit };
+}
