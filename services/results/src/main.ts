@@ -8,12 +8,14 @@ import {
   makeTaskReader,
   makeTaskWriter,
 } from "@jetscribe/task-store";
+import { join } from "node:path";
 import { announce } from "./announce.ts";
 import { Config } from "./config.ts";
 import { endOverdue } from "./endOverdue.ts";
 import { noteProjections } from "./noteProjections.ts";
 import { makeProjection } from "./projection.ts";
 import { keepQueues } from "./queueKeeper.ts";
+import { keepTaskIndex } from "./taskIndex.ts";
 
 await runService(
   "results",
@@ -45,7 +47,9 @@ await runService(
     );
     stack.use(announce(broker, projection.role));
     stack.use(noteProjections(broker, writer, projection.role));
+    const dir = config.INDEX_DIR ?? join(config.DATA_DIR, "index");
     const work = Promise.all([
+      keepTaskIndex(broker, { dir, log }, stopping),
       projection.run(stopping),
       keepQueues({ broker, reader, projection, ackWaitMs, log }, stopping),
       endOverdue(

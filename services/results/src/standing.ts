@@ -11,7 +11,7 @@ export type Standing = "intact" | "gap" | "lost_tail";
 
 /** `idAt` gives the ce-id at a sequence; undefined where there is no message, which proves nothing: it aged out or was erased. */
 export async function standingOf(
-  { created, seq, id }: Checkpoint,
+  { created, seq, id }: Pick<Checkpoint, "created" | "seq" | "id">,
   log: Pick<StreamState, "created" | "firstSeq" | "lastSeq">,
   idAt: (seq: number) => Promise<string | undefined>,
 ): Promise<Standing> {

@@ -30,6 +30,9 @@ import {
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 export const queue: Queue = { model: "demo", lane: "interactive", owner: "a" };
 
@@ -229,16 +232,24 @@ export interface ResultsProcess extends AsyncDisposable {
   kill: (signal?: NodeJS.Signals) => Promise<void>;
 }
 
+/** A folder of the test's own, which goes with it. */
+export function tempDir() {
+  const path = mkdtempSync(join(tmpdir(), "jetscribe-results-"));
+  const remove = () => rmSync(path, { recursive: true, force: true });
+  return { path, [Symbol.dispose]: remove };
+}
+
 /** The real process. */
 export function startResults(
   { nats, redis }: { nats: { url: string }; redis: { url: string } },
   env: Record<string, string> = {},
 ): ResultsProcess {
   const main = new URL("main.ts", import.meta.url).pathname;
+  const dir = tempDir();
   const child = spawn(process.execPath, [main], {
     env: {
       ...{ NATS_URL: nats.url, REDIS_URL: redis.url },
-      ...{ EVENTS_MAX_BYTES: "1GiB", ...env },
+      ...{ EVENTS_MAX_BYTES: "1GiB", DATA_DIR: dir.path, ...env },
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -249,6 +260,7 @@ export function startResults(
   async function kill(signal: NodeJS.Signals = "SIGKILL") {
     child.kill(signal);
     await closed;
+    dir[Symbol.dispose]();
   }
   return {
     pid: child.pid ?? 0,
