@@ -1,4 +1,5 @@
 /** The log drops its oldest events when it is full: before that would be one that is still needed, requests are refused. */
+import type { BrokerClock } from "@jetscribe/event-log/brokerClock";
 import type { Broker } from "@jetscribe/event-log/connection";
 import { streamState } from "@jetscribe/event-log/streamState";
 import type { Logger } from "@jetscribe/runtime";
@@ -27,7 +28,15 @@ const retryAfterS = 5;
 export async function watchLogRoom(
   broker: Broker,
   { logUse }: Pick<TaskReader, "logUse">,
-  { eventsMaxBytes, log }: { eventsMaxBytes: number; log: Logger },
+  {
+    eventsMaxBytes,
+    clock,
+    log,
+  }: {
+    eventsMaxBytes: number;
+    clock: Pick<BrokerClock, "nowMs">;
+    log: Logger;
+  },
 ): Promise<LogRoom> {
   const most = eventsMaxBytes * mostOfLog;
   /** Without Redis, and while the projection is built anew, the last one holds: the oldest task only gets younger. */
@@ -61,7 +70,7 @@ export async function watchLogRoom(
     if (bytes < most / 2) return { bytes, by: "all that it has" };
     use = (await logUse(firstSeq).catch(() => undefined)) ?? use;
     return use?.checkpoint.created === created
-      ? heldOf(use, state, Date.now())
+      ? heldOf(use, state, clock.nowMs())
       : undefined;
   }
 

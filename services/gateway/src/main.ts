@@ -1,10 +1,10 @@
 import { makeAppender } from "@jetscribe/event-log/append";
+import { makeBrokerClock } from "@jetscribe/event-log/brokerClock";
 import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
 import { makeAccepted } from "./accepted.ts";
 import { makeAcceptRequest } from "./acceptRequest.ts";
 import { makeCancelTask } from "./cancelTask.ts";
-import { watchClock } from "./clock.ts";
 import { Config } from "./config.ts";
 import { hearAllDone } from "./doneHeard.ts";
 import { makeForecast } from "./forecast.ts";
@@ -38,7 +38,12 @@ await runService(
       connectStore({ url: config.redisUrl, name: "gateway", log }),
     );
     const reader = makeTaskReader(store);
-    const appender = stack.use(makeAppender(broker, "gateway"));
+    const clock = stack.use(
+      await makeBrokerClock(broker, "gateway", (by_ms) =>
+        log.warn({ by_ms }, "the time was corrected to the broker's"),
+      ),
+    );
+    const appender = stack.use(makeAppender(broker, "gateway", clock.nowMs));
 
     const queues = stack.use(
       makeWorkQueues(broker, config.keys, { ...config, log }),
@@ -53,7 +58,6 @@ await runService(
     );
     const clashes = stack.use(watchNameClashes(workers, log));
     const models = stack.use(makeModels(broker, config.modelName, clashes));
-    const clock = stack.use(await watchClock(broker, "gateway", log));
 
     const accepted = makeAccepted();
     const forecast = makeForecast(reader, workers);
@@ -61,7 +65,7 @@ await runService(
     await store.whenReady(redisWithinMs);
     const limits = stack.use(makeLimits(broker, reader, config.limits));
     const room = stack.use(
-      await watchLogRoom(broker, reader, { ...config, log }),
+      await watchLogRoom(broker, reader, { ...config, clock, log }),
     );
     const storing = stack.use(watchStoring(broker, workers));
     const acceptRequest = makeAcceptRequest({
@@ -92,7 +96,7 @@ await runService(
           forecast,
           stopping,
         }),
-        cancelTask: makeCancelTask(broker, appender, readSurely),
+        cancelTask: makeCancelTask(broker, appender, clock, readSurely),
         keys: config.keys,
         places: reader.places,
         forecast,
@@ -101,8 +105,7 @@ await runService(
         }),
         unready() {
           if (stopping.aborted) return "the gateway is stopping";
-          if (!broker.connected) return "the broker can't be reached";
-          return clock.isRight() ? undefined : "the clock is off the broker's";
+          return broker.connected ? undefined : "the broker can't be reached";
         },
       },
       config,

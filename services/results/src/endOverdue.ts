@@ -1,5 +1,6 @@
 /** Tasks that nobody ends: those that waited too long, and those whose last worker is gone for good. */
 import type { Appender } from "@jetscribe/event-log/append";
+import type { BrokerClock } from "@jetscribe/event-log/brokerClock";
 import type { Broker } from "@jetscribe/event-log/connection";
 import { streamState } from "@jetscribe/event-log/streamState";
 import { streamedSoFar } from "@jetscribe/event-log/tokens";
@@ -25,6 +26,7 @@ const readTextMs = 2_000;
 
 export interface OverdueDeps {
   broker: Broker;
+  clock: Pick<BrokerClock, "nowS">;
   appender: Pick<Appender, "append">;
   reader: TaskReader;
   projection: Pick<Projection, "role" | "reaches">;
@@ -34,12 +36,12 @@ export interface OverdueDeps {
 
 /** Looks every 2 s, while this instance leads and is caught up, until the signal aborts. */
 export async function endOverdue(
-  { broker, appender, reader, projection, workers, log }: OverdueDeps,
+  { broker, clock, appender, reader, projection, workers, log }: OverdueDeps,
   signal: AbortSignal,
 ): Promise<void> {
   /** Ends those that are found; whether there were any. */
   async function check(ofEach: number): Promise<boolean> {
-    const now = Date.now() / 1_000;
+    const now = clock.nowS();
     const ids = await reader.perhapsOverdue(now, ofEach);
     if (ids.length === 0) return false;
     // Surely open as of this reading, where the projection then shows them open.

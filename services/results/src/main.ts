@@ -1,4 +1,5 @@
 import { makeAppender } from "@jetscribe/event-log/append";
+import { makeBrokerClock } from "@jetscribe/event-log/brokerClock";
 import { hearAllWorkers } from "@jetscribe/event-log/workersHeard";
 import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
 import {
@@ -25,6 +26,11 @@ await runService(
     const { ACK_WAIT: ackWaitMs, RESULT_TTL: resultTtlMs } = config;
 
     const broker = await joinBroker("results", config, service);
+    const clock = stack.use(
+      await makeBrokerClock(broker, "results", (by_ms) =>
+        log.warn({ by_ms }, "the time was corrected to the broker's"),
+      ),
+    );
     const store = stack.use(
       connectStore({ url: config.REDIS_URL, name: "results", log }),
     );
@@ -35,8 +41,11 @@ await runService(
     });
     const reader = makeTaskReader(store);
     const longestWaitMs = Math.floor(config.EVENTS_MAX_AGE / 2);
-    const writer = makeTaskWriter(store, { resultTtlMs, longestWaitMs });
-    const appender = stack.use(makeAppender(broker, "results"));
+    const writer = makeTaskWriter(store, {
+      ...{ resultTtlMs, longestWaitMs },
+      now: clock.nowMs,
+    });
+    const appender = stack.use(makeAppender(broker, "results", clock.nowMs));
     const workers = stack.use(hearAllWorkers(broker));
 
     const eventsMaxBytes = config.EVENTS_MAX_BYTES;
@@ -53,7 +62,7 @@ await runService(
       projection.run(stopping),
       keepQueues({ broker, reader, projection, ackWaitMs, log }, stopping),
       endOverdue(
-        { broker, appender, reader, projection, workers, log },
+        { broker, clock, appender, reader, projection, workers, log },
         stopping,
       ),
     ]).catch(fail);

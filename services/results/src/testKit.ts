@@ -125,7 +125,7 @@ export async function openWriter(url: string): Promise<Writer> {
     broker,
     append,
     async lives(count) {
-      const ids = Array.from({ length: count }, newTaskId);
+      const ids = Array.from({ length: count }, () => newTaskId());
       // All are under way at once, and arrive in the order in which they are sent.
       const live = (id: string, i: number) =>
         lives[i % lives.length]?.(id).map((event) => append(event)) ?? [];
