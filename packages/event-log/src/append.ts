@@ -58,12 +58,20 @@ export interface Appender extends Disposable {
 const mostPending = 20_000;
 const defaultTimeoutMs = 5_000;
 
-/** Makes the append path of a service. `source` is the service's name. */
-export function makeAppender(broker: Broker, source: string): Appender {
+/** Makes the append path of a service. `source` is the service's name; `nowMs` gives the events' times. */
+export function makeAppender(
+  broker: Broker,
+  source: string,
+  nowMs: () => number = Date.now,
+): Appender {
   const answers = makeAnswers(broker);
 
   const encode = (event: TaskEvent, queue: Queue, traceparent?: string) =>
-    encodeEvent(event, queue, { source, now: new Date(), traceparent });
+    encodeEvent(event, queue, {
+      source,
+      now: new Date(nowMs()),
+      traceparent,
+    });
 
   return {
     async append(

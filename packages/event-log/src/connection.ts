@@ -173,8 +173,11 @@ export function subscribe(
   { nc }: Broker,
   subject: string,
   onMessage: (msg: Msg) => void,
+  /** Of all subscriptions with the same `queue` one gets a message. */
+  options: { queue?: string } = {},
 ): Subscription {
   return nc.subscribe(subject, {
+    ...options,
     callback: (refused, msg) => {
       if (refused !== null) return;
       try {

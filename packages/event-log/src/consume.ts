@@ -46,7 +46,7 @@ export interface WorkItem {
   traceparent: string | undefined;
   /**
    * Delivered for the first time, and stored after a reading of the log at most 30 s ago: nobody else can have run it
-   * before that reading. By `performance.now()`; undefined where that can't be said.
+   * before that reading. By `elapsedMs()`; undefined where that can't be said.
    */
   freshAsOf: number | undefined;
   /** The latest reading of the log's end, at most 30 s old: whoever has read so far knows the task as of then. */

@@ -2,6 +2,7 @@
 import {
   evolve,
   parseEventSubject,
+  slugOf,
   streams,
   subjects,
   taskIdTime,
@@ -12,9 +13,16 @@ import { decodeEvent } from "./codec.ts";
 import { orAborted, type Broker } from "./connection.ts";
 import type { Delivery } from "./pull.ts";
 import { followStream, scan } from "./readLog.ts";
-import { confirm, eventIdAt, messageAt, streamState } from "./streamState.ts";
+import {
+  confirm,
+  eventIdAt,
+  messageAt,
+  streamState,
+  type StreamState,
+} from "./streamState.ts";
+import { askTaskIndex } from "./taskIndex.ts";
 
-/** A task's id carries the clock of its gateway, which is less than this off the broker's. */
+/** The time in a task's id is the broker's, and off it by less than this. */
 const clockToleranceMs = 120_000;
 
 const idOfHeader = (message: Delivery) => message.header("Nats-Msg-Id");
@@ -23,19 +31,44 @@ const idOfHeader = (message: Delivery) => message.header("Nats-Msg-Id");
 const taskOf = (id: string): string => id.slice(0, id.indexOf("."));
 const isOutcomeId = (id: string): boolean => id.endsWith(".outcome");
 
+/** A task by its id, and whose it has to be (a slug). */
+interface Wanted {
+  taskId: string;
+  owner: string;
+}
+
 /**
- * The state of a task of this owner (a slug), from the log. Its request is searched around the time in its id.
- * Undefined where the log certainly has none. Rejects with the signal's reason, or where the broker is lost or, in a
- * cluster, has another leader meanwhile.
+ * The state of a task of this owner, from the log: by the task index, and where none answers by a search. Undefined
+ * where the log certainly has none. Rejects with the signal's reason, or where the broker is lost or, in a cluster, has
+ * another leader meanwhile.
  */
 export async function findTask(
   broker: Broker,
-  { taskId, owner }: { taskId: string; owner: string },
+  wanted: Wanted,
   signal: AbortSignal,
 ): Promise<TaskState | undefined> {
+  const { taskId, owner } = wanted;
   const time = taskIdTime(taskId);
   if (time === undefined) return undefined;
   const end = await orAborted(streamState(broker, streams.events), signal);
+  const seqs =
+    (await askTaskIndex(broker, taskId, end, signal)) ??
+    (await searchEvents(broker, wanted, { time, end }, signal));
+  const task = await foldEvents(broker, taskId, seqs, signal);
+  if (task === undefined) await confirm(broker, streams.events, end, signal);
+  return task !== undefined && slugOf(task.owner) === owner ? task : undefined;
+}
+
+/**
+ * The sequences of a task's events up to its first outcome. Its request is searched from the time in its id on, and up
+ * to the log's end: the times of messages may go back, where the broker's clock was set back.
+ */
+async function searchEvents(
+  broker: Broker,
+  { taskId, owner }: Wanted,
+  { time, end }: { time: number; end: StreamState },
+  signal: AbortSignal,
+): Promise<number[]> {
   const node = end.leader?.node;
   let request: { seq: number; queue: Queue } | undefined;
   await scan(
@@ -51,29 +84,15 @@ export async function findTask(
       const queue = parseEventSubject(message.subject)?.queue;
       if (queue !== undefined && idOfHeader(message) === `${taskId}.requested`)
         request = { seq: message.seq, queue };
-      return (
-        request !== undefined || message.time * 1000 > time + clockToleranceMs
-      );
+      return request !== undefined;
     },
     signal,
   );
-  const task =
-    request && (await stateSince(broker, taskId, { ...request, node }, signal));
-  if (task === undefined) await confirm(broker, streams.events, end, signal);
-  return task;
+  if (request === undefined) return [];
+  return await eventsOf(broker, taskId, { ...request, node }, signal);
 }
 
-async function stateSince(
-  broker: Broker,
-  taskId: string,
-  request: { seq: number; queue: Queue; node: string | undefined },
-  signal: AbortSignal,
-): Promise<TaskState | undefined> {
-  const seqs = await eventsOf(broker, taskId, request, signal);
-  return await foldEvents(broker, seqs, signal);
-}
-
-/** The sequences of a task's events up to its first outcome. */
+/** The sequences of a task's events from its request up to its first outcome. */
 async function eventsOf(
   broker: Broker,
   taskId: string,
@@ -101,20 +120,20 @@ async function eventsOf(
   return seqs;
 }
 
+/** The state that a task's events make; those that are another task's by now are left out. */
 async function foldEvents(
   broker: Broker,
+  taskId: string,
   seqs: readonly number[],
   signal?: AbortSignal,
   from?: TaskState,
 ): Promise<TaskState | undefined> {
+  const messages = seqs.map((seq) => messageAt(broker, streams.events, seq));
   let state = from;
-  for (const seq of seqs) {
-    const message = await orAborted(
-      messageAt(broker, streams.events, seq),
-      signal,
-    );
+  for (const message of await orAborted(Promise.all(messages), signal)) {
     const decoded = message && decodeEvent(message);
-    if (decoded !== undefined && "event" in decoded)
+    if (decoded === undefined || !("event" in decoded)) continue;
+    if (decoded.event.data.task_id === taskId)
       state = evolve(state, decoded.event);
   }
   return state;
@@ -155,8 +174,9 @@ const deadlineMs = 10_000;
 const mostTasks = 20_000;
 
 /**
- * One reader for all look-ups of a worker: it follows the log's headers from the oldest task in question, and keeps
- * where each task's later events stand. It reads only while somebody asks.
+ * The look-ups of a worker: by the task index, and where none answers by a reader of its own for all of them. That one
+ * follows the log's headers from the oldest task in question, and keeps where each task's later events stand. It reads
+ * only while somebody asks.
  */
 export function makeLogIndex(
   broker: Broker,
@@ -229,13 +249,16 @@ export function makeLogIndex(
       clearTimeout(idle);
       idle = setTimeout(() => void stop(), idleAfterMs).unref();
       const signal = AbortSignal.timeout(deadlineMs);
-      const { lastSeq } = await orAborted(
-        streamState(broker, streams.events),
-        signal,
-      );
+      const end = await orAborted(streamState(broker, streams.events), signal);
+      const { lastSeq } = end;
       const { task_id, seq } = requested;
+      const fold = async (seqs: readonly number[]) =>
+        (await foldEvents(broker, task_id, seqs, signal, requested)) ??
+        requested;
       const missing = isMissing(broker, requested, lastSeq);
       if (await orAborted(missing, signal)) return undefined;
+      const known = await askTaskIndex(broker, task_id, end, signal);
+      if (known !== undefined) return await fold(known);
       asked.push(seq);
       try {
         readOn();
@@ -244,8 +267,7 @@ export function makeLogIndex(
         asked.splice(asked.indexOf(seq), 1);
       }
       // In the same turn as the look at the position: another call may make the reader begin anew.
-      const seqs = eventsAt.get(task_id) ?? [];
-      return (await foldEvents(broker, seqs, signal, requested)) ?? requested;
+      return await fold(eventsAt.get(task_id) ?? []);
     },
     [Symbol.asyncDispose]: stop,
   };

@@ -1,12 +1,13 @@
 /** Readings of the log's end: what is stored behind one can't have been run before it. */
 import { streams } from "@jetscribe/schema";
 import type { Broker } from "./connection.ts";
+import { elapsedMs } from "./elapsed.ts";
 import type { Delivery } from "./pull.ts";
 import { streamState } from "./streamState.ts";
 
 /** The log's end as it was read at a time. */
 export interface Mark {
-  /** By `performance.now()`. */
+  /** By `elapsedMs()`. */
   at: number;
   /** The log's last sequence. */
   seq: number;
@@ -23,13 +24,13 @@ export function makeMarks(broker: Broker) {
   const stop = broker.onDisconnect(() => (marks = []));
 
   function forgetOld() {
-    const now = performance.now();
+    const now = elapsedMs();
     while (marks[0] !== undefined && now - marks[0].at > freshForMs)
       marks.shift();
   }
   return {
     async read(): Promise<Mark> {
-      const at = performance.now();
+      const at = elapsedMs();
       const { lastSeq, created } = await streamState(broker, streams.events);
       forgetOld();
       const mark = { at, seq: lastSeq, created };

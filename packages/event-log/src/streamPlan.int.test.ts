@@ -17,7 +17,10 @@ for (const version of await natsVersions())
       await using log = await openLog(version);
       const { jsm } = log.broker;
       const nothing = { changes: [], kept: [], losses: [], refusals: [] };
-      for (const { stream: _, ...plan } of await planStreams(log.broker, settings))
+      for (const { stream: _, ...plan } of await planStreams(
+        log.broker,
+        settings,
+      ))
         assert.deepEqual(plan, { missing: false, ...nothing });
       const before = (await jsm.streams.info(streams.events)).config;
       await planStreams(log.broker, { ...settings, eventsMaxBytes: 2 ** 20 });
@@ -42,10 +45,11 @@ for (const version of await natsVersions())
       });
       await assert.rejects(ensureTopology(log.broker, settings));
       const [events] = await planStreams(log.broker, settings);
-      assert.deepEqual(
-        events?.changes.map(({ field }) => field).toSorted(),
-        ["discard", "max_age", "max_bytes"],
-      );
+      assert.deepEqual(events?.changes.map(({ field }) => field).toSorted(), [
+        "discard",
+        "max_age",
+        "max_bytes",
+      ]);
       assert.deepEqual([events?.losses, events?.refusals], [[], []]);
       await applyStreams(log.broker, settings);
       assert.deepEqual(await ensureTopology(log.broker, settings), []);

@@ -81,7 +81,8 @@ async function planStream(
     else plan.changes.push(difference);
   const state = await streamState(broker, stream);
   for (const change of plan.changes)
-    if (change.field === "max_bytes") await weighSize(broker, change, state, plan);
+    if (change.field === "max_bytes")
+      await weighSize(broker, change, state, plan);
     else weigh(change, plan);
   return plan;
 }

@@ -4,6 +4,7 @@ import { JetStreamApiError } from "@nats-io/jetstream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeEvent, type LogMessage } from "./codec.ts";
 import { orAborted, type Broker } from "./connection.ts";
+import { elapsedMs } from "./elapsed.ts";
 import { leaderOf, type Leader } from "./leader.ts";
 
 export interface StreamState {
@@ -55,9 +56,9 @@ export async function confirm(
   signal: AbortSignal,
 ): Promise<void> {
   if (leader === undefined) return;
-  const calledAt = performance.now();
+  const calledAt = elapsedMs();
   for (;;) {
-    const askedAt = performance.now();
+    const askedAt = elapsedMs();
     const now = await orAborted(streamState(broker, stream), signal);
     if (now.leader?.node !== leader.node || now.leader.since !== leader.since)
       throw new Error(`${stream} has another leader`);
@@ -117,24 +118,4 @@ export function idOf(
   return "event" in decoded
     ? messageId(decoded.event)
     : message.header("Nats-Msg-Id");
-}
-
-/** How far this machine's clock is off the broker's, in ms; found out by a record that goes to LOGS. */
-export async function clockOffsetMs(
-  broker: Broker,
-  service: string,
-): Promise<number> {
-  const record = { level: 20, time: Date.now(), service, msg: "clock check" };
-  const sentAt = Date.now();
-  const ack = await broker.nc.request(
-    `llm.logs.${service}`,
-    JSON.stringify(record),
-    { timeout: 5_000 },
-  );
-  const roundTrip = Date.now() - sentAt;
-  const { seq } = ack.json<{ seq?: number }>();
-  if (seq === undefined) throw new Error("the broker did not take the record");
-  const stored = await messageAt(broker, streams.logs, seq);
-  if (stored === undefined) throw new Error("the record is gone already");
-  return sentAt + roundTrip / 2 - stored.time * 1000;
 }

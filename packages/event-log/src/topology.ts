@@ -105,7 +105,9 @@ export async function ensureTopology(
   if (unusable !== undefined) throw new TopologyError(unusable);
   const found: StreamDifference[] = [];
   for (const wanted of wantedStreams(settings))
-    found.push(...(await orTopologyError(wanted, ensureStream(broker, wanted))));
+    found.push(
+      ...(await orTopologyError(wanted, ensureStream(broker, wanted))),
+    );
   return found;
 }
 

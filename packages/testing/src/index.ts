@@ -3,6 +3,7 @@ export {
   type ClusterOptions,
   type NatsCluster,
 } from "./cluster.ts";
+export { makeClockStep, type ClockStep } from "./clockStep.ts";
 export { eventually } from "./eventually.ts";
 export {
   natsVersions,

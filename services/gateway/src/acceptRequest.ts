@@ -4,6 +4,7 @@ import {
   appendUntilStored,
   type Appender,
 } from "@jetscribe/event-log/append";
+import type { BrokerClock } from "@jetscribe/event-log/brokerClock";
 import type { Broker } from "@jetscribe/event-log/connection";
 import {
   evolve,
@@ -17,7 +18,6 @@ import {
 import type { Accepted } from "./accepted.ts";
 import { ApiError, unavailable } from "./apiError.ts";
 import type { ApiKey } from "./apiKeys.ts";
-import type { Clock } from "./clock.ts";
 import type { Forecast } from "./forecast.ts";
 import type { Limits } from "./limits.ts";
 import type { LogRoom } from "./logRoom.ts";
@@ -31,7 +31,7 @@ export interface AcceptDeps {
   appender: Appender;
   queues: Pick<WorkQueues, "ensure">;
   models: Pick<Models, "choose">;
-  clock: Pick<Clock, "isRight">;
+  clock: Pick<BrokerClock, "nowMs">;
   forecast: Pick<Forecast, "ofNext">;
   limits: Pick<Limits, "admit">;
   room: Pick<LogRoom, "take">;
@@ -56,13 +56,10 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     deps;
 
   return async (request, key, traceparent) => {
-    // The id's time is the index into the log: with a wrong one the task could not be found again.
-    if (!clock.isRight())
-      throw unavailable("this gateway's clock is too far off the broker's");
     const modelName = await deps.models.choose(request.model);
     const asked = { ...defaults, modelName };
-    const taskId = newTaskId();
-    const now = Date.now() / 1000;
+    const nowMs = clock.nowMs();
+    const [taskId, now] = [newTaskId(nowMs), nowMs / 1_000];
     const event = requestGenerate(request, key, asked, { taskId, now });
     const queue = queueOf(event.data);
     deps.storing.check();

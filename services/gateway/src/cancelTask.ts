@@ -1,5 +1,6 @@
 /** A cancel is an outcome like any other: the broker decides its race against completion. Rule 5 of the design. */
 import { appendUntilStored, type Appender } from "@jetscribe/event-log/append";
+import type { BrokerClock } from "@jetscribe/event-log/brokerClock";
 import { decodeEvent } from "@jetscribe/event-log/codec";
 import type { Broker } from "@jetscribe/event-log/connection";
 import { messageAt } from "@jetscribe/event-log/streamState";
@@ -31,6 +32,7 @@ const publishForMs = 10_000;
 export function makeCancelTask(
   broker: Broker,
   appender: Appender,
+  clock: Pick<BrokerClock, "nowS">,
   /** As the log has it now: an outcome follows only a task that was surely open. */
   readSurely: ReadTask,
   outcomes: Pick<LogOutcomes, "note">,
@@ -43,7 +45,8 @@ export function makeCancelTask(
       : await reading(() => streamedSoFar(broker, task_id, signal), signal);
 
   async function store(task: OpenTask, by: string, signal: AbortSignal) {
-    const event = cancelled(task, by, await textOf(task, signal));
+    const text = await textOf(task, signal);
+    const event = cancelled(task, { by, text, now: clock.nowS() });
     return await appendUntilStored(broker, appender, event, queueOf(task), {
       signal,
     });
@@ -70,14 +73,14 @@ export function makeCancelTask(
 
 function cancelled(
   task: OpenTask,
-  by: string,
-  { text, prompt_tokens, completion_tokens }: JoinedText,
+  { by, text: joined, now }: { by: string; text: JoinedText; now: number },
 ): Cancelled {
+  const { text, prompt_tokens, completion_tokens } = joined;
   const { task_id, status, enqueue_time, first_start } = task;
   const times = {
     enqueue: enqueue_time,
     firstStart: first_start,
-    outcome: Date.now() / 1000,
+    outcome: now,
   };
   return {
     type: "GenerateCancelled",

@@ -1,3 +1,4 @@
+import type { BrokerClock } from "@jetscribe/event-log/brokerClock";
 import type { Broker } from "@jetscribe/event-log/connection";
 import type { HealthResponse } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
@@ -20,11 +21,13 @@ export function makeHealth(
   reader: Pick<TaskReader, "ping" | "waits" | "overdue">,
   workers: Pick<WorkersHeard, "all">,
   {
+    clock,
     clashes,
     room,
     projections,
     storing,
   }: {
+    clock: Pick<BrokerClock, "nowS">;
     clashes: Pick<NameClashes, "known">;
     room: Pick<LogRoom, "full" | "held">;
     projections: Pick<ProjectionsHeard, "all" | "projecting">;
@@ -38,7 +41,7 @@ export function makeHealth(
         () => false,
       ),
       reader.waits().catch(() => []),
-      reader.overdue(Date.now() / 1_000 - endedWithinS).catch(() => 0),
+      reader.overdue(clock.nowS() - endedWithinS).catch(() => 0),
     ]);
     const wait_error = waitErrorOf(waits);
     const nats = broker.connected && storing.ok();

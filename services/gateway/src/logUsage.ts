@@ -28,7 +28,8 @@ const frameBytes = 1_000;
 const usualMaxTokens = 512;
 
 /** The room for the outcome of a task of which nothing is known. */
-export const usualReserve = besideText({}) + usualMaxTokens * usualBytesPerToken;
+export const usualReserve =
+  besideText({}) + usualMaxTokens * usualBytesPerToken;
 
 /**
  * What the projection has not read may be requests of any gateway: each of these messages counts as one, with the mean

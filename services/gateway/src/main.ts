@@ -1,11 +1,11 @@
 import { makeAtMost } from "@jetscribe/event-log/atMost";
 import { makeAppender } from "@jetscribe/event-log/append";
+import { makeBrokerClock } from "@jetscribe/event-log/brokerClock";
 import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
 import { makeAccepted } from "./accepted.ts";
 import { makeAcceptRequest } from "./acceptRequest.ts";
 import { makeCancelTask } from "./cancelTask.ts";
-import { watchClock } from "./clock.ts";
 import { Config } from "./config.ts";
 import { hearAllDone } from "./doneHeard.ts";
 import { makeForecast } from "./forecast.ts";
@@ -46,7 +46,12 @@ await runService(
       connectStore({ url: config.redisUrl, name: "gateway", log }),
     );
     const reader = makeTaskReader(store);
-    const appender = stack.use(makeAppender(broker, "gateway"));
+    const clock = stack.use(
+      await makeBrokerClock(broker, "gateway", (by_ms) =>
+        log.warn({ by_ms }, "the time was corrected to the broker's"),
+      ),
+    );
+    const appender = stack.use(makeAppender(broker, "gateway", clock.nowMs));
 
     const queues = stack.use(makeWorkQueues(broker, reader, config));
     const workers = stack.use(
@@ -57,7 +62,6 @@ await runService(
     );
     const clashes = stack.use(watchNameClashes(workers, log));
     const models = makeModels(reader, config.modelName, clashes);
-    const clock = stack.use(await watchClock(broker, "gateway", log));
 
     const accepted = makeAccepted();
     const forecast = makeForecast(reader, workers);
@@ -98,18 +102,18 @@ await runService(
           watchPlace: makeWatchPlace(reader),
         }),
         cancelTask: makeCancelTask(
-          ...([broker, appender, readSurely, outcomes, reading] as const),
+          ...([broker, appender, clock, readSurely] as const),
+          ...([outcomes, reading] as const),
         ),
         keys: config.keys,
         places: reader.places,
         forecast,
         health: makeHealth(broker, reader, workers, {
-          ...{ clashes, room, projections, storing },
+          ...{ clock, clashes, room, projections, storing },
         }),
         unready() {
           if (stopping.aborted) return "the gateway is stopping";
-          if (!broker.connected) return "the broker can't be reached";
-          return clock.isRight() ? undefined : "the clock is off the broker's";
+          return broker.connected ? undefined : "the broker can't be reached";
         },
       },
       config,

@@ -1,5 +1,6 @@
 /** One attempt: its start in the log, the engine, its end. */
 import { decodeEvent } from "@jetscribe/event-log/codec";
+import type { BrokerClock } from "@jetscribe/event-log/brokerClock";
 import type { Broker } from "@jetscribe/event-log/connection";
 import type { Handled } from "@jetscribe/event-log/consume";
 import { messageAt } from "@jetscribe/event-log/streamState";
@@ -15,7 +16,7 @@ import {
 } from "./engine.ts";
 import type { EngineProcess } from "./engineProcess.ts";
 import type { makeGate } from "./gate.ts";
-import { comeBack, nowS } from "./handled.ts";
+import { comeBack } from "./handled.ts";
 import type { TaskInHand } from "./inHand.ts";
 import { makeLiveText, type LiveText } from "./liveText.ts";
 import {
@@ -30,6 +31,7 @@ import { firstClaim, type Claim, type TextLock } from "./textLock.ts";
 
 export interface AttemptDeps {
   broker: Broker;
+  clock: Pick<BrokerClock, "steadyS" | "nowS">;
   engine: Pick<EngineProcess, "state" | "whenReady" | "generate">;
   gate: ReturnType<typeof makeGate>;
   record: Record;
@@ -57,20 +59,24 @@ export type Attempt = (
 ) => Promise<Handled | undefined>;
 
 interface Running {
+  nowS: () => number;
   generating: Promise<EngineResult>;
   live: LiveText;
   progress: Progress;
 }
 
 export function makeAttempt(deps: AttemptDeps): Attempt {
-  const { broker, engine, gate, record, lock, limits, stopping, log } = deps;
+  const { broker, clock, engine, gate, record, lock, limits, stopping, log } =
+    deps;
   const { workerId, ackWaitMs, drainTimeoutMs } = limits;
 
   const attempt: Attempt = async (inHand, { attempt, alone, claim }) => {
     let claimed: Claim | undefined;
     // The time of a task that never ran begins with its start.
     using limit =
-      inHand.task.first_start === undefined ? null : stopOnTimeout(inHand);
+      inHand.task.first_start === undefined
+        ? null
+        : stopOnTimeout(inHand, clock.nowS());
     const { signal } = limit ?? inHand;
     try {
       using _ = { [Symbol.dispose]: await gate.enter(alone, signal) };
@@ -90,7 +96,7 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
       // Its time was over before the engine had it; the text of the attempts before is kept.
       if (!(error instanceof EngineError)) throw error;
       const { kept } = claimed ?? (await claimOf(inHand, attempt, claim));
-      return await recordFailure(inHand, error, progressOf(kept));
+      return await recordFailure(inHand, error, progressOf(kept), clock.nowS());
     }
   };
 
@@ -125,8 +131,9 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
   async function start(
     inHand: TaskInHand,
     { attempt, kept }: Claim,
+    startTime: number,
   ): Promise<boolean> {
-    const event = started(inHand.task, attempt, workerId, nowS(), kept);
+    const event = started(inHand.task, attempt, workerId, startTime, kept);
     return await record.record(inHand, event, ({ seq }) => isOurStart(seq));
   }
 
@@ -148,8 +155,10 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     claim: Claim,
   ): Promise<Handled> {
     const progress = progressOf(claim.kept);
+    // Or a correction of the clock would be a part of the attempt's time.
+    const nowS = clock.steadyS();
     const live = makeLiveText(lock, inHand, claim, workerId);
-    using stop = stopOnTimeout(inHand);
+    using stop = stopOnTimeout(inHand, nowS());
     const generating = generate(inHand, claim, stop.signal, (text, counts) => {
       progress.firstToken ??= nowS();
       progress.text += text;
@@ -163,9 +172,10 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
       () => void (runs = false),
     );
     try {
-      if (!(await start(inHand, claim))) return comeBack(ackWaitMs);
+      if (!(await start(inHand, claim, nowS()))) return comeBack(ackWaitMs);
       live.open();
       return await conclude(inHand, info, claim, {
+        nowS,
         generating,
         live,
         progress,
@@ -213,7 +223,7 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     inHand: TaskInHand,
     info: EngineInfo,
     { kept }: Claim,
-    { generating, live, progress }: Running,
+    { nowS, generating, live, progress }: Running,
   ): Promise<Handled> {
     const [result] = await Promise.allSettled([generating]);
     const runsAgain =
@@ -232,19 +242,20 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     }
     const error: unknown = result.reason;
     if (!(error instanceof EngineError)) throw error;
-    return await recordFailure(inHand, error, progress);
+    return await recordFailure(inHand, error, progress, nowS());
   }
 
   async function recordFailure(
     inHand: TaskInHand,
     error: EngineError,
     progress: Progress,
+    now: number,
   ): Promise<Handled> {
     const { task } = inHand;
     log.warn({ task_id: task.task_id, error_type: error.type }, "task failed");
     return await record.conclude(
       inHand,
-      failed(task, workerId, error, nowS(), progress),
+      failed(task, workerId, error, now, progress),
     );
   }
 
@@ -253,16 +264,16 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
 
 const longestTimerMs = 2 ** 31 - 1;
 
-/** Aborts as the task's own signal does, and with a TimeoutError when the task's time is over. */
-function stopOnTimeout({ task, signal }: TaskInHand) {
+/** Aborts as the task's own signal does, and with a TimeoutError when the task's time is over. `now`: in seconds. */
+function stopOnTimeout({ task, signal }: TaskInHand, now: number) {
   const stop = new AbortController();
-  const { first_start = nowS(), timeout_ms } = task;
+  const { first_start = now, timeout_ms } = task;
   const interrupt = () => stop.abort(signal.reason);
   signal.addEventListener("abort", interrupt, { once: true });
   const message = `it ran for more than ${timeout_ms / 1000} s`;
   const timer = setTimeout(
     () => stop.abort(new EngineError("TimeoutError", message)),
-    Math.min(first_start * 1000 + timeout_ms - Date.now(), longestTimerMs),
+    Math.min((first_start - now) * 1_000 + timeout_ms, longestTimerMs),
   );
   return {
     signal: stop.signal,

@@ -8,6 +8,3 @@ export const comeBack = (afterMs: number): Handled => ({
   kind: "retry",
   afterMs,
 });
-
-/** Seconds since the epoch. */
-export const nowS = (): number => Date.now() / 1000;

@@ -3,6 +3,7 @@
  * into at every renewal. Rules 4 and 5 of the design.
  */
 import type { WorkItem } from "@jetscribe/event-log/consume";
+import { elapsedMs } from "@jetscribe/event-log/elapsed";
 import { PassingMap } from "@jetscribe/event-log/passingMap";
 import { evolve, isOpen, type TaskState } from "@jetscribe/schema";
 import type { TaskLookUp } from "./taskLookUp.ts";
@@ -32,9 +33,9 @@ export interface TaskInHand extends Disposable {
   readonly item: WorkItem;
   /** Its state as far as this worker knows it. */
   task: TaskState;
-  /** The task was surely open then, by `performance.now()`; undefined: that isn't known. */
+  /** The task was surely open then, by `elapsedMs()`; undefined: that isn't known. */
   openAsOf: number | undefined;
-  /** When it was doubted last, by `performance.now()`: what was known before that proves nothing any more. */
+  /** When it was doubted last, by `elapsedMs`: what was known before that proves nothing any more. */
   doubtedAt: number;
   /** Another worker may have the task by now: the log has to be looked into before anything is concluded. */
   doubt(): void;
@@ -54,7 +55,7 @@ export interface HeldTasks extends Disposable {
 }
 
 interface Held extends TaskInHand {
-  /** When the last confirmed renewal was sent, by `performance.now()`; first the delivery. */
+  /** When the last confirmed renewal was sent, by `elapsedMs()`; first the delivery. */
   confirmed: number;
   /** When the last renewal was sent. */
   asked: number;
@@ -63,9 +64,12 @@ interface Held extends TaskInHand {
 export function holdTasks({
   ackWaitMs,
   know,
+  now = elapsedMs,
 }: {
   ackWaitMs: number;
   know: TaskLookUp["know"];
+  /** In ms; it goes on while the machine sleeps, as leases do. */
+  now?: () => number;
 }): HeldTasks {
   const all = new PassingMap<string, Held>();
   const renewEveryMs = ackWaitMs / 3;
@@ -74,17 +78,16 @@ export function holdTasks({
   const timer = setInterval(renewThoseDue, ackWaitMs / 15);
 
   function renewThoseDue(): void {
-    const now = performance.now();
     for (const held of all.values()) held.checkLease();
     const due = [...all.values()].filter(
-      ({ asked, signal }) => !signal.aborted && now - asked >= renewEveryMs,
+      ({ asked, signal }) => !signal.aborted && now() - asked >= renewEveryMs,
     );
     for (const held of due) void renew(held);
     if (due.length > 0) void lookInto(due);
   }
 
   async function renew(held: Held): Promise<void> {
-    const sent = performance.now();
+    const sent = now();
     held.asked = sent;
     try {
       await held.item.renew(renewEveryMs);
@@ -114,7 +117,6 @@ export function holdTasks({
   function hold(item: WorkItem): TaskInHand {
     const { task_id } = item.event.data;
     const stop = new AbortController();
-    const now = performance.now();
     let why: InterruptReason | undefined;
     const interrupt = (reason: InterruptReason) => {
       if (why !== undefined) return;
@@ -126,15 +128,14 @@ export function holdTasks({
       task: requestedTask(item),
       openAsOf: item.freshAsOf,
       doubtedAt: -Infinity,
-      doubt: () => void (held.doubtedAt = performance.now()),
+      doubt: () => void (held.doubtedAt = elapsedMs()),
       signal: stop.signal,
       interrupt,
       interrupted: () => why,
-      confirmed: now,
-      asked: now,
+      confirmed: now(),
+      asked: now(),
       checkLease() {
-        if (performance.now() - held.confirmed > provesForMs)
-          interrupt("lease");
+        if (now() - held.confirmed > provesForMs) interrupt("lease");
       },
       [Symbol.dispose]: () => void all.delete(task_id),
     };

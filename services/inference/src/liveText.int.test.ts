@@ -92,6 +92,7 @@ async function open(version: NatsVersion) {
     const record = (know: () => Promise<Known>) =>
       makeRecord({
         ...{ broker, workerId, log: log as unknown as Logger },
+        clock: { nowS: () => Date.now() / 1_000 },
         appender: stack.use(makeAppender(broker, workerId)),
         lookUp: { know, glance: () => Promise.reject(new Error("not asked")) },
       });

@@ -1,4 +1,5 @@
 import { makeAppender } from "@jetscribe/event-log/append";
+import { makeBrokerClock } from "@jetscribe/event-log/brokerClock";
 import { consumeWork } from "@jetscribe/event-log/consume";
 import { makeLogIndex } from "@jetscribe/event-log/lookUp";
 import { hearWorkers } from "@jetscribe/event-log/signals";
@@ -38,10 +39,15 @@ await runService(
     stack.defer(() => engine.close());
     const pulse = stack.use(makePulse(engine, config));
     const broker = await joinBroker("inference", config.broker, service);
+    const clock = stack.use(
+      await makeBrokerClock(broker, "inference", (by_ms) =>
+        log.warn({ by_ms }, "the time was corrected to the broker's"),
+      ),
+    );
     const store = stack.use(
       connectStore({ url: config.redisUrl, name: "inference", log }),
     );
-    const appender = stack.use(makeAppender(broker, "inference"));
+    const appender = stack.use(makeAppender(broker, "inference", clock.nowMs));
 
     const peers = makePeers(workerId);
     stack.use(hearWorkers(broker, peers.heard, model));
@@ -60,14 +66,16 @@ await runService(
       ...{ broker, tokens, workerId, log },
       canGoOn: (request) => canGoOn(config.engine.engine, request),
     });
-    const record = makeRecord({ broker, appender, lookUp, workerId, log });
+    const record = makeRecord({
+      ...{ broker, clock, appender, lookUp, workerId, log },
+    });
     const attempt = makeAttempt({
       engine: { ...engine, generate: pulse.generate },
-      ...{ broker, record, lock, limits, stopping, log },
+      ...{ broker, clock, record, lock, limits, stopping, log },
       gate: makeGate(),
     });
     const handle = makeOnGenerateRequested({
-      ...{ attempt, record, lookUp, lock, peers, held, limits, log },
+      ...{ attempt, clock, record, lookUp, lock, peers, held, limits, log },
       wasCancelled: cancels.wasCancelled,
     });
     const work = stack.use(

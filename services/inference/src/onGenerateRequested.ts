@@ -3,12 +3,13 @@
  * only the log's `consume.ts` turns it into an acknowledgement.
  */
 import { AppendError } from "@jetscribe/event-log/append";
+import type { BrokerClock } from "@jetscribe/event-log/brokerClock";
 import type { Handled, WorkItem } from "@jetscribe/event-log/consume";
 import type { Logger } from "@jetscribe/runtime";
 import { isOpen } from "@jetscribe/schema";
 import type { Attempt } from "./attempt.ts";
 import { decide, type Limits } from "./decide.ts";
-import { comeBack, done, lost, nowS } from "./handled.ts";
+import { comeBack, done, lost } from "./handled.ts";
 import type { HeldTasks, TaskInHand } from "./inHand.ts";
 import { crashedTooOften, expired, progressOf } from "./outcomes.ts";
 import type { Peers } from "./peers.ts";
@@ -21,6 +22,7 @@ const askAgainMs = 1_000;
 
 export interface Deps {
   attempt: Attempt;
+  clock: Pick<BrokerClock, "nowS">;
   record: Record;
   lookUp: TaskLookUp;
   lock: TextLock;
@@ -34,6 +36,7 @@ export interface Deps {
 
 export function makeOnGenerateRequested({
   attempt,
+  clock,
   record,
   lookUp,
   lock,
@@ -83,7 +86,11 @@ export function makeOnGenerateRequested({
     let claim: Claim | undefined;
     for (;;) {
       const { task } = inHand;
-      const witness = { ...peers.witnessOf(task_id), leftOutBy, now: nowS() };
+      const witness = {
+        ...peers.witnessOf(task_id),
+        leftOutBy,
+        now: clock.nowS(),
+      };
       const decision = decide(task, witness, limits);
       switch (decision.kind) {
         case "acknowledge":
@@ -95,13 +102,13 @@ export function makeOnGenerateRequested({
           const progress = progressOf(kept);
           return await record.conclude(
             inHand,
-            crashedTooOften(task, limits.workerId, nowS(), progress),
+            crashedTooOften(task, limits.workerId, clock.nowS(), progress),
           );
         }
         case "expire":
           return await record.conclude(
             inHand,
-            expired(task, limits.workerId, nowS()),
+            expired(task, limits.workerId, clock.nowS()),
           );
         case "take over":
           claim = await lock.claim(inHand, task.attempt + 1);

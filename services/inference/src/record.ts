@@ -5,8 +5,10 @@ import {
   type Appended,
   type Appender,
 } from "@jetscribe/event-log/append";
+import type { BrokerClock } from "@jetscribe/event-log/brokerClock";
 import type { Broker } from "@jetscribe/event-log/connection";
 import type { Handled } from "@jetscribe/event-log/consume";
+import { elapsedMs } from "@jetscribe/event-log/elapsed";
 import { hasLost } from "@jetscribe/event-log/lookUp";
 import type { Logger } from "@jetscribe/runtime";
 import {
@@ -16,13 +18,14 @@ import {
   type TaskEvent,
 } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
-import { done, lost, nowS } from "./handled.ts";
+import { done, lost } from "./handled.ts";
 import type { TaskInHand } from "./inHand.ts";
 import { failed, retried, type RetriedBecause } from "./outcomes.ts";
 import type { TaskLookUp } from "./taskLookUp.ts";
 
 export interface RecordDeps {
   broker: Broker;
+  clock: Pick<BrokerClock, "nowS">;
   appender: Appender;
   lookUp: TaskLookUp;
   workerId: string;
@@ -38,6 +41,7 @@ const lookAgainMs = 250;
 
 export function makeRecord({
   broker,
+  clock,
   appender,
   lookUp,
   workerId,
@@ -45,7 +49,7 @@ export function makeRecord({
 }: RecordDeps) {
   /** When the broker was lost last: what comes back may have forgotten what was known before. */
   let lostAt = -Infinity;
-  broker.onDisconnect(() => (lostAt = performance.now()));
+  broker.onDisconnect(() => (lostAt = elapsedMs()));
 
   /** Brings the task in hand to the state that the log says it has. */
   async function look(inHand: TaskInHand): Promise<void> {
@@ -95,7 +99,7 @@ export function makeRecord({
   ): Promise<boolean> {
     const appended = await append(inHand, event);
     if (appended.duplicate && !(await isTaken(appended))) return false;
-    const recorded = { ...event, seq: appended.seq, time: nowS() };
+    const recorded = { ...event, seq: appended.seq, time: clock.nowS() };
     inHand.task = evolve(inHand.task, recorded) ?? inHand.task;
     return true;
   }
@@ -109,7 +113,7 @@ export function makeRecord({
     const { task_id, attempt } = inHand.task;
     const { reason } = because;
     log.warn({ task_id, attempt, reason, runner: from }, "attempt ended");
-    const event = retried(inHand.task, because, from, nowS());
+    const event = retried(inHand.task, because, from, clock.nowS());
     // Another one said so before, and perhaps for another reason.
     if (!(await record(inHand, event, () => false))) await look(inHand);
   }
@@ -117,7 +121,7 @@ export function makeRecord({
   /** Whether it is too long ago that the task was surely open. */
   const isInDoubt = ({ openAsOf = -Infinity, doubtedAt }: TaskInHand) =>
     openAsOf < Math.max(lostAt, doubtedAt) ||
-    performance.now() - openAsOf > openForMs;
+    elapsedMs() - openAsOf > openForMs;
 
   async function leaveUnlessOpen(
     inHand: TaskInHand,
@@ -153,7 +157,10 @@ export function makeRecord({
       if (!tooLarge) throw error;
       const { message } = error;
       const refusal = { type: "RuntimeError" as const, message };
-      await append(inHand, failed(inHand.task, workerId, refusal, nowS()));
+      await append(
+        inHand,
+        failed(inHand.task, workerId, refusal, clock.nowS()),
+      );
     }
     return done;
   }
@@ -161,7 +168,7 @@ export function makeRecord({
   /** Records that this worker stops, for whoever takes the task next. */
   async function handBack({ item, task }: TaskInHand): Promise<void> {
     if (task.status !== "processing") return;
-    const event = retried(task, { reason: "drain" }, workerId, nowS());
+    const event = retried(task, { reason: "drain" }, workerId, clock.nowS());
     try {
       await appender.append(event, item.queue, {
         traceparent: item.traceparent,

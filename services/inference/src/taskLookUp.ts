@@ -1,5 +1,6 @@
 /** The state of tasks as the log has it: from the projection where that has caught up, else from the log itself. */
 import type { Broker } from "@jetscribe/event-log/connection";
+import { elapsedMs } from "@jetscribe/event-log/elapsed";
 import type { LogIndex } from "@jetscribe/event-log/lookUp";
 import { streamState } from "@jetscribe/event-log/streamState";
 import { streams, type TaskState } from "@jetscribe/schema";
@@ -10,7 +11,7 @@ import {
   type TaskReader,
 } from "@jetscribe/task-store";
 
-/** States that were true of the log at a time, by `performance.now()`: a task without an outcome is surely open then. */
+/** States that were true of the log at a time, by `elapsedMs()`: a task without an outcome is surely open then. */
 export interface Known {
   /** In the order asked for; undefined: the log has lost its request. */
   tasks: (TaskState | undefined)[];
@@ -44,7 +45,7 @@ export function makeTaskLookUp(
       return { task: seen?.tasks[0], covers: (end) => covers(seen, end) };
     },
     async know(tasks) {
-      const asOf = performance.now();
+      const asOf = elapsedMs();
       const { created, lastSeq } = await streamState(broker, streams.events);
       const seen = await lookBeyond(
         { created, seq: lastSeq },

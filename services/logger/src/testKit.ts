@@ -115,7 +115,7 @@ export async function openWriter(url: string): Promise<Writer> {
     broker,
     append,
     async tasks(count, { result, end } = {}) {
-      const ids = Array.from({ length: count }, newTaskId);
+      const ids = Array.from({ length: count }, () => newTaskId());
       await Promise.all(
         ids.flatMap((id, at) =>
           [

@@ -21,7 +21,9 @@ export interface BytesPerToken {
 }
 
 const stepOf = (bytes: number) =>
-  Math.ceil(Math.log(Math.min(most, Math.max(least, bytes)) / least) / Math.log(step));
+  Math.ceil(
+    Math.log(Math.min(most, Math.max(least, bytes)) / least) / Math.log(step),
+  );
 
 /** `before`: what was found earlier, in bytes. */
 export function makeBytesPerToken(before: number): BytesPerToken {

@@ -81,6 +81,7 @@ test("tasks that can't be ended stop no other, and are told once", async () => {
   const failing = new Set(ids.filter((_, i) => i % 2 === 0));
   const look = makeEndOverdue({
     broker: writer.broker,
+    clock: { nowS: () => Date.now() / 1_000 },
     reader: redis.reader,
     projection: {
       role: () => ({ leading: true, seq: last, caughtUp: true }),

@@ -1,5 +1,6 @@
 /** Tasks that nobody ends: those that waited too long, and those whose last worker is gone for good. */
 import { AppendError, type Appender } from "@jetscribe/event-log/append";
+import type { BrokerClock } from "@jetscribe/event-log/brokerClock";
 import type { Broker } from "@jetscribe/event-log/connection";
 import { streamState } from "@jetscribe/event-log/streamState";
 import { streamedSoFar } from "@jetscribe/event-log/tokens";
@@ -33,6 +34,7 @@ const readTextMs = 2_000;
 
 export interface OverdueDeps {
   broker: Broker;
+  clock: Pick<BrokerClock, "nowS">;
   appender: Pick<Appender, "append">;
   reader: Pick<TaskReader, "look" | "perhapsOverdue">;
   projection: Pick<Projection, "role" | "reaches">;
@@ -61,6 +63,7 @@ export async function endOverdue(
 /** Makes one look, which ends all tasks that are overdue. One that can't be ended is in no other's way. */
 export function makeEndOverdue({
   broker,
+  clock,
   appender,
   reader,
   projection,
@@ -89,7 +92,7 @@ export function makeEndOverdue({
 
   /** Ends those that are found; whether any of them was ended. */
   async function check(ofEach: number): Promise<boolean> {
-    const now = Date.now() / 1_000;
+    const now = clock.nowS();
     const found = await find(now, ofEach);
     let ended = 0;
     for (let i = 0; i < found.length; i += atOnce) {

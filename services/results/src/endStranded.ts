@@ -1,5 +1,6 @@
 /** A log that fills up keeps no room for models that have no worker: their oldest waiting requests end first. */
 import type { Appender } from "@jetscribe/event-log/append";
+import type { BrokerClock } from "@jetscribe/event-log/brokerClock";
 import type { Broker } from "@jetscribe/event-log/connection";
 import { limitOf } from "@jetscribe/event-log/logLimit";
 import { outcomeReserve } from "@jetscribe/event-log/outcomeReserve";
@@ -29,6 +30,7 @@ const most = 200;
 
 export interface StrandedDeps {
   broker: Broker;
+  clock: Pick<BrokerClock, "nowS">;
   appender: Pick<Appender, "append">;
   reader: Pick<TaskReader, "queues" | "oldestWaiting" | "look">;
   projection: Pick<Projection, "role" | "reaches">;
@@ -64,16 +66,18 @@ function noteModels(workers: Pick<WorkersHeard, "all">, unheardMs: number) {
   return () => {
     const now = performance.now();
     for (const { model } of workers.all()) heardAt.set(slugOf(model), now);
-    return (model: string) =>
-      now - (heardAt.get(model) ?? since) < unheardMs;
+    return (model: string) => now - (heardAt.get(model) ?? since) < unheardMs;
   };
 }
 
 async function check(
-  { broker, appender, reader, projection, log }: StrandedDeps,
+  { broker, clock, appender, reader, projection, log }: StrandedDeps,
   hasWorker: (model: string) => boolean,
 ): Promise<void> {
-  const { bytes, maxBytes, lastSeq } = await streamState(broker, streams.events);
+  const { bytes, maxBytes, lastSeq } = await streamState(
+    broker,
+    streams.events,
+  );
   const { open } = projection.role();
   if (open === undefined) return;
   if (bytes + outcomeReserve(open) < strandedShare * limitOf(maxBytes)) return;
@@ -93,7 +97,9 @@ async function check(
     "the log fills up: waiting tasks of models without a worker are ended",
   );
   await Promise.all(
-    waiting.map((task) => appender.append(expired(task), queueOf(task))),
+    waiting.map((task) =>
+      appender.append(expired(task, clock.nowS()), queueOf(task)),
+    ),
   );
 }
 
@@ -111,12 +117,15 @@ async function oldestOf(
     .map(({ id }) => id);
 }
 
-function expired({ task_id, attempt, enqueue_time }: QueuedTask): TaskEvent {
+function expired(
+  { task_id, attempt, enqueue_time }: QueuedTask,
+  now: number,
+): TaskEvent {
   const [type, message] = [
     "ExpiredError" as const,
     "the log was filling up, and no worker of its model was there: the oldest waiting requests of such models end first",
   ];
-  const times = { enqueue: enqueue_time, outcome: Date.now() / 1_000 };
+  const times = { enqueue: enqueue_time, outcome: now };
   return {
     type: "GenerateFailed",
     data: {

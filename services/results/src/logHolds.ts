@@ -26,7 +26,10 @@ export function holdsOf(
     { seq: checkpoint.seq + 1, by: "what the results service has read" },
     ...projections
       .filter(({ heardAt }) => nowMs - heardAt < givenUpAfterMs)
-      .map(({ name, seq }) => ({ seq: seq + 1, by: `what the ${name} has read` })),
+      .map(({ name, seq }) => ({
+        seq: seq + 1,
+        by: `what the ${name} has read`,
+      })),
   ];
   if (oldestOpen !== undefined)
     holds.push({ ...oldestOpen, by: "the oldest unfinished request" });

@@ -1,4 +1,5 @@
 import { makeAppender } from "@jetscribe/event-log/append";
+import { makeBrokerClock } from "@jetscribe/event-log/brokerClock";
 import { hearAllWorkers } from "@jetscribe/event-log/workersHeard";
 import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
 import {
@@ -8,6 +9,7 @@ import {
   makeTaskReader,
   makeTaskWriter,
 } from "@jetscribe/task-store";
+import { join } from "node:path";
 import { announce } from "./announce.ts";
 import { Config } from "./config.ts";
 import { endOverdue } from "./endOverdue.ts";
@@ -15,6 +17,7 @@ import { endStranded } from "./endStranded.ts";
 import { noteProjections } from "./noteProjections.ts";
 import { makeProjection } from "./projection.ts";
 import { keepQueues } from "./queueKeeper.ts";
+import { keepTaskIndex } from "./taskIndex.ts";
 import { removeIdleQueues } from "./removeIdleQueues.ts";
 import { makeLogTrim } from "./trimLog.ts";
 
@@ -26,6 +29,11 @@ await runService(
     const { ACK_WAIT: ackWaitMs, RESULT_TTL: resultTtlMs } = config;
 
     const broker = await joinBroker("results", config, service);
+    const clock = stack.use(
+      await makeBrokerClock(broker, "results", (by_ms) =>
+        log.warn({ by_ms }, "the time was corrected to the broker's"),
+      ),
+    );
     const store = stack.use(
       connectStore({ url: config.REDIS_URL, name: "results", log }),
     );
@@ -36,26 +44,33 @@ await runService(
     });
     const reader = makeTaskReader(store);
     const longestWaitMs = Math.floor(config.EVENTS_MAX_AGE / 2);
-    const writer = makeTaskWriter(store, { resultTtlMs, longestWaitMs });
-    const appender = stack.use(makeAppender(broker, "results"));
+    const writer = makeTaskWriter(store, {
+      ...{ resultTtlMs, longestWaitMs },
+      now: clock.nowMs,
+    });
+    const appender = stack.use(makeAppender(broker, "results", clock.nowMs));
     const workers = stack.use(hearAllWorkers(broker));
 
     const projection = makeProjection(broker, { reader, writer }, log);
     const maxAgeMs = config.EVENTS_MAX_AGE;
-    const trim = makeLogTrim({ broker, reader, projection, maxAgeMs, log });
+    const trim = makeLogTrim({
+      ...{ broker, clock, reader, projection, maxAgeMs, log },
+    });
     stack.use(announce(broker, projection.role, trim));
     stack.use(noteProjections(broker, writer, projection.role));
+    const dir = config.INDEX_DIR ?? join(config.DATA_DIR, "index");
     const work = Promise.all([
+      keepTaskIndex(broker, { dir, log }, stopping),
       projection.run(stopping),
       trim.run(stopping),
       endStranded(
-        { broker, appender, reader, projection, workers, log },
+        { broker, clock, appender, reader, projection, workers, log },
         stopping,
       ),
       keepQueues({ broker, reader, projection, ackWaitMs, log }, stopping),
       removeIdleQueues({ broker, reader, projection, log }, stopping),
       endOverdue(
-        { broker, appender, reader, projection, workers, log },
+        { broker, clock, appender, reader, projection, workers, log },
         stopping,
       ),
     ]).catch(fail);

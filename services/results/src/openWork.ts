@@ -1,5 +1,8 @@
 /** Pure: what is unfinished after a batch of changes. */
-import { besideText, usualBytesPerToken } from "@jetscribe/event-log/outcomeReserve";
+import {
+  besideText,
+  usualBytesPerToken,
+} from "@jetscribe/event-log/outcomeReserve";
 import { isOpen, type TaskState } from "@jetscribe/schema";
 import type { Change, OpenWork } from "@jetscribe/task-store";
 

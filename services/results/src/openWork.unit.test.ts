@@ -43,6 +43,10 @@ test("a long JSON schema is in the outcome once more", () => {
   };
   const after = evolve(undefined, { ...event, seq: 1, time: 0 });
   assert.ok(after);
-  const { bytes } = openWorkAfter(noOpenWork, [{ before: undefined, after }], 5);
+  const { bytes } = openWorkAfter(
+    noOpenWork,
+    [{ before: undefined, after }],
+    5,
+  );
   assert.ok(bytes > 7_000 && bytes < 7_500, String(bytes));
 });

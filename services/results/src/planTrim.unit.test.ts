@@ -72,5 +72,8 @@ test("what is over its age goes, a day later in however small a step", () => {
   assert.equal(aged(31 * 24 * hour + 1, 500), 500);
   assert.equal(aged(31 * 24 * hour + 1, 1_001), 1_001);
   const waits = use({ oldestOpen: { seq: 200, queue } });
-  assert.equal(plan(waits, { youngFrom: 500, firstAgeMs: 32 * 24 * hour }), 200);
+  assert.equal(
+    plan(waits, { youngFrom: 500, firstAgeMs: 32 * 24 * hour }),
+    200,
+  );
 });

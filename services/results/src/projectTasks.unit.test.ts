@@ -45,7 +45,7 @@ test("what changes nothing is no change: repeats, a second outcome, a task witho
 });
 
 test("however the log is cut into batches, the states are those of one fold", () => {
-  const ids = Array.from({ length: 4 }, newTaskId);
+  const ids = Array.from({ length: 4 }, () => newTaskId());
   const event = fc
     .tuple(
       fc.constantFrom(...ids),

@@ -77,7 +77,7 @@ test("an emptied Redis is filled again by itself; nothing finished is ever shown
   await using results = startResults(on);
   await using writer = await openWriter(on.nats.url);
   await using redis = await openReader(on.redis.url);
-  const ids = Array.from({ length: 3_000 }, newTaskId);
+  const ids = Array.from({ length: 3_000 }, () => newTaskId());
   for (const make of [requested, started, completed])
     await Promise.all(ids.map((id) => writer.append(make(id))));
   await assertProjected(writer.broker, redis.reader);

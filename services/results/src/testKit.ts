@@ -32,6 +32,9 @@ import {
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 export const queue: Queue = { model: "demo", lane: "interactive", owner: "a" };
 
@@ -123,7 +126,7 @@ export async function openWriter(url: string): Promise<Writer> {
     broker,
     append,
     async lives(count) {
-      const ids = Array.from({ length: count }, newTaskId);
+      const ids = Array.from({ length: count }, () => newTaskId());
       // All are under way at once, and arrive in the order in which they are sent.
       const live = (id: string, i: number) =>
         lives[i % lives.length]?.(id).map((event) => append(event)) ?? [];
@@ -241,16 +244,24 @@ export interface ResultsProcess extends AsyncDisposable {
   kill: (signal?: NodeJS.Signals) => Promise<void>;
 }
 
+/** A folder of the test's own, which goes with it. */
+export function tempDir() {
+  const path = mkdtempSync(join(tmpdir(), "jetscribe-results-"));
+  const remove = () => rmSync(path, { recursive: true, force: true });
+  return { path, [Symbol.dispose]: remove };
+}
+
 /** The real process. */
 export function startResults(
   { nats, redis }: { nats: { url: string }; redis: { url: string } },
   env: Record<string, string> = {},
 ): ResultsProcess {
   const main = new URL("main.ts", import.meta.url).pathname;
+  const dir = tempDir();
   const child = spawn(process.execPath, [main], {
     env: {
       ...{ NATS_URL: nats.url, REDIS_URL: redis.url },
-      ...{ EVENTS_MAX_BYTES: "1GiB", ...env },
+      ...{ EVENTS_MAX_BYTES: "1GiB", DATA_DIR: dir.path, ...env },
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -261,6 +272,7 @@ export function startResults(
   async function kill(signal: NodeJS.Signals = "SIGKILL") {
     child.kill(signal);
     await closed;
+    dir[Symbol.dispose]();
   }
   return {
     pid: child.pid ?? 0,

@@ -2,6 +2,7 @@
  * The broker drops nothing of EVENTS by itself. The leading instance drops what is finished, read, and too old or too
  * much: by sequence, so that what is unfinished is never among it.
  */
+import type { BrokerClock } from "@jetscribe/event-log/brokerClock";
 import type { Broker } from "@jetscribe/event-log/connection";
 import { limitOf } from "@jetscribe/event-log/logLimit";
 import { firstSeqSince } from "@jetscribe/event-log/readLog";
@@ -38,6 +39,7 @@ export interface LogTrim {
 
 export interface TrimDeps {
   broker: Broker;
+  clock: Pick<BrokerClock, "nowMs">;
   reader: Pick<TaskReader, "logUse">;
   projection: Pick<Projection, "role">;
   maxAgeMs: number;
@@ -46,6 +48,7 @@ export interface TrimDeps {
 
 export function makeLogTrim({
   broker,
+  clock,
   reader,
   projection,
   maxAgeMs,
@@ -64,10 +67,10 @@ export function makeLogTrim({
     lookedAt = now;
     const use = await reader.logUse(state.firstSeq);
     if (use === undefined || use.checkpoint.created !== state.created) return;
-    held = heldIn(use, state, limit);
+    held = heldIn(use, state, limit, clock.nowMs());
     if (!urgent && now - trimmedAt < trimEveryMs) return;
     const settings = { limit, maxAgeMs };
-    const nowMs = Date.now();
+    const nowMs = clock.nowMs();
     const youngFrom =
       state.messages > 0 && state.firstTimeMs < ageLimit(settings, nowMs)
         ? await firstSeqSince(broker, streams.events, ageLimit(settings, nowMs))
@@ -108,8 +111,9 @@ function heldIn(
   use: LogUse,
   state: StreamState,
   limit: number,
+  nowMs: number,
 ): LogHeld | undefined {
-  const [oldest] = holdsOf(use, Date.now());
+  const [oldest] = holdsOf(use, nowMs);
   if (oldest === undefined) return undefined;
   return { ...oldest, share: bytesFrom(oldest.seq, use, state) / limit };
 }

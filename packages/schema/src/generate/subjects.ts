@@ -54,6 +54,8 @@ export const subjects = {
     `llm.workers.${model}.${workerId}`,
   projection: (name: string) => `llm.projections.${name}`,
   log: (service: string) => `llm.logs.${service}`,
+  /** Where the task index is asked, by request and reply. */
+  index: "llm.index",
 } as const;
 
 /** The subject of an event of a queue's task. */

@@ -3,25 +3,31 @@ const uuidV7 =
 
 let last = { time: 0, count: 0 };
 
+/** How far the times of ids may run ahead of the clock, where many are made in one millisecond. */
+const mostAheadMs = 1_000;
+
 /**
- * A new task id: a UUIDv7 (RFC 9562), whose first 48 bits are the time; that time is the index into the log. The next 12
- * bits count those of one millisecond, so that ids of one process are in order. The rest is random: the platform draws
- * it for many ids at once, which makes an id several times cheaper than bytes of its own would.
+ * A new task id: a UUIDv7 (RFC 9562), whose first 48 bits are the time in milliseconds since the epoch, which has to be
+ * the broker's. The next 12 bits count those of one millisecond, so that ids of one process are in order. The rest is
+ * random: the platform draws it for many ids at once, which makes an id several times cheaper than bytes of its own would.
  */
-export function newTaskId(): string {
+export function newTaskId(nowMs: number = Date.now()): string {
   const random = crypto.randomUUID();
-  last = nextAfter(last, Date.now());
+  last = nextAfter(last, Math.floor(nowMs));
   const time = last.time.toString(16).padStart(12, "0");
   const count = last.count.toString(16).padStart(3, "0");
   return `${time.slice(0, 8)}-${time.slice(8)}-7${count}-${random.slice(19)}`;
 }
 
-/** In a millisecond that is full, or where the clock was set back, the time runs ahead. */
+/**
+ * In a millisecond that is full, or where the clock goes back a little, the time runs ahead. After a clock that was set
+ * back by more the ids have its time at once.
+ */
 function nextAfter(
   { time, count }: typeof last,
   now: number,
 ): { time: number; count: number } {
-  if (now > time) return { time: now, count: 0 };
+  if (now > time || now < time - mostAheadMs) return { time: now, count: 0 };
   return count < 0xfff
     ? { time, count: count + 1 }
     : { time: time + 1, count: 0 };

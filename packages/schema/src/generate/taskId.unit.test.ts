@@ -9,9 +9,20 @@ test("a new task id carries its time, in milliseconds", () => {
 });
 
 test("ids made one after another are different and in order", () => {
-  const ids = Array.from({ length: 1_000 }, newTaskId);
+  const ids = Array.from({ length: 1_000 }, () => newTaskId());
   assert.equal(new Set(ids).size, ids.length);
   assert.deepEqual(ids.toSorted(), ids);
+});
+
+test("an id has the time that it was given, also right after the clock was set by hours", () => {
+  const begin = Date.UTC(2025, 10, 21);
+  const hours = [0, 5, -7, 24, 0];
+  for (const hour of hours) {
+    const now = begin + hour * 3_600_000;
+    const ids = [newTaskId(now), newTaskId(now + 0.4), newTaskId(now - 20)];
+    assert.deepEqual(ids.map(taskIdTime), [now, now, now]);
+    assert.deepEqual(ids.toSorted(), ids);
+  }
 });
 
 test("the time is the first 48 bits (the example of RFC 9562)", () => {

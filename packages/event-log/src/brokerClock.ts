@@ -1,0 +1,109 @@
+/**
+ * The broker's time, which all services share: whatever a machine's own clock says, ids, deadlines and expiry go by it.
+ * It is read off a record of one's own in LOGS, and goes on between the readings by a clock that can't be set.
+ */
+import { streams, subjects } from "@jetscribe/schema";
+import type { Broker } from "./connection.ts";
+import { elapsedMs } from "./elapsed.ts";
+import { messageAt } from "./streamState.ts";
+
+export interface BrokerClock extends Disposable {
+  /** Milliseconds since the epoch. */
+  nowMs: () => number;
+  /** Seconds since the epoch. */
+  nowS: () => number;
+  /**
+   * A clock that shows the same now, in seconds since the epoch, and then is corrected no more: what is between two of
+   * its times really passed.
+   */
+  steadyS: () => () => number;
+}
+
+const readEveryMs = 10_000;
+/** Where it could not be read. */
+const againAfterMs = 1_000;
+const answerWithinMs = 5_000;
+/** A correction by so much is told. */
+const muchMs = 1_000;
+
+/**
+ * Resolves after the first reading, be it in vain. The clock is read every 10 s, after each reconnect, and a second after
+ * a sleep of the machine. While it can't be read it goes on from the last reading; before the first one, from the time of
+ * the machine. `onCorrected` is told by how many ms the time was off, where that is more than a second.
+ */
+export async function makeBrokerClock(
+  broker: Broker,
+  service: string,
+  onCorrected: (byMs: number) => void = () => undefined,
+): Promise<BrokerClock> {
+  /** What the broker's time is ahead of `elapsedMs`. */
+  let ahead = Date.now() - elapsedMs();
+  let isRead = false;
+  let nextAt = 0;
+  let reading = false;
+
+  async function read(): Promise<void> {
+    if (reading || !broker.connected) return;
+    reading = true;
+    try {
+      correct(await readAhead(broker, service));
+      nextAt = elapsedMs() + readEveryMs;
+    } catch {
+      nextAt = elapsedMs() + againAfterMs;
+    }
+    reading = false;
+  }
+
+  /** By as much as the reading proves: a slow answer says less. */
+  function correct({ least, most }: Bounds): void {
+    const before = ahead;
+    ahead = isRead
+      ? Math.min(Math.max(ahead, least), most)
+      : (least + most) / 2;
+    isRead = true;
+    if (Math.abs(ahead - before) >= muchMs) onCorrected(ahead - before);
+  }
+
+  await read();
+  const timer = setInterval(() => {
+    if (elapsedMs() >= nextAt) void read();
+  }, 1_000);
+  const forget = broker.onReconnect(() => void read());
+  const nowMs = () => elapsedMs() + ahead;
+  return {
+    nowMs,
+    nowS: () => nowMs() / 1_000,
+    steadyS() {
+      const fixed = ahead;
+      return () => (elapsedMs() + fixed) / 1_000;
+    },
+    [Symbol.dispose]() {
+      clearInterval(timer);
+      forget();
+    },
+  };
+}
+
+/** Between which what the broker's time is ahead of `elapsedMs` surely lies, in ms. */
+interface Bounds {
+  least: number;
+  most: number;
+}
+
+/** The broker stored the record after it was sent and before the answer came. Its time is cut to milliseconds here. */
+async function readAhead(broker: Broker, service: string): Promise<Bounds> {
+  const record = { level: 20, time: Date.now(), service, msg: "clock check" };
+  const sentAt = elapsedMs();
+  const ack = await broker.nc.request(
+    subjects.log(service),
+    JSON.stringify(record),
+    { timeout: answerWithinMs },
+  );
+  const answeredAt = elapsedMs();
+  const { seq } = ack.json<{ seq?: number }>();
+  if (seq === undefined) throw new Error("the broker did not take the record");
+  const stored = await messageAt(broker, streams.logs, seq);
+  if (stored === undefined) throw new Error("the record is gone already");
+  const storedMs = stored.time * 1_000;
+  return { least: storedMs - answeredAt, most: storedMs + 1 - sentAt };
+}

@@ -1,0 +1,166 @@
+/**
+ * The task index on disk, a SQLite file: one row for each task, with the sequences of its events, and how far the log
+ * was read. Rows and position change in one transaction. The file's lock belongs to one process.
+ */
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { decodeSeqs, encodeSeqs } from "./seqList.ts";
+
+/** The last event that was taken in. */
+export interface Position {
+  /** When the stream was created. */
+  created: string;
+  /** 0: none yet. */
+  seq: number;
+  /** The event's id; "" where that isn't known. */
+  id: string;
+}
+
+export type IndexFile = ReturnType<typeof makeIndexFile>;
+
+/** Another one is not read: the index is built again. */
+const schemaVersion = 1;
+/** UUIDv7 keys come nearly in order, so the tree's pages are nearly full. */
+const schema = `
+  CREATE TABLE tasks (id BLOB PRIMARY KEY, seqs BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), created TEXT, seq INTEGER, id TEXT) STRICT;
+  PRAGMA user_version = ${schemaVersion};`;
+/** Of processes that have an index in one folder. */
+const mostFiles = 16;
+const codes = { busy: 5, corrupt: 11, notADatabase: 26 };
+
+/** Opens the first index in the folder that no other process has; one that can't be read is removed and made again. */
+export function openIndexFile(dir: string): IndexFile {
+  mkdirSync(dir, { recursive: true });
+  for (let number = 1; number <= mostFiles; number++) {
+    const file = tryOpen(join(dir, `tasks-${number}.sqlite`));
+    if (file !== undefined) return file;
+  }
+  throw new Error(`${mostFiles} processes have an index in ${dir}`);
+}
+
+/** Undefined: another process has it. */
+function tryOpen(path: string): IndexFile | undefined {
+  const db = new DatabaseSync(path, { timeout: 0 });
+  try {
+    // NORMAL syncs before what is in the log of changes goes into the file: a crash of the machine leaves a whole one.
+    db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+      BEGIN EXCLUSIVE`);
+    const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
+    if (version === 0) db.exec(schema);
+    db.exec("COMMIT");
+    if (version === 0 || version === schemaVersion)
+      return makeIndexFile(db, path);
+    db.close();
+  } catch (error) {
+    db.close();
+    if (hasCode(error, codes.busy)) return undefined;
+    if (!isBroken(error)) throw error;
+  }
+  remove(path);
+  return tryOpen(path);
+}
+
+function remove(path: string): void {
+  for (const end of ["", "-wal", "-shm"]) rmSync(path + end, { force: true });
+}
+
+const hasCode = (error: unknown, code: number): boolean =>
+  error instanceof Error &&
+  "errcode" in error &&
+  (Number(error.errcode) & 0xff) === code;
+
+const isBroken = (error: unknown): boolean =>
+  hasCode(error, codes.corrupt) || hasCode(error, codes.notADatabase);
+
+/** The 16 bytes of a UUID; fewer of anything else. */
+const keyOf = (taskId: string): Uint8Array =>
+  Buffer.from(taskId.replaceAll("-", ""), "hex");
+
+function makeIndexFile(db: DatabaseSync, path: string) {
+  const get = db.prepare("SELECT seqs FROM tasks WHERE id = ?");
+  const add = db.prepare(
+    `INSERT INTO tasks (id, seqs) VALUES (?, ?)
+     ON CONFLICT (id) DO UPDATE SET seqs = CAST(seqs || x'00' || excluded.seqs AS BLOB)`,
+  );
+  const from = db.prepare(
+    "SELECT id, seqs FROM tasks WHERE id > ? ORDER BY id LIMIT ?",
+  );
+  const removeOne = db.prepare("DELETE FROM tasks WHERE id = ?");
+  const getPosition = db.prepare("SELECT created, seq, id FROM position");
+  const setPosition = db.prepare(
+    "INSERT OR REPLACE INTO position (one, created, seq, id) VALUES (1, ?, ?, ?)",
+  );
+  /** Behind the last row that was looked at for its age. */
+  let cursor: Uint8Array = new Uint8Array();
+  let isDiscarded = false;
+
+  function atomically(change: () => void): void {
+    db.exec("BEGIN");
+    try {
+      change();
+      db.exec("COMMIT");
+    } catch (error) {
+      if (db.isTransaction) db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+  const moveTo = ({ created, seq, id }: Position) =>
+    setPosition.run(created, seq, id);
+
+  return {
+    position: () => getPosition.get() as unknown as Position | undefined,
+    /** The sequences of a task's events, in order. */
+    seqsOf(taskId: string): number[] {
+      const seqs = get.get(keyOf(taskId))?.["seqs"];
+      return seqs instanceof Uint8Array ? decodeSeqs(seqs) : [];
+    },
+    /** Adds the sequences of tasks' further events, and moves on. */
+    add(
+      tasks: ReadonlyMap<string, readonly number[]>,
+      position: Position,
+    ): void {
+      atomically(() => {
+        for (const [id, seqs] of tasks) {
+          const key = keyOf(id);
+          if (key.length === 16) add.run(key, encodeSeqs(seqs));
+        }
+        moveTo(position);
+      });
+    },
+    /** Forgets all tasks. */
+    restart(position: Position): void {
+      atomically(() => {
+        db.exec("DELETE FROM tasks");
+        moveTo(position);
+      });
+      cursor = new Uint8Array();
+    },
+    /**
+     * Looks at the next `most` rows, oldest ids first, and removes those with no event from `firstSeq` on. False: it
+     * found nothing to remove, and begins with the oldest again.
+     */
+    removeBefore(firstSeq: number, most: number): boolean {
+      const rows = from.all(cursor, most) as {
+        id: Uint8Array;
+        seqs: Uint8Array;
+      }[];
+      const old = rows.filter(
+        ({ seqs }) => (decodeSeqs(seqs).at(-1) ?? 0) < firstSeq,
+      );
+      atomically(() => old.forEach(({ id }) => removeOne.run(id)));
+      const found = old.length > 0;
+      cursor = (found ? rows.at(-1)?.id : undefined) ?? new Uint8Array();
+      return found;
+    },
+    /** Where the error says that the file can't be read, it is removed when it is closed. Returns whether that is so. */
+    discardIfBroken(error: unknown): boolean {
+      return (isDiscarded ||= isBroken(error));
+    },
+    [Symbol.dispose](): void {
+      db.close();
+      if (isDiscarded) remove(path);
+    },
+  };
+}
