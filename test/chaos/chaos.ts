@@ -10,6 +10,8 @@ import { makeLoad } from "./load.ts";
 import { spreadPoison } from "./poison.ts";
 import { makeRandom } from "./random.ts";
 import { makeLogReader, type LogReader } from "./readLog.ts";
+import type { Kind } from "./requests.ts";
+import { restoreBroker, restoreEnv } from "./restore.ts";
 import { settle } from "./settle.ts";
 import { straysOf } from "./strays.ts";
 import { strike } from "./strike.ts";
@@ -25,6 +27,8 @@ export interface ChaosOptions {
   only?: readonly string[];
   /** Requests. */
   perSecond?: number;
+  /** Kinds of requests that come ten times as often. */
+  more?: readonly Kind[];
   /** Between two faults, on average; there are two rows of them. */
   pauseMs?: number;
   /** How long nothing may move in the end while something is under way. */
@@ -49,33 +53,44 @@ export interface Report {
 }
 
 const healWithinMs = 60_000;
-const defaultSizes: Sizes = { gateway: 1, inference: 2, results: 1, logger: 1 };
+const defaultSizes: Sizes = { gateway: 1, inference: 3, results: 1, logger: 1 };
+/** Every file is rotated many times, and all of them stay. */
+const rotating = { LOG_ROTATE_SIZE: "8000", LOG_KEEP: "100000" };
+/** After the faults, so long: by then everything has to be as quick as ever. */
+const calmMs = 4_000;
+/** Kinds that make their own trouble. */
+const rough: readonly Kind[] = ["poison", "too_slow"];
 
 export async function runChaos(options: ChaosOptions): Promise<Report> {
   const { seed, seconds, only = [], perSecond = 15, pauseMs = 700 } = options;
-  const { say = () => {}, natsVersion = "default" } = options;
+  const { say = () => {}, natsVersion = "default", more = [] } = options;
   const { settleWithinMs = 60_000 } = options;
   const random = makeRandom(seed);
   const journal = makeJournal(say);
   const sizes = { ...defaultSizes, ...options.sizes };
-  const fleet = await startFleet({ natsVersion, sizes });
+  const restores = only.includes("restore-nats");
+  const env = { ...rotating, ...(restores && restoreEnv) };
+  const fleet = await startFleet({ natsVersion, sizes, env });
   try {
     await fleet.healthy(healWithinMs);
     say("the system runs");
-    const log = makeLogReader(fleet);
-    await using watch = watchQueues(fleet, log);
-    await using places = watchPlaces(fleet, log);
     await using poison = spreadPoison(fleet, journal);
     const load = makeLoad(fleet, random.fork(1), {
       perSecond,
+      more,
       onTask({ kind, taskId }) {
         if (kind === "poison" && taskId !== undefined) poison.add(taskId);
       },
     });
+    if (restores) await restoreBroker(fleet, load, journal, healWithinMs);
+    const log = makeLogReader(fleet);
+    await using watch = watchQueues(fleet, log);
+    await using places = watchPlaces(fleet, log);
     const forMs = seconds * 1_000;
-    const faults = faultsOf(fleet, only);
+    const faults = faultsOf(fleet, load, only);
+    const calm = faults.length === 0 && !restores && more.length === 0;
     await Promise.all([
-      load.run(forMs),
+      load.run(forMs, calm ? { calm, without: rough } : {}),
       strike(faults, random.fork(2), journal, { forMs, pauseMs }),
     ]);
     async function heal(): Promise<void> {
@@ -85,6 +100,11 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
     }
     say("healing");
     await heal();
+    if (!calm) {
+      say("calm");
+      await load.run(calmMs, { calm: true, without: [...rough, "renewed"] });
+      await heal();
+    }
     say("lining up");
     const unseen = await lineUp(fleet, journal, load, places);
     await heal();

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { check } from "./check.ts";
-import type { Evidence } from "./evidence.ts";
+import type { Evidence, LogFiles } from "./evidence.ts";
+import { fakeText } from "./fakeText.ts";
 import type { Entry } from "./journal.ts";
 import type { LoggedEvent } from "./readLog.ts";
 
@@ -11,16 +12,38 @@ const metrics = {
   queue_wait_time: 1.5,
   processing_time: 2,
   total_time: 3.5,
-  prompt_tokens: 3,
+  prompt_tokens: 2,
   completion_tokens: 2,
   tokens_per_second: 1,
 };
-const result = "word word";
+const result = fakeText("chaos 1 ", 2);
 const served = {
   ...{ status: "completed", task_id: id, result },
   ...{ finish_reason: "length", metrics },
 };
-const line = `[2026-11-24 22:00:05] task_id=${id} status=success prompt_tokens=3 completion_tokens=2 tokens_per_sec=1.00 queue_wait=1.50s processing_time=2.00s total_time=3.50s model="demo" attempt=1`;
+const line = `[2026-11-24 22:00:05] task_id=${id} status=success prompt_tokens=2 completion_tokens=2 tokens_per_sec=1.00 queue_wait=1.50s processing_time=2.00s total_time=3.50s model="demo" attempt=1`;
+
+const at = Date.parse("2026-11-24T22:00:05.250Z");
+/** It was accepted 3.5 s before its outcome, and waited for 1.5 s. */
+const enqueue_time = at / 1_000 - 3.5;
+const startS = enqueue_time + 1.5;
+const request = {
+  ...{ prompt: "chaos 1 ", owner: "default", model: "demo" },
+  ...{ lane: "interactive", enqueue_time },
+};
+
+const answerOf = (status: number, body: Record<string, unknown> = {}) => ({
+  ...{ status, body, from: at - 3_500, to: at - 3_400 },
+});
+
+const filesWith = (requests: string[], app: string[] = []): LogFiles => ({
+  ...{ requests, errorHeads: [], app, sizes: [], rotateBytes: 100 },
+});
+
+const completedBy = (attempt: number, worker_id: string) =>
+  event("completed", "outcome", {
+    ...{ attempt, worker_id, result, finish_reason: "length", metrics },
+  });
 
 let seq = 0;
 function event(
@@ -29,7 +52,7 @@ function event(
   data: Record<string, unknown>,
 ): LoggedEvent {
   seq++;
-  const time = Date.parse("2026-11-24T22:00:05.250Z");
+  const time = at;
   const messageId = `${id}.${part}`;
   return { seq, time, word, queue: "", type: "", messageId, taskId: id, data };
 }
@@ -38,12 +61,14 @@ function event(
 function evidence(events?: (right: LoggedEvent[]) => LoggedEvent[]): Evidence {
   seq = 0;
   const right = [
-    event("requested", "requested", { prompt: "chaos 1 " }),
-    event("started", "started.1", { attempt: 1, worker_id: "a" }),
-    event("completed", "outcome", { result, finish_reason: "length", metrics }),
+    event("requested", "requested", request),
+    event("started", "started.1", {
+      ...{ attempt: 1, worker_id: "a", start_time: startS },
+    }),
+    completedBy(1, "a"),
   ];
   const log = events?.(right) ?? right;
-  const answer = (body: Record<string, unknown>) => ({ status: 200, body });
+  const answer = (body: Record<string, unknown>) => answerOf(200, body);
   const state = [1, "completed", 1, ..."demo......".split("").slice(0, 8)];
   return {
     log,
@@ -51,8 +76,8 @@ function evidence(events?: (right: LoggedEvent[]) => LoggedEvent[]): Evidence {
       {
         kind: "short",
         number: 1,
-        body: { max_tokens: 2 },
-        answer: { status: 202, body: { task_id: id } },
+        body: { prompt: "chaos 1 ", max_tokens: 2 },
+        answer: answerOf(202, { task_id: id }),
         taskId: id,
         cancels: [],
         results: [],
@@ -67,7 +92,8 @@ function evidence(events?: (right: LoggedEvent[]) => LoggedEvent[]): Evidence {
       waiting: [],
       running: [],
     },
-    logFiles: { requests: [line], errorHeads: [] },
+    logFiles: filesWith([line]),
+    said: [],
     workQueues: [
       { name: "infer=demo", pending: 0, ackPending: 0, ackFloor: 1 },
     ],
@@ -82,11 +108,11 @@ const ranTwice = (right: LoggedEvent[]) => [
   ...right.slice(0, 2),
   event("retried", "retried.1", { attempt: 1, reason: "gone" }),
   event("started", "started.2", { attempt: 2, worker_id: "b" }),
-  event("completed", "outcome", { result, finish_reason: "length", metrics }),
+  completedBy(2, "b"),
 ];
 /** It could wait for half a second. */
 const hurried = event("requested", "requested", {
-  ...{ prompt: "chaos 1 ", enqueue_time: 1_000, start_timeout_ms: 500 },
+  ...{ ...request, enqueue_time: 1_000, start_timeout_ms: 500 },
 });
 const startedAt = (start_time: number) =>
   event("started", "started.1", { attempt: 1, worker_id: "a", start_time });
@@ -162,7 +188,7 @@ const wrong: [string, Evidence, RegExp][] = [
     {
       ...right,
       served: new Map([
-        [id, { status: 200, body: { ...served, result: "word" } }],
+        [id, answerOf(200, { ...served, result: "word" })],
       ]),
     },
     /the log has another one/,
@@ -171,7 +197,7 @@ const wrong: [string, Evidence, RegExp][] = [
     "a task that was accepted was not found",
     {
       ...right,
-      told: [{ ...told, results: [{ status: 404, body: {} }] }],
+      told: [{ ...told, results: [answerOf(404)] }],
     },
     /answered 404 after its 202/,
   ],
@@ -183,7 +209,8 @@ const wrong: [string, Evidence, RegExp][] = [
         {
           ...told,
           stream: {
-            text: "wordword",
+            text: result.slice(0, 6),
+            from: 0,
             resets: 0,
             connections: 1,
             left: 0,
@@ -193,26 +220,25 @@ const wrong: [string, Evidence, RegExp][] = [
         },
       ],
     },
-    /streamed "wordword"/,
+    /streamed "\w{4} \w"/,
   ],
   [
     "a cancel was confirmed and the task completed",
-    { ...right, told: [{ ...told, cancels: [{ status: 200, body: {} }] }] },
+    { ...right, told: [{ ...told, cancels: [answerOf(200)] }] },
     /\/cancel answered 200/,
   ],
   [
     "a task has two lines",
-    { ...right, logFiles: { requests: [line, line], errorHeads: [] } },
+    { ...right, logFiles: filesWith([line, line]) },
     /2 lines in llm_requests.log/,
   ],
   [
     "a line has other numbers",
     {
       ...right,
-      logFiles: {
-        requests: [line.replace("total_time=3.50s", "total_time=3.52s")],
-        errorHeads: [],
-      },
+      logFiles: filesWith([
+        line.replace("total_time=3.50s", "total_time=3.52s"),
+      ]),
     },
     /its line is not its event/,
   ],
@@ -220,7 +246,7 @@ const wrong: [string, Evidence, RegExp][] = [
     "a line is half written",
     {
       ...right,
-      logFiles: { requests: [line, line.slice(0, 40)], errorHeads: [] },
+      logFiles: filesWith([line, line.slice(0, 40)]),
     },
     /a line of no task/,
   ],

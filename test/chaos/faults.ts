@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SERVICES } from "../../scripts/services.mjs";
 import type { Fleet } from "./fleet.ts";
+import type { Load } from "./load.ts";
 import type { Member } from "./member.ts";
 import type { Random } from "./random.ts";
+import { stealStart } from "./stealStart.ts";
 import { connectNats } from "./wire/nats.ts";
 import { redisCommands } from "./wire/redis.ts";
 
@@ -16,7 +18,7 @@ export interface Fault {
   /** Nothing else is done to it meanwhile. */
   target: string;
   /** The worker that it hits. */
-  worker?: Member;
+  worker?: Pick<Member, "workerId">;
   run(random: Random): Promise<void>;
 }
 
@@ -27,7 +29,11 @@ const engineFrozenMs = [3_500, 10_000] as const;
 const downMs = [0, 2_000] as const;
 
 /** Everything that can be done to this fleet; `only`: names, or beginnings of names. */
-export function faultsOf(fleet: Fleet, only: readonly string[]): Fault[] {
+export function faultsOf(
+  fleet: Fleet,
+  load: Pick<Load, "more">,
+  only: readonly string[],
+): Fault[] {
   const all = [
     ...fleet.members.flatMap(memberFaults),
     ...fleet.of("inference").flatMap(engineFaults),
@@ -36,6 +42,7 @@ export function faultsOf(fleet: Fleet, only: readonly string[]): Fault[] {
     ...dataFaults(fleet),
     ...fleet.of("logger").map((logger) => diskFault(fleet, logger)),
     ...connectionFaults(fleet),
+    stealStart(fleet, load),
   ];
   if (only.length === 0) return all;
   return all.filter(({ name }) => only.some((begin) => name.startsWith(begin)));
@@ -51,7 +58,9 @@ export const faultNames: readonly string[] = [
       (what) => `${what}-${server}`,
     ),
   ),
-  ...["empty-redis", "delete-queue"],
+  ...["empty-redis", "delete-queue", "steal-start"],
+  // Done once, before all others, and only where it is asked for by name.
+  "restore-nats",
 ];
 
 function memberFaults(member: Member): Fault[] {

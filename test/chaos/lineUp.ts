@@ -5,7 +5,7 @@ import type { Journal } from "./journal.ts";
 import type { Load } from "./load.ts";
 import type { PlacesWatch } from "./watchPlaces.ts";
 
-const length = 12;
+const lineLength = 12;
 const patienceMs = 60_000;
 
 /** What was wrong, where not every place could be seen. */
@@ -20,7 +20,7 @@ export async function lineUp(
     journal.begin("stop-inference", name, workerId),
   );
   await Promise.all(workers.map((worker) => worker.stop()));
-  const accepted = await load.more(length);
+  const { length: accepted } = await load.more(lineLength);
   const goal = places.compared.positions + accepted;
   const until = performance.now() + patienceMs;
   while (places.compared.positions < goal && performance.now() < until) {

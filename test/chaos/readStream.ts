@@ -10,7 +10,8 @@ export interface StreamSeen {
   connections: number;
   /** The last event and its data, if it came. */
   end: { event: string; data: Record<string, unknown> } | undefined;
-  /** When the reader had enough, in ms since the epoch. */
+  /** When the reader came, and when it had enough, in ms since the epoch. */
+  from: number;
   left: number;
   /** An answer that it should never get. */
   refused: number | undefined;
@@ -27,7 +28,7 @@ export async function readStream(
 ): Promise<StreamSeen> {
   const seen: StreamSeen = {
     ...{ text: "", resets: 0, connections: 0 },
-    ...{ end: undefined, refused: undefined, left: 0 },
+    ...{ end: undefined, refused: undefined, left: 0, from: Date.now() },
   };
   let lastId = "";
   const until = performance.now() + patienceMs;

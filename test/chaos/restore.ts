@@ -1,0 +1,50 @@
+/**
+ * The broker's folder is put back to a copy from some seconds ago: what was accepted since is lost, and nothing may come
+ * of it any more, although workers are about to finish it.
+ */
+import { eventually } from "@jetscribe/testing";
+import { cp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Fleet } from "./fleet.ts";
+import type { Journal } from "./journal.ts";
+import type { Load, Told } from "./load.ts";
+import { makeLogReader } from "./readLog.ts";
+import { tasksOf } from "./tasks.ts";
+
+/** So long that no renewal, at which a worker looks into the log, comes between the loss and the end of a task. */
+export const restoreEnv = { ACK_WAIT: "60s", TASK_TIMEOUT: "120s" };
+/** At 20 ms each: they end 2 to 9 s after their start, in a second of which the broker is away. */
+const lostTokens = [100, 150, 200, 250, 300, 350, 400, 450];
+
+const isStarted = async (fleet: Fleet, { taskId }: Told) => {
+  const task = tasksOf(await makeLogReader(fleet).read()).get(taskId ?? "");
+  return task !== undefined && task.starts.length > 0;
+};
+
+export async function restoreBroker(
+  fleet: Fleet,
+  load: Load,
+  journal: Journal,
+  healthyWithinMs: number,
+): Promise<void> {
+  const { nats } = fleet;
+  const folder = join(nats.dataDir, "nats");
+  const copy = `${folder}.copy`;
+  await load.more(8, 5);
+  const end = journal.begin("restore-nats", "nats");
+  await nats.kill("SIGTERM");
+  await cp(folder, copy, { recursive: true });
+  await nats.restart();
+  await fleet.healthy(healthyWithinMs);
+  for (const tokens of lostTokens)
+    for (const told of await load.more(1, tokens)) {
+      told.lost = true;
+      await eventually(() => isStarted(fleet, told), { timeoutMs: 30_000 });
+    }
+  await nats.kill();
+  await rm(folder, { recursive: true });
+  await cp(copy, folder, { recursive: true });
+  await nats.restart();
+  await fleet.healthy(healthyWithinMs);
+  end();
+}
