@@ -93,21 +93,25 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
       load.run(forMs, calm ? { calm, without: rough } : {}),
       strike(faults, random.fork(2), journal, { forMs, pauseMs }),
     ]);
-    async function heal(): Promise<void> {
+    /** False: something is stuck, which is a violation whatever comes next. */
+    async function heal(): Promise<boolean> {
       await fleet.healthy(healWithinMs);
       const waits = await settle(fleet, log, settleWithinMs);
       if (waits !== undefined) say(`it still waits for ${waits}`);
+      return waits === undefined;
     }
-    say("healing");
-    await heal();
-    if (!calm) {
+    async function calmDown(): Promise<boolean> {
       say("calm");
       await load.run(calmMs, { calm: true, without: [...rough, "renewed"] });
+      return await heal();
+    }
+    say("healing");
+    const unseen: string[] = [];
+    if ((await heal()) && (calm || (await calmDown()))) {
+      say("lining up");
+      unseen.push(...(await lineUp(fleet, journal, load, places)));
       await heal();
     }
-    say("lining up");
-    const unseen = await lineUp(fleet, journal, load, places);
-    await heal();
     const sightings = [...watch.sightings, ...places.sightings, ...unseen];
     const seen = { told: load.told, journal: journal.entries, sightings };
     const { compared } = places;

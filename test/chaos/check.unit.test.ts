@@ -187,9 +187,7 @@ const wrong: [string, Evidence, RegExp][] = [
     "another result is served",
     {
       ...right,
-      served: new Map([
-        [id, answerOf(200, { ...served, result: "word" })],
-      ]),
+      served: new Map([[id, answerOf(200, { ...served, result: "word" })]]),
     },
     /the log has another one/,
   ],

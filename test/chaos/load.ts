@@ -121,7 +121,7 @@ export function makeLoad(
     random: Random,
   ): Promise<void> {
     if (one.kind === "streamed") {
-      one.stream = await readStream(at, id, random);
+      one.stream = await readStream(at, id, random, one.calm);
       return;
     }
     if (one.kind === "cancelled") await cancel(at, one, id, random);

@@ -15,6 +15,8 @@ const startedMs = 5_000;
 const finishedMs = 5_000;
 /** From the outcome in the log to whoever waits for it. */
 const toldMs = 2_500;
+/** By two clocks. */
+const earlyMs = 500;
 
 export const checkBounds = (
   { told }: Evidence,
@@ -74,6 +76,9 @@ function checkWait(
   { time }: LoggedEvent,
 ): string[] {
   if (waitS === 0) return [];
+  const tookMs = to - from;
+  if (status === 202 && tookMs < waitS * 1_000 - earlyMs)
+    return [`/result?wait=${waitS} said 202 after ${tookMs} ms`];
   const lateMs = to - Math.max(from, time);
   if (lateMs <= toldMs) return [];
   return status === 202
