@@ -5,6 +5,7 @@ import { check } from "./check.ts";
 import type { Evidence, LogFiles } from "./evidence.ts";
 import { fakeText } from "./fakeText.ts";
 import type { Entry } from "./journal.ts";
+import type { Told } from "./load.ts";
 import type { LoggedEvent } from "./readLog.ts";
 
 const id = "01a20f9e-3dcc-70a4-a39a-aff88e62be25";
@@ -127,6 +128,43 @@ const entry: Entry = {
   workerId: "a",
   from: Date.parse("2026-11-24T22:00:05.100Z"),
   to: Date.parse("2026-11-24T22:00:05.200Z"),
+};
+
+const other = id.replace(/5$/, "6");
+/** The same event as if it were the other task's. */
+const of = (taskId: string, ...events: LoggedEvent[]) =>
+  events.map((one) => ({ ...one, taskId }));
+const after = (ms: number, one: LoggedEvent) => ({ ...one, time: at + ms });
+const startedAgain = (attempt: number) =>
+  event("started", `started.${attempt}`, { attempt, worker_id: "a" });
+const lostLease = (attempt: number) => [
+  event("retried", `retried.${attempt}`, { attempt, reason: "lease" }),
+  startedAgain(attempt + 1),
+];
+const crashed = (attempt: number) => [
+  startedAgain(attempt),
+  event("retried", `retried.${attempt}`, { attempt, worker_id: "a", reason: "crash" }), // prettier-ignore
+];
+const withCompleted = (changes: Record<string, unknown>) =>
+  evidence((all) =>
+    all.map((one) =>
+      one.word === "completed"
+        ? { ...one, data: { ...one.data, ...changes } }
+        : one,
+    ),
+  );
+const withMetrics = (changes: Partial<typeof metrics>) =>
+  withCompleted({ metrics: { ...metrics, ...changes } });
+const inCalm = (changes: Partial<Told>): Evidence => {
+  const right = evidence();
+  return {
+    ...right,
+    told: right.told.map((one) => ({ ...one, calm: true, ...changes })),
+  };
+};
+const record = {
+  ...{ member: "gateway-1", service: "gateway", time: at },
+  ...{ level: 30, msg: "ready" },
 };
 
 test("right evidence has nothing wrong in it", () => {
@@ -266,7 +304,201 @@ const wrong: [string, Evidence, RegExp][] = [
     { ...right, strays: ["7 node"] },
     /was left behind: 7 node/,
   ],
+  [
+    "a text is another prompt's",
+    withCompleted({ result: fakeText("chaos 2 ", 2) }),
+    /not the text that the engine says/,
+  ],
+  [
+    "a broken off text is no beginning",
+    evidence(([requested, started]) => [
+      requested!,
+      started!,
+      event("cancelled", "outcome", { metrics, partial_text: "lo" }),
+    ]),
+    /not the text that the engine says/,
+  ],
+  [
+    "another owner sees a task",
+    {
+      ...right,
+      told: [
+        { ...told, strangers: [{ path: "status", answer: answerOf(200) }] },
+      ],
+    },
+    /\/status answered another owner 200/,
+  ],
+  [
+    "a request is another owner's",
+    evidence(([, ...rest]) => [
+      event("requested", "requested", { ...request, owner: "second" }),
+      ...rest,
+    ]),
+    /asked for with another owner/,
+  ],
+  [
+    "tokens_per_second is no quotient",
+    withMetrics({ tokens_per_second: 50 }),
+    /tokens_per_second is not their quotient/,
+  ],
+  [
+    "total_time is no sum",
+    withMetrics({ total_time: 3 }),
+    /total_time is not wait and processing/,
+  ],
+  [
+    "tokens are missing",
+    withMetrics({ completion_tokens: 1, tokens_per_second: 0.5 }),
+    /completion_tokens is not the text's/,
+  ],
+  [
+    "a prompt has other tokens",
+    withMetrics({ prompt_tokens: 9 }),
+    /prompt_tokens is not the prompt's/,
+  ],
+  [
+    "queue_wait_time is not until the start",
+    withMetrics({ queue_wait_time: 0.5, processing_time: 3, tokens_per_second: 2 / 3 }), // prettier-ignore
+    /queue_wait_time is not until the first start/,
+  ],
+  [
+    "an attempt is completed by another worker",
+    evidence(([requested, started]) => [
+      requested!,
+      started!,
+      completedBy(1, "b"),
+    ]),
+    /completed by b, and attempt 1 was started by a/,
+  ],
+  [
+    "a lease is lost again and again",
+    evidence((all) => [
+      ...all.slice(0, 2),
+      ...lostLease(1),
+      ...lostLease(2),
+      completedBy(3, "a"),
+    ]),
+    /lost its lease 2 times for nothing/,
+  ],
+  [
+    "a drained task comes back late",
+    evidence(([requested, started]) => [
+      requested!,
+      started!,
+      event("retried", "retried.1", { attempt: 1, reason: "drain" }),
+      after(16_000, event("started", "started.2", { attempt: 2, worker_id: "b" })), // prettier-ignore
+      after(16_000, completedBy(2, "b")),
+    ]),
+    /handed back, and started only 16000 ms later/,
+  ],
+  [
+    "tasks of a queue overtake one another",
+    evidence((all) => [
+      ...of(other, all[0]!, event("started", "started.1", { attempt: 1 })),
+      ...all.slice(0, 1).map((one) => ({ ...one, seq: 99 })),
+      ...of(other, completedBy(1, "a")),
+      after(-9_000, all[1]!),
+      all[2]!,
+    ]),
+    /started 9000 ms after 01a20f9e-3dcc-70a4-a39a-aff88e62be25, which was stored later/, // prettier-ignore
+  ],
+  [
+    "a task runs beside one that has one attempt left",
+    evidence(([requested, started, completed]) => [
+      requested!,
+      ...of(other, requested!),
+      started!,
+      ...of(other, ...crashed(1), ...crashed(2)),
+      ...of(other, event("started", "started.3", { attempt: 3, worker_id: "a" })), // prettier-ignore
+      { ...completed!, seq: ++seq },
+      ...of(other, event("retried", "retried.3", { attempt: 3, worker_id: "a", reason: "crash" })), // prettier-ignore
+    ]),
+    /25: ran beside 01a20f9e-3dcc-70a4-a39a-aff88e62be26, which had one attempt left/, // prettier-ignore
+  ],
+  [
+    "a record is not in app.log",
+    { ...right, said: [record] },
+    /app\.log lacks a record of gateway-1: \[2026-11-24 22:00:05\.250\] INFO {2}gateway: ready/, // prettier-ignore
+  ],
+  [
+    "a file grows over its limit",
+    {
+      ...right,
+      logFiles: {
+        ...right.logFiles,
+        sizes: [{ name: "app.log", bytes: 101 }],
+      },
+    },
+    /app\.log has 101 bytes/,
+  ],
+  [
+    "a call is refused in calm",
+    inCalm({ results: [{ ...answerOf(503), waitS: 0 }] }),
+    /in calm a call was answered 503/,
+  ],
+  [
+    "a wait ends at its deadline",
+    inCalm({ results: [{ ...answerOf(200, served), waitS: 10, to: at + 6_000 }] }), // prettier-ignore
+    /\?wait=10 said 200 only 6000 ms after the outcome/,
+  ],
+  [
+    "a wait gives no outcome",
+    inCalm({ results: [{ ...answerOf(202), waitS: 10, to: at }] }),
+    /\?wait=10 said 202 after 3500 ms/,
+  ],
+  [
+    "a task is started late in calm",
+    {
+      ...evidence(([requested, ...rest]) => [
+        after(-6_000, requested!),
+        ...rest,
+      ]),
+      told: [{ ...told, calm: true }],
+    },
+    /in calm started only after 6000 ms/,
+  ],
+  [
+    "nobody is accepted for a minute",
+    {
+      ...right,
+      told: [
+        told,
+        { ...told, number: 2, taskId: undefined, answer: answerOf(503) },
+        {
+          ...{ ...told, number: 3, taskId: undefined },
+          answer: { ...answerOf(503), from: at + 60_000, to: at + 60_000 },
+        },
+      ],
+    },
+    /no call was accepted in 63500 ms/,
+  ],
+  [
+    "nothing ends for a minute",
+    evidence((all) => [...all.slice(0, 2), after(61_000, all[2]!)]),
+    /no task ended in 61000 ms, and 1 were open/,
+  ],
+  [
+    "something comes of a task that the log lost",
+    {
+      ...evidence((all) => all.slice(2)),
+      told: [{ ...told, lost: true }],
+    },
+    /begins with completed/,
+  ],
 ];
+
+test("a record that has its line is not missed", () => {
+  const app = ["[2026-11-24 22:00:05.250] INFO  gateway: ready port=8000"];
+  const logFiles = { ...right.logFiles, app };
+  assert.deepEqual(check({ ...right, logFiles, said: [record] }), []);
+});
+
+test("what the log lost may be missing", () => {
+  const lost = { ...evidence(() => []), told: [{ ...told, lost: true }] };
+  const logFiles = filesWith([]);
+  const projection = { ...lost.projection, tasks: new Map() };
+  assert.deepEqual(check({ ...lost, logFiles, projection }), []);
+});
 
 for (const [what, found, said] of wrong)
   test(`it is seen where ${what}`, () => {
