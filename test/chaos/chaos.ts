@@ -3,6 +3,7 @@ import type { NatsVersion } from "@jetscribe/testing";
 import { check } from "./check.ts";
 import { gather } from "./evidence.ts";
 import { faultsOf } from "./faults.ts";
+import { fillEnv, fillLog } from "./fillLog.ts";
 import { startFleet, type Fleet, type Sizes } from "./fleet.ts";
 import { formatEntry, makeJournal } from "./journal.ts";
 import { lineUp } from "./lineUp.ts";
@@ -58,6 +59,8 @@ const defaultSizes: Sizes = { gateway: 1, inference: 3, results: 1, logger: 1 };
 const rotating = { LOG_ROTATE_SIZE: "8000", LOG_KEEP: "100000" };
 /** After the faults, so long: by then everything has to be as quick as ever. */
 const calmMs = 4_000;
+/** A run that has the time for freezes of over two minutes. */
+const longS = 600;
 /** Kinds that make their own trouble. */
 const rough: readonly Kind[] = ["poison", "too_slow"];
 
@@ -68,8 +71,12 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
   const random = makeRandom(seed);
   const journal = makeJournal(say);
   const sizes = { ...defaultSizes, ...options.sizes };
-  const restores = only.includes("restore-nats");
-  const env = { ...rotating, ...(restores && restoreEnv) };
+  const [restores, fills] = [only.includes("restore-nats"), only.includes("fill-log")]; // prettier-ignore
+  const env = {
+    ...rotating,
+    ...(restores && restoreEnv),
+    ...(fills && fillEnv),
+  };
   const fleet = await startFleet({ natsVersion, sizes, env });
   try {
     await fleet.healthy(healWithinMs);
@@ -87,8 +94,9 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
     await using watch = watchQueues(fleet, log);
     await using places = watchPlaces(fleet, log);
     const forMs = seconds * 1_000;
-    const faults = faultsOf(fleet, load, only);
-    const calm = faults.length === 0 && !restores && more.length === 0;
+    const faults = faultsOf(fleet, load, { only, isLong: seconds >= longS });
+    const calm =
+      faults.length === 0 && !restores && !fills && more.length === 0;
     await Promise.all([
       load.run(forMs, calm ? { calm, without: rough } : {}),
       strike(faults, random.fork(2), journal, { forMs, pauseMs }),
@@ -110,7 +118,11 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
     if ((await heal()) && (calm || (await calmDown()))) {
       say("lining up");
       unseen.push(...(await lineUp(fleet, journal, load, places)));
-      await heal();
+      if ((await heal()) && fills) {
+        say("filling the log");
+        await fillLog(fleet, journal, load);
+        await heal();
+      }
     }
     const sightings = [...watch.sightings, ...places.sightings, ...unseen];
     const seen = { told: load.told, journal: journal.entries, sightings };

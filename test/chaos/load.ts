@@ -40,7 +40,7 @@ export interface Load {
     },
   ): Promise<void>;
   /** Posts so many of so many tokens, one after the other; gives those that were accepted. */
-  more(count: number, tokens?: number): Promise<Told[]>;
+  more(count: number, tokens?: number, words?: string): Promise<Told[]>;
 }
 
 type Gateway = Pick<Fleet, "url" | "key">;
@@ -156,10 +156,11 @@ export function makeLoad(
   let onceCalled = false;
   return {
     told,
-    async more(count, tokens = 1) {
+    async more(count, tokens = 1, words = "") {
       const accepted: Told[] = [];
       for (let i = 0; i < count; i++) {
-        const body = { prompt: `chaos ${++number} `, max_tokens: tokens };
+        const prompt = `chaos ${++number} ${words}`;
+        const body = { prompt, max_tokens: tokens };
         const wanted = { kind: "short" as const, number, body };
         const one = await post(fleet, wanted);
         if (one.taskId !== undefined) accepted.push(one);

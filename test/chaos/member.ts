@@ -33,6 +33,8 @@ export interface Member {
   crash(): Promise<void>;
   /** SIGTERM, and time to drain. */
   stop(): Promise<void>;
+  /** Puts its clock an hour ahead, or back. */
+  stepClock(): void;
   freeze(): void;
   thaw(): void;
   /** For good: stopped in time, or killed. */
@@ -91,6 +93,7 @@ export function startMember(
       ending = true;
       await supervised.stop(drainMs);
     },
+    stepClock: () => signal(supervised.pid, "SIGUSR2"),
     freeze: () => signal(supervised.pid, "SIGSTOP"),
     thaw: () => signal(supervised.pid, "SIGCONT"),
     end() {

@@ -7,9 +7,13 @@
 export const runs = {
   calm: ["--only", "none", "--rate", "8", "--seconds", "12"],
   "calm, once more": ["--only", "none", "--rate", "8", "--seconds", "12"],
-  stops: [
-    ...["--only", "steal-start,stop-inference", "--more", "poison,renewed"],
-    ...["--rate", "8", "--seconds", "20"],
+  starts: [
+    ...["--only", "steal-start", "--more", "poison"],
+    ...["--rate", "8", "--seconds", "10"],
+  ],
+  drains: [
+    ...["--only", "stop-inference", "--more", "renewed"],
+    ...["--rate", "6", "--seconds", "10"],
   ],
   restore: ["--only", "restore-nats", "--rate", "4", "--seconds", "2"],
   files: [
@@ -182,7 +186,7 @@ export const mutants: readonly Mutant[] = [
     file: "services/inference/src/decide.ts",
     find: "const alone = task.failures === maxAttempts - 1;",
     replace: "const alone = false;",
-    run: "stops",
+    run: "starts",
     caught: /ran beside .*, which had one attempt left/,
   },
   {
@@ -206,7 +210,7 @@ export const mutants: readonly Mutant[] = [
     file: "services/inference/src/attempt.ts",
     find: "decoded.event.data.worker_id === workerId",
     replace: 'workerId !== ""',
-    run: "stops",
+    run: "starts",
     caught: /completed by .* was started by thief/,
   },
   {
@@ -224,7 +228,7 @@ export const mutants: readonly Mutant[] = [
         return comeBack(0);`,
     replace: `await record.handBack(inHand);
         return comeBack(20_000);`,
-    run: "stops",
+    run: "drains",
     caught: /handed back, and \w+.* only \d+ ms later/,
   },
   {
