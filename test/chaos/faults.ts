@@ -57,9 +57,9 @@ export function faultsOf(
 /** Takes too long for any but a long run. */
 const onlyInLong = /^suspend-(?:inference|logger)$/;
 /** Known to break a promise: done only where it is asked for by the beginning of its name. */
-const onDemand = /^(?:step-clock-|suspend-(?:gateway|results))/;
+const onDemand = /^(?:lose-queues|step-clock-|suspend-(?:gateway|results))/;
 /** Done once each, before and after all others, and only where it is asked for by its whole name. */
-const once = ["restore-nats", "fill-log"];
+const once = ["restore-nats", "restore-messages", "fill-log"];
 
 export const faultNames: readonly string[] = [
   ...SERVICES.flatMap((service) =>
@@ -73,7 +73,7 @@ export const faultNames: readonly string[] = [
       (what) => `${what}-${server}`,
     ),
   ),
-  ...["empty-redis", "delete-queue", "steal-start"],
+  ...["empty-redis", "delete-queue", "lose-queues", "steal-start"],
   ...once,
 ];
 
@@ -187,20 +187,28 @@ function dataFaults({ nats, redis }: Fleet): Fault[] {
     {
       name: "delete-queue",
       target: "nats",
-      async run(random) {
-        using broker = await connectNats(nats.port);
-        const { consumers } = await broker.request(
-          "$JS.API.CONSUMER.NAMES.EVENTS",
-        );
-        const queues = (consumers as string[] | null)?.filter((name) =>
-          name.startsWith("infer="),
-        );
-        if (!queues?.length) return;
-        const subject = `$JS.API.CONSUMER.DELETE.EVENTS.${random.pick(queues)}`;
-        await broker.request(subject);
-      },
+      run: (random) => deleteQueues(nats.port, (all) => [random.pick(all)]),
+    },
+    {
+      name: "lose-queues",
+      target: "nats",
+      run: () => deleteQueues(nats.port, (all) => all),
     },
   ];
+}
+
+async function deleteQueues(
+  port: number,
+  choose: (all: string[]) => readonly string[],
+): Promise<void> {
+  using broker = await connectNats(port);
+  const { consumers } = await broker.request("$JS.API.CONSUMER.NAMES.EVENTS");
+  const queues = ((consumers ?? []) as string[]).filter((name) =>
+    name.startsWith("infer="),
+  );
+  if (queues.length === 0) return;
+  for (const name of choose(queues))
+    await broker.request(`$JS.API.CONSUMER.DELETE.EVENTS.${name}`);
 }
 
 /** The files of this logger can't grow any more: the disk is full in the middle of a line. */

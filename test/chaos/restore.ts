@@ -3,7 +3,7 @@
  * of it any more, although workers are about to finish it.
  */
 import { eventually } from "@jetscribe/testing";
-import { cp, rm } from "node:fs/promises";
+import { cp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Fleet } from "./fleet.ts";
 import type { Journal } from "./journal.ts";
@@ -26,7 +26,14 @@ export async function restoreBroker(
   fleet: Fleet,
   load: Load,
   journal: Journal,
-  healthyWithinMs: number,
+  {
+    healthyWithinMs,
+    withoutConsumers,
+  }: {
+    healthyWithinMs: number;
+    /** The work queues, and what is acknowledged in them, don't come back. */
+    withoutConsumers: boolean;
+  },
 ): Promise<void> {
   const { nats } = fleet;
   const folder = join(nats.dataDir, "nats");
@@ -47,11 +54,19 @@ export async function restoreBroker(
   await nats.kill();
   await rm(folder, { recursive: true });
   await cp(copy, folder, { recursive: true });
+  if (withoutConsumers) await removeConsumers(folder);
   await nats.restart();
   await fleet.healthy(healthyWithinMs);
   // Until then a projection of the old log may be read at a place that the new one has reached.
   await eventually(() => isForgotten(fleet, lost), { timeoutMs: 60_000 });
   end();
+}
+
+/** A stream's folder keeps its consumers in `obs`. */
+async function removeConsumers(folder: string): Promise<void> {
+  const found = await readdir(folder, { recursive: true });
+  for (const path of found.filter((one) => one.endsWith("/EVENTS/obs")))
+    await rm(join(folder, path), { recursive: true });
 }
 
 /** Whether the projection was made anew. */

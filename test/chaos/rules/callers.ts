@@ -85,7 +85,7 @@ function checkText(
 ): string[] {
   const count = Math.min(fakeTokens, Number(body["max_tokens"]));
   const whole = fakeText(String(body["prompt"]), count);
-  const partial = String(data["partial_text"] ?? "");
+  const { partial_text: partial = "" } = data as Record<string, string>;
   const right =
     word === "completed" ? data["result"] === whole : whole.startsWith(partial);
   return [
