@@ -71,7 +71,8 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
   const random = makeRandom(seed);
   const journal = makeJournal(say);
   const sizes = { ...defaultSizes, ...options.sizes };
-  const [restores, fills] = [only.includes("restore-nats"), only.includes("fill-log")]; // prettier-ignore
+  const restoring = only.filter((name) => name.startsWith("restore-"));
+  const [restores, fills] = [restoring.length > 0, only.includes("fill-log")];
   const env = {
     ...rotating,
     ...(restores && restoreEnv),
@@ -89,7 +90,11 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
         if (kind === "poison" && taskId !== undefined) poison.add(taskId);
       },
     });
-    if (restores) await restoreBroker(fleet, load, journal, healWithinMs);
+    if (restores)
+      await restoreBroker(fleet, load, journal, {
+        healthyWithinMs: healWithinMs,
+        withoutConsumers: restoring.includes("restore-messages"),
+      });
     const log = makeLogReader(fleet);
     await using watch = watchQueues(fleet, log);
     await using places = watchPlaces(fleet, log);
