@@ -7,6 +7,7 @@ import { fillEnv, fillLog } from "./fillLog.ts";
 import { startFleet, type Fleet, type Sizes } from "./fleet.ts";
 import { formatEntry, makeJournal, type Journal } from "./journal.ts";
 import { lineUp } from "./lineUp.ts";
+import { listenStored } from "./listenStored.ts";
 import { makeLoad, type Load } from "./load.ts";
 import { spreadPoison } from "./poison.ts";
 import { makeRandom } from "./random.ts";
@@ -124,9 +125,13 @@ async function drive(fleet: Fleet, plan: Plan): Promise<Report> {
   const log = makeLogReader(fleet);
   await using watch = watchQueues(fleet, log);
   await using places = watchPlaces(fleet, log);
+  await using listener = listenStored(fleet);
   const unseen = await play({ fleet, plan, journal, load, log, places });
   const sightings = [...watch.sightings, ...places.sightings, ...unseen];
-  const seen = { told: load.told, journal: journal.entries, sightings };
+  const seen = {
+    ...{ told: load.told, journal: journal.entries, sightings },
+    heard: listener.heard(),
+  };
   const { compared } = places;
   return { ...(await judge(fleet, seen, log)), compared };
 }

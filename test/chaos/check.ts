@@ -7,6 +7,7 @@ import { checkBounds } from "./rules/bounds.ts";
 import { checkCallers } from "./rules/callers.ts";
 import { checkDrains } from "./rules/drains.ts";
 import { checkExpiry } from "./rules/expiry.ts";
+import { checkFeed } from "./rules/feed.ts";
 import { checkLiveness } from "./rules/liveness.ts";
 import { checkLogFiles } from "./rules/logFiles.ts";
 import { checkMetrics } from "./rules/metrics.ts";
@@ -29,6 +30,7 @@ export function check(evidence: Evidence): string[] {
     ...checkDrains(evidence, tasks),
     ...checkExpiry(evidence, tasks),
     ...checkOwners(evidence, tasks),
+    ...checkFeed(evidence),
     ...checkMetrics(evidence, tasks),
     ...checkBounds(evidence, tasks),
     ...checkLiveness(evidence, tasks),

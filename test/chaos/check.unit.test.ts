@@ -475,7 +475,26 @@ const wrong: [string, Evidence, RegExp][] = [
   [
     "nothing ends for a minute",
     evidence((all) => [...all.slice(0, 2), after(61_000, all[2]!)]),
-    /no task ended in 61000 ms, and 1 were open/,
+    /no task ended in 61000 ms without a fault, and 1 were open/,
+  ],
+  [
+    "a listener hears another outcome than the log's",
+    {
+      ...right,
+      heard: {
+        outcomes: [
+          { seq: 3, word: "completed", taskId: id },
+          { seq: 4, word: "cancelled", taskId: id },
+        ],
+        since: at - 1,
+      },
+    },
+    /heard cancelled at 4, where the log has another event[\s\S]*a listener heard 2 outcomes/, // prettier-ignore
+  ],
+  [
+    "a listener misses an outcome",
+    { ...right, heard: { outcomes: [], since: at - 1 } },
+    /no listener heard that it was completed/,
   ],
   [
     "something comes of a task that the log lost",
@@ -491,6 +510,13 @@ test("a record that has its line is not missed", () => {
   const app = ["[2026-11-24 22:00:05.250] INFO  gateway: ready port=8000"];
   const logFiles = { ...right.logFiles, app };
   assert.deepEqual(check({ ...right, logFiles, said: [record] }), []);
+});
+
+test("the time of a fault is no time in which nothing ends", () => {
+  const late = evidence((all) => [...all.slice(0, 2), after(61_000, all[2]!)]);
+  const frozen = { ...entry, from: at + 1_000, to: at + 40_000 };
+  const said = check({ ...late, journal: [frozen] });
+  assert.doesNotMatch(said.join("\n"), /no task ended/);
 });
 
 test("what the log lost may be missing", () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { call, type Answer } from "./client.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Entry } from "./journal.ts";
+import type { Heard } from "./listenStored.ts";
 import type { Told } from "./load.ts";
 import type { Said } from "./member.ts";
 import type { LoggedEvent, LogReader } from "./readLog.ts";
@@ -27,6 +28,8 @@ export interface Evidence {
   workQueues: readonly WorkQueue[];
   /** What was seen on the way, and may never be. */
   sightings: readonly string[];
+  /** On the live feed of stored events; undefined: nobody listened. */
+  heard?: Heard;
   journal: readonly Entry[];
   ownEnds: readonly string[];
   /** Processes of the fleet that belong to none of its members. */
@@ -153,7 +156,8 @@ export async function gather(
     told,
     journal,
     sightings,
-  }: Pick<Evidence, "told" | "journal" | "sightings">,
+    heard,
+  }: Pick<Evidence, "told" | "journal" | "sightings" | "heard">,
   reader: LogReader,
 ): Promise<Evidence> {
   const kept = told.filter(({ lost }) => lost !== true);
@@ -164,6 +168,7 @@ export async function gather(
   const said = fleet.members.flatMap(({ said }) => said);
   return {
     ...{ told, journal, sightings, ownEnds: fleet.ownEnds },
+    ...(heard !== undefined && { heard }),
     log: await reader.read(),
     said: said.filter(({ time }) => time < written),
     served: await ask(fleet, askedOf, (id) => `/result/${id}`),

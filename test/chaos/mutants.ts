@@ -150,8 +150,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "no look before an outcome",
     file: "services/inference/src/record.ts",
-    find: "if (openAsOf < lostAt || performance.now() - openAsOf > openForMs) {",
-    replace: "if (openAsOf === Infinity) {",
+    find: "if (openAsOf < lostAt ||",
+    replace: "if (openAsOf === Infinity &&",
     run: "restore",
     caught: /begins with completed/,
   },

@@ -1,38 +1,50 @@
-/** Whatever is done to it, the system never stands still for long: there are further 202s, and further outcomes. */
+/** The system comes back from each fault by itself: there are further 202s, and further outcomes. */
 import type { Evidence } from "../evidence.ts";
+import type { Entry } from "../journal.ts";
 import type { LoggedTask } from "../tasks.ts";
 
-/** The longest row of faults, each of which lasts 10 s at most, and the time to come back from it. */
-const mostMs = 60_000;
+/** Without a fault; longer than any task takes, and than a service needs to start and to be back at its work. */
+const mostMs = 30_000;
 
 export const checkLiveness = (
-  { told }: Evidence,
+  { told, journal }: Evidence,
   tasks: ReadonlyMap<string, LoggedTask>,
-): string[] => [...checkAccepting(told), ...checkFinishing(tasks)];
+): string[] => [
+  ...checkAccepting(told, journal),
+  ...checkFinishing(tasks, journal),
+];
 
 /** Callers were sent away for so long, all of them. */
-function checkAccepting(told: Evidence["told"]): string[] {
+function checkAccepting(
+  told: Evidence["told"],
+  journal: readonly Entry[],
+): string[] {
   const calls = told.toSorted((a, b) => a.answer.from - b.answer.from);
   let since: number | undefined;
   for (const { answer, kind } of calls) {
     if (answer.status === 202) since = undefined;
     else if (kind !== "invalid") since ??= answer.from;
-    if (since !== undefined && answer.to - since > mostMs)
-      return [`no call was accepted in ${answer.to - since} ms`];
+    const quietMs = quietTime(since ?? answer.to, answer.to, journal);
+    if (quietMs > mostMs)
+      return [`no call was accepted in ${quietMs} ms without a fault`];
   }
   return [];
 }
 
 /** Tasks were open for so long, and none of them ended. */
-function checkFinishing(tasks: ReadonlyMap<string, LoggedTask>): string[] {
+function checkFinishing(
+  tasks: ReadonlyMap<string, LoggedTask>,
+  journal: readonly Entry[],
+): string[] {
   const events = [...tasks.values()]
     .flatMap(({ events }) => events)
     .sort((a, b) => a.seq - b.seq);
   const open = new Set<string>();
   let since = 0;
   for (const { word, taskId, time } of events) {
-    if (open.size > 0 && time - since > mostMs)
-      return [`no task ended in ${time - since} ms, and ${open.size} were open`]; // prettier-ignore
+    const quietMs = open.size > 0 ? quietTime(since, time, journal) : 0;
+    if (quietMs > mostMs)
+      return [`no task ended in ${quietMs} ms without a fault, and ${open.size} were open`]; // prettier-ignore
     if (word === "requested") {
       if (open.size === 0) since = time;
       open.add(taskId);
@@ -42,4 +54,19 @@ function checkFinishing(tasks: ReadonlyMap<string, LoggedTask>): string[] {
     }
   }
   return [];
+}
+
+/** How much of a time lies outside of all faults, in ms. */
+function quietTime(
+  from: number,
+  until: number,
+  journal: readonly Entry[],
+): number {
+  let quietMs = 0;
+  let at = from;
+  for (const entry of journal.toSorted((a, b) => a.from - b.from)) {
+    quietMs += Math.max(0, Math.min(entry.from, until) - at);
+    at = Math.max(at, Math.min(entry.to ?? Infinity, until));
+  }
+  return quietMs + Math.max(0, until - at);
 }
