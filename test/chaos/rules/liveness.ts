@@ -6,13 +6,13 @@ import type { LoggedTask } from "../tasks.ts";
 /** Without a fault; longer than any task takes, and than a service needs to start and to be back at its work. */
 const mostMs = 30_000;
 
-export const checkLiveness = (
+export function checkLiveness(
   { told, journal }: Evidence,
   tasks: ReadonlyMap<string, LoggedTask>,
-): string[] => [
-  ...checkAccepting(told, journal),
-  ...checkFinishing(tasks, journal),
-];
+): string[] {
+  const sorted = journal.toSorted((a, b) => a.from - b.from);
+  return [...checkAccepting(told, sorted), ...checkFinishing(tasks, sorted)];
+}
 
 /** Callers were sent away for so long, all of them. */
 function checkAccepting(
@@ -56,7 +56,7 @@ function checkFinishing(
   return [];
 }
 
-/** How much of a time lies outside of all faults, in ms. */
+/** How much of a time lies outside of all faults, in ms; these come in the order of their beginnings. */
 function quietTime(
   from: number,
   until: number,
@@ -64,7 +64,7 @@ function quietTime(
 ): number {
   let quietMs = 0;
   let at = from;
-  for (const entry of journal.toSorted((a, b) => a.from - b.from)) {
+  for (const entry of journal) {
     quietMs += Math.max(0, Math.min(entry.from, until) - at);
     at = Math.max(at, Math.min(entry.to ?? Infinity, until));
   }
