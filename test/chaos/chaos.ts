@@ -3,18 +3,22 @@ import type { NatsVersion } from "@jetscribe/testing";
 import { check } from "./check.ts";
 import { gather } from "./evidence.ts";
 import { faultsOf } from "./faults.ts";
+import { fillEnv, fillLog } from "./fillLog.ts";
 import { startFleet, type Fleet, type Sizes } from "./fleet.ts";
-import { formatEntry, makeJournal } from "./journal.ts";
+import { formatEntry, makeJournal, type Journal } from "./journal.ts";
 import { lineUp } from "./lineUp.ts";
-import { makeLoad } from "./load.ts";
+import { listenStored } from "./listenStored.ts";
+import { makeLoad, type Load } from "./load.ts";
 import { spreadPoison } from "./poison.ts";
 import { makeRandom } from "./random.ts";
 import { makeLogReader, type LogReader } from "./readLog.ts";
+import type { Kind } from "./requests.ts";
+import { restoreBroker, restoreEnv } from "./restore.ts";
 import { settle } from "./settle.ts";
 import { straysOf } from "./strays.ts";
 import { strike } from "./strike.ts";
 import { kindOf, tasksOf } from "./tasks.ts";
-import { watchPlaces } from "./watchPlaces.ts";
+import { watchPlaces, type PlacesWatch } from "./watchPlaces.ts";
 import { watchQueues } from "./watchQueues.ts";
 
 export interface ChaosOptions {
@@ -25,6 +29,8 @@ export interface ChaosOptions {
   only?: readonly string[];
   /** Requests. */
   perSecond?: number;
+  /** Kinds of requests that come ten times as often. */
+  more?: readonly Kind[];
   /** Between two faults, on average; there are two rows of them. */
   pauseMs?: number;
   /** How long nothing may move in the end while something is under way. */
@@ -49,52 +55,127 @@ export interface Report {
 }
 
 const healWithinMs = 60_000;
-const defaultSizes: Sizes = { gateway: 1, inference: 2, results: 1, logger: 1 };
+const defaultSizes: Sizes = { gateway: 1, inference: 3, results: 1, logger: 1 };
+/** Every file is rotated many times, and all of them stay. */
+const rotating = { LOG_ROTATE_SIZE: "8000", LOG_KEEP: "100000" };
+/** After the faults, so long: by then everything has to be as quick as ever. */
+const calmMs = 4_000;
+/** A run that has the time for freezes of over two minutes. */
+const longS = 600;
+/** Kinds that make their own trouble. */
+const rough: readonly Kind[] = ["poison", "too_slow"];
 
 export async function runChaos(options: ChaosOptions): Promise<Report> {
-  const { seed, seconds, only = [], perSecond = 15, pauseMs = 700 } = options;
-  const { say = () => {}, natsVersion = "default" } = options;
-  const { settleWithinMs = 60_000 } = options;
-  const random = makeRandom(seed);
-  const journal = makeJournal(say);
-  const sizes = { ...defaultSizes, ...options.sizes };
-  const fleet = await startFleet({ natsVersion, sizes });
+  const plan = planOf(options);
+  const { natsVersion = "default" } = options;
+  const fleet = await startFleet({ ...plan, natsVersion });
   try {
-    await fleet.healthy(healWithinMs);
-    say("the system runs");
-    const log = makeLogReader(fleet);
-    await using watch = watchQueues(fleet, log);
-    await using places = watchPlaces(fleet, log);
-    await using poison = spreadPoison(fleet, journal);
-    const load = makeLoad(fleet, random.fork(1), {
-      perSecond,
-      onTask({ kind, taskId }) {
-        if (kind === "poison" && taskId !== undefined) poison.add(taskId);
-      },
-    });
-    const forMs = seconds * 1_000;
-    const faults = faultsOf(fleet, only);
-    await Promise.all([
-      load.run(forMs),
-      strike(faults, random.fork(2), journal, { forMs, pauseMs }),
-    ]);
-    async function heal(): Promise<void> {
-      await fleet.healthy(healWithinMs);
-      const waits = await settle(fleet, log, settleWithinMs);
-      if (waits !== undefined) say(`it still waits for ${waits}`);
-    }
-    say("healing");
-    await heal();
-    say("lining up");
-    const unseen = await lineUp(fleet, journal, load, places);
-    await heal();
-    const sightings = [...watch.sightings, ...places.sightings, ...unseen];
-    const seen = { told: load.told, journal: journal.entries, sightings };
-    const { compared } = places;
-    return { ...(await judge(fleet, seen, log)), compared };
+    return await drive(fleet, plan);
   } finally {
     await fleet.stop();
   }
+}
+
+type Plan = ReturnType<typeof planOf>;
+
+function planOf({ only = [], more = [], seconds, ...options }: ChaosOptions) {
+  const restores = only.some((name) => name.startsWith("restore-"));
+  const fills = only.includes("fill-log");
+  return {
+    ...{ only, more, restores, fills },
+    random: makeRandom(options.seed),
+    forMs: seconds * 1_000,
+    isLong: seconds >= longS,
+    perSecond: options.perSecond ?? 15,
+    pauseMs: options.pauseMs ?? 700,
+    settleWithinMs: options.settleWithinMs ?? 60_000,
+    say: options.say ?? (() => {}),
+    sizes: { ...defaultSizes, ...options.sizes },
+    env: { ...rotating, ...(restores && restoreEnv), ...(fills && fillEnv) },
+  };
+}
+
+/** What is there while a run goes on. */
+interface Stage {
+  fleet: Fleet;
+  plan: Plan;
+  journal: Journal;
+  load: Load;
+  log: LogReader;
+  places: PlacesWatch;
+}
+
+async function drive(fleet: Fleet, plan: Plan): Promise<Report> {
+  const { say, random, perSecond, more, only } = plan;
+  const journal = makeJournal(say);
+  await fleet.healthy(healWithinMs);
+  say("the system runs");
+  await using poison = spreadPoison(fleet, journal);
+  const load = makeLoad(fleet, random.fork(1), {
+    ...{ perSecond, more },
+    onTask({ kind, taskId }) {
+      if (kind === "poison" && taskId !== undefined) poison.add(taskId);
+    },
+  });
+  if (plan.restores)
+    await restoreBroker(fleet, load, journal, {
+      healthyWithinMs: healWithinMs,
+      withoutConsumers: only.includes("restore-messages"),
+    });
+  const log = makeLogReader(fleet);
+  await using watch = watchQueues(fleet, log);
+  await using places = watchPlaces(fleet, log);
+  await using listener = listenStored(fleet);
+  const unseen = await play({ fleet, plan, journal, load, log, places });
+  const sightings = [...watch.sightings, ...places.sightings, ...unseen];
+  const seen = {
+    ...{ told: load.told, journal: journal.entries, sightings },
+    heard: listener.heard(),
+  };
+  const { compared } = places;
+  return { ...(await judge(fleet, seen, log)), compared };
+}
+
+/** Faults under load, and then what only a system that is whole again can do; gives what was not seen. */
+async function play(stage: Stage): Promise<string[]> {
+  const { fleet, plan, journal, load, places } = stage;
+  const wasCalm = await strikeUnderLoad(stage);
+  plan.say("healing");
+  if (!(await heal(stage))) return [];
+  if (!wasCalm) {
+    plan.say("calm");
+    await load.run(calmMs, { calm: true, without: [...rough, "renewed"] });
+    if (!(await heal(stage))) return [];
+  }
+  plan.say("lining up");
+  const unseen = await lineUp(fleet, journal, load, places);
+  if ((await heal(stage)) && plan.fills) {
+    plan.say("filling the log");
+    await fillLog(fleet, journal, load);
+    await heal(stage);
+  }
+  return unseen;
+}
+
+/** Whether nothing was done to the system. */
+async function strikeUnderLoad(stage: Stage): Promise<boolean> {
+  const { fleet, plan, journal, load } = stage;
+  const { forMs, pauseMs, restores, fills, more } = plan;
+  const faults = faultsOf(fleet, load, plan);
+  const calm = faults.length === 0 && !restores && !fills && more.length === 0;
+  await Promise.all([
+    load.run(forMs, calm ? { calm, without: rough } : {}),
+    strike(faults, plan.random.fork(2), journal, { forMs, pauseMs }),
+  ]);
+  return calm;
+}
+
+/** False: something is stuck, which is a violation whatever comes next. */
+async function heal({ fleet, plan, log }: Stage): Promise<boolean> {
+  await fleet.healthy(healWithinMs);
+  const waits = await settle(fleet, log, plan.settleWithinMs);
+  if (waits !== undefined) plan.say(`it still waits for ${waits}`);
+  return waits === undefined;
 }
 
 async function judge(

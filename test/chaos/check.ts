@@ -1,10 +1,19 @@
 /** The independent checker: from the evidence alone, what was promised and not kept. */
 import type { Evidence } from "./evidence.ts";
 import { checkAttempts } from "./rules/attempts.ts";
+import { checkAlone } from "./rules/alone.ts";
+import { checkAppLog } from "./rules/appLog.ts";
+import { checkBounds } from "./rules/bounds.ts";
 import { checkCallers } from "./rules/callers.ts";
+import { checkDrains } from "./rules/drains.ts";
 import { checkExpiry } from "./rules/expiry.ts";
+import { checkFeed } from "./rules/feed.ts";
+import { checkLiveness } from "./rules/liveness.ts";
 import { checkLogFiles } from "./rules/logFiles.ts";
+import { checkMetrics } from "./rules/metrics.ts";
+import { checkOrder } from "./rules/order.ts";
 import { checkOutcomes } from "./rules/outcomes.ts";
+import { checkOwners } from "./rules/owners.ts";
 import { checkProcesses } from "./rules/processes.ts";
 import { checkProjection } from "./rules/projection.ts";
 import { tasksOf } from "./tasks.ts";
@@ -16,9 +25,18 @@ export function check(evidence: Evidence): string[] {
     ...checkOutcomes(evidence, tasks),
     ...checkCallers(evidence, tasks),
     ...checkAttempts(evidence, tasks),
+    ...checkAlone(evidence, tasks),
+    ...checkOrder(evidence, tasks),
+    ...checkDrains(evidence, tasks),
     ...checkExpiry(evidence, tasks),
+    ...checkOwners(evidence, tasks),
+    ...checkFeed(evidence),
+    ...checkMetrics(evidence, tasks),
+    ...checkBounds(evidence, tasks),
+    ...checkLiveness(evidence, tasks),
     ...checkProjection(evidence, tasks),
     ...checkLogFiles(evidence, tasks),
+    ...checkAppLog(evidence),
     ...checkProcesses(evidence),
     ...evidence.sightings,
   ];

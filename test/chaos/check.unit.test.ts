@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { check } from "./check.ts";
-import type { Evidence } from "./evidence.ts";
+import type { Evidence, LogFiles } from "./evidence.ts";
+import { fakeText } from "./fakeText.ts";
 import type { Entry } from "./journal.ts";
+import type { Told } from "./load.ts";
 import type { LoggedEvent } from "./readLog.ts";
 
 const id = "01a20f9e-3dcc-70a4-a39a-aff88e62be25";
@@ -11,16 +13,38 @@ const metrics = {
   queue_wait_time: 1.5,
   processing_time: 2,
   total_time: 3.5,
-  prompt_tokens: 3,
+  prompt_tokens: 2,
   completion_tokens: 2,
   tokens_per_second: 1,
 };
-const result = "word word";
+const result = fakeText("chaos 1 ", 2);
 const served = {
   ...{ status: "completed", task_id: id, result },
   ...{ finish_reason: "length", metrics },
 };
-const line = `[2026-11-24 22:00:05] task_id=${id} status=success prompt_tokens=3 completion_tokens=2 tokens_per_sec=1.00 queue_wait=1.50s processing_time=2.00s total_time=3.50s model="demo" attempt=1`;
+const line = `[2026-11-24 22:00:05] task_id=${id} status=success prompt_tokens=2 completion_tokens=2 tokens_per_sec=1.00 queue_wait=1.50s processing_time=2.00s total_time=3.50s model="demo" attempt=1`;
+
+const at = Date.parse("2026-11-24T22:00:05.250Z");
+/** It was accepted 3.5 s before its outcome, and waited for 1.5 s. */
+const enqueue_time = at / 1_000 - 3.5;
+const startS = enqueue_time + 1.5;
+const request = {
+  ...{ prompt: "chaos 1 ", owner: "default", model: "demo" },
+  ...{ lane: "interactive", enqueue_time },
+};
+
+const answerOf = (status: number, body: Record<string, unknown> = {}) => ({
+  ...{ status, body, from: at - 3_500, to: at - 3_400 },
+});
+
+const filesWith = (requests: string[], app: string[] = []): LogFiles => ({
+  ...{ requests, errorHeads: [], app, sizes: [], rotateBytes: 100 },
+});
+
+const completedBy = (attempt: number, worker_id: string) =>
+  event("completed", "outcome", {
+    ...{ attempt, worker_id, result, finish_reason: "length", metrics },
+  });
 
 let seq = 0;
 function event(
@@ -29,7 +53,7 @@ function event(
   data: Record<string, unknown>,
 ): LoggedEvent {
   seq++;
-  const time = Date.parse("2026-11-24T22:00:05.250Z");
+  const time = at;
   const messageId = `${id}.${part}`;
   return { seq, time, word, queue: "", type: "", messageId, taskId: id, data };
 }
@@ -38,12 +62,14 @@ function event(
 function evidence(events?: (right: LoggedEvent[]) => LoggedEvent[]): Evidence {
   seq = 0;
   const right = [
-    event("requested", "requested", { prompt: "chaos 1 " }),
-    event("started", "started.1", { attempt: 1, worker_id: "a" }),
-    event("completed", "outcome", { result, finish_reason: "length", metrics }),
+    event("requested", "requested", request),
+    event("started", "started.1", {
+      ...{ attempt: 1, worker_id: "a", start_time: startS },
+    }),
+    completedBy(1, "a"),
   ];
   const log = events?.(right) ?? right;
-  const answer = (body: Record<string, unknown>) => ({ status: 200, body });
+  const answer = (body: Record<string, unknown>) => answerOf(200, body);
   const state = [1, "completed", 1, ..."demo......".split("").slice(0, 8)];
   return {
     log,
@@ -51,8 +77,8 @@ function evidence(events?: (right: LoggedEvent[]) => LoggedEvent[]): Evidence {
       {
         kind: "short",
         number: 1,
-        body: { max_tokens: 2 },
-        answer: { status: 202, body: { task_id: id } },
+        body: { prompt: "chaos 1 ", max_tokens: 2 },
+        answer: answerOf(202, { task_id: id }),
         taskId: id,
         cancels: [],
         results: [],
@@ -67,7 +93,8 @@ function evidence(events?: (right: LoggedEvent[]) => LoggedEvent[]): Evidence {
       waiting: [],
       running: [],
     },
-    logFiles: { requests: [line], errorHeads: [] },
+    logFiles: filesWith([line]),
+    said: [],
     workQueues: [
       { name: "infer=demo", pending: 0, ackPending: 0, ackFloor: 1 },
     ],
@@ -82,11 +109,11 @@ const ranTwice = (right: LoggedEvent[]) => [
   ...right.slice(0, 2),
   event("retried", "retried.1", { attempt: 1, reason: "gone" }),
   event("started", "started.2", { attempt: 2, worker_id: "b" }),
-  event("completed", "outcome", { result, finish_reason: "length", metrics }),
+  completedBy(2, "b"),
 ];
 /** It could wait for half a second. */
 const hurried = event("requested", "requested", {
-  ...{ prompt: "chaos 1 ", enqueue_time: 1_000, start_timeout_ms: 500 },
+  ...{ ...request, enqueue_time: 1_000, start_timeout_ms: 500 },
 });
 const startedAt = (start_time: number) =>
   event("started", "started.1", { attempt: 1, worker_id: "a", start_time });
@@ -101,6 +128,43 @@ const entry: Entry = {
   workerId: "a",
   from: Date.parse("2026-11-24T22:00:05.100Z"),
   to: Date.parse("2026-11-24T22:00:05.200Z"),
+};
+
+const other = id.replace(/5$/, "6");
+/** The same event as if it were the other task's. */
+const of = (taskId: string, ...events: LoggedEvent[]) =>
+  events.map((one) => ({ ...one, taskId }));
+const after = (ms: number, one: LoggedEvent) => ({ ...one, time: at + ms });
+const startedAgain = (attempt: number) =>
+  event("started", `started.${attempt}`, { attempt, worker_id: "a" });
+const lostLease = (attempt: number) => [
+  event("retried", `retried.${attempt}`, { attempt, reason: "lease" }),
+  startedAgain(attempt + 1),
+];
+const crashed = (attempt: number) => [
+  startedAgain(attempt),
+  event("retried", `retried.${attempt}`, { attempt, worker_id: "a", reason: "crash" }), // prettier-ignore
+];
+const withCompleted = (changes: Record<string, unknown>) =>
+  evidence((all) =>
+    all.map((one) =>
+      one.word === "completed"
+        ? { ...one, data: { ...one.data, ...changes } }
+        : one,
+    ),
+  );
+const withMetrics = (changes: Partial<typeof metrics>) =>
+  withCompleted({ metrics: { ...metrics, ...changes } });
+const inCalm = (changes: Partial<Told>): Evidence => {
+  const right = evidence();
+  return {
+    ...right,
+    told: right.told.map((one) => ({ ...one, calm: true, ...changes })),
+  };
+};
+const record = {
+  ...{ member: "gateway-1", service: "gateway", time: at },
+  ...{ level: 30, msg: "ready" },
 };
 
 test("right evidence has nothing wrong in it", () => {
@@ -161,9 +225,7 @@ const wrong: [string, Evidence, RegExp][] = [
     "another result is served",
     {
       ...right,
-      served: new Map([
-        [id, { status: 200, body: { ...served, result: "word" } }],
-      ]),
+      served: new Map([[id, answerOf(200, { ...served, result: "word" })]]),
     },
     /the log has another one/,
   ],
@@ -171,7 +233,7 @@ const wrong: [string, Evidence, RegExp][] = [
     "a task that was accepted was not found",
     {
       ...right,
-      told: [{ ...told, results: [{ status: 404, body: {} }] }],
+      told: [{ ...told, results: [answerOf(404)] }],
     },
     /answered 404 after its 202/,
   ],
@@ -183,7 +245,8 @@ const wrong: [string, Evidence, RegExp][] = [
         {
           ...told,
           stream: {
-            text: "wordword",
+            text: result.slice(0, 6),
+            from: 0,
             resets: 0,
             connections: 1,
             left: 0,
@@ -193,26 +256,25 @@ const wrong: [string, Evidence, RegExp][] = [
         },
       ],
     },
-    /streamed "wordword"/,
+    /streamed "\w{4} \w"/,
   ],
   [
     "a cancel was confirmed and the task completed",
-    { ...right, told: [{ ...told, cancels: [{ status: 200, body: {} }] }] },
+    { ...right, told: [{ ...told, cancels: [answerOf(200)] }] },
     /\/cancel answered 200/,
   ],
   [
     "a task has two lines",
-    { ...right, logFiles: { requests: [line, line], errorHeads: [] } },
+    { ...right, logFiles: filesWith([line, line]) },
     /2 lines in llm_requests.log/,
   ],
   [
     "a line has other numbers",
     {
       ...right,
-      logFiles: {
-        requests: [line.replace("total_time=3.50s", "total_time=3.52s")],
-        errorHeads: [],
-      },
+      logFiles: filesWith([
+        line.replace("total_time=3.50s", "total_time=3.52s"),
+      ]),
     },
     /its line is not its event/,
   ],
@@ -220,7 +282,7 @@ const wrong: [string, Evidence, RegExp][] = [
     "a line is half written",
     {
       ...right,
-      logFiles: { requests: [line, line.slice(0, 40)], errorHeads: [] },
+      logFiles: filesWith([line, line.slice(0, 40)]),
     },
     /a line of no task/,
   ],
@@ -242,7 +304,227 @@ const wrong: [string, Evidence, RegExp][] = [
     { ...right, strays: ["7 node"] },
     /was left behind: 7 node/,
   ],
+  [
+    "a text is another prompt's",
+    withCompleted({ result: fakeText("chaos 2 ", 2) }),
+    /not the text that the engine says/,
+  ],
+  [
+    "a broken off text is no beginning",
+    evidence(([requested, started]) => [
+      requested!,
+      started!,
+      event("cancelled", "outcome", { metrics, partial_text: "lo" }),
+    ]),
+    /not the text that the engine says/,
+  ],
+  [
+    "another owner sees a task",
+    {
+      ...right,
+      told: [
+        { ...told, strangers: [{ path: "status", answer: answerOf(200) }] },
+      ],
+    },
+    /\/status answered another owner 200/,
+  ],
+  [
+    "a request is another owner's",
+    evidence(([, ...rest]) => [
+      event("requested", "requested", { ...request, owner: "second" }),
+      ...rest,
+    ]),
+    /asked for with another owner/,
+  ],
+  [
+    "tokens_per_second is no quotient",
+    withMetrics({ tokens_per_second: 50 }),
+    /tokens_per_second is not their quotient/,
+  ],
+  [
+    "total_time is no sum",
+    withMetrics({ total_time: 3 }),
+    /total_time is not wait and processing/,
+  ],
+  [
+    "tokens are missing",
+    withMetrics({ completion_tokens: 1, tokens_per_second: 0.5 }),
+    /completion_tokens is not the text's/,
+  ],
+  [
+    "a prompt has other tokens",
+    withMetrics({ prompt_tokens: 9 }),
+    /prompt_tokens is not the prompt's/,
+  ],
+  [
+    "queue_wait_time is not until the start",
+    withMetrics({ queue_wait_time: 0.5, processing_time: 3, tokens_per_second: 2 / 3 }), // prettier-ignore
+    /queue_wait_time is not until the first start/,
+  ],
+  [
+    "an attempt is completed by another worker",
+    evidence(([requested, started]) => [
+      requested!,
+      started!,
+      completedBy(1, "b"),
+    ]),
+    /completed by b, and attempt 1 was started by a/,
+  ],
+  [
+    "a lease is lost again and again",
+    evidence((all) => [
+      ...all.slice(0, 2),
+      ...lostLease(1),
+      ...lostLease(2),
+      completedBy(3, "a"),
+    ]),
+    /lost its lease 2 times for nothing/,
+  ],
+  [
+    "a drained task comes back late",
+    evidence(([requested, started]) => [
+      requested!,
+      started!,
+      event("retried", "retried.1", { attempt: 1, reason: "drain" }),
+      after(16_000, event("started", "started.2", { attempt: 2, worker_id: "b" })), // prettier-ignore
+      after(16_000, completedBy(2, "b")),
+    ]),
+    /handed back, and started only 16000 ms later/,
+  ],
+  [
+    "tasks of a queue overtake one another",
+    evidence((all) => [
+      ...of(other, all[0]!, event("started", "started.1", { attempt: 1 })),
+      ...all.slice(0, 1).map((one) => ({ ...one, seq: 99 })),
+      ...of(other, completedBy(1, "a")),
+      after(-9_000, all[1]!),
+      all[2]!,
+    ]),
+    /started 9000 ms after 01a20f9e-3dcc-70a4-a39a-aff88e62be25, which was stored later/, // prettier-ignore
+  ],
+  [
+    "a task runs beside one that has one attempt left",
+    evidence(([requested, started, completed]) => [
+      requested!,
+      ...of(other, requested!),
+      started!,
+      ...of(other, ...crashed(1), ...crashed(2)),
+      ...of(other, event("started", "started.3", { attempt: 3, worker_id: "a" })), // prettier-ignore
+      { ...completed!, seq: ++seq },
+      ...of(other, event("retried", "retried.3", { attempt: 3, worker_id: "a", reason: "crash" })), // prettier-ignore
+    ]),
+    /25: ran beside 01a20f9e-3dcc-70a4-a39a-aff88e62be26, which had one attempt left/, // prettier-ignore
+  ],
+  [
+    "a record is not in app.log",
+    { ...right, said: [record] },
+    /app\.log lacks a record of gateway-1: \[2026-11-24 22:00:05\.250\] INFO {2}gateway: ready/, // prettier-ignore
+  ],
+  [
+    "a file grows over its limit",
+    {
+      ...right,
+      logFiles: {
+        ...right.logFiles,
+        sizes: [{ name: "app.log", bytes: 101 }],
+      },
+    },
+    /app\.log has 101 bytes/,
+  ],
+  [
+    "a call is refused in calm",
+    inCalm({ results: [{ ...answerOf(503), waitS: 0 }] }),
+    /in calm a call was answered 503/,
+  ],
+  [
+    "a wait ends at its deadline",
+    inCalm({ results: [{ ...answerOf(200, served), waitS: 10, to: at + 6_000 }] }), // prettier-ignore
+    /\?wait=10 said 200 only 6000 ms after the outcome/,
+  ],
+  [
+    "a wait gives no outcome",
+    inCalm({ results: [{ ...answerOf(202), waitS: 10, to: at }] }),
+    /\?wait=10 said 202 after 3500 ms/,
+  ],
+  [
+    "a task is started late in calm",
+    {
+      ...evidence(([requested, ...rest]) => [
+        after(-6_000, requested!),
+        ...rest,
+      ]),
+      told: [{ ...told, calm: true }],
+    },
+    /in calm started only after 6000 ms/,
+  ],
+  [
+    "nobody is accepted for a minute",
+    {
+      ...right,
+      told: [
+        told,
+        { ...told, number: 2, taskId: undefined, answer: answerOf(503) },
+        {
+          ...{ ...told, number: 3, taskId: undefined },
+          answer: { ...answerOf(503), from: at + 60_000, to: at + 60_000 },
+        },
+      ],
+    },
+    /no call was accepted in 63500 ms/,
+  ],
+  [
+    "nothing ends for a minute",
+    evidence((all) => [...all.slice(0, 2), after(61_000, all[2]!)]),
+    /no task ended in 61000 ms without a fault, and 1 were open/,
+  ],
+  [
+    "a listener hears another outcome than the log's",
+    {
+      ...right,
+      heard: {
+        outcomes: [
+          { seq: 3, word: "completed", taskId: id },
+          { seq: 4, word: "cancelled", taskId: id },
+        ],
+        since: at - 1,
+      },
+    },
+    /heard cancelled at 4, where the log has another event[\s\S]*a listener heard 2 outcomes/, // prettier-ignore
+  ],
+  [
+    "a listener misses an outcome",
+    { ...right, heard: { outcomes: [], since: at - 1 } },
+    /no listener heard that it was completed/,
+  ],
+  [
+    "something comes of a task that the log lost",
+    {
+      ...evidence((all) => all.slice(2)),
+      told: [{ ...told, lost: true }],
+    },
+    /begins with completed/,
+  ],
 ];
+
+test("a record that has its line is not missed", () => {
+  const app = ["[2026-11-24 22:00:05.250] INFO  gateway: ready port=8000"];
+  const logFiles = { ...right.logFiles, app };
+  assert.deepEqual(check({ ...right, logFiles, said: [record] }), []);
+});
+
+test("the time of a fault is no time in which nothing ends", () => {
+  const late = evidence((all) => [...all.slice(0, 2), after(61_000, all[2]!)]);
+  const frozen = { ...entry, from: at + 1_000, to: at + 40_000 };
+  const said = check({ ...late, journal: [frozen] });
+  assert.doesNotMatch(said.join("\n"), /no task ended/);
+});
+
+test("what the log lost may be missing", () => {
+  const lost = { ...evidence(() => []), told: [{ ...told, lost: true }] };
+  const logFiles = filesWith([]);
+  const projection = { ...lost.projection, tasks: new Map() };
+  assert.deepEqual(check({ ...lost, logFiles, projection }), []);
+});
 
 for (const [what, found, said] of wrong)
   test(`it is seen where ${what}`, () => {

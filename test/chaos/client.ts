@@ -5,6 +5,9 @@ export interface Answer {
   /** 0: nobody answered. */
   status: number;
   body: Record<string, unknown>;
+  /** When it was asked and answered, in ms since the epoch. */
+  from: number;
+  to: number;
 }
 
 const patienceMs = 20_000;
@@ -15,6 +18,10 @@ export async function call(
   path: string,
   body?: unknown,
 ): Promise<Answer> {
+  const from = Date.now();
+  const answered = (status: number, body: Record<string, unknown>) => ({
+    ...{ status, body, from, to: Date.now() },
+  });
   try {
     const response = await fetch(url + path, {
       method,
@@ -25,9 +32,14 @@ export async function call(
       ...(body !== undefined && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(patienceMs),
     });
+    if (!response.headers.get("content-type")?.includes("json")) {
+      // A stream, where none was asked for: that it came says all.
+      await response.body?.cancel();
+      return answered(response.status, {});
+    }
     const answer = (await response.json()) as Record<string, unknown>;
-    return { status: response.status, body: answer };
+    return answered(response.status, answer);
   } catch {
-    return { status: 0, body: {} };
+    return answered(0, {});
   }
 }

@@ -1,10 +1,13 @@
 /** Everything that the checker looks at, read without any code of the system. */
+import { statSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { call, type Answer } from "./client.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Entry } from "./journal.ts";
+import type { Heard } from "./listenStored.ts";
 import type { Told } from "./load.ts";
+import type { Said } from "./member.ts";
 import type { LoggedEvent, LogReader } from "./readLog.ts";
 import { straysOf } from "./strays.ts";
 import { connectNats, type Nats } from "./wire/nats.ts";
@@ -20,9 +23,13 @@ export interface Evidence {
   statuses: ReadonlyMap<string, Answer>;
   projection: Projection;
   logFiles: LogFiles;
+  /** What the services said on their standard output, and have had the time to write to `app.log`. */
+  said: readonly Said[];
   workQueues: readonly WorkQueue[];
   /** What was seen on the way, and may never be. */
   sightings: readonly string[];
+  /** On the live feed of stored events; undefined: nobody listened. */
+  heard?: Heard;
   journal: readonly Entry[];
   ownEnds: readonly string[];
   /** Processes of the fleet that belong to none of its members. */
@@ -45,6 +52,11 @@ export interface LogFiles {
   requests: readonly string[];
   /** The first lines of the entries of `errors.log`. */
   errorHeads: readonly string[];
+  /** Of `app.log` and its rotated files. */
+  app: readonly string[];
+  /** Bytes of every file, and what LOG_ROTATE_SIZE says; undefined: the default, which no run reaches. */
+  sizes: readonly { name: string; bytes: number }[];
+  rotateBytes: number | undefined;
 }
 
 export interface WorkQueue {
@@ -86,7 +98,10 @@ export const parseArray = (text: unknown): unknown[] => {
   return Array.isArray(value) ? value : [];
 };
 
-export async function readLogFiles(logDir: string): Promise<LogFiles> {
+export async function readLogFiles({
+  logDir,
+  rotateBytes,
+}: Pick<Fleet, "logDir" | "rotateBytes">): Promise<LogFiles> {
   const names = await readdir(logDir).catch(() => []);
   const linesOf = async (begin: string) => {
     const mine = names.filter(
@@ -102,6 +117,12 @@ export async function readLogFiles(logDir: string): Promise<LogFiles> {
   return {
     requests: await linesOf("llm_requests."),
     errorHeads: errors.filter((line) => !line.startsWith(" ")),
+    app: await linesOf("app."),
+    sizes: names.flatMap((name) => {
+      const found = statSync(join(logDir, name), { throwIfNoEntry: false });
+      return found && name.endsWith(".log") ? [{ name, bytes: found.size }] : []; // prettier-ignore
+    }),
+    rotateBytes,
   };
 }
 
@@ -135,33 +156,46 @@ export async function gather(
     told,
     journal,
     sightings,
-  }: Pick<Evidence, "told" | "journal" | "sightings">,
+    heard,
+  }: Pick<Evidence, "told" | "journal" | "sightings" | "heard">,
   reader: LogReader,
 ): Promise<Evidence> {
-  const ids = told.flatMap(({ taskId }) => taskId ?? []);
+  const kept = told.filter(({ lost }) => lost !== true);
+  const askedOf = kept.flatMap(({ taskId, owner }) =>
+    taskId === undefined ? [] : [{ id: taskId, owner }],
+  );
+  const written = Date.now() - writtenWithinMs;
+  const said = fleet.members.flatMap(({ said }) => said);
   return {
     ...{ told, journal, sightings, ownEnds: fleet.ownEnds },
+    ...(heard !== undefined && { heard }),
     log: await reader.read(),
-    served: await ask(fleet, ids, (id) => `/result/${id}`),
-    statuses: await ask(fleet, ids.slice(-50), (id) => `/status/${id}`),
+    said: said.filter(({ time }) => time < written),
+    served: await ask(fleet, askedOf, (id) => `/result/${id}`),
+    statuses: await ask(fleet, askedOf.slice(-50), (id) => `/status/${id}`),
     projection: await readProjection(fleet.redis.port),
-    logFiles: await readLogFiles(fleet.logDir),
+    logFiles: await readLogFiles(fleet),
     workQueues: await workQueuesOf(fleet),
     strays: straysOf(fleet, true),
   };
 }
 
-/** Asks for all of them, some at a time. */
+/** From a record to its line, on a busy machine. */
+const writtenWithinMs = 5_000;
+
+/** Asks for all of them with their owners' keys, some at a time. */
 async function ask(
-  fleet: Fleet,
-  ids: readonly string[],
+  { url, key, owners }: Fleet,
+  tasks: readonly { id: string; owner: string | undefined }[],
   path: (id: string) => string,
 ): Promise<Map<string, Answer>> {
   const answers = new Map<string, Answer>();
-  const left = [...ids];
+  const left = [...tasks];
   const asking = Array.from({ length: 16 }, async () => {
-    for (let id; (id = left.pop()) !== undefined;)
-      answers.set(id, await call(fleet, "GET", path(id)));
+    for (let one; (one = left.pop());) {
+      const at = { url, key: owners[one.owner ?? ""] ?? key };
+      answers.set(one.id, await call(at, "GET", path(one.id)));
+    }
   });
   await Promise.all(asking);
   return answers;

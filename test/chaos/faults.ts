@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SERVICES } from "../../scripts/services.mjs";
 import type { Fleet } from "./fleet.ts";
+import type { Load } from "./load.ts";
 import type { Member } from "./member.ts";
 import type { Random } from "./random.ts";
+import { stealStart } from "./stealStart.ts";
 import { connectNats } from "./wire/nats.ts";
 import { redisCommands } from "./wire/redis.ts";
 
@@ -16,18 +18,25 @@ export interface Fault {
   /** Nothing else is done to it meanwhile. */
   target: string;
   /** The worker that it hits. */
-  worker?: Member;
+  worker?: Pick<Member, "workerId">;
   run(random: Random): Promise<void>;
 }
 
 /** Longer than the fleet's ACK_WAIT of 3 s. */
 const frozenMs = [3_500, 7_000] as const;
+/** Longer than the two minutes for which the broker knows a message id. */
+const suspendedMs = [125_000, 140_000] as const;
+const steppedMs = [3_000, 8_000] as const;
 /** Sometimes longer than its HANG_TIMEOUT of 6 s. */
 const engineFrozenMs = [3_500, 10_000] as const;
 const downMs = [0, 2_000] as const;
 
 /** Everything that can be done to this fleet; `only`: names, or beginnings of names. */
-export function faultsOf(fleet: Fleet, only: readonly string[]): Fault[] {
+export function faultsOf(
+  fleet: Fleet,
+  load: Pick<Load, "more">,
+  { only, isLong }: { only: readonly string[]; isLong: boolean },
+): Fault[] {
   const all = [
     ...fleet.members.flatMap(memberFaults),
     ...fleet.of("inference").flatMap(engineFaults),
@@ -36,14 +45,27 @@ export function faultsOf(fleet: Fleet, only: readonly string[]): Fault[] {
     ...dataFaults(fleet),
     ...fleet.of("logger").map((logger) => diskFault(fleet, logger)),
     ...connectionFaults(fleet),
+    stealStart(fleet, load),
   ];
-  if (only.length === 0) return all;
+  if (only.length === 0)
+    return all.filter(
+      ({ name }) => !onDemand.test(name) && (isLong || !onlyInLong.test(name)),
+    );
   return all.filter(({ name }) => only.some((begin) => name.startsWith(begin)));
 }
 
+/** Takes too long for any but a long run. */
+const onlyInLong = /^suspend-(?:inference|logger)$/;
+/** Known to break a promise: done only where it is asked for by the beginning of its name. */
+const onDemand = /^(?:lose-queues|step-clock-|suspend-(?:gateway|results))/;
+/** Done once each, before and after all others, and only where it is asked for by its whole name. */
+const once = ["restore-nats", "restore-messages", "fill-log"];
+
 export const faultNames: readonly string[] = [
   ...SERVICES.flatMap((service) =>
-    ["kill", "stop", "freeze"].map((what) => `${what}-${service}`),
+    ["kill", "stop", "freeze", "suspend", "step-clock"].map(
+      (what) => `${what}-${service}`,
+    ),
   ),
   ...["kill-engine", "freeze-engine", "fill-disk"],
   ...["nats", "redis"].flatMap((server) =>
@@ -51,7 +73,8 @@ export const faultNames: readonly string[] = [
       (what) => `${what}-${server}`,
     ),
   ),
-  ...["empty-redis", "delete-queue"],
+  ...["empty-redis", "delete-queue", "lose-queues", "steal-start"],
+  ...once,
 ];
 
 function memberFaults(member: Member): Fault[] {
@@ -84,6 +107,25 @@ function memberFaults(member: Member): Fault[] {
         member.freeze();
         await sleep(random.int(...frozenMs));
         member.thaw();
+      },
+    },
+    {
+      ...common,
+      name: `suspend-${service}`,
+      async run(random) {
+        member.freeze();
+        await sleep(random.int(...suspendedMs));
+        member.thaw();
+      },
+    },
+    {
+      ...common,
+      name: `step-clock-${service}`,
+      async run(random) {
+        const { pid } = member;
+        member.stepClock();
+        await sleep(random.int(...steppedMs));
+        if (pid === member.pid) member.stepClock();
       },
     },
   ];
@@ -145,20 +187,28 @@ function dataFaults({ nats, redis }: Fleet): Fault[] {
     {
       name: "delete-queue",
       target: "nats",
-      async run(random) {
-        using broker = await connectNats(nats.port);
-        const { consumers } = await broker.request(
-          "$JS.API.CONSUMER.NAMES.EVENTS",
-        );
-        const queues = (consumers as string[] | null)?.filter((name) =>
-          name.startsWith("infer="),
-        );
-        if (!queues?.length) return;
-        const subject = `$JS.API.CONSUMER.DELETE.EVENTS.${random.pick(queues)}`;
-        await broker.request(subject);
-      },
+      run: (random) => deleteQueues(nats.port, (all) => [random.pick(all)]),
+    },
+    {
+      name: "lose-queues",
+      target: "nats",
+      run: () => deleteQueues(nats.port, (all) => all),
     },
   ];
+}
+
+async function deleteQueues(
+  port: number,
+  choose: (all: string[]) => readonly string[],
+): Promise<void> {
+  using broker = await connectNats(port);
+  const { consumers } = await broker.request("$JS.API.CONSUMER.NAMES.EVENTS");
+  const queues = ((consumers ?? []) as string[]).filter((name) =>
+    name.startsWith("infer="),
+  );
+  if (queues.length === 0) return;
+  for (const name of choose(queues))
+    await broker.request(`$JS.API.CONSUMER.DELETE.EVENTS.${name}`);
 }
 
 /** The files of this logger can't grow any more: the disk is full in the middle of a line. */

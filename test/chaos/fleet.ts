@@ -20,8 +20,15 @@ export interface Fleet {
   readonly url: string;
   /** Of every gateway, where there are several. */
   readonly urls?: readonly string[];
+  /** The first owner's key. */
   readonly key: string;
+  /** Every owner's key, by the owner's name. */
+  readonly owners: Readonly<Record<string, string>>;
+  /** Names of the models that have a worker. */
+  readonly models: readonly string[];
   readonly logDir: string;
+  /** LOG_ROTATE_SIZE, where it is set. */
+  readonly rotateBytes?: number;
   readonly nats: TestServer;
   readonly redis: TestServer;
   readonly proxies: { nats: Proxy; redis: Proxy };
@@ -50,6 +57,15 @@ export const settings = {
   HANG_TIMEOUT: "6s",
   EVENTS_MAX_BYTES: String(2 ** 30),
 };
+/** So that a service's clock can be put ahead. */
+const clockStep = join(import.meta.dirname, "clockStep.ts");
+
+/** The first one's key is that of the folder; `once` posts one task and never again. */
+export const ownerNames = ["default", "second", "third", "once"] as const;
+/** Workers of a number above this run the second model. */
+const firstModelWorkers = 2;
+const modelNames = ["demo", "other"] as const;
+
 export const fakeTokens = Number(settings.FAKE_TOKENS);
 export const msPerToken = Number(settings.FAKE_MS) / fakeTokens;
 
@@ -64,7 +80,7 @@ export async function startFleet({
   broker?: { nats: TestServer; env: { NATS_URL: string; REPLICAS: string } };
   sizes: Sizes;
   /** Over the settings above. */
-  env?: Partial<typeof settings>;
+  env?: Readonly<Record<string, string>>;
 }): Promise<Fleet> {
   await using opened = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), "jetscribe-chaos-"));
@@ -78,11 +94,11 @@ export async function startFleet({
   };
   const ports: number[] = [];
   while (ports.length < sizes.gateway) ports.push(await freePort());
-  const [logDir, key, mark] = [
-    join(dataDir, "logs"),
-    apiKey(dataDir),
-    randomUUID(),
-  ];
+  const key = apiKey(dataDir);
+  const owners = Object.fromEntries(
+    ownerNames.map((name, i) => [name, i === 0 ? key : randomUUID()]),
+  );
+  const [logDir, mark] = [join(dataDir, "logs"), randomUUID()];
   const env = {
     ...process.env,
     ...settings,
@@ -92,8 +108,9 @@ export async function startFleet({
     HOST: "127.0.0.1",
     DATA_DIR: dataDir,
     LOG_DIR: logDir,
-    API_KEYS: `default:${key}`,
+    API_KEYS: Object.entries(owners).map((pair) => pair.join(":")).join(), // prettier-ignore
     CHAOS_MARK: mark,
+    NODE_OPTIONS: `--import=${clockStep}`,
     ...broker?.env,
   };
   const ownEnds: string[] = [];
@@ -119,7 +136,11 @@ export async function startFleet({
         startMember(
           service as ServiceName,
           number,
-          { ...env, PORT: String(ports[number - 1]) },
+          {
+            ...env,
+            ...(service === "inference" && { MODEL_NAME: modelOf(number) }),
+            PORT: String(ports[number - 1]),
+          },
           (member, how) => {
             if (!over) void onOwnEnd(member, how);
           },
@@ -131,7 +152,12 @@ export async function startFleet({
     members.map((one) => `--- ${one.name}\n${tailOf(one)}`).join("\n");
   const all = opened.move();
   return {
-    ...{ url, urls, key, logDir, nats, redis, proxies, members, ownEnds, mark },
+    ...{ url, urls, key, owners, logDir, nats, redis, proxies, members },
+    ...{ ownEnds, mark },
+    ...("LOG_ROTATE_SIZE" in changes && {
+      rotateBytes: Number(changes["LOG_ROTATE_SIZE"]),
+    }),
+    models: modelNames.slice(0, sizes.inference > firstModelWorkers ? 2 : 1),
     of: (service) => members.filter((member) => member.service === service),
     async healthy(timeoutMs) {
       for (const one of urls) await untilHealthy(one, timeoutMs, output);
@@ -140,6 +166,9 @@ export async function startFleet({
     stop: () => all.disposeAsync(),
   };
 }
+
+const modelOf = (number: number) =>
+  modelNames[number > firstModelWorkers ? 1 : 0];
 
 const restartAfterMs = 500;
 const stopMs = 10_000;

@@ -23,6 +23,8 @@ export function foldLog(): Fold {
   const open = new Map<string, OpenTask>();
   const known = new Set<string>();
   let seq = 0;
+  /** How many were folded in: what was dropped from the log is not among them. */
+  let folded = 0;
 
   function take({ word, taskId: id, seq, queue, data }: LoggedEvent): void {
     if (word === "requested" && !known.has(id)) {
@@ -47,8 +49,7 @@ export function foldLog(): Fold {
       return seq;
     },
     advance(log, upTo = Infinity) {
-      // The first one has the sequence 1.
-      for (let next; (next = log[seq]) && next.seq <= upTo;) {
+      for (let next; (next = log[folded]) && next.seq <= upTo; folded++) {
         take(next);
         seq = next.seq;
       }

@@ -11,6 +11,14 @@ export interface Entry {
   to: number | undefined;
 }
 
+/** Whether an entry falls into a time; `marginMs` longer than it lasted, at both ends. */
+export const overlaps = (
+  { from, to }: Entry,
+  begin: number,
+  end: number,
+  marginMs = 0,
+): boolean => from <= end + marginMs && (to ?? Infinity) >= begin - marginMs;
+
 export interface Journal {
   readonly entries: readonly Entry[];
   /** Notes the beginning of a fault; call what it gives at its end. */

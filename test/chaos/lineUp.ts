@@ -4,8 +4,9 @@ import type { Fleet } from "./fleet.ts";
 import type { Journal } from "./journal.ts";
 import type { Load } from "./load.ts";
 import type { PlacesWatch } from "./watchPlaces.ts";
+import { withoutWorkers } from "./withoutWorkers.ts";
 
-const length = 12;
+const lineLength = 12;
 const patienceMs = 60_000;
 
 /** What was wrong, where not every place could be seen. */
@@ -15,21 +16,20 @@ export async function lineUp(
   load: Load,
   places: PlacesWatch,
 ): Promise<string[]> {
-  const workers = fleet.of("inference");
-  const ends = workers.map(({ name, workerId }) =>
-    journal.begin("stop-inference", name, workerId),
+  const [accepted, seen] = await withoutWorkers(
+    fleet,
+    journal,
+    async (): Promise<[number, number]> => {
+      const { length } = await load.more(lineLength);
+      const goal = places.compared.positions + length;
+      const until = performance.now() + patienceMs;
+      while (places.compared.positions < goal && performance.now() < until) {
+        await places.lookAtAll().catch(() => undefined);
+        await sleep(100);
+      }
+      return [length, places.compared.positions - goal + length];
+    },
   );
-  await Promise.all(workers.map((worker) => worker.stop()));
-  const accepted = await load.more(length);
-  const goal = places.compared.positions + accepted;
-  const until = performance.now() + patienceMs;
-  while (places.compared.positions < goal && performance.now() < until) {
-    await places.lookAtAll().catch(() => undefined);
-    await sleep(100);
-  }
-  const seen = places.compared.positions - goal + accepted;
-  for (const worker of workers) worker.start();
-  for (const end of ends) end();
   return accepted > 0 && seen >= accepted
     ? []
     : [`of ${accepted} tasks in a line ${seen} had a place`];

@@ -4,6 +4,18 @@ import { serviceProgram, type ServiceName } from "../../scripts/services.mjs";
 import { makeSupervised, type Supervised } from "../../scripts/supervise.mjs";
 import { readFileSync } from "node:fs";
 
+/** What a service said on its standard output. */
+export interface Said {
+  /** `inference-1` */
+  member: string;
+  service: string;
+  /** ms since the epoch. */
+  time: number;
+  /** pino's number. */
+  level: number;
+  msg: string;
+}
+
 export interface Member {
   /** `inference-1` */
   readonly name: string;
@@ -12,6 +24,8 @@ export interface Member {
   readonly pid: number | undefined;
   /** What the worker that runs now, or ran last, calls itself. */
   readonly workerId: string | undefined;
+  /** All its records. */
+  readonly said: readonly Said[];
   /** The engine's process. */
   enginePid(): number | undefined;
   start(): void;
@@ -19,6 +33,8 @@ export interface Member {
   crash(): Promise<void>;
   /** SIGTERM, and time to drain. */
   stop(): Promise<void>;
+  /** Puts its clock an hour ahead, or back. */
+  stepClock(): void;
   freeze(): void;
   thaw(): void;
   /** For good: stopped in time, or killed. */
@@ -35,12 +51,15 @@ export function startMember(
 ): Member {
   let workerId: string | undefined;
   let ending = false;
+  const said: Said[] = [];
   const program = serviceProgram(service, process.execPath, env);
   const supervised = makeSupervised(program, {
     restarts: false,
     onLine(line) {
       const joined = line.includes('"worker joined"');
       if (joined) workerId = /"worker_id":"([^"]+)"/.exec(line)?.[1];
+      const record = recordOf(line);
+      if (record) said.push({ ...record, member: member.name });
     },
     onExit({ code, signal }) {
       if (!ending) onOwnEnd(member, signal ?? `exit code ${code}`);
@@ -59,6 +78,7 @@ export function startMember(
     get workerId() {
       return workerId;
     },
+    said,
     enginePid: () => childOf(supervised.pid),
     start() {
       ending = false;
@@ -73,6 +93,7 @@ export function startMember(
       ending = true;
       await supervised.stop(drainMs);
     },
+    stepClock: () => signal(supervised.pid, "SIGUSR2"),
     freeze: () => signal(supervised.pid, "SIGSTOP"),
     thaw: () => signal(supervised.pid, "SIGCONT"),
     end() {
@@ -83,6 +104,15 @@ export function startMember(
   endWithUs(supervised);
   supervised.start();
   return member;
+}
+
+function recordOf(line: string): Omit<Said, "member"> | undefined {
+  try {
+    const { service, time, level, msg } = JSON.parse(line) as Said;
+    return { service, time, level, msg };
+  } catch {
+    return undefined; // Something that it let through.
+  }
 }
 
 function childOf(pid: number | undefined): number | undefined {

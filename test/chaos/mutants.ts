@@ -1,5 +1,37 @@
 /** Systems that break one promise each, and the run in which the checker has to see it. */
 
+/**
+ * Arguments of `run.ts`. All mutants of a run are built into one system: each is seen by what only it does, and none
+ * hides another one's doing.
+ */
+export const runs = {
+  calm: ["--only", "none", "--rate", "8", "--seconds", "12"],
+  "calm, once more": ["--only", "none", "--rate", "8", "--seconds", "12"],
+  starts: [
+    ...["--only", "steal-start", "--more", "poison"],
+    ...["--rate", "8", "--seconds", "10"],
+  ],
+  drains: [
+    ...["--only", "stop-inference", "--more", "renewed"],
+    ...["--rate", "6", "--seconds", "10"],
+  ],
+  restore: ["--only", "restore-nats", "--rate", "4", "--seconds", "2"],
+  files: [
+    ...["--only", "fill-disk,kill-logger,kill-results"],
+    ...["--seconds", "45", "--pause", "2500"],
+  ],
+  broker: [
+    ...[
+      "--only",
+      "kill-nats,kill-gateway,cut-nats,delete-queue,kill-inference",
+    ],
+  ],
+  crashes: [
+    ...["--only", "kill-inference,kill-engine,stop-inference,kill-results"],
+    ...["--rate", "8"],
+  ],
+} as const satisfies Record<string, readonly string[]>;
+
 export interface Mutant {
   /** The promise that it breaks. */
   name: string;
@@ -7,8 +39,7 @@ export interface Mutant {
   /** Stands there exactly once. */
   find: string;
   replace: string;
-  /** Arguments of `run.ts`. */
-  run: readonly string[];
+  run: keyof typeof runs;
   /** What the checker has to say, among other things. */
   caught: RegExp;
 }
@@ -26,7 +57,7 @@ export const mutants: readonly Mutant[] = [
     void store(event, queue, traceparent).catch((error: unknown) =>
       refusalOf(error, taskId),
     );`,
-    run: ["--only", "kill-nats,kill-gateway,cut-nats"],
+    run: "broker",
     caught: /accepted with 202, and not in the log/,
   },
   {
@@ -35,7 +66,7 @@ export const mutants: readonly Mutant[] = [
     find: "const handled = await handle({",
     replace: `broker.nc.publish(entry.reply, "+ACK");
     const handled = await handle({`,
-    run: ["--only", "kill-inference,kill-engine"],
+    run: "crashes",
     caught: /0 outcomes in the log|acknowledged before its outcome/,
   },
   {
@@ -45,7 +76,7 @@ export const mutants: readonly Mutant[] = [
     replace:
       '(id.endsWith(".outcome") ? "\\r\\n" : `Nats-Msg-Id: ${id}\\r\\n\\r\\n`)',
     // A cancel and a completion at the same time: the broker decides.
-    run: ["--only", "none", "--rate", "8"],
+    run: "calm",
     caught: /[2-9] outcomes in the log/,
   },
   {
@@ -63,7 +94,7 @@ export const mutants: readonly Mutant[] = [
         (await new Promise((resolve) => setTimeout(resolve, 100, true))) &&
         step(`,
     // A new one leads after two seconds.
-    run: ["--only", "kill-results", "--seconds", "50", "--pause", "4000"],
+    run: "files",
     caught: /in the log and not in Redis|Redis has .*, the log /,
   },
   {
@@ -72,7 +103,7 @@ export const mutants: readonly Mutant[] = [
     find: `      ftruncateSync(file, to.length);
       at = to;`,
     replace: "      at = { ...to, length: fstatSync(file).size };",
-    run: ["--only", "fill-disk,kill-logger"],
+    run: "files",
     caught: /lines in llm_requests\.log|has a line of no task/,
   },
   {
@@ -80,7 +111,7 @@ export const mutants: readonly Mutant[] = [
     file: "packages/task-store/src/writeTasks.ts",
     find: "else queue.remove.push(task_id);",
     replace: 'else if (status !== "processing") queue.remove.push(task_id);',
-    run: ["--only", "none", "--rate", "8"],
+    run: "calm, once more",
     caught: /Redis shows .*, the log /,
   },
   {
@@ -88,7 +119,7 @@ export const mutants: readonly Mutant[] = [
     file: "packages/task-store/src/place.ts",
     find: "const inLane = { tasks: rank + 1,",
     replace: "const inLane = { tasks: rank,",
-    run: ["--only", "none", "--rate", "8"],
+    run: "calm",
     caught: /\/status answers 200, position \d+ of \d+/,
   },
   {
@@ -97,7 +128,7 @@ export const mutants: readonly Mutant[] = [
     find: "if (task.attempt === 0 && deadlineOf(task).at <= witness.now)",
     replace: "if (task.attempt === 0 && deadlineOf(task).at < 0)",
     // They wait while there is no worker, and results, which would end them, is away as well.
-    run: ["--only", "stop-inference,kill-results", "--rate", "8"],
+    run: "crashes",
     caught: /started [\d.]+ s after its time/,
   },
   {
@@ -105,7 +136,117 @@ export const mutants: readonly Mutant[] = [
     file: "services/inference/src/onGenerateRequested.ts",
     find: "return (await endedAlready(inHand)) ? done : await settle(inHand);",
     replace: "return await settle(inHand);",
-    run: ["--only", "delete-queue,kill-inference,kill-nats"],
+    run: "broker",
     caught: /not acknowledged|ran again/,
+  },
+  {
+    name: "a task is anybody's",
+    file: "services/gateway/src/readTask.ts",
+    find: "task !== undefined && slugOf(task.owner) === owner ? task : undefined;",
+    replace: 'task !== undefined && owner !== "" ? task : undefined;',
+    run: "calm",
+    caught: /\/(?:result|status|stream|cancel) answered another owner/,
+  },
+  {
+    name: "no look before an outcome",
+    file: "services/inference/src/record.ts",
+    find: "if (openAsOf < lostAt ||",
+    replace: "if (openAsOf === Infinity &&",
+    run: "restore",
+    caught: /begins with completed/,
+  },
+  {
+    name: "renewals never count",
+    file: "services/inference/src/inHand.ts",
+    find: "if (sent - held.confirmed <= provesForMs) held.confirmed = sent;",
+    replace: "",
+    run: "calm, once more",
+    caught: /lost its lease \d+ times for nothing/,
+  },
+  {
+    name: "waits are never woken",
+    file: "services/gateway/src/waitForOutcome.ts",
+    find: "const wake = () => woken.resolve();",
+    replace: "const wake = () => undefined;",
+    run: "calm",
+    caught: /\?wait=\d+ said 200 only \d+ ms after the outcome/,
+  },
+  {
+    name: "?wait never gives the outcome",
+    file: "services/gateway/src/http/routes/result.ts",
+    find: `return isOpen(task)
+      ? reply.code(202).send(pendingOf(task))`,
+    replace: `return isOpen(task) || ms > 0
+      ? reply.code(202).send(pendingOf({ ...task, status: "processing" }))`,
+    run: "calm, once more",
+    caught: /\?wait=\d+ said 202 after \d+ ms/,
+  },
+  {
+    name: "poison does not run alone",
+    file: "services/inference/src/decide.ts",
+    find: "const alone = task.failures === maxAttempts - 1;",
+    replace: "const alone = false;",
+    run: "starts",
+    caught: /ran beside .*, which had one attempt left/,
+  },
+  {
+    name: "a constant tokens_per_second",
+    file: "packages/schema/src/generate/metrics.ts",
+    find: "processing_time > 0 ? completionTokens / processing_time : 0,",
+    replace: "processing_time > 0 ? 50 : 0,",
+    run: "calm",
+    caught: /tokens_per_second is not their quotient/,
+  },
+  {
+    name: "an empty app.log",
+    file: "services/logger/src/sources.ts",
+    find: "app.append(lines);",
+    replace: "app.append([]);",
+    run: "calm",
+    caught: /app\.log lacks a record of /,
+  },
+  {
+    name: "another worker's start is taken as one's own",
+    file: "services/inference/src/attempt.ts",
+    find: "decoded.event.data.worker_id === workerId",
+    replace: 'workerId !== ""',
+    run: "starts",
+    caught: /completed by .* was started by thief/,
+  },
+  {
+    name: "a rotation deletes the file",
+    file: "services/logger/src/logFile.ts",
+    find: "renameSync(path, join(dir, rotated));",
+    replace: "rmSync(path);",
+    run: "calm, once more",
+    caught: /0 lines in llm_requests\.log/,
+  },
+  {
+    name: "drained tasks come back 20 s later",
+    file: "services/inference/src/onGenerateRequested.ts",
+    find: `await record.handBack(inHand);
+        return comeBack(0);`,
+    replace: `await record.handBack(inHand);
+        return comeBack(20_000);`,
+    run: "drains",
+    caught: /handed back, and \w+.* only \d+ ms later/,
+  },
+  {
+    name: "a text lacks its last letter",
+    file: "services/inference/src/outcomes.ts",
+    find: "result: result.text,",
+    replace: "result: result.text.slice(0, -1),",
+    run: "calm, once more",
+    caught: /not the text that the engine says/,
+  },
+  {
+    name: "some deliveries are put off",
+    file: "packages/event-log/src/consume.ts",
+    find: `if (free() <= 0) {
+      settle(delivery.reply, queue, { kind: "retry", afterMs: 0 });`,
+    replace: `if (free() <= 0 || (delivery.deliveryCount === 1 && delivery.seq % 9 === 0)) {
+      settle(delivery.reply, queue, { kind: "retry", afterMs: 4_000 });`,
+    run: "calm, once more",
+    caught: /which was stored later in its queue/,
   },
 ];

@@ -41,7 +41,7 @@ export function makeLogReader({ nats }: Fleet): LogReader {
       const count = Math.min(atATime, end - next + 1);
       const seqs = Array.from({ length: count }, (_, i) => next + i);
       const found = await Promise.all(seqs.map((seq) => readAt(broker, seq)));
-      events.push(...found);
+      events.push(...found.filter((event) => event !== undefined));
       next += count;
     }
     return events;
@@ -65,9 +65,15 @@ interface Stored {
   data?: string;
 }
 
-async function readAt(broker: Nats, seq: number): Promise<LoggedEvent> {
+/** Undefined: it was dropped from the log. */
+async function readAt(
+  broker: Nats,
+  seq: number,
+): Promise<LoggedEvent | undefined> {
   const answer = await broker.request("$JS.API.STREAM.MSG.GET.EVENTS", { seq });
   const message = answer["message"] as Stored | undefined;
+  const error = answer["error"] as { code?: number } | undefined;
+  if (error?.code === 404) return undefined;
   if (message === undefined)
     throw new Error(`${seq}: ${JSON.stringify(answer["error"])}`);
   const headers = Buffer.from(message.hdrs ?? "", "base64").toString();

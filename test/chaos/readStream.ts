@@ -10,13 +10,16 @@ export interface StreamSeen {
   connections: number;
   /** The last event and its data, if it came. */
   end: { event: string; data: Record<string, unknown> } | undefined;
-  /** When the reader had enough, in ms since the epoch. */
+  /** When the reader came, and when it had enough, in ms since the epoch. */
+  from: number;
   left: number;
   /** An answer that it should never get. */
   refused: number | undefined;
 }
 
 const patienceMs = 150_000;
+/** Where nothing is done to the system: longer than any task takes. */
+const calmPatienceMs = 25_000;
 const ends = new Set(["completed", "failed", "cancelled"]);
 
 /** Reads until the end of the stream; some readers hang up on the way. */
@@ -24,13 +27,15 @@ export async function readStream(
   at: Pick<Fleet, "url" | "key">,
   taskId: string,
   random: Random,
+  calm = false,
 ): Promise<StreamSeen> {
   const seen: StreamSeen = {
     ...{ text: "", resets: 0, connections: 0 },
-    ...{ end: undefined, refused: undefined, left: 0 },
+    ...{ end: undefined, refused: undefined, left: 0, from: Date.now() },
   };
   let lastId = "";
-  const until = performance.now() + patienceMs;
+  const mostMs = calm ? calmPatienceMs : patienceMs;
+  const until = performance.now() + mostMs;
   const hangUpAfter = random.chance(0.3) ? random.int(1, 20) : Infinity;
 
   function take(frame: string): void {
@@ -56,7 +61,7 @@ export async function readStream(
         "x-api-key": at.key,
         ...(lastId !== "" && { "last-event-id": lastId }),
       },
-      signal: AbortSignal.any([stop.signal, AbortSignal.timeout(patienceMs)]),
+      signal: AbortSignal.any([stop.signal, AbortSignal.timeout(mostMs)]),
     });
     if (!response.ok) {
       if (response.status < 500) seen.refused = response.status;

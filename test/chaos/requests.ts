@@ -11,6 +11,7 @@ import type { Random } from "./random.ts";
  * - too_long: it doesn't fit the engine's context
  * - invalid: refused with a 400
  * - poison: the harness kills the engine at each of its starts
+ * - renewed: it runs for three times ACK_WAIT and longer
  */
 export type Kind =
   | "short"
@@ -21,10 +22,13 @@ export type Kind =
   | "hurried"
   | "too_long"
   | "invalid"
-  | "poison";
+  | "poison"
+  | "renewed";
 
 export interface Wanted {
   kind: Kind;
+  /** Whose key it is called with; the first owner's by default. */
+  owner?: string;
   /** In the prompt: tells which call a request in the log came from. */
   number: number;
   body: Record<string, unknown>;
@@ -40,28 +44,63 @@ const shares: [Kind, number][] = [
   ["hurried", 4],
   ["too_slow", 0.5],
   ["poison", 0.5],
+  ["renewed", 2],
 ];
 
-export function nextRequest(number: number, random: Random): Wanted {
-  const kind = pickKind(random);
-  const prompt = `chaos ${number} ${"words ".repeat(random.int(0, 40))}`;
-  const body = { prompt, max_tokens: tokensOf(kind, random) };
-  return { kind, number, body: { ...body, ...changesOf(kind, body, random) } };
+export const isKind = (name: string): name is Kind =>
+  shares.some(([kind]) => kind === name);
+
+/** What the mix is made for. */
+export interface Mix {
+  models: readonly string[];
+  owners: readonly string[];
+  /** Kinds that come ten times as often. */
+  more?: readonly Kind[];
+  /** Kinds that don't come. */
+  without?: readonly Kind[];
 }
+
+export function nextRequest(number: number, random: Random, mix: Mix): Wanted {
+  const kind = pickKind(random, mix);
+  const prompt = `chaos ${number} ${"words ".repeat(random.int(0, 40))}`;
+  const common = { prompt, max_tokens: tokensOf(kind, random) };
+  const body = {
+    ...common,
+    ...(random.chance(0.25) && { model: random.pick(mix.models) }),
+    ...(random.chance(0.25) && { lane: "batch" }),
+    ...changesOf(kind, common, random),
+  };
+  const [first = "default"] = mix.owners;
+  const owner = random.chance(0.5) ? first : random.pick(mix.owners);
+  return { kind, number, owner, body };
+}
+
+/** The task of an owner who has no other: nothing that comes later can wake its queue. */
+export const onlyRequest = (number: number, owner: string): Wanted => ({
+  ...{ kind: "renewed", number, owner },
+  body: { prompt: `chaos ${number} `, max_tokens: renewedTokens[0] },
+});
 
 /** The number of the call that a prompt was made for. */
 export const numberOf = (prompt: unknown): number =>
   Number(/^chaos (\d+) /.exec(String(prompt))?.[1] ?? NaN);
 
-function pickKind(random: Random): Kind {
-  let left = random.float() * shares.reduce((sum, [, share]) => sum + share, 0);
-  for (const [kind, share] of shares) if ((left -= share) < 0) return kind;
+function pickKind(random: Random, { more, without }: Mix): Kind {
+  const those = shares
+    .filter(([kind]) => !without?.includes(kind))
+    .map(([kind, share]) => [kind, more?.includes(kind) ? 10 * share : share] as const); // prettier-ignore
+  let left = random.float() * those.reduce((sum, [, share]) => sum + share, 0);
+  for (const [kind, share] of those) if ((left -= share) < 0) return kind;
   return "short";
 }
+
+/** At 20 ms each: 9 to 11 s, where ACK_WAIT is 3 s. */
+const renewedTokens = [450, 550] as const;
 
 function tokensOf(kind: Kind, random: Random): number {
   if (kind === "short") return random.int(1, 8);
   if (kind === "too_slow") return fakeTokens;
+  if (kind === "renewed") return random.int(...renewedTokens);
   return random.int(20, 120);
 }
 

@@ -1,8 +1,9 @@
-/** `pnpm chaos [--seed N] [--seconds N] [--only fault,...|none] [--rate N] [--pause MS] [--settle SECONDS] [--standby] [--nats oldest|newest]` */
+/** `pnpm chaos [--seed N] [--seconds N] [--only fault,...|none] [--rate N] [--more kind,...] [--pause MS] [--settle SECONDS] [--standby] [--nats oldest|newest]` */
 import { parseArgs } from "node:util";
 import { runChaos } from "./chaos.ts";
 import { faultNames } from "./faults.ts";
 import { formatReport } from "./report.ts";
+import { isKind } from "./requests.ts";
 
 const { values } = parseArgs({
   options: {
@@ -10,6 +11,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "60" },
     only: { type: "string", default: "" },
     rate: { type: "string", default: "15" },
+    more: { type: "string", default: "" },
     pause: { type: "string", default: "700" },
     settle: { type: "string", default: "60" },
     standby: { type: "boolean", default: false },
@@ -37,6 +39,7 @@ const report = await runChaos({
   ...{ seed, only, natsVersion: nats },
   seconds: Number(values.seconds),
   perSecond: Number(values.rate),
+  more: values.more.split(",").filter(isKind),
   pauseMs: Number(values.pause),
   settleWithinMs: Number(values.settle) * 1_000,
   sizes: values.standby ? { gateway: 2, results: 2, logger: 2 } : {},

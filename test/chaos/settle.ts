@@ -45,6 +45,6 @@ async function waitsFor(
     return "work queues that are not empty";
   const { seq, caughtUp } = await readProjection(fleet.redis.port);
   if (seq !== events.at(-1)?.seq || !caughtUp) return "the projection";
-  const { requests } = await readLogFiles(fleet.logDir);
+  const { requests } = await readLogFiles(fleet);
   return requests.length < tasks.length ? "the log files" : undefined;
 }

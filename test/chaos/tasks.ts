@@ -11,7 +11,7 @@ export interface LoggedTask {
   events: LoggedEvent[];
 }
 
-const outcomeWords = ["completed", "failed", "cancelled"];
+export const outcomeWords = ["completed", "failed", "cancelled"];
 
 export function tasksOf(
   log: readonly LoggedEvent[],

@@ -61,7 +61,10 @@ export function watchPlaces(fleet: Fleet, log: LogReader): PlacesWatch {
     const from = Math.max(0, waiting.length - most);
     const some = waiting.slice(from);
     const told = await Promise.all(
-      some.map(({ id }) => call(fleet, "GET", `/status/${id}`)),
+      some.map(({ id, queue }) => {
+        const key = fleet.owners[queue.split("=").at(-1) ?? ""] ?? fleet.key;
+        return call({ url: fleet.url, key }, "GET", `/status/${id}`);
+      }),
     );
     if ((await readShown(fleet.redis.port))?.seq !== seq) return;
     for (const [i, { status, body }] of told.entries()) {

@@ -42,6 +42,7 @@ async function startIn(stack: ComposeStack): Promise<DockerFleet> {
   const ownEnds: string[] = [];
   const fleet = {
     ...{ url: stack.url, key: stack.key, logDir: stack.logDir },
+    ...{ owners: { default: stack.key }, models: ["demo"] },
     ...{ nats: { port: natsPort }, redis: { port: redisPort } },
     // There are none among this machine's processes.
     ...{ members: [], mark: randomUUID(), ownEnds },

@@ -100,7 +100,7 @@ async function storm(
     journal.begin(`cut-${server}`, `connections-${server}`),
   );
   const stop = new AbortController();
-  const loading = load.run(Infinity, stop.signal);
+  const loading = load.run(Infinity, { signal: stop.signal });
   await cutAll(fleet, monitorPort);
   for (const end of ends) end();
   stop.abort();

@@ -7,12 +7,13 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { fakeText } from "../chaos/fakeText.ts";
 import { lineCounts, outcome, post } from "./client.ts";
 import { readAll, readStream, textOf, type ServerEvent } from "./sse.ts";
 
 const maxBytes = 16 * 2 ** 10;
 const words = 400;
-const wholeText = Array.from({ length: words }, () => "word").join(" ");
+const wholeText = fakeText("Explain quantum computing", words);
 const env = {
   ...{ ENGINE: "fake", FAKE_MS: "8000", FAKE_TOKENS: String(words) },
   ...{ SLOTS: "4", ACK_WAIT: "3s" },

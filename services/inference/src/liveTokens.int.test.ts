@@ -5,6 +5,7 @@ import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { suite, test } from "node:test";
+import { fakeText, seedOf } from "./fake/fakeText.ts";
 import {
   cancel,
   completionOf,
@@ -28,7 +29,8 @@ const paced = (ms: number) => ({
   FAKE_MS: String(ms),
   FAKE_TOKENS: String(tokens),
 });
-const wholeText = "word" + " word".repeat(tokens - 1);
+const seed = seedOf({ prompt: "Explain quantum computing" });
+const wholeText = fakeText(seed, 0, tokens);
 const long = { max_tokens: 1_000 };
 
 const reaches = (seen: { text: () => string }, share: number) =>
@@ -233,7 +235,7 @@ suite("the text of a running task", { concurrency: 2 }, () => {
     await system.startWorker(paced(0));
     const events = await outcomesOf(system.broker, [id]);
     const { result, continued } = completionOf(events, id);
-    assert.deepEqual([result, continued], ["word word word word", undefined]);
+    assert.deepEqual([result, continued], [fakeText(seed, 0, 4), undefined]);
     assert.equal(lastStartOf(events, id).kept_chars, undefined);
     const marker = (await storedChunks(system, id)).find(({ n }) => n === 0);
     assert.deepEqual([marker?.attempt, marker?.offset], [2, 0]);

@@ -8,8 +8,9 @@ import { beganAt, hits, isExcused } from "./excuses.ts";
 
 /** The lease was renewed a third of it before the start at the most, and is the broker's to give again at its end. */
 const leaseMs = (parseInt(settings.ACK_WAIT) * 1_000 * 2) / 3;
-const maxAttempts = 3;
-const counted = ["crash", "hang", "gone"];
+export const maxAttempts = 3;
+/** Of retries that count as failures. */
+export const failureReasons = ["crash", "hang", "gone"];
 
 export function checkAttempts(
   { journal }: Evidence,
@@ -19,6 +20,8 @@ export function checkAttempts(
     ...checkOrder(task),
     ...checkStarts(task, journal),
     ...checkCrashed(task, journal),
+    ...checkLeases(task, journal),
+    ...checkRunner(task),
   ]);
 }
 
@@ -63,6 +66,37 @@ function checkStarts(
 const lostItsLease = (start: LoggedEvent, retry?: LoggedEvent): boolean =>
   retry?.data["reason"] === "lease" && retry.time - start.time >= leaseMs;
 
+/** On a busy machine one lease may end, but not one after the other. */
+function checkLeases(
+  { id, starts, retries }: LoggedTask,
+  journal: readonly Entry[],
+): string[] {
+  const lost = retries.filter(({ data, time }) => {
+    const start = starts.find((one) => one.data["attempt"] === data["attempt"]);
+    return (
+      data["reason"] === "lease" &&
+      start !== undefined &&
+      !isExcused(start, [beganAt(start), time], journal)
+    );
+  });
+  return lost.length > 1
+    ? [`${id}: lost its lease ${lost.length} times for nothing`]
+    : [];
+}
+
+/** Who completes an attempt has started it. */
+function checkRunner({ id, starts, outcomes }: LoggedTask): string[] {
+  return outcomes.flatMap(({ word, data }) => {
+    if (word !== "completed") return [];
+    const { attempt, worker_id } = data;
+    const start = starts.find((one) => one.data["attempt"] === attempt);
+    const starter = start?.data["worker_id"];
+    return starter === worker_id
+      ? []
+      : [`${id}: completed by ${String(worker_id)}, and attempt ${String(attempt)} was started by ${String(starter)}`]; // prettier-ignore
+  });
+}
+
 function checkCrashed(
   { id, starts, retries, outcomes }: LoggedTask,
   journal: readonly Entry[],
@@ -71,7 +105,7 @@ function checkCrashed(
   if (end === undefined || kindOf(end) !== "failed (WorkerCrashed)") return [];
   const failures = retries.filter(
     ({ data, seq }) =>
-      counted.includes(String(data["reason"])) && seq < end.seq,
+      failureReasons.includes(String(data["reason"])) && seq < end.seq,
   );
   if (failures.length !== maxAttempts)
     return [`${id}: WorkerCrashed after ${failures.length} failures`];

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Answer } from "../client.ts";
 import type { Evidence } from "../evidence.ts";
+import { fakeText } from "../fakeText.ts";
 import { fakeTokens } from "../fleet.ts";
 import type { Told } from "../load.ts";
 import type { LoggedEvent } from "../readLog.ts";
@@ -77,17 +78,24 @@ function checkStatus(id: string, answer: Answer | undefined): string[] {
     : [`${id}: ended, and /status says ${brief(answer.body)}`];
 }
 
-/** The fake engine says the same words always. */
+/** The fake engine says to a prompt what the checker can say too; what was broken off is its beginning. */
 function checkText(
-  { taskId, body }: Told,
+  { taskId, body, stream }: Told,
   { word, data }: LoggedEvent,
 ): string[] {
-  if (word !== "completed") return [];
   const count = Math.min(fakeTokens, Number(body["max_tokens"]));
-  const words = Array.from({ length: count }, () => "word").join(" ");
-  return data["result"] === words
-    ? []
-    : [`${taskId}: not the text that the engine says: ${brief(data)}`];
+  const whole = fakeText(String(body["prompt"]), count);
+  const { partial_text: partial = "" } = data as Record<string, string>;
+  const right =
+    word === "completed" ? data["result"] === whole : whole.startsWith(partial);
+  return [
+    ...(right
+      ? []
+      : [`${taskId}: not the text that the engine says: ${brief(data)}`]),
+    ...(whole.startsWith(stream?.text ?? "")
+      ? []
+      : [`${taskId}: streamed what the engine doesn't say: ${stream?.text}`]),
+  ];
 }
 
 function checkCancel(

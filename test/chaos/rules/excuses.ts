@@ -1,5 +1,5 @@
 /** What the harness did that explains what became of an attempt. */
-import type { Entry } from "../journal.ts";
+import { overlaps, type Entry } from "../journal.ts";
 import type { LoggedEvent } from "../readLog.ts";
 
 /** Between the fault and what it does, by one clock. */
@@ -13,7 +13,8 @@ export const isExcused = (
 ): boolean =>
   journal.some(
     (entry) =>
-      (isOf(entry, start) || isBroker(entry)) && overlaps(entry, from, to),
+      (isOf(entry, start) || isBroker(entry)) &&
+      overlaps(entry, from, to, slackMs),
   );
 
 /** Whether the worker that a start names was hit between the start and a time. */
@@ -21,7 +22,8 @@ export const hits = (
   entry: Entry,
   start: LoggedEvent,
   until: number,
-): boolean => isOf(entry, start) && overlaps(entry, beganAt(start), until);
+): boolean =>
+  isOf(entry, start) && overlaps(entry, beganAt(start), until, slackMs);
 
 /** The engine begins before the log has the start, and a broker in trouble may take seconds for that. */
 export function beganAt({ time, data }: LoggedEvent): number {
@@ -34,10 +36,9 @@ export function beganAt({ time, data }: LoggedEvent): number {
 const isOf = ({ workerId }: Entry, { data }: LoggedEvent): boolean =>
   workerId !== undefined && workerId === data["worker_id"];
 
-const overlaps = ({ from, to }: Entry, begin: number, end: number): boolean =>
-  from <= end + slackMs && (to ?? Infinity) >= begin - slackMs;
-
 const brokerFaults = [
   ...["kill-nats", "stop-nats", "freeze-nats", "cut-nats", "stall-nats"],
+  "restore-nats",
 ];
-const isBroker = ({ fault }: Entry): boolean => brokerFaults.includes(fault);
+export const isBroker = ({ fault }: Entry): boolean =>
+  brokerFaults.includes(fault);

@@ -1,10 +1,10 @@
 /** Each task has exactly one line, with the numbers of its event. */
-import type { Evidence } from "../evidence.ts";
+import type { Evidence, LogFiles } from "../evidence.ts";
 import type { LoggedEvent } from "../readLog.ts";
 import type { LoggedTask } from "../tasks.ts";
 
 const linePattern =
-  /^\[(?<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\] task_id=(?<id>[0-9a-f-]{36}) status=(?<status>success|failed|cancelled) prompt_tokens=(?<prompt>\d+) completion_tokens=(?<completion>\d+) tokens_per_sec=(?<speed>\d+\.\d\d) queue_wait=(?<wait>\d+\.\d\d)s processing_time=(?<ran>\d+\.\d\d)s total_time=(?<total>\d+\.\d\d)s(?: error=(?<error>\w+))? model="demo"(?: attempt=\d+)?$/;
+  /^\[(?<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\] task_id=(?<id>[0-9a-f-]{36}) status=(?<status>success|failed|cancelled) prompt_tokens=(?<prompt>\d+) completion_tokens=(?<completion>\d+) tokens_per_sec=(?<speed>\d+\.\d\d) queue_wait=(?<wait>\d+\.\d\d)s processing_time=(?<ran>\d+\.\d\d)s total_time=(?<total>\d+\.\d\d)s(?: error=(?<error>\w+))? model="(?<model>\w+)"(?: attempt=\d+)?$/;
 
 const words: Record<string, string> = {
   completed: "success",
@@ -16,17 +16,20 @@ export function checkLogFiles(
   { logFiles }: Evidence,
   tasks: ReadonlyMap<string, LoggedTask>,
 ): string[] {
-  const wrong: string[] = [];
+  const wrong = checkSizes(logFiles);
   const counts = new Map<string, number>();
   for (const line of logFiles.requests) {
     const found = linePattern.exec(line)?.groups;
-    const outcome = tasks.get(found?.["id"] ?? "")?.outcomes[0];
+    const { requests = [], outcomes = [] } =
+      tasks.get(found?.["id"] ?? "") ?? {};
+    const [outcome] = outcomes;
     if (found === undefined || outcome === undefined) {
       wrong.push(`llm_requests.log has a line of no task: ${line}`);
       continue;
     }
     counts.set(outcome.taskId, (counts.get(outcome.taskId) ?? 0) + 1);
-    if (!agrees(found, outcome))
+    const model = requests[0]?.data["model"];
+    if (!agrees(found, outcome) || found["model"] !== model)
       wrong.push(`${outcome.taskId}: its line is not its event: ${line}`);
   }
   const failures = countHeads(logFiles.errorHeads);
@@ -40,6 +43,15 @@ export function checkLogFiles(
       wrong.push(`${id}: ${entries} entries in errors.log`);
   }
   return wrong;
+}
+
+/** No file is over the limit, and what is over it altogether is in several. */
+function checkSizes({ sizes, rotateBytes = Infinity }: LogFiles): string[] {
+  return sizes.flatMap(({ name, bytes }) =>
+    bytes > rotateBytes && !name.startsWith("errors.")
+      ? [`${name} has ${bytes} bytes, and LOG_ROTATE_SIZE is ${rotateBytes}`]
+      : [],
+  );
 }
 
 function agrees(

@@ -9,8 +9,8 @@ type Tasks = ReadonlyMap<string, LoggedTask>;
 
 export function checkOutcomes({ told }: Evidence, tasks: Tasks): string[] {
   const byNumber = new Map(told.map((one) => [one.number, one]));
-  const lost = told.flatMap(({ taskId }) =>
-    taskId !== undefined && !tasks.has(taskId)
+  const lost = told.flatMap(({ taskId, lost }) =>
+    taskId !== undefined && !lost && !tasks.has(taskId)
       ? [`${taskId}: accepted with 202, and not in the log`]
       : [],
   );

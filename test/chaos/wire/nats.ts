@@ -13,7 +13,11 @@ export interface Message {
 export interface Nats extends Disposable {
   readonly closed: boolean;
   /** Rejects where no answer comes in time, or the connection ends. */
-  request(subject: string, body?: unknown): Promise<Record<string, unknown>>;
+  request(
+    subject: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Record<string, unknown>>;
   subscribe(subject: string, onMessage: (message: Message) => void): void;
 }
 
@@ -67,7 +71,11 @@ export async function connectNats(port: number): Promise<Nats> {
     asked.get(message.subject)?.resolve(message);
   });
 
-  async function request(subject: string, body: unknown = {}) {
+  async function request(
+    subject: string,
+    body: unknown = {},
+    headers: Readonly<Record<string, string>> = {},
+  ) {
     if (closed) throw new Error("the connection to the broker has ended");
     const reply = `${inbox}.${asked.size}-${randomUUID()}`;
     const answer = Promise.withResolvers<Message>();
@@ -77,8 +85,13 @@ export async function connectNats(port: number): Promise<Nats> {
       () => answer.reject(new Error(`${subject}: no answer`)),
       answerMs,
     );
+    const lines = Object.entries(headers).map((pair) => `${pair.join(": ")}\r\n`); // prettier-ignore
+    const head = `NATS/1.0\r\n${lines.join("")}\r\n`;
+    const [headSize, size] = [head, text].map((part) => Buffer.byteLength(part)); // prettier-ignore
     socket.write(
-      `PUB ${subject} ${reply} ${Buffer.byteLength(text)}\r\n${text}\r\n`,
+      lines.length === 0
+        ? `PUB ${subject} ${reply} ${size}\r\n${text}\r\n`
+        : `HPUB ${subject} ${reply} ${headSize} ${Number(headSize) + Number(size)}\r\n${head}${text}\r\n`,
     );
     try {
       const { body: found } = await answer.promise;

@@ -12,14 +12,26 @@ describe("the fake engine", () => {
     const start = performance.now();
     const { text, completionTokens } = await ask(engine, { prompt: "p" });
     assert.ok(performance.now() - start >= 199);
-    assert.equal(text, "word word word word");
+    assert.equal(text, "behi lezo napo wofa");
     assert.equal(completionTokens, 4);
+  });
+
+  test("says another text for another prompt, and always the same for one", async () => {
+    await using engine = await openEngine({ fakeMs: 0, fakeTokens: 40 });
+    await engine.whenReady();
+    const texts = await Promise.all(
+      ["one", "other", "one"].map((prompt) => ask(engine, { prompt })),
+    );
+    const [one, other, again] = texts.map(({ text }) => text);
+    assert.notEqual(one, other);
+    assert.equal(one, again);
+    assert.ok(new Set(one?.split(" ")).size > 30);
   });
 
   test("takes no time at 0 ms", async () => {
     await using engine = await openEngine({ fakeMs: 0, fakeTokens: 3 });
     await engine.whenReady();
     const { pieces } = await ask(engine, { prompt: "p" });
-    assert.deepEqual(pieces, ["word word word"]);
+    assert.deepEqual(pieces, ["behi lezo napo"]);
   });
 });

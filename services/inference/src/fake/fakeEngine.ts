@@ -1,6 +1,6 @@
 /**
- * The fake engine: a fixed text at a fixed pace, for load and scheduler tests. With `fakeMs` 0 it sets no timer, so
- * that what is measured is everything else.
+ * The fake engine: a text made from the prompt at a fixed pace, for load and scheduler tests. With `fakeMs` 0 it sets
+ * no timer, so that what is measured is everything else.
  */
 import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,6 +13,7 @@ import {
   type EngineResult,
   type GenerateOptions,
 } from "../engine.ts";
+import { fakeText, seedOf } from "./fakeText.ts";
 
 /** More than any real model has, and room for the longest prompt that the gateway takes. */
 const defaultContextSize = 4_194_304;
@@ -37,6 +38,8 @@ export function makeFakeEngine(config: EngineConfig): Engine {
     refuseOverlong(promptTokens, max_tokens, contextSize);
     const length = ignore_eos ? max_tokens : fakeTokens;
     const count = Math.max(first, Math.min(length, max_tokens));
+    const textSeed = seedOf(request);
+    const words = (from: number, to: number) => fakeText(textSeed, from, to);
     const say = (from: number, to: number) => {
       const counts = { promptTokens, completionTokens: to };
       if (to > from) onText(words(from, to), counts);
@@ -65,12 +68,6 @@ function fakeTokensOf({ prompt, messages }: EngineRequest): number {
     0;
   return Math.max(1, chars >> 2);
 }
-
-/** The words from the first-th to before the last-th of the fixed text. */
-const words = (first: number, last: number): string =>
-  first === 0 && last > 0
-    ? "word" + " word".repeat(last - 1)
-    : " word".repeat(last - first);
 
 async function speakSlowly(
   { first, count }: { first: number; count: number },

@@ -1,0 +1,68 @@
+/** Builds mutants into a copy of the project, runs it, and says which of them the checker has seen. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { copyProject } from "./copyProject.ts";
+import { runs, type Mutant } from "./mutants.ts";
+
+const seed = "7";
+const bounds = ["--seconds", "20", "--settle", "12", "--pause", "500"];
+const mostMs = 4 * 60_000;
+
+export interface Catch {
+  /** By the mutant's name: what the checker said of it. */
+  said: ReadonlyMap<string, string>;
+  output: string;
+}
+
+/** Runs all of them in one system; they have to be of one run. */
+export async function catchMutants(mutants: readonly Mutant[]): Promise<Catch> {
+  const dir = await mkdtemp(join(tmpdir(), "jetscribe-mutant-"));
+  try {
+    await copyProject(dir);
+    for (const mutant of mutants) await mutate(join(dir, mutant.file), mutant);
+    const { code, output } = await runChaos(dir, argumentsOf(mutants));
+    // What isn't in the end of a run that found violations was not said by the checker.
+    const lines = code === 1 ? output.split("\n") : [];
+    const said = mutants.flatMap(({ name, caught }) => {
+      const line = lines.find((one) => caught.test(one));
+      return line === undefined ? [] : [[name, line] as const];
+    });
+    return { said: new Map(said), output };
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+function argumentsOf(mutants: readonly Mutant[]): readonly string[] {
+  const names = new Set(mutants.map(({ run }) => run));
+  const [name] = names;
+  if (name === undefined || names.size > 1)
+    throw new Error(`mutants of ${names.size} runs`);
+  return runs[name];
+}
+
+async function mutate(path: string, { name, find, replace }: Mutant) {
+  const text = await readFile(path, "utf8");
+  const parts = text.split(find);
+  if (parts.length !== 2)
+    throw new Error(`${name}: ${path} has ${parts.length - 1} such places`);
+  await writeFile(path, parts.join(replace));
+}
+
+async function runChaos(dir: string, args: readonly string[]) {
+  const child = spawn(
+    process.execPath,
+    [
+      ...["--disable-warning=ExperimentalWarning", "test/chaos/run.ts"],
+      ...["--seed", seed, ...bounds, ...args],
+    ],
+    { cwd: dir, stdio: ["ignore", "pipe", "inherit"], timeout: mostMs },
+  );
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, output };
+}

@@ -1,0 +1,76 @@
+/**
+ * The broker's folder is put back to a copy from some seconds ago: what was accepted since is lost, and nothing may come
+ * of it any more, although workers are about to finish it.
+ */
+import { eventually } from "@jetscribe/testing";
+import { cp, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Fleet } from "./fleet.ts";
+import type { Journal } from "./journal.ts";
+import type { Load, Told } from "./load.ts";
+import { makeLogReader } from "./readLog.ts";
+import { tasksOf } from "./tasks.ts";
+import { redisCommands } from "./wire/redis.ts";
+
+/** So long that no renewal, at which a worker looks into the log, comes between the loss and the end of a task. */
+export const restoreEnv = { ACK_WAIT: "60s" };
+/** At 20 ms each: they end 2 to 9 s after their start, in a second of which the broker is away. */
+const lostTokens = [100, 150, 200, 250, 300, 350, 400, 450];
+
+const isStarted = async (fleet: Fleet, { taskId }: Told) => {
+  const task = tasksOf(await makeLogReader(fleet).read()).get(taskId ?? "");
+  return task !== undefined && task.starts.length > 0;
+};
+
+export async function restoreBroker(
+  fleet: Fleet,
+  load: Load,
+  journal: Journal,
+  {
+    healthyWithinMs,
+    withoutConsumers,
+  }: {
+    healthyWithinMs: number;
+    /** The work queues, and what is acknowledged in them, don't come back. */
+    withoutConsumers: boolean;
+  },
+): Promise<void> {
+  const { nats } = fleet;
+  const folder = join(nats.dataDir, "nats");
+  const copy = `${folder}.copy`;
+  const lost: Told[] = [];
+  await load.more(8, 5);
+  const end = journal.begin("restore-nats", "nats");
+  await nats.kill("SIGTERM");
+  await cp(folder, copy, { recursive: true });
+  await nats.restart();
+  await fleet.healthy(healthyWithinMs);
+  for (const tokens of lostTokens)
+    for (const told of await load.more(1, tokens)) {
+      told.lost = true;
+      lost.push(told);
+      await eventually(() => isStarted(fleet, told), { timeoutMs: 30_000 });
+    }
+  await nats.kill();
+  await rm(folder, { recursive: true });
+  await cp(copy, folder, { recursive: true });
+  if (withoutConsumers) await removeConsumers(folder);
+  await nats.restart();
+  await fleet.healthy(healthyWithinMs);
+  // Until then a projection of the old log may be read at a place that the new one has reached.
+  await eventually(() => isForgotten(fleet, lost), { timeoutMs: 60_000 });
+  end();
+}
+
+/** A stream's folder keeps its consumers in `obs`. */
+async function removeConsumers(folder: string): Promise<void> {
+  const found = await readdir(folder, { recursive: true });
+  for (const path of found.filter((one) => one.endsWith("/EVENTS/obs")))
+    await rm(join(folder, path), { recursive: true });
+}
+
+/** Whether the projection was made anew. */
+async function isForgotten({ redis }: Fleet, lost: readonly Told[]) {
+  const keys = lost.map(({ taskId }) => `task:${taskId}`);
+  return (await redisCommands(redis.port, [["EXISTS", ...keys]]))[0] === 0;
+}

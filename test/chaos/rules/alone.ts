@@ -1,0 +1,64 @@
+/** A task that may fail only once more runs alone, so that it takes nobody down with it. */
+import type { Evidence } from "../evidence.ts";
+import type { LoggedEvent } from "../readLog.ts";
+import type { LoggedTask } from "../tasks.ts";
+import { failureReasons, maxAttempts } from "./attempts.ts";
+
+/** An attempt, as its worker said that it begins and ends. */
+interface Run {
+  id: string;
+  workerId: unknown;
+  /** Sequences in the log. */
+  from: number;
+  to: number;
+  isLast: boolean;
+}
+
+export function checkAlone(
+  _evidence: Evidence,
+  tasks: ReadonlyMap<string, LoggedTask>,
+): string[] {
+  const runs = [...tasks.values()].flatMap(runsOf);
+  const byWorker = Map.groupBy(runs, ({ workerId }) => workerId);
+  return runs
+    .filter(({ isLast }) => isLast)
+    .flatMap(
+      (last) =>
+      (byWorker.get(last.workerId) ?? [])
+        .filter(({ id, from, to }) => id !== last.id && from < last.to && to > last.from) // prettier-ignore
+        .map(({ id }) => `${id}: ran beside ${last.id}, which had one attempt left`), // prettier-ignore
+    );
+}
+
+/** Only what the worker itself ended: what others say of it comes at another time. */
+const runsOf = (task: LoggedTask): Run[] =>
+  task.starts.flatMap((start) => {
+    const { worker_id, attempt } = start.data;
+    const end = endOf(task, start);
+    if (end === undefined) return [];
+    const failures = task.retries.filter(
+      ({ data, seq }) =>
+        seq < start.seq && failureReasons.includes(String(data["reason"])),
+    );
+    return [
+      {
+        id: task.id,
+        workerId: worker_id,
+        from: start.seq,
+        to: end.seq,
+        isLast: Number(attempt) > 1 && failures.length === maxAttempts - 1,
+      },
+    ];
+  });
+
+function endOf(
+  { retries, outcomes }: LoggedTask,
+  { data: { worker_id, attempt } }: LoggedEvent,
+): LoggedEvent | undefined {
+  return [...retries, ...outcomes].find(
+    ({ word, data }) =>
+      data["attempt"] === attempt &&
+      data["worker_id"] === worker_id &&
+      (word !== "retried" || ["crash", "hang"].includes(String(data["reason"]))), // prettier-ignore
+  );
+}
