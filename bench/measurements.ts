@@ -14,6 +14,7 @@ import { perPart } from "./perPart.ts";
 import type { Usage } from "./processes.ts";
 import { queued } from "./queued.ts";
 import { rebuild } from "./rebuild.ts";
+import { taskIndex } from "./taskIndex.ts";
 import {
   startSystem,
   submit,
@@ -36,7 +37,7 @@ const POLL_MS = 2;
 
 export const measurements = {
   ...{ accept, drain, latency, get },
-  ...{ queued, memory, rebuild, deaths },
+  ...{ queued, memory, rebuild, index: taskIndex, deaths },
   ...{ durability, cluster },
   ...{ tokens, first_token: firstToken, abort, estimate, prefix },
 };

@@ -1,7 +1,7 @@
 /**
  * Measures the system on the fake engine, and what it adds to the real one, everything on one machine with the load
  * generator; see README.md here.
- * npm run bench -- [--only accept,drain,latency,get,queued,memory,rebuild,deaths,durability,cluster,tokens,first_token,abort,estimate,prefix] [--tasks 5000] [--reps 3]
+ * npm run bench -- [--only accept,drain,latency,get,queued,memory,rebuild,index,deaths,durability,cluster,tokens,first_token,abort,estimate,prefix] [--tasks 5000] [--reps 3]
  */
 import { parseArgs } from "node:util";
 import {

@@ -17,9 +17,9 @@ for (const version of await natsVersions())
       let stepMs = dayMs;
       t.mock.method(Date, "now", () => realMs() + stepMs);
       const corrections: number[] = [];
-      using clock = await makeBrokerClock(log.broker, "gateway", (byMs) =>
-        corrections.push(byMs),
-      );
+      using clock = await makeBrokerClock(log.broker, "gateway", {
+        onCorrected: (byMs) => corrections.push(byMs),
+      });
       assert.ok(isRight(clock.nowMs()));
       assert.ok(isRight(clock.nowS() * 1_000));
       const steadyS = clock.steadyS();
@@ -33,7 +33,9 @@ for (const version of await natsVersions())
 
     test("goes on while the broker is away, and is read again when it is back", async () => {
       await using log = await openLog(version);
-      using clock = await makeBrokerClock(log.broker, "gateway");
+      using clock = await makeBrokerClock(log.broker, "gateway", {
+        readEveryMs: 3_600_000,
+      });
       const readings = async () =>
         (await log.broker.jsm.streams.info(streams.logs)).state.messages;
       assert.equal(await readings(), 1);

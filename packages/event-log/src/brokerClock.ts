@@ -19,7 +19,6 @@ export interface BrokerClock extends Disposable {
   steadyS: () => () => number;
 }
 
-const readEveryMs = 10_000;
 /** Where it could not be read. */
 const againAfterMs = 1_000;
 const answerWithinMs = 5_000;
@@ -29,12 +28,15 @@ const muchMs = 1_000;
 /**
  * Resolves after the first reading, be it in vain. The clock is read every 10 s, after each reconnect, and a second after
  * a sleep of the machine. While it can't be read it goes on from the last reading; before the first one, from the time of
- * the machine. `onCorrected` is told by how many ms the time was off, where that is more than a second.
+ * the machine. `onCorrected` is told by how many ms the time was wrong, where that is more than a second.
  */
 export async function makeBrokerClock(
   broker: Broker,
   service: string,
-  onCorrected: (byMs: number) => void = () => undefined,
+  {
+    onCorrected,
+    readEveryMs = 10_000,
+  }: { onCorrected?: (byMs: number) => void; readEveryMs?: number } = {},
 ): Promise<BrokerClock> {
   /** What the broker's time is ahead of `elapsedMs`. */
   let ahead = Date.now() - elapsedMs();
@@ -61,7 +63,7 @@ export async function makeBrokerClock(
       ? Math.min(Math.max(ahead, least), most)
       : (least + most) / 2;
     isRead = true;
-    if (Math.abs(ahead - before) >= muchMs) onCorrected(ahead - before);
+    if (Math.abs(ahead - before) >= muchMs) onCorrected?.(ahead - before);
   }
 
   await read();

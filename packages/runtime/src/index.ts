@@ -9,6 +9,7 @@ export {
   type Env,
 } from "./config.ts";
 export { BrokerSettings, joinBroker } from "./joinBroker.ts";
+export { joinClock } from "./joinClock.ts";
 export {
   runService,
   type ServiceContext,

@@ -1,7 +1,11 @@
 import { makeAtMost } from "@jetscribe/event-log/atMost";
 import { makeAppender } from "@jetscribe/event-log/append";
-import { makeBrokerClock } from "@jetscribe/event-log/brokerClock";
-import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
+import {
+  joinBroker,
+  joinClock,
+  readConfig,
+  runService,
+} from "@jetscribe/runtime";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
 import { makeAccepted } from "./accepted.ts";
 import { makeAcceptRequest } from "./acceptRequest.ts";
@@ -46,11 +50,7 @@ await runService(
       connectStore({ url: config.redisUrl, name: "gateway", log }),
     );
     const reader = makeTaskReader(store);
-    const clock = stack.use(
-      await makeBrokerClock(broker, "gateway", (by_ms) =>
-        log.warn({ by_ms }, "the time was corrected to the broker's"),
-      ),
-    );
+    const clock = await joinClock("gateway", broker, service);
     const appender = stack.use(makeAppender(broker, "gateway", clock.nowMs));
 
     const queues = stack.use(makeWorkQueues(broker, reader, config));

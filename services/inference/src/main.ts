@@ -1,10 +1,14 @@
 import { makeAppender } from "@jetscribe/event-log/append";
-import { makeBrokerClock } from "@jetscribe/event-log/brokerClock";
 import { consumeWork } from "@jetscribe/event-log/consume";
 import { makeLogIndex } from "@jetscribe/event-log/lookUp";
 import { hearWorkers } from "@jetscribe/event-log/signals";
 import { makeTokenLog } from "@jetscribe/event-log/tokens";
-import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
+import {
+  joinBroker,
+  joinClock,
+  readConfig,
+  runService,
+} from "@jetscribe/runtime";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
 import { makeAnnouncer } from "./announce.ts";
 import { makeAttempt } from "./attempt.ts";
@@ -39,11 +43,7 @@ await runService(
     stack.defer(() => engine.close());
     const pulse = stack.use(makePulse(engine, config));
     const broker = await joinBroker("inference", config.broker, service);
-    const clock = stack.use(
-      await makeBrokerClock(broker, "inference", (by_ms) =>
-        log.warn({ by_ms }, "the time was corrected to the broker's"),
-      ),
-    );
+    const clock = await joinClock("inference", broker, service);
     const store = stack.use(
       connectStore({ url: config.redisUrl, name: "inference", log }),
     );

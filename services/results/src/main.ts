@@ -1,7 +1,11 @@
 import { makeAppender } from "@jetscribe/event-log/append";
-import { makeBrokerClock } from "@jetscribe/event-log/brokerClock";
 import { hearAllWorkers } from "@jetscribe/event-log/workersHeard";
-import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
+import {
+  joinBroker,
+  joinClock,
+  readConfig,
+  runService,
+} from "@jetscribe/runtime";
 import {
   assertKeepsTasks,
   connectStore,
@@ -29,11 +33,7 @@ await runService(
     const { ACK_WAIT: ackWaitMs, RESULT_TTL: resultTtlMs } = config;
 
     const broker = await joinBroker("results", config, service);
-    const clock = stack.use(
-      await makeBrokerClock(broker, "results", (by_ms) =>
-        log.warn({ by_ms }, "the time was corrected to the broker's"),
-      ),
-    );
+    const clock = await joinClock("results", broker, service);
     const store = stack.use(
       connectStore({ url: config.REDIS_URL, name: "results", log }),
     );
@@ -58,7 +58,7 @@ await runService(
     });
     stack.use(announce(broker, projection.role, trim));
     stack.use(noteProjections(broker, writer, projection.role));
-    const dir = config.INDEX_DIR ?? join(config.DATA_DIR, "index");
+    const dir = join(config.DATA_DIR, "index");
     const work = Promise.all([
       keepTaskIndex(broker, { dir, log }, stopping),
       projection.run(stopping),

@@ -1,0 +1,134 @@
+/** What the task index costs, and how quick a look-up by it is, beside the search that it saves. */
+import { makeAppender, type Appender } from "@jetscribe/event-log/append";
+import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
+import { findTask } from "@jetscribe/event-log/lookUp";
+import { streamState } from "@jetscribe/event-log/streamState";
+import { askTaskIndex } from "@jetscribe/event-log/taskIndex";
+import {
+  completed,
+  queue,
+  requestedBy,
+  settings,
+  started,
+} from "@jetscribe/event-log/testKit";
+import { ensureTopology } from "@jetscribe/event-log/topology";
+import { newTaskId, streams } from "@jetscribe/schema";
+import { startNats } from "@jetscribe/testing";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { keepTaskIndex } from "../services/results/src/taskIndex.ts";
+import { percentiles, round } from "./figures.ts";
+import type { Figures, Options } from "./measurements.ts";
+import { usageOf } from "./processes.ts";
+
+/** Times the number of tasks; each has three events. */
+const MANY = 60;
+/** Tasks whose events are stored side by side, as where so many run at once. */
+const AT_ONCE = 500;
+const LOOK_UPS = 500;
+/** A search is given up then. */
+const SEARCH_MS = 60_000;
+const log = { info: () => undefined, warn: () => undefined };
+
+export async function taskIndex({ tasks }: Options): Promise<Figures> {
+  await using stack = new AsyncDisposableStack();
+  const nats = stack.use(await startNats({ version: "newest" }));
+  const broker = stack.use(
+    await connectBroker({ url: nats.url, name: "bench" }),
+  );
+  const eventsMaxBytes = 20 * 2 ** 30;
+  await ensureTopology(broker, { ...settings, eventsMaxBytes });
+  using appender = makeAppender(broker, "bench");
+  // One that runs for as long as all the others come and go: its search reads the whole log.
+  const long = newTaskId();
+  await appender.append(requestedBy(queue, { task_id: long }), queue);
+  const ids = await fill(appender, MANY * tasks);
+  await appender.append(completed(long), queue);
+  const searching = await timed(() =>
+    find(broker, long).catch(() => undefined),
+  );
+
+  const dir = mkdtempSync(join(tmpdir(), "jetscribe-index-"));
+  stack.defer(() => rmSync(dir, { recursive: true }));
+  const server = () => usageOf({ nats: nats.pid }).nats.cpuMs;
+  const [cpu, serverCpu, begin] = [
+    process.cpuUsage(),
+    server(),
+    performance.now(),
+  ];
+  const stop = new AbortController();
+  const done = keepTaskIndex(broker, { dir, log }, stop.signal);
+  stack.defer(() => (stop.abort(), done));
+  await untilCaughtUp(broker);
+  const wallMs = performance.now() - begin;
+  const { user, system } = process.cpuUsage(cpu);
+  const serverMs = server() - serverCpu;
+  const perTask = (ms: number) => round((ms * 1_000) / ids.length);
+
+  const times: number[] = [];
+  for (let i = 0; i < LOOK_UPS; i++) {
+    const id = ids[Math.floor((i / LOOK_UPS) * ids.length)] ?? long;
+    times.push(await timed(() => find(broker, id)));
+  }
+  const indexed = await timed(() => find(broker, long));
+  stop.abort();
+  await done;
+  const bytes = readdirSync(dir)
+    .map((name) => statSync(join(dir, name)).size)
+    .reduce((sum, size) => sum + size, 0);
+  const of = `of ${(3 * ids.length).toLocaleString("en")} events`;
+  return {
+    [`task index ${of}, per task`]: {
+      cpu_us: perTask((user + system) / 1_000),
+      nats_cpu_us: perTask(serverMs),
+      bytes: round(bytes / ids.length),
+    },
+    [`task index ${of}, built`]: {
+      events_per_s: round((3 * ids.length) / (wallMs / 1_000)),
+    },
+    [`look-up ${of}`]: {
+      ...percentiles(times),
+      longest_task_ms: round(indexed),
+      searched_ms: round(searching),
+    },
+  };
+}
+
+/** Tasks that were requested, started and completed. */
+async function fill(appender: Appender, count: number): Promise<string[]> {
+  const ids: string[] = [];
+  while (ids.length < count) {
+    const size = Math.min(AT_ONCE, count - ids.length);
+    const some = Array.from({ length: size }, () => newTaskId());
+    const events = [
+      some.map((task_id) => requestedBy(queue, { task_id })),
+      some.map((id) => started(id)),
+      some.map(completed),
+    ].flat();
+    await Promise.all(events.map((event) => appender.append(event, queue)));
+    ids.push(...some);
+  }
+  return ids;
+}
+
+async function find(broker: Broker, taskId: string): Promise<void> {
+  const wanted = { taskId, owner: queue.owner };
+  const signal = AbortSignal.timeout(SEARCH_MS);
+  const task = await findTask(broker, wanted, signal);
+  if (task?.status !== "completed") throw new Error(`${taskId} is not found`);
+}
+
+async function timed(once: () => Promise<void>): Promise<number> {
+  const start = performance.now();
+  await once();
+  return performance.now() - start;
+}
+
+/** Until it answers: it does so once it has read the log. */
+async function untilCaughtUp(broker: Broker): Promise<void> {
+  const end = await streamState(broker, streams.events);
+  while ((await askTaskIndex(broker, newTaskId(), end)) === undefined)
+    await sleep(50);
+}
