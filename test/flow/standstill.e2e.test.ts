@@ -133,7 +133,8 @@ suite("while the projection stands still", { timeout: 240_000 }, () => {
   });
 
   test("a stream and a wait that begin after the outcome end as soon", async () => {
-    const ids = await Promise.all([post(stack), post(stack)]);
+    const long = { max_tokens: 48, ignore_eos: true };
+    const ids = await Promise.all([post(stack, long), post(stack, long)]);
     const [streamed = "", waited = ""] = ids;
     const isRunning = async (id: string) =>
       (await call(stack, `/result/${id}`)).body["status"] === "processing";
@@ -141,6 +142,12 @@ suite("while the projection stands still", { timeout: 240_000 }, () => {
     await Promise.all(ids.map((id) => eventually(() => isRunning(id))));
     await using _frozen = await freezeResults(stack);
     await Promise.all(ids.map((id) => endOf(stack, id)));
+    const [reply] = await redis(
+      stack,
+      "MGET",
+      ...ids.map((id) => `task:${id}`),
+    );
+    assert.doesNotMatch(String(reply), /completed/);
     const since = Date.now();
     const told = await Promise.all([
       readToEnd(stack, streamed),
