@@ -131,6 +131,8 @@ for (const version of await natsVersions())
         const outcomes = heard.get(taskId) ?? [];
         heard.set(taskId, [...outcomes, `${type} at ${seq}`]);
       });
+      const cancels = new Set<string>();
+      using _cancels = hearCancelled(listener, "demo", (id) => cancels.add(id));
       await listener.nc.flush();
       const races = Array.from({ length: 150 }, async (_, i) => {
         const id = newTaskId();
@@ -156,6 +158,12 @@ for (const version of await natsVersions())
       await log.broker.nc.flush();
       await listener.nc.flush();
       assert.deepEqual(heard, expected);
+      const lost = [...expected].filter(([, [end]]) => /Completed/.test(end!));
+      assert.deepEqual(
+        lost.filter(([id]) => cancels.has(id)),
+        [],
+      );
+      assert.equal(cancels.size, expected.size - lost.length);
     });
 
     test("the wake-ups that an earlier version's stream sends for stored requests are heard too", async () => {
