@@ -41,7 +41,7 @@ export function sayBlock({
   if (publicUrl) say(`  Public URL ${cyan(publicUrl)}`);
   say(`  API key    ${key ?? "as in API_KEYS (only its hash is known here)"}`);
   say(`  Docs       ${cyan(`${url}/docs`)}`);
-  say(`  Events     nats sub -s ${natsUrl} "llm.events.>"`);
+  say(`  Events     nats sub -s ${natsUrl} "llm.stored.>"`);
   say(`  Logs       ${join(logDir, "llm_requests.log")}, errors.log, app.log`);
   say(`  Data       ${dataDir}`);
   say();

@@ -1,5 +1,6 @@
 /** A cancel, at every time of a task's life. */
-import { connectBroker } from "@jetscribe/event-log/connection";
+import { connectBroker, subscribe } from "@jetscribe/event-log/connection";
+import { subscribed } from "@jetscribe/event-log/signals";
 import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -68,10 +69,22 @@ suite("a cancelled task", () => {
   });
 });
 
-test("a thousand races between cancel and completion have one winner each, and everybody is told the same", async () => {
+test("a thousand races between cancel and completion have one winner each, and everybody is told the same, who only listens too", async () => {
   await using stack = await startStack({
     env: { ENGINE: "fake", FAKE_MS: "600", FAKE_TOKENS: "20", SLOTS: "128" },
   });
+  await using broker = await connectBroker({
+    url: stack.natsUrl,
+    name: "test",
+  });
+  const heard = new Map<string, string[]>();
+  subscribe(broker, "llm.stored.>", ({ subject, headers }) => {
+    const [, , word = ""] = subject.split(".");
+    const id = headers?.get("ce-subject") ?? "";
+    if (["completed", "failed", "cancelled"].includes(word))
+      heard.set(id, [...(heard.get(id) ?? []), word]);
+  });
+  await subscribed(broker);
   const answers = new Map<string, number>();
   async function race(): Promise<void> {
     const id = await post(stack);
@@ -101,7 +114,9 @@ test("a thousand races between cancel and completion have one winner each, and e
       id,
     );
     const result = await outcome(stack, id);
-    assert.equal(result["status"], status === 200 ? "cancelled" : "completed");
+    const word = status === 200 ? "cancelled" : "completed";
+    assert.equal(result["status"], word);
+    assert.deepEqual(heard.get(id), [word]);
   }
   const counts = await lineCounts(stack.logDir, ids);
   assert.ok(counts.every((lines) => lines === 1));

@@ -2,6 +2,8 @@ import { newTaskId, subjects, type Queue } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { makeAppender } from "./append.ts";
+import { decodeEvent } from "./codec.ts";
 import type { Broker } from "./connection.ts";
 import {
   announceProjection,
@@ -117,6 +119,51 @@ for (const version of await natsVersions())
         { type: "GenerateStarted", taskId, attempt: 3, seq: 5 },
       ]);
       assert.deepEqual(bodies, [0, 0, 0, 0, 0]);
+    });
+
+    test("of a hundred and fifty races between a cancel and the end, each is heard to have the one outcome that the log has", async () => {
+      await using log = await openLog(version);
+      const other = await log.connect();
+      using appender = makeAppender(other, "gateway");
+      const listener = await log.connect();
+      const heard = new Map<string, string[]>();
+      using _hearing = hearStored(listener, queue, ({ type, taskId, seq }) => {
+        const outcomes = heard.get(taskId) ?? [];
+        heard.set(taskId, [...outcomes, `${type} at ${seq}`]);
+      });
+      const cancels = new Set<string>();
+      using _cancels = hearCancelled(listener, "demo", (id) => cancels.add(id));
+      await listener.nc.flush();
+      const races = Array.from({ length: 150 }, async (_, i) => {
+        const id = newTaskId();
+        const [one, two] = [log.appender, appender];
+        const answers = await Promise.all([
+          (i % 2 === 0 ? one : two).append(completed(id), queue),
+          (i % 2 === 0 ? two : one).append(cancelled(id), queue),
+        ]);
+        assert.equal(answers.filter(({ duplicate }) => duplicate).length, 1);
+        return { id, seq: answers[0]?.seq ?? 0 };
+      });
+      const expected = new Map<string, string[]>();
+      for (const { id, seq } of await Promise.all(races)) {
+        const message = await messageAt(log.broker, "EVENTS", seq);
+        const decoded = message && decodeEvent(message);
+        assert.ok(decoded && "event" in decoded);
+        expected.set(id, [`${decoded.event.type} at ${seq}`]);
+      }
+      const outcomes = [...expected.values()].flat().join();
+      for (const word of ["Completed", "Cancelled"])
+        assert.ok(outcomes.includes(word), `none was ${word}`);
+      await eventually(() => heard.size === expected.size);
+      await log.broker.nc.flush();
+      await listener.nc.flush();
+      assert.deepEqual(heard, expected);
+      const lost = [...expected].filter(([, [end]]) => /Completed/.test(end!));
+      assert.deepEqual(
+        lost.filter(([id]) => cancels.has(id)),
+        [],
+      );
+      assert.equal(cancels.size, expected.size - lost.length);
     });
 
     test("the wake-ups that an earlier version's stream sends for stored requests are heard too", async () => {

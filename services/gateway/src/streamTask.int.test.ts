@@ -47,13 +47,15 @@ const chunk = (n: number, offset: number, text: string): TokenChunk => ({
 });
 
 suite("a reader's stream", () => {
+  const reading = makeAtMost(16);
   let nats: TestServer;
   let broker: Broker;
   let redis: TestServer;
   let store: Store;
   let done: DoneHeard;
   before(async () => {
-    nats = await startNats();
+    // The newest servers allow a stream 1,000 consumers.
+    nats = await startNats({ version: "newest" });
     broker = await connectBroker({ url: nats.url, name: "test" });
     await ensureTopology(broker, {
       eventsMaxBytes: 2 ** 24,
@@ -91,8 +93,7 @@ suite("a reader's stream", () => {
     heard: Pick<DoneHeard, "of"> = done,
   ) =>
     makeStreamTask({
-      ...{ broker, watchTask: watch(readTask, heard) },
-      reading: makeAtMost(16),
+      ...{ broker, watchTask: watch(readTask, heard), reading },
       watchPlace: makeWatchPlace({ places: () => Promise.resolve([]) }),
       forecast: { of: () => undefined },
       stopping: new AbortController().signal,
@@ -200,6 +201,22 @@ suite("a reader's stream", () => {
     });
     await store.redis.publish("done", `${newTaskId()}\n${task.task_id}`);
     assert.equal((await wait)?.status, "cancelled");
+  });
+
+  test("has what was written before, however many readers come at once", async () => {
+    const tasks = Array.from({ length: 1_500 }, running);
+    await Promise.all(tasks.map(({ task_id }) => write(task_id, 2)));
+    const gone = new AbortController();
+    const texts = await Promise.all(
+      tasks.map(async (task) => {
+        const events = open(task, gone.signal);
+        await events.next();
+        return JSON.stringify((await events.next()).value);
+      }),
+    );
+    const token = { event: "token", id: "1.2", data: { text: "xx" } };
+    assert.deepEqual([...new Set(texts)], [JSON.stringify(token)]);
+    gone.abort();
   });
 
   test("needs no consumer while it is open", async () => {

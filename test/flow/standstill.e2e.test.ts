@@ -1,0 +1,172 @@
+/**
+ * Callers that wait while the projection stands still: a task's outcome is in the log, and they are told of it within
+ * two seconds, whatever is down besides the broker.
+ */
+import { eventually, startStack, type Stack } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { after, before, suite, test } from "node:test";
+import { redisCommands } from "../chaos/wire/redis.ts";
+import { call, outcome, post } from "./client.ts";
+import { readStream, textOf, type ServerEvent } from "./sse.ts";
+import { histories } from "./log.ts";
+
+const taskMs = 1_000;
+/** What was promised, and some for a busy machine. */
+const mostMs = 2_000 + 1_500;
+
+/** When each task had its outcome, in ms since the epoch, by the broker's word. */
+async function endOf({ natsUrl }: Stack, id: string): Promise<number> {
+  const ended = await eventually(async () =>
+    (await histories(natsUrl))
+      .get(id)
+      ?.find(({ type }) => type === "GenerateCompleted"),
+  );
+  return ended.time * 1_000;
+}
+
+interface Told {
+  /** By which gateway. */
+  by: Stack;
+  id: string;
+  /** ms since the epoch. */
+  at: number;
+}
+
+async function postAndWait(stack: Stack): Promise<Told> {
+  const { status, body } = await call(stack, "/generate", {
+    method: "POST",
+    body: JSON.stringify({ prompt: "hi", max_tokens: 16 }),
+    headers: { prefer: "wait=30" },
+  });
+  const at = Date.now();
+  assert.deepEqual([status, body["status"]], [200, "completed"]);
+  return { by: stack, id: String(body["task_id"]), at };
+}
+
+async function waitForResult(by: Stack, id: string): Promise<Told> {
+  const { status, body } = await call(by, `/result/${id}?wait=30`);
+  assert.deepEqual([status, body["status"]], [200, "completed"]);
+  return { by, id, at: Date.now() };
+}
+
+async function readToEnd(by: Stack, id: string): Promise<Told> {
+  const events: ServerEvent[] = [];
+  const signal = AbortSignal.timeout(30_000);
+  for await (const event of readStream(by, id, { signal })) events.push(event);
+  const end = events.at(-1);
+  assert.equal(end?.event, "completed");
+  assert.equal(textOf(events), end.data["result"]);
+  return { by, id, at: Date.now() };
+}
+
+const atSecond = (stack: Stack): Stack => ({ ...stack, url: stack.url2 });
+
+/** Every way of waiting, each on a task of its own; at both gateways. */
+async function everyWay(stack: Stack): Promise<Told[]> {
+  const other = atSecond(stack);
+  const each = (act: (id: string) => Promise<Told>) => async () =>
+    await act(await post(stack, { max_tokens: 16 }));
+  return await Promise.all(
+    [
+      () => postAndWait(stack),
+      each((id) => waitForResult(stack, id)),
+      each((id) => waitForResult(other, id)),
+      each((id) => readToEnd(stack, id)),
+      each((id) => readToEnd(other, id)),
+    ].map((way) => way()),
+  );
+}
+
+async function assertInTime(stack: Stack, told: readonly Told[]) {
+  for (const { by, id, at } of told) {
+    const late = at - (await endOf(stack, id));
+    assert.ok(late < mostMs, `told ${late} ms after the outcome`);
+    const { body } = await call(by, `/result/${id}`);
+    assert.equal(body["status"], "completed", "told once, told for ever");
+  }
+}
+
+/** From now on, until the test ends. */
+async function freezeResults(stack: Stack): Promise<AsyncDisposable> {
+  await stack.kill("results", "SIGSTOP");
+  return {
+    async [Symbol.asyncDispose]() {
+      await stack.kill("results", "SIGCONT");
+      await projecting(stack);
+    },
+  };
+}
+
+/** The projection has caught up. */
+async function projecting(stack: Stack): Promise<void> {
+  await outcome(stack, await post(stack, { max_tokens: 1 }));
+  await stack.healthy();
+}
+
+const redis = (stack: Stack, ...command: string[]) =>
+  redisCommands(stack.redis.port, [command]);
+
+suite("while the projection stands still", { timeout: 240_000 }, () => {
+  let stack: Stack;
+  before(async () => {
+    stack = await startStack({
+      env: { ENGINE: "fake", FAKE_MS: String(taskMs), SLOTS: "16" },
+      services: ["gateway", "gateway-2", "inference", "results", "logger"],
+    });
+    // The first estimate, the first connection: out of the way.
+    await outcome(stack, await post(stack));
+  });
+  after(() => stack.stop());
+
+  test("since results is frozen, from the first moment on, callers are told in time", async () => {
+    await using _frozen = await freezeResults(stack);
+    // Redis shows tasks as open that have ended, and no gateway knows yet that it is late.
+    await assertInTime(stack, await everyWay(stack));
+    const isMissed = async () => {
+      const { body } = await call(stack, "/health");
+      const projections = body["projections"] as { name: string }[];
+      return !projections.some(({ name }) => name === "results");
+    };
+    await eventually(isMissed, { timeoutMs: 20_000 });
+    // Now they know.
+    await assertInTime(stack, await everyWay(stack));
+  });
+
+  test("a stream and a wait that begin after the outcome end as soon", async () => {
+    const long = { max_tokens: 48, ignore_eos: true };
+    const ids = await Promise.all([post(stack, long), post(stack, long)]);
+    const [streamed = "", waited = ""] = ids;
+    const isRunning = async (id: string) =>
+      (await call(stack, `/result/${id}`)).body["status"] === "processing";
+    // So that Redis shows them as running from then on.
+    await Promise.all(ids.map((id) => eventually(() => isRunning(id))));
+    await using _frozen = await freezeResults(stack);
+    await Promise.all(ids.map((id) => endOf(stack, id)));
+    const [reply] = await redis(
+      stack,
+      "MGET",
+      ...ids.map((id) => `task:${id}`),
+    );
+    assert.doesNotMatch(String(reply), /completed/);
+    const since = Date.now();
+    const told = await Promise.all([
+      readToEnd(stack, streamed),
+      waitForResult(atSecond(stack), waited),
+    ]);
+    for (const { at } of told) assert.ok(at - since < mostMs, `${at - since}`);
+  });
+
+  test("with a full Redis", async () => {
+    await redis(stack, "CONFIG", "SET", "maxmemory", "1mb");
+    await assertInTime(stack, await everyWay(stack));
+    await redis(stack, "CONFIG", "SET", "maxmemory", "0");
+    await projecting(stack);
+  });
+
+  test("without Redis", async () => {
+    await stack.redis.kill("SIGKILL");
+    await assertInTime(stack, await everyWay(stack));
+    await stack.redis.restart();
+    await projecting(stack);
+  });
+});
