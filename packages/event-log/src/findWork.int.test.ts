@@ -16,10 +16,10 @@ const owned = (owner: string): Queue => ({ ...queue, owner });
 /** How often all consumers were listed, by this client. */
 function countLists({ jsm }: Broker): () => number {
   let lists = 0;
-  const { list } = jsm.consumers;
+  const list = jsm.consumers.list.bind(jsm.consumers);
   jsm.consumers.list = (stream) => {
     lists++;
-    return list.call(jsm.consumers, stream);
+    return list(stream);
   };
   return () => lists;
 }
