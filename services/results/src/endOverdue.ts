@@ -156,7 +156,8 @@ export function makeEndOverdue({
 
 const noText = joinChunks([]);
 
-/** No task can be ended now. */
+/** No task can be ended now, not only this one: everything but the refusal of an event is the broker's trouble. */
 const isAway = (error: unknown): boolean =>
   error instanceof AppendError &&
-  (error.code === "unavailable" || error.code === "unknown");
+  error.code !== "refused" &&
+  error.code !== "too_large";
