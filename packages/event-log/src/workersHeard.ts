@@ -1,10 +1,10 @@
-/** The workers as they announce themselves; one that is silent for 6 s is gone. */
-import { goneAfterMs, type WorkerAnnouncement } from "@jetscribe/schema";
+/** The workers as they announce themselves; one that misses three announcements is gone. */
+import { goneAfter, type WorkerAnnouncement } from "@jetscribe/schema";
 import type { Broker } from "./connection.ts";
 import { hearWorkers } from "./signals.ts";
 
 export interface WorkersHeard extends Disposable {
-  /** Those heard in the last 6 s, by their ids. */
+  /** Those that are not gone, by their ids. */
   all: () => WorkerAnnouncement[];
 }
 
@@ -18,8 +18,8 @@ export function hearAllWorkers(
 
   function all(): WorkerAnnouncement[] {
     const now = performance.now();
-    for (const [id, { at }] of heard)
-      if (now - at > goneAfterMs) heard.delete(id);
+    for (const [id, { at, word }] of heard)
+      if (now - at > goneAfter(word)) heard.delete(id);
     return [...heard.values()]
       .map(({ word }) => word)
       .sort((a, b) => (a.worker_id < b.worker_id ? -1 : 1));

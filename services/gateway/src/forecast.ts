@@ -8,6 +8,7 @@ import {
   type TaskReader,
 } from "@jetscribe/task-store";
 import type { WorkersHeard } from "@jetscribe/event-log/workersHeard";
+import { freshFor } from "./freshFor.ts";
 import { capacityOf, estimateWait, type Capacity } from "./estimateWait.ts";
 
 export interface Forecast {
@@ -16,9 +17,6 @@ export interface Forecast {
   /** Of a task that waits in this place, in seconds; undefined: that isn't known. */
   of: (task: TaskState, place: Place) => number | undefined;
 }
-
-/** What waits is read again when it is asked for after so long. */
-const freshForMs = 250;
 
 export function makeForecast(
   reader: Pick<TaskReader, "backlog">,
@@ -29,6 +27,7 @@ export function makeForecast(
   /** Those of them in which something waits: the others are in nobody's way. */
   let busy = new Map<string, Backlog>();
   let askedAt = -Infinity;
+  let freshForMs = freshFor(0);
 
   function refresh() {
     const now = performance.now();
@@ -42,6 +41,7 @@ export function makeForecast(
   }
 
   function take(backlogs: Backlog[]) {
+    freshForMs = freshFor(performance.now() - askedAt);
     const named = backlogs.map((one) => [nameOf(one.queue), one] as const);
     known = new Map(named);
     busy = new Map(named.filter(([, one]) => one.waiting > 0));

@@ -48,7 +48,7 @@ export function makeHealth(
     const stores_nothing = storing.trouble();
     const heard = workers
       .all()
-      .map(({ tasks, leaving: _, unanswered: _2, ...word }) => ({
+      .map(({ tasks, leaving: _, unanswered: _2, every_ms: _3, ...word }) => ({
         ...word,
         // Those whose outcome is being stored are in hand too, and need no slot.
         busy: Math.min(word.slots, tasks.length),

@@ -1,11 +1,12 @@
 /**
  * How much may be unfinished: what the projection counts, and what this gateway accepted since. What others accept is
- * seen with the next reading, so several gateways can pass a limit by what they take in about a quarter of a second.
+ * seen with the next reading, so several gateways can pass a limit by what they take in about a quarter of a second (with thousands of active queues, some seconds).
  */
 import type { Broker } from "@jetscribe/event-log/connection";
 import type { Queue } from "@jetscribe/schema";
 import type { TaskReader, Unfinished } from "@jetscribe/task-store";
 import { ApiError } from "./apiError.ts";
+import { freshFor } from "./freshFor.ts";
 
 /** Undefined: no limit. */
 export interface LimitSettings {
@@ -25,8 +26,6 @@ export interface Limits extends Disposable {
   admit: (queue: Queue) => Promise<Place>;
 }
 
-/** A reading is believed for so long. */
-const freshForMs = 250;
 const retryAfterS = 5;
 
 export function makeLimits(
@@ -40,6 +39,7 @@ export function makeLimits(
   /** What came of the last reading that said something: without Redis, and while it is built anew, that one holds. */
   let known: Unfinished = { seq: 0, waiting: 0, byOwner: new Map() };
   let readAt = -Infinity;
+  let freshForMs = freshFor(0);
   let reading: Promise<void> | undefined;
   const own = makeOwn();
   // What a broker has lost that comes back would never be projected.
@@ -49,6 +49,7 @@ export function makeLimits(
     readAt = performance.now();
     const found = await unfinished().catch(() => undefined);
     if (found === undefined) return;
+    freshForMs = freshFor(performance.now() - readAt);
     known = found;
     own.passed(found.seq);
   }

@@ -114,10 +114,11 @@ for (const version of await natsVersions())
       await using opened = await open(version);
       const { broker, queues } = opened;
       let asked = 0;
-      const { info } = broker.jsm.consumers;
-      broker.jsm.consumers.info = (...about) => {
+      const { consumers } = broker.jsm;
+      const info = consumers.info.bind(consumers);
+      consumers.info = (...about) => {
         asked++;
-        return info.apply(broker.jsm.consumers, about);
+        return info(...about);
       };
       await Promise.all([1, 2, 3].map(() => queues.ensure(queueOf("a"))));
       const once = asked;

@@ -1,7 +1,7 @@
-/** What this worker says of itself every 2 s, from its start to its end. */
+/** What this worker says of itself every 2 s, with many peers less often, from its start to its end. */
 import type { Broker } from "@jetscribe/event-log/connection";
 import { announceWorker } from "@jetscribe/event-log/signals";
-import { announceEveryMs, type WorkerAnnouncement } from "@jetscribe/schema";
+import { announceEvery, type WorkerAnnouncement } from "@jetscribe/schema";
 import type { EngineInfo } from "./engine.ts";
 import type { EngineState } from "./engineProcess.ts";
 
@@ -21,6 +21,7 @@ export function makeAnnouncer({
   inHand,
   unanswered,
   tokensPerSecond,
+  peers,
 }: {
   broker: Broker;
   /** The slug. */
@@ -34,7 +35,11 @@ export function makeAnnouncer({
   unanswered: () => boolean;
   /** Of one slot. */
   tokensPerSecond: () => number | undefined;
+  /** How many other workers of the model are heard. */
+  peers: () => number;
 }): Announcer {
+  /** In ms. */
+  let every = announceEvery(peers());
   const announcement = (): WorkerAnnouncement => {
     const engine = state();
     const slots = engine.status === "ready" ? engine.info.slots : 0;
@@ -50,17 +55,23 @@ export function makeAnnouncer({
       slots,
       ...(unanswered() && { unanswered: true }),
       ...(pace !== undefined && { tokens_per_second: pace * slots }),
+      every_ms: every,
       tasks: inHand(),
     };
   };
   const announce = () => announceWorker(broker, model, announcement());
-  const timer = setInterval(announce, announceEveryMs);
+  let timer = setTimeout(next, every);
+  function next() {
+    every = announceEvery(peers());
+    timer = setTimeout(next, every);
+    announce();
+  }
   const forget = broker.onReconnect(announce);
   announce();
   return {
     announce,
     [Symbol.dispose]() {
-      clearInterval(timer);
+      clearTimeout(timer);
       forget();
       announceWorker(broker, model, { ...announcement(), leaving: true });
     },

@@ -102,6 +102,7 @@ await runService(
         inHand: work.inHand,
         unanswered: () => appender.silent || tokens.silent,
         tokensPerSecond: work.tokensPerSecond,
+        peers: peers.count,
       }),
     );
     engine.onChange(() => {

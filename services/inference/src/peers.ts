@@ -1,5 +1,9 @@
 /** What the other workers of the model said last: who lives, and who has which task. */
-import { goneAfterMs, type WorkerAnnouncement } from "@jetscribe/schema";
+import {
+  goneAfter,
+  goneAfterMs,
+  type WorkerAnnouncement,
+} from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Witness } from "./decide.ts";
 
@@ -7,6 +11,8 @@ export interface Peers {
   heard: (announcement: WorkerAnnouncement) => void;
   /** Nothing was heard for a while: from now on silence has to last again before it proves anything. */
   listenAnew: () => void;
+  /** How many are heard. */
+  count: () => number;
   /** What is known about a task. */
   witnessOf(taskId: string): Omit<Witness, "leftOutBy" | "now">;
   /** The worker's next announcement; undefined where none comes in time. */
@@ -18,6 +24,8 @@ export interface Peers {
 
 interface Peer {
   at: number;
+  /** Silent for so many ms it is gone. */
+  goneAfterMs: number;
   tasks: ReadonlySet<string>;
 }
 
@@ -29,8 +37,10 @@ export function makePeers(
   const peers = new Map<string, Peer>();
   const asking = new Map<string, Set<(word: WorkerAnnouncement) => void>>();
   let listeningSince = now();
+  /** Of the one that announces itself the least often: a worker that was not heard yet may be like it. */
+  let longestMs = goneAfterMs;
 
-  const isFresh = ({ at }: Peer) => now() - at < goneAfterMs;
+  const isFresh = (peer: Peer) => now() - peer.at < peer.goneAfterMs;
   const isHeard = (workerId: string) => {
     const peer = peers.get(workerId);
     return peer !== undefined && isFresh(peer);
@@ -40,20 +50,28 @@ export function makePeers(
     heard(announcement) {
       const { worker_id, tasks, leaving } = announcement;
       if (worker_id === self) return;
-      for (const [id, peer] of peers) if (!isFresh(peer)) peers.delete(id);
       if (leaving) peers.delete(worker_id);
-      else peers.set(worker_id, { at: now(), tasks: new Set(tasks) });
+      else
+        peers.set(worker_id, {
+          ...{ at: now(), goneAfterMs: goneAfter(announcement) },
+          tasks: new Set(tasks),
+        });
+      longestMs = goneAfterMs;
+      for (const [id, peer] of peers)
+        if (!isFresh(peer)) peers.delete(id);
+        else longestMs = Math.max(longestMs, peer.goneAfterMs);
       for (const tell of asking.get(worker_id) ?? []) tell(announcement);
     },
     listenAnew() {
       peers.clear();
       listeningSince = now();
     },
+    count: () => peers.size,
     witnessOf: (taskId) => ({
       named: [...peers.values()].some(
         (peer) => isFresh(peer) && peer.tasks.has(taskId),
       ),
-      silenceProvesInMs: Math.max(0, listeningSince + goneAfterMs - now()),
+      silenceProvesInMs: Math.max(0, listeningSince + longestMs - now()),
       isHeard,
     }),
     async nextWordOf(workerId, signal) {
@@ -64,7 +82,7 @@ export function makePeers(
       try {
         return await Promise.race([
           promise,
-          sleep(goneAfterMs, undefined, {
+          sleep(peers.get(workerId)?.goneAfterMs ?? goneAfterMs, undefined, {
             signal: AbortSignal.any([signal, over.signal]),
           }),
         ]);

@@ -1,4 +1,4 @@
-import type { WorkerAnnouncement } from "@jetscribe/schema";
+import { announceEvery, type WorkerAnnouncement } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makePeers } from "./peers.ts";
@@ -32,6 +32,29 @@ test("a worker names its tasks for six seconds", () => {
   clock.now = 6_000;
   assert.equal(peers.witnessOf("t1").named, false);
   assert.equal(peers.witnessOf("t1").isHeard("a"), false);
+});
+
+test("a worker of many, which announces itself less often, is gone after three of its own periods", () => {
+  const { clock, peers } = peersAt();
+  peers.heard(says("near", []));
+  peers.heard({ ...says("far", ["t1"]), every_ms: 10_000 });
+  clock.now = 29_999;
+  assert.equal(peers.witnessOf("t1").isHeard("near"), false);
+  assert.equal(peers.witnessOf("t1").named, true);
+  clock.now = 30_000;
+  assert.equal(peers.witnessOf("t1").named, false);
+  // One that was not heard yet may be as slow, also after a break.
+  peers.heard({ ...says("far", []), every_ms: 10_000 });
+  peers.listenAnew();
+  clock.now = 36_000;
+  assert.equal(peers.witnessOf("t1").silenceProvesInMs, 24_000);
+  assert.equal(peers.count(), 0);
+});
+
+test("up to 200 workers announce themselves every two seconds; of more each does so less often", () => {
+  assert.deepEqual([0, 200, 300, 1_000].map(announceEvery), [
+    ...[2_000, 2_000, 3_000, 10_000],
+  ]);
 });
 
 test("the last word counts", () => {

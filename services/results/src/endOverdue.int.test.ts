@@ -61,14 +61,16 @@ test("tasks that can't be ended stop no other, and are told once", async () => {
   await using writer = await openWriter(on.nats.url);
   await using redis = await openReader(on.redis.url);
   // No projection that ends them meanwhile: it is stopped once it has them.
-  const results = startResults(on);
-  const ids = Array.from({ length: 130 }, newTaskId);
+  const results = startResults(on, { EVENTS_MAX_AGE: "1h" });
+  const ids = Array.from({ length: 150 }, newTaskId);
   let last = 0;
   const now = Date.now() / 1_000;
   for (const id of ids) {
     const event = requested(id);
     assert.ok(event.type === "GenerateRequested");
-    event.data.start_timeout_ms = 5_000;
+    // They may wait so long that they stand in their queue only, in order.
+    event.data.start_timeout_ms = 1_800_000;
+    event.data.enqueue_time = now - 1_800 + 5;
     last = await writer.append(event);
   }
   const projected = async () =>
@@ -78,7 +80,7 @@ test("tasks that can't be ended stop no other, and are told once", async () => {
   await eventually(() => Date.now() / 1_000 > now + 6, { timeoutMs: 10_000 });
   const ended: string[] = [];
   const errors: unknown[] = [];
-  const failing = new Set(ids.filter((_, i) => i % 2 === 0));
+  const failing = new Set(ids.slice(0, 80));
   const look = makeEndOverdue({
     broker: writer.broker,
     clock: { nowS: () => Date.now() / 1_000 },

@@ -90,8 +90,10 @@ export function makeEndOverdue({
       .filter((task) => deadlineOf(task).at <= now);
   }
 
-  /** Ends those that are found; whether any of them was ended. */
-  async function check(ofEach: number): Promise<boolean> {
+  /** Ends those that are found; how many were found, and how many of them ended. */
+  async function check(
+    ofEach: number,
+  ): Promise<{ found: number; ended: number }> {
     const now = clock.nowS();
     const found = await find(now, ofEach);
     let ended = 0;
@@ -102,7 +104,7 @@ export function makeEndOverdue({
       );
       ended += results.filter(Boolean).length;
     }
-    return ended > 0;
+    return { found: found.length, ended };
   }
 
   async function tryToEnd(task: OpenTask, now: number): Promise<boolean> {
@@ -147,14 +149,15 @@ export function makeEndOverdue({
       : streamedSoFar(broker, task_id, AbortSignal.timeout(readTextMs));
 
   return async (signal) => {
-    let found = await check(1);
-    while (found && !signal.aborted) found = await check(more);
+    let { found: left } = await check(1);
+    while (left > 0 && !signal.aborted) left = (await check(more)).ended;
   };
 }
 
 const noText = joinChunks([]);
 
-/** No task can be ended now. */
+/** No task can be ended now, not only this one: everything but the refusal of an event is the broker's trouble. */
 const isAway = (error: unknown): boolean =>
   error instanceof AppendError &&
-  (error.code === "unavailable" || error.code === "unknown");
+  error.code !== "refused" &&
+  error.code !== "too_large";

@@ -87,22 +87,19 @@ for (const version of await natsVersions())
       assert.equal(results.said(remade), 1);
     });
 
-    test("a work queue that took a running task for acknowledged is made again, also where it counts too many as pending", async () => {
+    test("a work queue that took a running task for acknowledged is made again, also where others are pending that were cancelled", async () => {
       await using on = await servers(version);
       await using writer = await openWriter(on.nats.url);
       const { broker, append } = writer;
       await ensureWorkQueue(broker, queue, { ackWaitMs });
-      // Cancelled before they were delivered, and purged: nats-server 2.9 still counts them.
-      for (const id of [newTaskId(), newTaskId(), newTaskId()]) {
-        await append(requested(id));
-        await append(cancelled(id));
-      }
-      const { lastSeq } = await streamState(broker, streams.events);
-      await broker.jsm.streams.purge(streams.events, { seq: lastSeq + 1 });
       const id = newTaskId();
       const seq = await append(requested(id));
       await append(started(id));
       await takeNext(broker);
+      for (const other of [newTaskId(), newTaskId()]) {
+        await append(requested(other));
+        await append(cancelled(other));
+      }
       await using results = startResults(on);
       await eventually(() => startOf(writer).then((from) => from === seq), {
         timeoutMs: 30_000,

@@ -3,8 +3,23 @@ import * as z from "zod";
 
 /** Announcements come every so many milliseconds. */
 export const announceEveryMs = 2_000;
-/** A worker that was silent for so long is gone, if the listener listened that long. */
-export const goneAfterMs = 6_000;
+/** A service that was silent for so long is gone, if the listener listened that long. */
+export const goneAfterMs = 3 * announceEveryMs;
+
+/** For each worker of the model that is heard so many ms lie at least between two announcements of each. */
+const perPeerMs = 10;
+
+/**
+ * How often a worker announces itself that hears `peers` others of its model, in ms. Each hears all others, so with many
+ * workers the announcements' number would grow with the square of theirs: from 200 on each announces itself less often.
+ */
+export const announceEvery = (peers: number): number =>
+  Math.max(announceEveryMs, peers * perPeerMs);
+
+/** A worker that was silent for so long, in ms, is gone: it missed three announcements. */
+export const goneAfter = ({
+  every_ms = announceEveryMs,
+}: Pick<WorkerAnnouncement, "every_ms">): number => 3 * every_ms;
 
 /** On `llm.workers.<model>.<worker_id>`. */
 export const WorkerAnnouncement = z.object({
@@ -26,6 +41,8 @@ export const WorkerAnnouncement = z.object({
   unanswered: z.boolean().optional(),
   /** With all slots in use, prompts counted too, by the latest tasks; absent until one was finished. */
   tokens_per_second: z.number().nonnegative().optional(),
+  /** The next announcement comes within so many ms; 2,000 where it doesn't say. */
+  every_ms: z.number().positive().optional(),
   /** Ids of all tasks in hand: from delivery until the outcome's PubAck or the nak. */
   tasks: z.array(z.string()),
   /** The worker says goodbye: it is gone as of now. */
