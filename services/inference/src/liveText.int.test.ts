@@ -94,7 +94,7 @@ async function open(version: NatsVersion) {
     const record = (know: () => Promise<Known>) =>
       makeRecord({
         ...{ broker, workerId, log: log as unknown as Logger },
-        clock: { nowS: () => Date.now() / 1_000 },
+        clock,
         appender: stack.use(makeAppender(broker, workerId)),
         lookUp: { know, glance: () => Promise.reject(new Error("not asked")) },
       });
@@ -122,6 +122,8 @@ async function open(version: NatsVersion) {
 }
 
 const { signal } = new AbortController();
+const nowS = () => Date.now() / 1_000;
+const clock = { nowS, steadyS: () => nowS };
 const over = new Error("nobody waits any longer");
 
 const textOf = (chunks: readonly TokenChunk[]) =>
@@ -271,7 +273,7 @@ for (const version of await natsVersions())
         const { signal } = b.inHand;
         if (waits === "gate") await gate.enter(true, signal);
         const attempt = makeAttempt({
-          ...{ broker: b.broker, lock: b.lock, gate, stopping: signal },
+          ...{ broker: b.broker, lock: b.lock, clock, gate, stopping: signal },
           record: b.record(() => Promise.reject(new Error("not asked"))),
           limits: {
             ...{ workerId: "b", ackWaitMs: 3_600_000 },
