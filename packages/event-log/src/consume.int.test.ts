@@ -326,6 +326,23 @@ for (const version of await natsVersions())
       assert.ok(ofB >= 8 && ofB <= 12, worker.owners().join(""));
     });
 
+    test("a prompt that is not run counts by its length", async () => {
+      await using log = await openLog(version);
+      const queues = [owned("a"), owned("b")];
+      await withQueues(log, queues);
+      const prompt = "x".repeat(9 * 4_096);
+      for (let i = 0; i < 20; i++)
+        await log.append(requestedBy(owned("a"), { prompt }), owned("a"));
+      await log.request(60, owned("b"));
+      await using worker = work(log.broker, { slots: () => 1 });
+      for (const one of queues) await allSettled(log, one);
+      const ofA = worker
+        .owners()
+        .slice(0, 50)
+        .filter((owner) => owner === "a").length;
+      assert.ok(ofA >= 3 && ofA <= 8, worker.owners().join(""));
+    });
+
     test("a queue that is made later is found by its first hint", async () => {
       await using log = await openLog(version);
       await using worker = work(log.broker);

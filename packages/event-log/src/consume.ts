@@ -91,8 +91,11 @@ export interface WorkOptions {
 
 /** Of the queues in which tasks seem to wait so many are asked whether they do. */
 const mostDoubted = 4;
-/** Tokens that a task counts which isn't run: enough that turns are taken. */
-const lookUpCosts = 1;
+/**
+ * Tokens that a task counts which isn't run: enough that turns are taken. A prompt that is refused, or only looked up,
+ * was still sent and taken apart, which a megabyte's neighbours wait for.
+ */
+const notRunCosts = (promptChars: number): number => 1 + promptChars / 4_096;
 
 /** Takes work until it is stopped. */
 export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
@@ -195,7 +198,9 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   /** The prompt counts from the delivery on, as an estimate until the engine knows. */
   function openBill(queue: WorkQueue, event: RequestedEvent) {
     const began = performance.now();
-    let tokens = promptEstimate(event.data);
+    const chars = promptChars(event.data);
+    // A quarter of them: the rule of thumb for English.
+    let tokens = chars / 4;
     let ran = false;
     rota.served(queue, tokens);
     const correct = (to: number) => {
@@ -208,7 +213,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
         correct(now);
       },
       close() {
-        if (!ran) return correct(lookUpCosts);
+        if (!ran) return correct(notRunCosts(chars));
         rota.finished(queue, tokens);
         pace.finished(tokens, (performance.now() - began) / 1_000);
       },
@@ -283,14 +288,8 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   };
 }
 
-/** A quarter of the characters: the rule of thumb for English. */
-function promptEstimate({ prompt = "", messages = [] }: GenerateRequested) {
-  const chars = messages.reduce(
-    (sum, { content }) => sum + content.length,
-    prompt.length,
-  );
-  return chars / 4;
-}
+const promptChars = ({ prompt = "", messages = [] }: GenerateRequested) =>
+  messages.reduce((sum, { content }) => sum + content.length, prompt.length);
 
 function acknowledgement(handled: Exclude<Handled, { kind: "lost" }>): string {
   switch (handled.kind) {

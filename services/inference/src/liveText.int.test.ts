@@ -17,7 +17,9 @@ import {
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { lost } from "./handled.ts";
+import { makeAttempt } from "./attempt.ts";
+import { makeGate } from "./gate.ts";
+import { done, lost } from "./handled.ts";
 import { holdTasks, type TaskInHand } from "./inHand.ts";
 import { keptNothing } from "./keptText.ts";
 import { firstPart, makeLiveText } from "./liveText.ts";
@@ -25,7 +27,7 @@ import { expired, started } from "./outcomes.ts";
 import { makeRecord } from "./record.ts";
 import type { Known } from "./taskLookUp.ts";
 import { firstClaim, makeTextLock, type Claim } from "./textLock.ts";
-import { requestOf } from "./workerTestKit.ts";
+import { readLog, requestOf } from "./workerTestKit.ts";
 
 /** A broker, and two workers' holds on one task. */
 async function open(version: NatsVersion) {
@@ -92,7 +94,7 @@ async function open(version: NatsVersion) {
     const record = (know: () => Promise<Known>) =>
       makeRecord({
         ...{ broker, workerId, log: log as unknown as Logger },
-        clock: { nowS: () => Date.now() / 1_000 },
+        clock,
         appender: stack.use(makeAppender(broker, workerId)),
         lookUp: { know, glance: () => Promise.reject(new Error("not asked")) },
       });
@@ -120,6 +122,9 @@ async function open(version: NatsVersion) {
 }
 
 const { signal } = new AbortController();
+const nowS = () => Date.now() / 1_000;
+const clock = { nowS, steadyS: () => nowS };
+const over = new Error("nobody waits any longer");
 
 const textOf = (chunks: readonly TokenChunk[]) =>
   chunks.map(({ text }) => text).join("");
@@ -255,6 +260,48 @@ for (const version of await natsVersions())
       const { state } = await a.broker.jsm.streams.info(streams.events);
       assert.equal(state.messages, 0);
     });
+
+    for (const waits of ["engine", "gate"] as const)
+      test(`is in the outcome of a task whose time is over while it waits for the ${waits}`, async () => {
+        await using system = await open(version);
+        const { a, b } = system;
+        const live = a.live();
+        live.open();
+        live.say("one");
+        await eventually(async () => (await system.stored()).length > 0);
+        const gate = makeGate();
+        const { signal } = b.inHand;
+        if (waits === "gate") await gate.enter(true, signal);
+        const attempt = makeAttempt({
+          ...{ broker: b.broker, lock: b.lock, clock, gate, stopping: signal },
+          record: b.record(() => Promise.reject(new Error("not asked"))),
+          limits: {
+            ...{ workerId: "b", ackWaitMs: 3_600_000 },
+            drainTimeoutMs: 3_600_000,
+          },
+          engine: {
+            state: () => ({ status: "starting" }),
+            whenReady: (patience) =>
+              new Promise((_, reject) =>
+                patience?.addEventListener("abort", () => reject(over)),
+              ),
+            generate: () => Promise.reject(new Error("not asked")),
+          },
+          log: { warn: () => undefined } as unknown as Logger,
+        });
+        const first = started(b.inHand.task, 1, "a", Date.now() / 1_000);
+        b.inHand.task = {
+          ...evolve(b.inHand.task, { ...first, seq: 2, time: 1 })!,
+          timeout_ms: 200,
+        };
+        b.inHand.openAsOf = performance.now();
+        const plan = { attempt: 2, alone: true };
+        assert.deepEqual(await attempt(b.inHand, plan), done);
+        const [outcome] = await readLog(b.broker);
+        assert.ok(outcome?.type === "GenerateFailed");
+        assert.equal(outcome.data.error.type, "TimeoutError");
+        assert.equal(outcome.data.partial_text, "one");
+      });
 
     test("is claimed by one of two, and by nobody who comes second", async () => {
       await using system = await open(version);

