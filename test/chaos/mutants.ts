@@ -15,7 +15,7 @@ export const runs = {
     ...["--only", "stop-inference", "--more", "renewed"],
     ...["--rate", "6", "--seconds", "10"],
   ],
-  restore: ["--only", "restore-nats", "--rate", "4", "--seconds", "2"],
+  restore: ["--only", "restore-events", "--rate", "4", "--seconds", "2"],
   files: [
     ...["--only", "fill-disk,kill-logger,kill-results"],
     ...["--seconds", "45", "--pause", "2500"],
