@@ -20,12 +20,8 @@ export const runs = {
     ...["--only", "fill-disk,kill-logger,kill-results"],
     ...["--seconds", "45", "--pause", "2500"],
   ],
-  broker: [
-    ...[
-      "--only",
-      "kill-nats,kill-gateway,cut-nats,delete-queue,kill-inference",
-    ],
-  ],
+  accepting: ["--only", "kill-nats,kill-gateway,cut-nats", "--seconds", "12"],
+  deliveries: ["--only", "delete-queue,kill-inference,kill-nats"],
   crashes: [
     ...["--only", "kill-inference,kill-engine,stop-inference,kill-results"],
     ...["--rate", "8"],
@@ -57,7 +53,7 @@ export const mutants: readonly Mutant[] = [
     void store(event, queue, traceparent).catch((error: unknown) =>
       refusalOf(error, taskId),
     );`,
-    run: "broker",
+    run: "accepting",
     caught: /accepted with 202, and not in the log/,
   },
   {
@@ -136,7 +132,7 @@ export const mutants: readonly Mutant[] = [
     file: "services/inference/src/onGenerateRequested.ts",
     find: "return (await endedAlready(inHand)) ? done : await settle(inHand);",
     replace: "return await settle(inHand);",
-    run: "broker",
+    run: "deliveries",
     caught: /not acknowledged|ran again/,
   },
   {
