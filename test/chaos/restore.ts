@@ -17,10 +17,15 @@ export const restoreEnv = { ACK_WAIT: "60s" };
 /** At 20 ms each: they end 2 to 9 s after their start, in a second of which the broker is away. */
 const lostTokens = [100, 150, 200, 250, 300, 350, 400, 450];
 
-const isStarted = async (fleet: Fleet, { taskId }: Told) => {
-  const task = tasksOf(await makeLogReader(fleet).read()).get(taskId ?? "");
-  return task !== undefined && task.starts.length > 0;
-};
+async function untilIn(
+  fleet: Fleet,
+  { taskId = "" }: Told,
+  what: "starts" | "outcomes",
+): Promise<void> {
+  const isThere = async () =>
+    tasksOf(await makeLogReader(fleet).read()).get(taskId)?.[what].length;
+  await eventually(isThere, { timeoutMs: 30_000 });
+}
 
 export async function restoreBroker(
   fleet: Fleet,
@@ -37,7 +42,8 @@ export async function restoreBroker(
 ): Promise<void> {
   const { nats } = fleet;
   const lost: Told[] = [];
-  await load.more(8, 5);
+  const finished = await load.more(8, 5);
+  for (const told of finished) await untilIn(fleet, told, "outcomes");
   const end = journal.begin("restore-events", "nats");
   await nats.kill("SIGTERM");
   const folder = await eventsFolder(nats.dataDir);
@@ -49,7 +55,7 @@ export async function restoreBroker(
     for (const told of await load.more(1, tokens)) {
       told.lost = true;
       lost.push(told);
-      await eventually(() => isStarted(fleet, told), { timeoutMs: 30_000 });
+      await untilIn(fleet, told, "starts");
     }
   await nats.kill();
   await rm(folder, { recursive: true });
