@@ -146,8 +146,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "no look before an outcome",
     file: "services/inference/src/record.ts",
-    find: "if (openAsOf < lostAt ||",
-    replace: "if (openAsOf === Infinity &&",
+    find: "openAsOf < Math.max(lostAt, doubtedAt) ||",
+    replace: "openAsOf === Infinity &&",
     run: "restore",
     caught: /begins with completed/,
   },
@@ -162,8 +162,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "waits are never woken",
     file: "services/gateway/src/waitForOutcome.ts",
-    find: "const wake = () => woken.resolve();",
-    replace: "const wake = () => undefined;",
+    find: "if (!isOpen(task)) ended.resolve(task);",
+    replace: "void ended;",
     run: "calm",
     caught: /\?wait=\d+ said 200 only \d+ ms after the outcome/,
   },
