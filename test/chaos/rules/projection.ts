@@ -26,8 +26,8 @@ export function checkProjection(
   return wrong;
 }
 
-/** Version, status, sequence, and eight more places before the rest that only some have. */
-const restAt = 11;
+/** Version, status, sequence, and nine more places before the rest that only some have. */
+const restAt = 12;
 
 function checkTask(
   { id, requests, outcomes }: LoggedTask,
