@@ -59,7 +59,7 @@ const onlyInLong = /^suspend-(?:inference|logger)$/;
 /** Known to break a promise: done only where it is asked for by the beginning of its name. */
 const onDemand = /^(?:lose-queues|step-clock-|suspend-(?:gateway|results))/;
 /** Done once each, before and after all others, and only where it is asked for by its whole name. */
-const once = ["restore-nats", "restore-messages", "fill-log"];
+const once = ["restore-events", "restore-messages", "fill-log"];
 
 export const faultNames: readonly string[] = [
   ...SERVICES.flatMap((service) =>

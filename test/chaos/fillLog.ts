@@ -5,10 +5,9 @@ import type { Load } from "./load.ts";
 import { withoutWorkers } from "./withoutWorkers.ts";
 
 /** So small that it is full within a second. */
-export const fillEnv = { EVENTS_MAX_BYTES: String(4 * 2 ** 20) };
-const words = "x".repeat(2_000);
+export const fillEnv = { EVENTS_MAX_BYTES: String(2 * 2 ** 20) };
 /** Their outcomes take more room than their requests. */
-const tokens = 900;
+const tokens = 80;
 const most = 4_000;
 
 export async function fillLog(
@@ -18,6 +17,6 @@ export async function fillLog(
 ): Promise<void> {
   await withoutWorkers(fleet, journal, async () => {
     for (let posted = 0; posted < most; posted++)
-      if ((await load.more(1, tokens, words)).length === 0) break;
+      if ((await load.more(1, tokens)).length === 0) break;
   });
 }

@@ -38,6 +38,7 @@ export interface Fleet {
   /** In the environment of every process of this fleet. */
   readonly mark: string;
   of(service: ServiceName): Member[];
+  /** Until every gateway is healthy, and knows of every worker that it has its model. */
   healthy(timeoutMs: number): Promise<void>;
   /** The last lines of every process. */
   output(): string;
@@ -160,7 +161,13 @@ export async function startFleet({
     models: modelNames.slice(0, sizes.inference > firstModelWorkers ? 2 : 1),
     of: (service) => members.filter((member) => member.service === service),
     async healthy(timeoutMs) {
-      for (const one of urls) await untilHealthy(one, timeoutMs, output);
+      const isHealthy = async (url: string) => {
+        const health = await readHealth(url);
+        const workers = health?.workers.filter((one) => one.model_loaded) ?? [];
+        return health?.healthy && workers.length >= sizes.inference;
+      };
+      for (const one of urls)
+        await until(() => isHealthy(one), timeoutMs, output);
     },
     output,
     stop: () => all.disposeAsync(),
@@ -177,13 +184,13 @@ const tailLines = 25;
 const tailOf = ({ supervised }: Member): string =>
   supervised.output().split("\n").slice(-tailLines).join("\n");
 
-async function untilHealthy(
-  url: string,
+async function until(
+  isHealthy: () => Promise<boolean | undefined>,
   timeoutMs: number,
   output: () => string,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  while (!(await readHealth(url))?.healthy) {
+  while (!(await isHealthy())) {
     if (performance.now() > deadline)
       throw new Error(`the system is not healthy\n${output()}`);
     await sleep(100);

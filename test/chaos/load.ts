@@ -40,7 +40,7 @@ export interface Load {
     },
   ): Promise<void>;
   /** Posts so many of so many tokens, one after the other; gives those that were accepted. */
-  more(count: number, tokens?: number, words?: string): Promise<Told[]>;
+  more(count: number, tokens?: number): Promise<Told[]>;
 }
 
 type Gateway = Pick<Fleet, "url" | "key">;
@@ -156,10 +156,10 @@ export function makeLoad(
   let onceCalled = false;
   return {
     told,
-    async more(count, tokens = 1, words = "") {
+    async more(count, tokens = 1) {
       const accepted: Told[] = [];
       for (let i = 0; i < count; i++) {
-        const prompt = `chaos ${++number} ${words}`;
+        const prompt = `chaos ${++number} `;
         const body = { prompt, max_tokens: tokens };
         const wanted = { kind: "short" as const, number, body };
         const one = await post(fleet, wanted);

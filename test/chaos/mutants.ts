@@ -15,17 +15,14 @@ export const runs = {
     ...["--only", "stop-inference", "--more", "renewed"],
     ...["--rate", "6", "--seconds", "10"],
   ],
-  restore: ["--only", "restore-nats", "--rate", "4", "--seconds", "2"],
+  restore: ["--only", "restore-events", "--rate", "4", "--seconds", "2"],
   files: [
     ...["--only", "fill-disk,kill-logger,kill-results"],
     ...["--seconds", "45", "--pause", "2500"],
   ],
-  broker: [
-    ...[
-      "--only",
-      "kill-nats,kill-gateway,cut-nats,delete-queue,kill-inference",
-    ],
-  ],
+  accepting: ["--only", "kill-nats,kill-gateway,cut-nats", "--seconds", "12"],
+  deliveries: ["--only", "delete-queue,kill-inference,kill-nats"],
+  emptied: ["--only", "empty-redis", "--rate", "8", "--seconds", "14", "--pause", "1500"], // prettier-ignore
   crashes: [
     ...["--only", "kill-inference,kill-engine,stop-inference,kill-results"],
     ...["--rate", "8"],
@@ -57,7 +54,7 @@ export const mutants: readonly Mutant[] = [
     void store(event, queue, traceparent).catch((error: unknown) =>
       refusalOf(error, taskId),
     );`,
-    run: "broker",
+    run: "accepting",
     caught: /accepted with 202, and not in the log/,
   },
   {
@@ -136,7 +133,7 @@ export const mutants: readonly Mutant[] = [
     file: "services/inference/src/onGenerateRequested.ts",
     find: "return (await endedAlready(inHand)) ? done : await settle(inHand);",
     replace: "return await settle(inHand);",
-    run: "broker",
+    run: "deliveries",
     caught: /not acknowledged|ran again/,
   },
   {
@@ -150,8 +147,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "no look before an outcome",
     file: "services/inference/src/record.ts",
-    find: "if (openAsOf < lostAt ||",
-    replace: "if (openAsOf === Infinity &&",
+    find: "openAsOf < Math.max(lostAt, doubtedAt) ||",
+    replace: "openAsOf === Infinity &&",
     run: "restore",
     caught: /begins with completed/,
   },
@@ -166,8 +163,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "waits are never woken",
     file: "services/gateway/src/waitForOutcome.ts",
-    find: "const wake = () => woken.resolve();",
-    replace: "const wake = () => undefined;",
+    find: "if (!isOpen(task)) ended.resolve(task);",
+    replace: "void ended;",
     run: "calm",
     caught: /\?wait=\d+ said 200 only \d+ ms after the outcome/,
   },
@@ -248,5 +245,13 @@ export const mutants: readonly Mutant[] = [
       settle(delivery.reply, queue, { kind: "retry", afterMs: 4_000 });`,
     run: "calm, once more",
     caught: /which was stored later in its queue/,
+  },
+  {
+    name: "results reads on the connection on which it watches",
+    file: "services/results/src/main.ts",
+    find: "makeTaskReader(reading)",
+    replace: "makeTaskReader(store)",
+    run: "emptied",
+    caught: /is in the log and not in Redis/,
   },
 ];

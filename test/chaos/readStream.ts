@@ -17,7 +17,7 @@ export interface StreamSeen {
   refused: number | undefined;
 }
 
-const patienceMs = 150_000;
+const patienceMs = 45_000;
 /** Where nothing is done to the system: longer than any task takes. */
 const calmPatienceMs = 25_000;
 const ends = new Set(["completed", "failed", "cancelled"]);

@@ -1,6 +1,6 @@
 /**
- * The broker's folder is put back to a copy from some seconds ago: what was accepted since is lost, and nothing may come
- * of it any more, although workers are about to finish it.
+ * EVENTS' folder is put back to a copy from some seconds ago: what was accepted since is lost, and nothing may come of it
+ * any more, although workers are about to finish it, and the stream of their text knows of no loss.
  */
 import { eventually } from "@jetscribe/testing";
 import { cp, readdir, rm } from "node:fs/promises";
@@ -17,10 +17,15 @@ export const restoreEnv = { ACK_WAIT: "60s" };
 /** At 20 ms each: they end 2 to 9 s after their start, in a second of which the broker is away. */
 const lostTokens = [100, 150, 200, 250, 300, 350, 400, 450];
 
-const isStarted = async (fleet: Fleet, { taskId }: Told) => {
-  const task = tasksOf(await makeLogReader(fleet).read()).get(taskId ?? "");
-  return task !== undefined && task.starts.length > 0;
-};
+async function untilIn(
+  fleet: Fleet,
+  { taskId = "" }: Told,
+  what: "starts" | "outcomes",
+): Promise<void> {
+  const isThere = async () =>
+    tasksOf(await makeLogReader(fleet).read()).get(taskId)?.[what].length;
+  await eventually(isThere, { timeoutMs: 30_000 });
+}
 
 export async function restoreBroker(
   fleet: Fleet,
@@ -36,12 +41,13 @@ export async function restoreBroker(
   },
 ): Promise<void> {
   const { nats } = fleet;
-  const folder = join(nats.dataDir, "nats");
-  const copy = `${folder}.copy`;
   const lost: Told[] = [];
-  await load.more(8, 5);
-  const end = journal.begin("restore-nats", "nats");
+  const finished = await load.more(8, 5);
+  for (const told of finished) await untilIn(fleet, told, "outcomes");
+  const end = journal.begin("restore-events", "nats");
   await nats.kill("SIGTERM");
+  const folder = await eventsFolder(nats.dataDir);
+  const copy = join(nats.dataDir, "EVENTS.copy");
   await cp(folder, copy, { recursive: true });
   await nats.restart();
   await fleet.healthy(healthyWithinMs);
@@ -49,12 +55,13 @@ export async function restoreBroker(
     for (const told of await load.more(1, tokens)) {
       told.lost = true;
       lost.push(told);
-      await eventually(() => isStarted(fleet, told), { timeoutMs: 30_000 });
+      await untilIn(fleet, told, "starts");
     }
   await nats.kill();
   await rm(folder, { recursive: true });
   await cp(copy, folder, { recursive: true });
-  if (withoutConsumers) await removeConsumers(folder);
+  if (withoutConsumers)
+    await rm(join(folder, "obs"), { recursive: true, force: true });
   await nats.restart();
   await fleet.healthy(healthyWithinMs);
   // Until then a projection of the old log may be read at a place that the new one has reached.
@@ -62,11 +69,12 @@ export async function restoreBroker(
   end();
 }
 
-/** A stream's folder keeps its consumers in `obs`. */
-async function removeConsumers(folder: string): Promise<void> {
-  const found = await readdir(folder, { recursive: true });
-  for (const path of found.filter((one) => one.endsWith("/EVENTS/obs")))
-    await rm(join(folder, path), { recursive: true });
+/** The stream's own: messages, and its consumers in `obs`. */
+async function eventsFolder(dataDir: string): Promise<string> {
+  const found = await readdir(dataDir, { recursive: true });
+  const [path] = found.filter((one) => one.endsWith("/streams/EVENTS"));
+  if (path === undefined) throw new Error(`no EVENTS in ${dataDir}`);
+  return join(dataDir, path);
 }
 
 /** Whether the projection was made anew. */

@@ -42,7 +42,11 @@ await runService(
         if (error instanceof EvictingRedis) fail(error);
       });
     });
-    const reader = makeTaskReader(store);
+    // What the writer watches on its connection would be let go by any reader's EXEC on it.
+    const reading = stack.use(
+      connectStore({ url: config.REDIS_URL, name: "results-reading", log }),
+    );
+    const reader = makeTaskReader(reading);
     const longestWaitMs = Math.floor(config.EVENTS_MAX_AGE / 2);
     const writer = makeTaskWriter(store, {
       ...{ resultTtlMs, longestWaitMs },

@@ -38,7 +38,7 @@ const isOf = ({ workerId }: Entry, { data }: LoggedEvent): boolean =>
 
 const brokerFaults = [
   ...["kill-nats", "stop-nats", "freeze-nats", "cut-nats", "stall-nats"],
-  "restore-nats",
+  "restore-events",
 ];
 export const isBroker = ({ fault }: Entry): boolean =>
   brokerFaults.includes(fault);
