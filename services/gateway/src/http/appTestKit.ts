@@ -13,7 +13,7 @@ export const key = "key-of-a";
 const queued = (): TaskState => ({
   ...{ task_id: newTaskId(), seq: 1, model: "demo", lane: "interactive" },
   ...{ owner: "a", enqueue_time: 1, timeout_ms: 1, start_timeout_ms: 1 },
-  ...{ status: "queued", attempt: 0, failures: 0 },
+  ...{ status: "queued", attempt: 0, failures: 0, max_tokens: 1 },
 });
 const cancelled = (task: TaskState): TaskState => ({
   ...{ ...task, status: "cancelled", end_time: 2, end_seq: 2 },

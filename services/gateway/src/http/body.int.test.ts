@@ -1,11 +1,14 @@
 /** Bodies of all types, codings and charsets, as clients send them. */
 import fc from "fast-check";
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { after, before, suite, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import {
   hi,
   json,
+  key,
   problemOf,
   send,
   startApp,
@@ -192,4 +195,21 @@ suite("the body of a request", () => {
       { numRuns: 200 },
     );
   });
+});
+
+test("a cancel is taken also where there is no room for a body", async () => {
+  await using app = await startApp({ bodiesInFlight: 10 });
+  const arrived = once(app.app.server, "request");
+  const socket = connect(app.port, "127.0.0.1");
+  socket.write(
+    `POST /generate HTTP/1.1\r\nHost: a\r\nX-API-Key: ${key}\r\n` +
+      "Content-Type: application/json\r\nContent-Length: 900\r\n\r\n{",
+  );
+  await arrived;
+  const options = { headers: json, body: hi };
+  const full = await send(app, "POST", "/generate", options);
+  assert.equal(full.status, 503);
+  const path = `/cancel/${app.running.task_id}`;
+  assert.equal((await send(app, "POST", path, options)).status, 200);
+  socket.destroy();
 });
