@@ -93,7 +93,7 @@ suite("a client generated from /openapi.json", () => {
       stack.url,
       stack.key,
     );
-    assert.equal(text, "word word");
+    assert.match(text, /^\w+ \w+$/);
     assert.match(location, /^\/result\/[0-9a-f-]{36}$/);
     assert.match(events, /event: cancelled/);
     assert.deepEqual(rest, {
