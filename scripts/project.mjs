@@ -1,22 +1,14 @@
-import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import util from "node:util";
+import { readDotEnv } from "./dot-env.mjs";
+
+export { UserError } from "./user-error.mjs";
 
 /** The project's folder. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** What the commands bring onto the machine (unpacked servers, GPU binaries); can be deleted at any time. */
 export const localDir = join(root, ".local");
-
-/** An error whose message tells the user what to do: printed without a stack. */
-export class UserError extends Error {
-  /** @param {string} message @param {number} [exitCode] */
-  constructor(message, exitCode = 1) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
 
 /** @typedef {Record<string, string | undefined>} Env */
 
@@ -31,22 +23,6 @@ export function withDotEnv(env = process.env, file = join(root, ".env")) {
     Object.entries(env).filter(([, value]) => value !== ""),
   );
   return { ...readDotEnv(file), ...set };
-}
-
-/**
- * @param {string} file
- * @returns {Env}
- */
-function readDotEnv(file) {
-  if (!existsSync(file)) return {};
-  if (typeof util.parseEnv !== "function")
-    throw new UserError(
-      `reading .env needs Node 20.12 or newer, this is ${process.version}`,
-    );
-  const values = util.parseEnv(readFileSync(file, "utf8"));
-  return Object.fromEntries(
-    Object.entries(values).filter(([, value]) => value !== ""),
-  );
 }
 
 /**

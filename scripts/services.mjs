@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { root } from "./project.mjs";
+import { CONFIG_EXIT_CODE } from "./user-error.mjs";
 
 /** The four services, and how a whole system is stopped. */
 
@@ -18,8 +19,7 @@ export const SERVICES = /** @type {const} */ ([
 /** The service that a process is one of: `inference-2` is another worker. @param {string} name */
 export const serviceOf = (name) => name.replace(/-\d+$/, "");
 
-/** How a service ends whose configuration is wrong (EX_CONFIG of sysexits.h): starting it again would not help. */
-export const CONFIG_EXIT_CODE = 78;
+export { CONFIG_EXIT_CODE };
 
 /** How Node runs a service; in containers by NODE_OPTIONS, see `deploy/Dockerfile`. */
 export const NODE_FLAGS = [

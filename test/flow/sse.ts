@@ -21,7 +21,7 @@ export async function* readStream(
     ...(signal && { signal }),
   });
   const type = response.headers.get("content-type");
-  if (response.status !== 200 || type !== "text/event-stream")
+  if (response.status !== 200 || type !== "text/event-stream; charset=utf-8")
     throw new Error(`${response.status} ${type}`);
   let text = "";
   for await (const piece of response.body!.pipeThrough(

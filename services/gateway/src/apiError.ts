@@ -3,8 +3,12 @@ export type ApiErrorCode =
   | "invalid_request"
   | "unauthorized"
   | "not_found"
+  /** The path takes other methods. */
+  | "method_not_allowed"
   | "already_ended"
   | "too_large"
+  /** The body comes in a form that is not read. */
+  | "unsupported_media_type"
   /** So many tasks of the key are unfinished already. */
   | "too_many_tasks"
   /** So many tasks wait already. */
@@ -27,6 +31,8 @@ export interface ApiErrorFacts {
   retryAfterS?: number;
   /** The limit that was reached, by the name of its setting. */
   limit?: { name: string; value: number };
+  /** Of the answer. */
+  headers?: Readonly<Record<string, string>>;
   cause?: unknown;
 }
 

@@ -38,11 +38,19 @@ function parseApiKeys(text: string): ApiKey[] {
 
 function parsePair(pair: string, place: number): ApiKey {
   const colon = pair.indexOf(":");
-  const [name, key] = [pair.slice(0, colon).trim(), pair.slice(colon + 1)];
+  const name = pair.slice(0, colon).trim();
+  const key = pair.slice(colon + 1).trim();
   if (colon < 1 || name === "" || key === "")
     throw new RangeError(`entry ${place}: expected name:key`);
   if (!/[a-z0-9]/i.test(name))
     throw new RangeError(`entry ${place}: a name needs a letter or a digit`);
+  if (/^["'`]/.test(name) || /^["'`]|["'`]$/.test(key))
+    throw new RangeError(`entry ${place}: quotes would be part of the key`);
+  // Nothing else comes through an HTTP header as it was sent.
+  if (!/^[\x21-\x7e]+$/.test(key))
+    throw new RangeError(
+      `entry ${place}: a key is of ASCII letters, digits and signs, without spaces`,
+    );
   return { name, owner: slugOf(name), digest: digestOf(key, place) };
 }
 

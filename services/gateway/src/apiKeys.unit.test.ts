@@ -24,6 +24,12 @@ test("keys have names, and are found by what was given only", () => {
     assert.equal(findKey(wrong), undefined);
 });
 
+test("spaces around a name and a key are no part of them", () => {
+  const findKey = makeFindKey(read(" mine : 0123456789abcdef ,\tb:\tk2"));
+  assert.equal(findKey("0123456789abcdef")?.name, "mine");
+  assert.equal(findKey("k2")?.name, "b");
+});
+
 test("a key may be given as its hash, and the hash is no key", () => {
   const hash = createHash("sha256").update("hidden").digest("hex");
   const findKey = makeFindKey(read(`a:sha256:${hash}`));
@@ -56,6 +62,11 @@ for (const [wrong, why] of [
   ["a:k1,:k2", /entry 2/],
   ["a:k1,***:k2", /a letter or a digit/],
   ["a:sha256:1234", /64 hex digits/],
+  ["a:schlüssel", /ASCII/],
+  ["a:one two", /ASCII/],
+  ["a:k\u0000", /ASCII/],
+  ['"a:k1"', /quotes/],
+  ["a:'k1'", /quotes/],
   ["Team A:k1,team-a:k2", /same name/],
   ["a:k1,b:k1", /same key/],
 ] as const)

@@ -23,6 +23,40 @@ const TrustProxy = z
     return z.NEVER;
   });
 
+/** A path without a slash at its end; "" of none. */
+const PublicPath = z
+  .string()
+  .default("/")
+  .transform((text, context) => {
+    const path = text.replace(/\/+$/, "");
+    if (/^(\/(?!\.+(\/|$))[\w.~-]+)*$/.test(path)) return path;
+    const message = "expected a path as /llm, of letters, digits and - . _ ~";
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  });
+
+/** The origins whose pages may call: none, all (`*`), or these. */
+const CorsOrigins = z
+  .string()
+  .default("off")
+  .transform((text, context) => {
+    if (text === "off") return [];
+    if (text === "*") return "*" as const;
+    const origins = text.split(",").map((one) => originOf(one.trim()));
+    const known = origins.filter((origin) => origin !== undefined);
+    if (known.length === origins.length) return known;
+    const message =
+      "expected off, * or origins as https://a.example, with commas";
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  });
+
+/** As a browser sends it; undefined of what is more or less than an origin. */
+function originOf(text: string): string | undefined {
+  if (!/^https?:\/\/[^/?#@*]+\/?$/i.test(text)) return undefined;
+  return URL.parse(text)?.origin;
+}
+
 /** The gateway's settings; each variable is described in `.env.example`. */
 export const Config = BrokerSettings.extend({
   HOST: z.string().default("127.0.0.1"),
@@ -40,6 +74,8 @@ export const Config = BrokerSettings.extend({
   MAX_QUEUE_DEPTH: count(undefined, { min: 1 }).optional(),
   MAX_TASKS_PER_KEY: count(undefined, { min: 1 }).optional(),
   TRUST_PROXY: TrustProxy,
+  PUBLIC_PATH: PublicPath,
+  CORS_ORIGINS: CorsOrigins,
 }).transform((env) => ({
   broker: env,
   redisUrl: env.REDIS_URL,
@@ -61,5 +97,7 @@ export const Config = BrokerSettings.extend({
     maxTasksPerKey: env.MAX_TASKS_PER_KEY,
   },
   trustProxy: env.TRUST_PROXY,
+  publicPath: env.PUBLIC_PATH,
+  corsOrigins: env.CORS_ORIGINS,
 }));
 export type Config = z.infer<typeof Config>;

@@ -34,6 +34,35 @@ test("nobody's forwarded address is believed unless it is said whose", () => {
     assert.throws(() => read({ TRUST_PROXY: wrong }), /TRUST_PROXY/);
 });
 
+test("a public path is a path, with or without a slash at its end", () => {
+  for (const none of ["", "/"])
+    assert.equal(read({ PUBLIC_PATH: none }).publicPath, "");
+  for (const path of ["/llm", "/llm/"])
+    assert.equal(read({ PUBLIC_PATH: path }).publicPath, "/llm");
+  assert.equal(read({ PUBLIC_PATH: "/a/b-c.d" }).publicPath, "/a/b-c.d");
+  for (const wrong of [
+    "llm",
+    "https://a/llm",
+    "/a b",
+    "/a?b",
+    "//a",
+    "/ä",
+    "/..",
+  ])
+    assert.throws(() => read({ PUBLIC_PATH: wrong }), /PUBLIC_PATH/);
+});
+
+test("pages of other origins may call only where it is said which", () => {
+  assert.deepEqual(read({}).corsOrigins, []);
+  assert.equal(read({ CORS_ORIGINS: "*" }).corsOrigins, "*");
+  const given = "https://A.example/, http://localhost:3000,https://b:443";
+  assert.deepEqual(read({ CORS_ORIGINS: given }).corsOrigins, [
+    ...["https://a.example", "http://localhost:3000", "https://b"],
+  ]);
+  for (const wrong of ["a.example", "https://a/b", "https://*.a", "on", ","])
+    assert.throws(() => read({ CORS_ORIGINS: wrong }), /CORS_ORIGINS/, wrong);
+});
+
 test("everything that is wrong is told at once", () => {
   assert.throws(
     () => readConfig(Config, { PORT: "99999", BODY_LIMIT: "big" }),

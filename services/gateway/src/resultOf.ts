@@ -34,12 +34,16 @@ export function outcomeOf(task: EndedTask): OutcomeResponse {
     case "failed": {
       const { status, error } = task;
       const { type: error_type, message: error_message } = error;
-      return { status, task_id, error_message, error_type, metrics };
+      const outcome = { status, task_id, error_message, error_type };
+      return { ...outcome, ...partialText(task), metrics };
     }
     case "cancelled":
-      return { status: task.status, task_id, metrics };
+      return { status: task.status, task_id, ...partialText(task), metrics };
   }
 }
+
+const partialText = ({ partial_text }: { partial_text?: string }) =>
+  partial_text === undefined ? {} : { partial_text };
 
 /** The body of `GET /status`. */
 export function statusOf(

@@ -12,10 +12,13 @@ import { outcomeOf } from "./resultOf.ts";
 
 export interface StreamEvent {
   event: "token" | "status" | "reset" | EndedTask["status"];
-  /** `<attempt>.<n>` of a token: where a reader that comes back goes on. */
+  /** `<attempt>.<n>` of a token, `end` of the outcome: where a reader that comes back goes on. */
   id?: string;
   data: object;
 }
+
+/** The outcome's id: a reader that comes back with it has everything. */
+export const outcomeId = "end";
 
 export interface TextFeed {
   /** What a chunk that was heard adds; undefined: something before it is missing. */
@@ -92,12 +95,13 @@ export function makeTextFeed(): TextFeed & {
 
   function end(task: EndedTask): StreamEvent[] {
     const data = outcomeOf(task);
-    if (task.status !== "completed") return [{ event: task.status, data }];
+    const outcome = { event: task.status, id: outcomeId, data };
+    if (task.status !== "completed") return [outcome];
     const events = mayDiffer(task) ? reset(task.attempt) : [];
     n = attempt === task.attempt ? n + 1 : 1;
     attempt = task.attempt;
     const rest = token(task.result.slice(sent));
-    return [...events, ...rest, { event: "completed", data }];
+    return [...events, ...rest, outcome];
   }
 
   return {

@@ -46,7 +46,7 @@ test("chunks become tokens, each once, and the outcome ends them", () => {
   const two = feed.take(chunk(1, 2, 4, "two ")) ?? [];
   const end = feed.end(completed(1, "one two three"));
   assert.deepEqual(names([...one, ...again, ...two, ...end]), [
-    ...["token 1.1", "token 1.2", "token 1.3", "completed"],
+    ...["token 1.1", "token 1.2", "token 1.3", "completed end"],
   ]);
   assert.equal(textOf([...one, ...two, ...end]), "one two three");
 });
@@ -129,7 +129,7 @@ test("whoever has everything gets the outcome only", () => {
       ...feed.catchUp(stored),
       ...feed.end(task),
     ];
-    assert.deepEqual(names(events), ["completed"]);
+    assert.deepEqual(names(events), ["completed end"]);
   }
 });
 

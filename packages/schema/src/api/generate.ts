@@ -4,27 +4,54 @@ import { LogHeld } from "../generate/announcements.ts";
 import { ErrorType, Lane, Metrics } from "../generate/events.ts";
 import { GenerateParams, Message, paramDefaults } from "../generate/params.ts";
 
-/** Any character but controls, formats, unassigned ones and the two line separators. */
-const printable = /^[^\p{C}\p{Zl}\p{Zp}]*$/u;
+/**
+ * What a language writes: letters and emoji, with the joiners and marks inside them, and characters that this Unicode
+ * version doesn't know yet. Refused is what could forge or break a line of a log: controls, line separators, halves of
+ * characters, what turns the direction of the text around it, private and deprecated formats.
+ */
+const printable =
+  /^[^\p{Cc}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}\u202A-\u202E\u2066-\u206F\uFEFF\uFFF9-\uFFFB]*$/u;
 
 const params = GenerateParams.shape;
 /** 100 days. */
 const longestMs = 8_640_000_000;
-const contents = z.string().min(1);
 
-export const GenerateRequest = z
+const TextPart = z.strictObject({ type: z.literal("text"), text: z.string() });
+
+const textParts = z.array(
+  z.discriminatedUnion("type", [TextPart], {
+    error: ({ code }) =>
+      code === "invalid_union" ? "expected text: no other parts" : undefined,
+  }),
+);
+
+/** A text, or OpenAI's list of parts, of which only texts are taken. */
+const MessageContent = z
+  .union([z.string(), textParts])
+  .transform((content) =>
+    typeof content === "string"
+      ? content
+      : content.map(({ text }) => text).join(""),
+  );
+
+const RequestBody = z
   .strictObject({
-    prompt: contents.optional().meta({
+    prompt: z.string().min(1).optional().meta({
       description:
         "One user message, put through the model's own chat template. Either this or `messages`.",
       example: "Explain quantum computing",
     }),
     messages: z
-      .array(z.strictObject({ role: Message.shape.role, content: contents }))
+      .array(
+        z.strictObject({ role: Message.shape.role, content: MessageContent }),
+      )
       .min(1)
       .max(1_000)
       .optional()
-      .meta({ description: "The conversation so far, instead of `prompt`." }),
+      .meta({
+        description:
+          "The conversation so far, instead of `prompt`. Content is a text, or a list of text parts, which are joined.",
+      }),
     model: z.string().min(1).max(256).optional().meta({
       description:
         "Which of the models runs it; the first one if absent. An unknown name is refused with the list of the known ones.",
@@ -62,10 +89,8 @@ export const GenerateRequest = z
       description: "Of the sampler; chosen by the worker if absent.",
     }),
     stop: z
-      .union([
-        params.stop.unwrap().element.transform((text) => [text]),
-        params.stop.unwrap(),
-      ])
+      .union([params.stop.unwrap().element, params.stop.unwrap()])
+      .transform((stop) => (typeof stop === "string" ? [stop] : stop))
       .optional()
       .meta({
         description:
@@ -80,7 +105,7 @@ export const GenerateRequest = z
     }),
     timeout_ms: z.int().min(1).max(longestMs).optional().meta({
       description:
-        "How long it may run, over all attempts, up to the system's own limit; then it fails as TimeoutError, with the text so far.",
+        "How long it may run, over all attempts, up to the system's own limit; then it fails as TimeoutError, with the text so far as `partial_text`.",
     }),
     start_timeout_ms: z.int().min(1).max(longestMs).optional().meta({
       description:
@@ -101,7 +126,7 @@ export const GenerateRequest = z
     user_id: z
       .string()
       .min(1)
-      .regex(printable, "printable characters only")
+      .refine((text) => printable.test(text), "printable characters only")
       .refine((text) => [...text].length <= 128, "128 characters at most")
       .optional()
       .meta({
@@ -124,7 +149,55 @@ export const GenerateRequest = z
     path: ["raw"],
     message: "only of a prompt: messages go through the chat template",
   });
+
+/** Null stands for an absent field: that is how clients of typed languages send their optional ones. */
+export const GenerateRequest = z.preprocess(nullsAsAbsent, RequestBody);
 export type GenerateRequest = z.infer<typeof GenerateRequest>;
+
+const optionals = {
+  body: new Set(Object.keys(RequestBody.shape)),
+  response_format: new Set(["json_schema"]),
+  json_schema: new Set(["name", "description", "strict"]),
+};
+
+/** Not what a schema holds: there null is a value. */
+function nullsAsAbsent(body: unknown): unknown {
+  return within(
+    withoutNulls(body, optionals.body),
+    "response_format",
+    (format) =>
+      within(
+        withoutNulls(format, optionals.response_format),
+        "json_schema",
+        (jsonSchema) => withoutNulls(jsonSchema, optionals.json_schema),
+      ),
+  );
+}
+
+type JsonObject = Record<string, unknown>;
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The value without those of these fields that are null. */
+function withoutNulls(value: unknown, fields: ReadonlySet<string>): unknown {
+  if (!isObject(value)) return value;
+  const isGone = (key: string) => value[key] === null && fields.has(key);
+  if (!Object.keys(value).some(isGone)) return value;
+  return Object.fromEntries(
+    Object.entries(value).filter(([key]) => !isGone(key)),
+  );
+}
+
+/** The value with one of its fields changed, where it has that. */
+function within(
+  value: unknown,
+  field: string,
+  change: (inner: unknown) => unknown,
+): unknown {
+  if (!isObject(value) || !isObject(value[field])) return value;
+  const changed = change(value[field]);
+  return changed === value[field] ? value : { ...value, [field]: changed };
+}
 
 const taskId = z.uuid().meta({ description: "A UUIDv7." });
 
@@ -160,16 +233,21 @@ export const CompletedResponse = z.object({
   quantization: z.string().optional(),
   engine_version: z.string().optional(),
 });
+const partialText = z.string().optional().meta({
+  description: "What was written by then; absent where nothing was.",
+});
 export const FailedResponse = z.object({
   status: z.literal("failed"),
   task_id: taskId,
   error_message: z.string(),
   error_type: ErrorType,
+  partial_text: partialText,
   metrics: Metrics,
 });
 export const CancelledResponse = z.object({
   status: z.literal("cancelled"),
   task_id: taskId,
+  partial_text: partialText,
   metrics: Metrics,
 });
 

@@ -34,19 +34,19 @@ const limits: Record<string, { taken: unknown[]; refused: unknown[] }> = {
   },
   max_tokens: {
     taken: [1, 32_768, undefined],
-    refused: [0, 32_769, -1, 1.5, "1", null, NaN, Infinity],
+    refused: [0, 32_769, -1, 1.5, "1", NaN, Infinity],
   },
   temperature: {
     taken: [0, 2, 0.001, undefined],
-    refused: [-0.001, 2.001, "1", null, NaN],
+    refused: [-0.001, 2.001, "1", NaN],
   },
   top_p: {
     taken: [Number.MIN_VALUE, 1, undefined],
-    refused: [0, 1.001, -1, "1", null, NaN],
+    refused: [0, 1.001, -1, "1", NaN],
   },
   seed: {
     taken: [0, 0xffff_ffff, undefined],
-    refused: [-1, 2 ** 32, 0.5, "1", null],
+    refused: [-1, 2 ** 32, 0.5, "1"],
   },
   top_k: { taken: [0, 1_000], refused: [-1, 1_001, 0.5, "1"] },
   min_p: { taken: [0, 1], refused: [-0.1, 1.1] },
@@ -66,12 +66,21 @@ const limits: Record<string, { taken: unknown[]; refused: unknown[] }> = {
     refused: [{ type: "xml" }, { type: "json_schema" }, "json", {}],
   },
   messages: {
-    taken: [[{ role: "user", content: "a" }]],
+    taken: [
+      [{ role: "user", content: "a" }],
+      [
+        { role: "assistant", content: "" },
+        { role: "user", content: [{ type: "text", text: "a" }] },
+      ],
+    ],
     refused: [
       [],
       "a",
       [{ role: "robot", content: "a" }],
-      [{ role: "user", content: "" }],
+      [{ role: "user", content: null }],
+      [{ role: "user", content: ["a"] }],
+      [{ role: "user", content: [{ type: "image_url", image_url: "a" }] }],
+      [{ role: "user", content: [{ type: "text" }] }],
       [{ role: "user", content: "a", name: "b" }],
     ],
   },
@@ -81,15 +90,25 @@ const limits: Record<string, { taken: unknown[]; refused: unknown[] }> = {
   n: { taken: [1, undefined], refused: [2, 0, "1"] },
   model: {
     taken: ["demo", "Qwen2.5-7B-Q4_K_M", "x".repeat(256), undefined],
-    refused: ["", "x".repeat(257), 1, null],
+    refused: ["", "x".repeat(257), 1],
   },
-  raw: { taken: [true, false, undefined], refused: ["true", 1, null] },
+  raw: { taken: [true, false, undefined], refused: ["true", 1] },
   lane: {
     taken: ["interactive", "batch", undefined],
-    refused: ["", "Batch", "fast", 1, null],
+    refused: ["", "Batch", "fast", 1],
   },
   user_id: {
-    taken: ["a", "Zoë", "x".repeat(128), "🦊".repeat(128), "a b", undefined],
+    taken: [
+      ...["a", "Zoë", "x".repeat(128), "🦊".repeat(128), "a b", undefined],
+      "می\u200cخواهم", // Persian, with a non-joiner inside a word
+      "👩\u200d👩\u200d👧", // joined to a family
+      "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}", // a flag made of tags
+      "❤\ufe0f 1\ufe0f\u20e3", // variation selectors, a keycap
+      "\u{1fc00}", // not assigned yet, in a block of emoji
+      "Donau\u00addampf", // a soft hyphen
+      "שלום\u200f!", // a mark of direction
+      "\u0600\u0661", // an Arabic sign before a number
+    ],
     refused: [
       "",
       "x".repeat(129),
@@ -97,10 +116,19 @@ const limits: Record<string, { taken: unknown[]; refused: unknown[] }> = {
       "a\nb",
       "a\u007fb",
       "a\u2028b", // line separator
+      "a\u2029b", // paragraph separator
+      "a\u0085b", // next line
+      "a\u001bb", // escape sequences of a terminal
+      "a\u009bb",
+      "a\u2066b",
+      "a\ufeffb",
+      "a\ufff9b",
+      "a\uffffb",
+      "a\u{1fffe}b",
+      "a\ue000b",
       "a\u202eb", // turns the direction of what follows
       "a\ud800", // half a character
       1,
-      null,
     ],
   },
 };
@@ -126,7 +154,7 @@ describe("limits", () => {
   }
 
   test("every field has its row here", () => {
-    const fields = Object.keys(GenerateRequest.shape).sort();
+    const fields = Object.keys(GenerateRequest.out.shape).sort();
     assert.deepEqual(Object.keys(limits).sort(), fields);
   });
 });
@@ -147,4 +175,43 @@ test("a request has a prompt or messages, and one of them only", () => {
   assert.deepEqual(fieldsOf({}), ["prompt"]);
   assert.deepEqual(fieldsOf({ prompt: "a", messages }), ["prompt"]);
   assert.deepEqual(fieldsOf({ messages, raw: true }), ["raw"]);
+});
+
+test("null counts as absent, for every field that may be", () => {
+  const plain = GenerateRequest.parse({ prompt: "a" });
+  const names = Object.keys(GenerateRequest.out.shape);
+  for (const field of names.filter((name) => name !== "prompt"))
+    assert.deepEqual(
+      GenerateRequest.parse({ prompt: "a", [field]: null }),
+      plain,
+    );
+  const all = Object.fromEntries(names.map((name) => [name, null]));
+  assert.deepEqual(GenerateRequest.parse({ ...all, prompt: "a" }), plain);
+  assert.deepEqual(fieldsOf(all), ["prompt"]);
+  assert.deepEqual(fieldsOf({ prompt: "a", colour: null }), ["colour"]);
+});
+
+test("null counts as absent within response_format too, and not within a schema", () => {
+  const schema = { type: "object", properties: { a: { const: null } } };
+  const nulls = { name: null, description: null, strict: null };
+  const taken = GenerateRequest.parse({
+    prompt: "a",
+    response_format: { type: "json_schema", json_schema: { ...nulls, schema } },
+  });
+  assert.deepEqual(taken.response_format, {
+    ...{ type: "json_schema", json_schema: { schema } },
+  });
+  for (const type of ["text", "json_object"] as const) {
+    const format = { type, json_schema: null };
+    const body = { prompt: "a", response_format: format };
+    assert.deepEqual(GenerateRequest.parse(body).response_format, { type });
+  }
+});
+
+test("the text parts of a message are one text", () => {
+  const parts = ["one ", "", "two"].map((text) => ({ type: "text", text }));
+  const messages = [{ role: "user", content: parts }];
+  assert.deepEqual(GenerateRequest.parse({ messages }).messages, [
+    { role: "user", content: "one two" },
+  ]);
 });

@@ -75,9 +75,13 @@ export interface CompletedTask extends TaskEnd {
 export interface FailedTask extends TaskEnd {
   status: "failed";
   error: Omit<TaskError, "traceback">;
+  /** What was written by then. */
+  partial_text?: string;
 }
 export interface CancelledTask extends TaskEnd {
   status: "cancelled";
+  /** What was written by then. */
+  partial_text?: string;
 }
 export type OpenTask = QueuedTask | ProcessingTask;
 export type EndedTask = CompletedTask | FailedTask | CancelledTask;
@@ -168,10 +172,15 @@ export function evolve(
         attempt: event.data.attempt,
         status: "failed",
         error: { type, message },
+        ...partialText(event.data),
       };
     }
     case "GenerateCancelled":
-      return { ...ended(state, event), status: "cancelled" };
+      return {
+        ...ended(state, event),
+        status: "cancelled",
+        ...partialText(event.data),
+      };
   }
 }
 
@@ -217,6 +226,12 @@ function progress(state: OpenTask): TaskProgress {
   const { worker_id: _, ...rest } = state;
   return rest;
 }
+
+const partialText = ({
+  partial_text,
+}: {
+  partial_text?: string | undefined;
+}) => (partial_text === undefined ? {} : { partial_text });
 
 function ended(
   state: OpenTask,

@@ -55,6 +55,18 @@ describe("a task's life", () => {
     assert.deepEqual(task.error, { type: "RuntimeError", message: "why" });
   });
 
+  test("failed or cancelled: the text so far, where there is one", () => {
+    const partial_text = "so far";
+    for (const end of [failed(1), cancelled]) {
+      const data = { ...end.data, partial_text };
+      const task = fold(requested, started(1), { ...end, data } as TaskEvent);
+      assert.ok(task?.status === "failed" || task?.status === "cancelled");
+      assert.equal(task.partial_text, "so far");
+      const none = fold(requested, started(1), end);
+      assert.ok(none && !("partial_text" in none));
+    }
+  });
+
   test("cancelled: the attempt is the one that ran", () => {
     const task = fold(requested, started(2), cancelled);
     assert.deepEqual([task?.status, task?.attempt], ["cancelled", 2]);

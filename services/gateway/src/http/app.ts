@@ -9,7 +9,6 @@ import fastify, {
 } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { ApiError } from "../apiError.ts";
 import type { CancelTask } from "../cancelTask.ts";
 import type { AcceptRequest } from "../acceptRequest.ts";
 import type { ApiKey } from "../apiKeys.ts";
@@ -21,15 +20,21 @@ import type { WaitForOutcome } from "../waitForOutcome.ts";
 import type { TaskReader } from "@jetscribe/task-store";
 import { requireKey } from "./auth.ts";
 import { limitBodies, type BodyLimits } from "./bodiesInFlight.ts";
+import { readJson, readNoBody } from "./body.ts";
 import { closeConnections } from "./closeConnections.ts";
+import { allowOrigins, type CorsOrigins } from "./cors.ts";
 import { addDocs } from "./docs.ts";
+import { dropUnreadBodies } from "./unreadBodies.ts";
+import { refuseOtherRoutes } from "./noSuchRoute.ts";
 import { makeErrorHandler, problemOf, sendProblem } from "./problem.ts";
+import { withoutPrefix } from "./publicPath.ts";
 import { generateRoute } from "./routes/generate.ts";
 import { cancelRoute } from "./routes/cancel.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { resultRoute } from "./routes/result.ts";
 import { statusRoute } from "./routes/status.ts";
 import { streamRoute } from "./routes/stream.ts";
+import { answerForServer, refuseBrokenRequest } from "./serverErrors.ts";
 import { validatorCompiler } from "./validate.ts";
 
 export interface AppDeps {
@@ -51,6 +56,12 @@ export interface AppDeps {
 
 export interface AppOptions extends BodyLimits {
   trustProxy: boolean | number | string[];
+  /** The path that a proxy serves it under, as `/llm`; "": none. */
+  publicPath?: string;
+  /** The origins whose pages may call; none: no page of another origin. */
+  corsOrigins?: CorsOrigins;
+  /** A request has to come to its end within so long. */
+  requestTimeoutMs?: number;
 }
 
 export type App = FastifyInstance<
@@ -66,7 +77,13 @@ const keepAliveMs = 15_000;
 
 export async function buildApp(
   deps: AppDeps,
-  { trustProxy, ...bodies }: AppOptions,
+  {
+    trustProxy,
+    publicPath = "",
+    corsOrigins = [],
+    requestTimeoutMs = 60_000,
+    ...bodies
+  }: AppOptions,
 ): Promise<App> {
   const app: App = fastify({
     bodyLimit: bodies.bodyLimit,
@@ -75,7 +92,17 @@ export async function buildApp(
         ? (_address, hop) => hop < trustProxy
         : trustProxy,
     logger: false,
-    requestTimeout: 60_000,
+    requestTimeout: requestTimeoutMs,
+    // What Node and fastify would answer themselves is answered by `answerForServer`.
+    http: {
+      requireHostHeader: false,
+      headersTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
+    },
+    return503OnClosing: false,
+    clientErrorHandler: refuseBrokenRequest,
+    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
+    rewriteUrl: withoutPrefix(publicPath),
     // A path that can't be decoded, a parameter that is too long: answered as everything else.
     frameworkErrors: (error, _request, reply: FastifyReply) =>
       sendProblem(reply, problemOf(error)),
@@ -87,27 +114,49 @@ export async function buildApp(
         reply.header("strict-transport-security", "max-age=31536000");
       done();
     });
+  await allowOrigins(app, corsOrigins);
+  answerForServer(app);
   closeConnections(app, deps.stopping);
+  dropUnreadBodies(app);
+  refuseOtherRoutes(app);
+  readJson(app);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler(makeErrorHandler(deps.log));
-  app.setNotFoundHandler(() => {
-    throw new ApiError("not_found", "there is no such route; see /docs");
+  await addDocs(app, publicPath);
+  await app.register(fastifySSE, {
+    heartbeatInterval: keepAliveMs,
+    serializer: inOneLine,
   });
-  await addDocs(app);
-  await app.register(fastifySSE, { heartbeatInterval: keepAliveMs });
 
   healthRoutes(app, deps);
-  await app.register((open, _options, done) => {
-    const closed = open.withTypeProvider<ZodTypeProvider>();
+  await within(app, (closed) => {
     requireKey(closed, deps.keys);
-    limitBodies(closed, bodies);
-    generateRoute(closed, deps);
+    void within(closed, (large) => {
+      limitBodies(large, bodies);
+      generateRoute(large, deps, publicPath);
+    });
     resultRoute(closed, deps);
     statusRoute(closed, deps);
     streamRoute(closed, deps);
-    cancelRoute(closed, deps);
-    done();
+    void within(closed, (bodiless) => {
+      readNoBody(bodiless);
+      cancelRoute(bodiless, deps);
+    });
   });
   return app;
 }
+
+/** Routes in a scope of their own, which has the hooks of the one around it. */
+const within = (app: App, addRoutes: (scope: App) => void) =>
+  app.register((scope, _options, done) => {
+    addRoutes(scope.withTypeProvider<ZodTypeProvider>());
+    done();
+  });
+
+/** JSON without the line ends that it may hold: some readers of streams, as Python's, take them for ends of lines. */
+const inOneLine = (data: unknown): string =>
+  JSON.stringify(data).replace(
+    /[\u0085\u2028\u2029]/g,
+    (end) => `\\u${end.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );

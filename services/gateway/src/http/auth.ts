@@ -32,7 +32,8 @@ const unknownKey = () =>
 
 function givenKey({ headers }: FastifyRequest): string {
   const own = headers["x-api-key"];
-  if (typeof own === "string") return own;
+  // Some clients send the header empty, and the key as a bearer token.
+  if (typeof own === "string" && own !== "") return own;
   const [, token = ""] =
     /^Bearer +(\S+)$/i.exec(headers.authorization ?? "") ?? [];
   return token;

@@ -5,7 +5,11 @@ import type { ApiKey } from "../apiKeys.ts";
 import type { ReadTask } from "../readTask.ts";
 
 export const TaskParams = z.object({
-  task_id: z.string().meta({ description: "Of the 202 of POST /generate." }),
+  // Swift, .NET and some databases print UUIDs in capitals: the same one, by RFC 9562.
+  task_id: z
+    .string()
+    .toLowerCase()
+    .meta({ description: "Of the 202 of POST /generate." }),
 });
 
 /** The task that the path names. Rejects with the same "not found" for one of another key as for one that never was. */

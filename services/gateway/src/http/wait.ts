@@ -6,8 +6,8 @@ export const mostWaitS = 300;
 
 export const waitSeconds = (wish: number): number => Math.min(wish, mostWaitS);
 
-/** The query of calls that can wait for the outcome. */
-export const WaitQuery = z.strictObject({
+/** The query of calls that can wait for the outcome. What else it holds is ignored, as a cache buster. */
+export const WaitQuery = z.object({
   wait: z.coerce
     .number()
     .min(0)

@@ -1,22 +1,23 @@
-import { CancelledResponse, Problem } from "@jetscribe/schema";
+import { CancelledResponse } from "@jetscribe/schema";
 import type { App, AppDeps } from "../app.ts";
-import { security } from "../docs.ts";
+import { answer, problems, security } from "../docs.ts";
 import { taskOfCall, TaskParams } from "../taskOfCall.ts";
 import { hangUp } from "../wait.ts";
 
-const Cancelled = CancelledResponse.omit({ metrics: true });
+const Cancelled = CancelledResponse.omit({
+  metrics: true,
+  partial_text: true,
+});
 
 const schema = {
+  operationId: "cancel",
   summary: "Cancel a task",
   description:
-    "200 if it is cancelled, queued or running; 409 if it has another outcome already.",
+    "200 if it is cancelled, queued or running; 409 if it has another outcome already. No body is needed: one is ignored.",
   params: TaskParams,
   response: {
-    200: Cancelled,
-    401: Problem,
-    404: Problem,
-    409: Problem,
-    503: Problem,
+    200: answer(Cancelled, "It is cancelled"),
+    ...problems(401, 404, 409, 503),
   },
   security,
 };

@@ -3,28 +3,42 @@ import {
   GenerateRequest,
   isOpen,
   OutcomeResponse,
-  Problem,
 } from "@jetscribe/schema";
+import * as z from "zod";
 import type { App, AppDeps } from "../app.ts";
 import { outcomeOf } from "../../resultOf.ts";
 import { dropBody } from "../bodiesInFlight.ts";
-import { security } from "../docs.ts";
+import { answer, problems, security } from "../docs.ts";
 import { hangUp, mostWaitS, waitSeconds } from "../wait.ts";
 
+const headers = {
+  Location: "Where the result can be read.",
+  "Preference-Applied": "The wait that was kept to, if one was wished.",
+};
+
 const schema = {
+  operationId: "generate",
   summary: "Accept a prompt",
   description:
-    "Stores the request in the log and answers 202 with its task id. " +
+    "Stores the request in the log and answers 202 with its task id. A field that is null counts as absent. " +
     `With \`Prefer: wait=N\` (seconds, ${mostWaitS} at most) it answers 200 with the result if that is there in time.`,
   body: GenerateRequest,
+  headers: z.object({
+    prefer: z
+      .string()
+      .optional()
+      .meta({
+        description: `RFC 7240: wait=N, seconds, ${mostWaitS} at most.`,
+      }),
+    traceparent: z
+      .string()
+      .optional()
+      .meta({ description: "W3C Trace Context: it goes with the events." }),
+  }),
   response: {
-    200: OutcomeResponse,
-    202: AcceptedResponse,
-    400: Problem,
-    401: Problem,
-    413: Problem,
-    429: Problem,
-    503: Problem,
+    200: answer(OutcomeResponse, "The outcome, in time", { headers }),
+    202: answer(AcceptedResponse, "It is stored", { headers }),
+    ...problems(400, 401, 413, 415, 429, 503),
   },
   security,
 };
@@ -35,18 +49,18 @@ const traceparent = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 export function generateRoute(
   app: App,
   { acceptRequest, waitForOutcome }: AppDeps,
+  publicPath: string,
 ): void {
   app.post("/generate", { schema }, async (request, reply) => {
     const { key, headers } = request;
-    const trace = headers["traceparent"];
-    const given =
-      typeof trace === "string" && traceparent.test(trace) ? trace : undefined;
+    const trace = headers.traceparent ?? "";
+    const given = traceparent.test(trace) ? trace : undefined;
     const accepted = await acceptRequest(request.body, key, given);
     dropBody(request);
     const { task_id } = accepted;
-    void reply.header("location", `/result/${task_id}`);
+    void reply.header("location", `${publicPath}/result/${task_id}`);
 
-    const waitS = preferredWait(headers["prefer"]);
+    const waitS = preferredWait(headers.prefer);
     if (waitS !== undefined)
       void reply.header("preference-applied", `wait=${waitS}`);
     if (waitS !== undefined && waitS > 0) {
@@ -64,11 +78,7 @@ export function generateRoute(
 }
 
 /** The seconds of `Prefer: wait=N` (RFC 7240), up to the most; undefined: no such wish. */
-function preferredWait(
-  header: string | string[] | undefined,
-): number | undefined {
-  if (header === undefined) return undefined;
-  const text = [header].flat().join(",");
-  const [, wish] = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?/i.exec(text) ?? [];
+function preferredWait(header = ""): number | undefined {
+  const [, wish] = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?/i.exec(header) ?? [];
   return wish === undefined ? undefined : waitSeconds(Number(wish));
 }

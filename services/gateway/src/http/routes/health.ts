@@ -1,7 +1,8 @@
-import { HealthResponse, Problem } from "@jetscribe/schema";
+import { HealthResponse } from "@jetscribe/schema";
 import * as z from "zod";
 import { unavailable } from "../../apiError.ts";
 import type { App, AppDeps } from "../app.ts";
+import { answer, problems } from "../docs.ts";
 
 const Ok = z.object({ status: z.literal("ok") });
 
@@ -11,11 +12,15 @@ export function healthRoutes(app: App, { health, unready }: AppDeps): void {
     "/health",
     {
       schema: {
+        operationId: "getHealth",
         summary: "How the system is",
         description:
           "200 if NATS and Redis answer and a worker has its model loaded, else 503 with the same body. " +
           "`degraded` is a 200: what is wrong stands beside it.",
-        response: { 200: HealthResponse, 503: HealthResponse },
+        response: {
+          200: answer(HealthResponse, "Healthy or degraded"),
+          503: answer(HealthResponse, "Unhealthy"),
+        },
       },
     },
     async (_request, reply) => {
@@ -26,7 +31,11 @@ export function healthRoutes(app: App, { health, unready }: AppDeps): void {
   app.get(
     "/livez",
     {
-      schema: { summary: "The process is alive", response: { 200: Ok } },
+      schema: {
+        operationId: "getLivez",
+        summary: "The process is alive",
+        response: { 200: answer(Ok, "It is") },
+      },
     },
     () => ({ status: "ok" as const }),
   );
@@ -34,8 +43,9 @@ export function healthRoutes(app: App, { health, unready }: AppDeps): void {
     "/readyz",
     {
       schema: {
+        operationId: "getReadyz",
         summary: "This gateway can take calls",
-        response: { 200: Ok, 503: Problem },
+        response: { 200: answer(Ok, "It can"), ...problems(503) },
       },
     },
     () => {

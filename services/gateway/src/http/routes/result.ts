@@ -1,29 +1,22 @@
-import {
-  isOpen,
-  OutcomeResponse,
-  PendingResponse,
-  Problem,
-} from "@jetscribe/schema";
+import { isOpen, OutcomeResponse, PendingResponse } from "@jetscribe/schema";
 import type { ReadTask } from "../../readTask.ts";
 import { outcomeOf, pendingOf } from "../../resultOf.ts";
 import type { App, AppDeps } from "../app.ts";
-import { security } from "../docs.ts";
+import { answer, problems, security } from "../docs.ts";
 import { taskOfCall, TaskParams } from "../taskOfCall.ts";
 import { hangUp, WaitQuery } from "../wait.ts";
 
 const schema = {
+  operationId: "getResult",
   summary: "Read the result",
   description:
     "200 with the outcome, 202 while there is none. Right after a 202 of `POST /generate` it is never 404.",
   params: TaskParams,
   querystring: WaitQuery,
   response: {
-    200: OutcomeResponse,
-    202: PendingResponse,
-    400: Problem,
-    401: Problem,
-    404: Problem,
-    503: Problem,
+    200: answer(OutcomeResponse, "The outcome"),
+    202: answer(PendingResponse, "It has none yet"),
+    ...problems(400, 401, 404, 503),
   },
   security,
 };

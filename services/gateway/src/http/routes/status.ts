@@ -1,13 +1,17 @@
-import { Problem, StatusResponse } from "@jetscribe/schema";
+import { StatusResponse } from "@jetscribe/schema";
 import { statusOf } from "../../resultOf.ts";
 import type { App, AppDeps } from "../app.ts";
-import { security } from "../docs.ts";
+import { answer, problems, security } from "../docs.ts";
 import { taskOfCall, TaskParams } from "../taskOfCall.ts";
 
 const schema = {
+  operationId: "getStatus",
   summary: "Where a task stands",
   params: TaskParams,
-  response: { 200: StatusResponse, 401: Problem, 404: Problem, 503: Problem },
+  response: {
+    200: answer(StatusResponse, "Where it stands"),
+    ...problems(401, 404, 503),
+  },
   security,
 };
 

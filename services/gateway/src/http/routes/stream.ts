@@ -1,22 +1,30 @@
-import { Problem } from "@jetscribe/schema";
+import { isOpen } from "@jetscribe/schema";
 import * as z from "zod";
 import type { App, AppDeps } from "../app.ts";
-import { security } from "../docs.ts";
+import { answer, problems, security } from "../docs.ts";
 import { taskOfCall, TaskParams } from "../taskOfCall.ts";
 import { hangUp } from "../wait.ts";
+import { outcomeId } from "../../textFeed.ts";
 
 const schema = {
+  operationId: "stream",
   summary: "Read the text while it is written",
   description:
     "Server-Sent Events: `token` {text} as the text comes, with the id `<attempt>.<n>`; `status` on a change of state; " +
     "`reset` {attempt} when the text so far is void; and last `completed`, `failed` or `cancelled` with the body of " +
-    "`GET /result`. Connect before, during or after the generation; with `Last-Event-ID` the stream goes on behind it.",
+    "`GET /result` and the id `end`. Connect before, during or after the generation; with `Last-Event-ID` the stream goes " +
+    "on behind it, and a reader that has everything gets a 204.",
   params: TaskParams,
+  headers: z.object({
+    "last-event-id": z
+      .string()
+      .optional()
+      .meta({ description: "The id of the last event that came." }),
+  }),
   response: {
-    200: z.string().meta({ description: "text/event-stream" }),
-    401: Problem,
-    404: Problem,
-    503: Problem,
+    200: answer(z.string(), "The events", { type: "text/event-stream" }),
+    204: z.undefined().meta({ description: "The reader has everything" }),
+    ...problems(401, 404, 503),
   },
   security,
 };
@@ -32,6 +40,11 @@ export function streamRoute(
       const task = await taskOfCall(readTask, request);
       const { task_id } = task;
       const lastEventId = reply.sse.lastEventId ?? undefined;
+      // Who has the outcome has everything: 204 tells an EventSource not to come back.
+      if (!isOpen(task) && lastEventId === outcomeId)
+        return await reply.code(204).send(undefined);
+      void reply.header("content-type", "text/event-stream; charset=utf-8");
+      if (request.method === "HEAD") return reply.sse.sendHeaders();
       const events = streamTask(task, {
         ...{ owner: request.key.owner, lastEventId },
         signal: hangUp(reply),

@@ -1,0 +1,42 @@
+/** The gateway behind a path of a proxy, with and without the prefix in what comes. */
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { hi, json, send, startApp } from "./appTestKit.ts";
+
+suite("PUBLIC_PATH", () => {
+  test("is in what is answered, and may be in what is asked", async () => {
+    await using app = await startApp({ publicPath: "/llm" });
+    for (const path of ["/llm/generate", "/generate", "/llm/generate/"]) {
+      const answer = await send(app, "POST", path, { headers: json, body: hi });
+      assert.equal(answer.status, 202, path);
+      assert.equal(
+        answer.headers.location,
+        `/llm/result/${app.running.task_id}`,
+      );
+      const { status } = await send(app, "GET", answer.headers.location ?? "");
+      assert.equal(status, 202);
+    }
+    assert.equal((await send(app, "GET", "/llmresult/x")).status, 404);
+    for (const path of ["/llm", "/llm?a=b"])
+      assert.equal((await send(app, "GET", path)).status, 404);
+    const document = await send(app, "GET", "/llm/openapi.json");
+    const { servers } = JSON.parse(document.body) as { servers: object };
+    assert.deepEqual(servers, [{ url: "/llm" }]);
+  });
+
+  test("is in every link of the page with the documents", async () => {
+    for (const publicPath of ["", "/llm", "/a/b"]) {
+      await using app = await startApp({ publicPath });
+      for (const page of ["/docs", "/docs/"]) {
+        const { body } = await send(app, "GET", publicPath + page);
+        const links = [...body.matchAll(/(?:href|src)="([^"]+)"/g)];
+        assert.ok(links.length > 3);
+        for (const [, link = ""] of links) {
+          const { pathname } = new URL(link, `http://a${publicPath}${page}`);
+          assert.ok(pathname.startsWith(`${publicPath}/docs/`), pathname);
+          assert.equal((await send(app, "GET", pathname)).status, 200, link);
+        }
+      }
+    }
+  });
+});

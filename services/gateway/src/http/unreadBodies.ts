@@ -1,0 +1,47 @@
+/**
+ * An answer to a request whose body is not read to its end: too large, of no valid key, not needed. A client that writes
+ * its body before it reads loses the answer if the connection is closed meanwhile: TCP drops what came with the reset.
+ * So the answer goes out at once, and ends when the rest of the body came and was dropped.
+ */
+import type { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
+import type { App } from "./app.ts";
+
+/** Bytes: a client that sends more is cut off. One that is slow is cut off by the server's time-out for requests. */
+const mostDropped = 64 * 1024 * 1024;
+
+export function dropUnreadBodies(app: App): void {
+  app.addHook<unknown>("onSend", ({ raw }, reply, payload, done) => {
+    if (!isUnread(raw) || typeof payload !== "string")
+      return done(null, payload);
+    void reply.header("content-length", Buffer.byteLength(payload));
+    reply.raw.once("finish", () => {
+      if (!raw.complete) raw.socket.destroySoon();
+    });
+    done(null, Readable.from(answerAndDrop(payload, raw)));
+  });
+}
+
+const isUnread = ({ complete, headers }: IncomingMessage): boolean =>
+  !complete &&
+  (headers["transfer-encoding"] !== undefined ||
+    Number(headers["content-length"] ?? 0) > 0);
+
+async function* answerAndDrop(answer: string, body: IncomingMessage) {
+  yield answer;
+  await dropRest(body);
+}
+
+/** Resolves when the body is over, or too much of it came. */
+function dropRest(body: IncomingMessage): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let left = mostDropped;
+  body.on("data", ({ length }: Buffer) => {
+    left -= length;
+    if (left < 0) resolve();
+  });
+  for (const over of ["end", "close", "error"])
+    body.once(over, () => resolve());
+  body.resume();
+  return promise.finally(() => body.pause());
+}
