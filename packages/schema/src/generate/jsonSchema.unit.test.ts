@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { GenerateRequest } from "../api/generate.ts";
 import { problemsOfSchema } from "./jsonSchema.ts";
+import { GenerateParams } from "./params.ts";
 
 const paths = (schema: Record<string, unknown>) =>
   problemsOfSchema(schema).map(({ path }) => path.join("."));
@@ -109,4 +111,18 @@ test("all that is wrong is told at once, up to a hundred of it", () => {
     Array.from({ length: 500 }, (_, i) => [`p${i}`, { type: "x" }]),
   );
   assert.equal(paths({ type: "object", properties }).length, 100);
+});
+
+test("a schema that is refused in a request is read in an event of an earlier version", () => {
+  const schema = { oneOf: [{ type: "null" }, { type: "null" }] };
+  const format = { type: "json_schema", json_schema: { schema } };
+  const body = { prompt: "a", response_format: format };
+  const [issue] = GenerateRequest.safeParse(body).error?.issues ?? [];
+  assert.equal(
+    issue?.path.join("."),
+    "response_format.json_schema.schema.oneOf.1",
+  );
+  const params = { max_tokens: 1, temperature: 0, top_p: 1 };
+  const event = { ...params, response_format: format };
+  assert.deepEqual(GenerateParams.parse(event), event);
 });

@@ -102,7 +102,8 @@ describe("closed and open lists", () => {
       properties: { any: true, none: false },
       required: ["any"],
     };
-    assertPasses(schema, ['{"any":[1]}'], ['{"any":1,"none":1}', "{}"]);
+    const bad = ['{"any":1,"none":1}', '{"any":1,"none":}', "{}"];
+    assertPasses(schema, ['{"any":[1]}'], bad);
     assertPasses({}, ["1", '{"a":null}', '"b"', "[]"], ["", "a"]);
   });
 });
@@ -275,7 +276,8 @@ describe("names that every object has", () => {
     test(`type: ${name} is refused`, () => {
       assert.match(problemOf({ type: name }), /^#\/type: expected one of/);
       assert.match(problemOf({ type: "string", format: name }), /^#\/format: /);
-      assert.match(problemOf({ $ref: `#/$defs/${name}` }), /^#\/\$ref: /);
+      const $ref = `#/$defs/${name}`;
+      assert.match(problemOf({ $ref, $defs: {} }), /^#\/\$ref: /);
     });
 
   for (const name of names)
@@ -292,14 +294,10 @@ describe("names that every object has", () => {
 
   test("only the key __proto__ is refused", () => {
     const own = JSON.parse('{"__proto__":{}}') as object;
-    for (const keyword of ["properties", "$defs"]) {
-      const schema = { type: "object", [keyword]: own };
-      const place = new RegExp(`^#/\\${keyword.replace(/^\w/, "x")}`);
-      assert.match(
-        problemOf(schema),
-        keyword === "$defs" ? place : /^#\/properties\/__proto__: /,
-      );
-    }
+    const properties = { type: "object", properties: own };
+    assert.match(problemOf(properties), /^#\/properties\/__proto__: /);
+    const definitions = { type: "null", $defs: own };
+    assert.match(problemOf(definitions), /^#\/\$defs\/__proto__: /);
     const open = { type: "object", additionalProperties: true };
     assertPasses(open, ['{"proto":1}'], ['{"__proto__":1}']);
   });

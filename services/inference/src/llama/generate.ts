@@ -1,5 +1,6 @@
 /** One generation on one slot. */
 import { randomInt } from "node:crypto";
+import { hasForm, type GenerateParams } from "@jetscribe/schema";
 import type { LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
 import type {
   EngineRequest,
@@ -9,7 +10,7 @@ import type {
 import type { BiasOf } from "./bias.ts";
 import type { Steps } from "./inStep.ts";
 import type { Pause } from "./pause.ts";
-import { noStops, type Prompt } from "./prompt.ts";
+import { noStops, type Prompt, type Stops } from "./prompt.ts";
 import { readPrompt } from "./readPrompt.ts";
 import { grammarFor, sampling } from "./sampling.ts";
 import { makeTextStream } from "./textStream.ts";
@@ -60,8 +61,7 @@ export async function generate(
 
   const seed = params.seed ?? randomInt(2 ** 32);
   const grammar = await grammarFor(model.llama, params);
-  // A grammar says where the text ends; inside of it what ends a turn may be a part of the answer.
-  const stops = params.ignore_eos || grammar ? noStops : prompt.stops;
+  const stops = templateStops(prompt, params);
   const stream = makeTextStream(
     (tokens, special, before) => model.detokenize(tokens, special, before),
     [...stops.texts, ...(params.stop ?? [])],
@@ -106,6 +106,12 @@ export async function generate(
     seed,
   };
 }
+
+/** What of the chat template ends the text. A grammar says itself where it ends, and such a text may be a part of it. */
+export const templateStops = (
+  { stops }: Pick<Prompt, "stops">,
+  params: GenerateParams,
+): Stops => (params.ignore_eos || hasForm(params) ? noStops : stops);
 
 /** Whether the written tokens and this one end with one of the sequences. */
 export const endsWithOne = (
