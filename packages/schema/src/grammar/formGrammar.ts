@@ -1,7 +1,8 @@
 /** From the form of an answer to the rules of its grammar. It is written without spaces, or with one after `,` and `:`. */
-import { oneOf, plainBut, quote } from "./characters.ts";
+import { quote } from "./characters.ts";
 import type { Form, ListForm, ObjectForm, Property } from "./form.ts";
 import { numberOf } from "./numbers.ts";
+import { otherName } from "./otherName.ts";
 import { isPossibleList, isPossibleObject } from "./possible.ts";
 import {
   makeTreeWriter,
@@ -109,9 +110,11 @@ export function writeForm(
       ({ name, form }) => name !== by && possible.has(form),
     );
     const before = by === undefined ? 0 : 1;
+    // A reader may take __proto__ for something else.
+    const known = ["__proto__", ...object.properties.map(({ name }) => name)];
     const other =
       rest && possible.has(rest)
-        ? [otherName(object.properties), colon, write(rest)]
+        ? [...otherName(rules, known), colon, write(rest)]
         : undefined;
     const values = properties.map(({ form }) => write(form));
 
@@ -188,38 +191,6 @@ export function writeForm(
     if (names === undefined) return end;
     const named = [...(count > 0 ? [comma] : []), ...writeTree(names)];
     return define([named, ...(end === undefined ? [] : [[end]])]);
-  }
-
-  /** A name that is none of these. It has no escapes, by which it could be one of them after all. */
-  function otherName(properties: readonly Property[]): Part {
-    // A reader may take this name for something else.
-    const names = ["__proto__", ...properties.map(({ name }) => name)];
-    return define([[quote('"'), ...notOne(names.map((name) => [...name]))]]);
-  }
-
-  /** The rest of a name, and its closing quote; `names` begin alike, and are given from there on. */
-  function notOne(names: readonly (readonly string[])[]): readonly Part[] {
-    const firsts = Map.groupBy(
-      names.filter(({ length }) => length > 0),
-      ([first = ""]) => first,
-    );
-    const isNone = names.every(({ length }) => length > 0);
-    return [
-      define([
-        ...(isNone ? [[quote('"')]] : []),
-        [
-          plainBut([...firsts.keys()]),
-          ...atMost(plainBut(), Infinity),
-          quote('"'),
-        ],
-        ...[...firsts]
-          .filter(([first]) => !/["\\\p{Cc}\p{Cs}]/u.test(first))
-          .map(([first, group]) => [
-            oneOf([first]),
-            ...notOne(group.map(([, ...rest]) => rest)),
-          ]),
-      ]),
-    ];
   }
 
   return [write(root)];

@@ -481,6 +481,15 @@ describe("optional properties", () => {
     assertPasses(schema, good, bad);
   });
 
+  test("of long names beside additional ones are no crash", () => {
+    const names = [30_000, 29_999].map((length) => "n".repeat(length));
+    const properties = Object.fromEntries(names.map((name) => [name, true]));
+    const schema = { type: "object", properties };
+    assert.equal(problemOf(schema), "it is taken");
+    const open = { ...schema, additionalProperties: true };
+    assert.match(problemOf(open), /^#: its grammar has more than/);
+  });
+
   test("a count that only repeated names could reach is refused", () => {
     const schema = {
       type: "object",

@@ -2,7 +2,8 @@
 import type { Schema } from "./keywords.ts";
 import { formats, lengthsOf, type Format, type TextForm } from "./texts.ts";
 
-type Refuse = (keyword: string, message: string) => void;
+/** Names a keyword of the schema that is read. */
+export type Refuse = (keyword: string, message: string) => void;
 
 /** The largest count that can be asked for. */
 const mostCount = 10_000;

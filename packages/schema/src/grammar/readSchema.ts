@@ -2,13 +2,7 @@
  * From a JSON Schema (2020-12) to the form of an answer. What the answer can't be held to is refused by its place and
  * keyword; annotations are passed over.
  */
-import {
-  anything,
-  type Form,
-  type ListForm,
-  type ObjectForm,
-  type Scalar,
-} from "./form.ts";
+import { anything, type Form, type Scalar } from "./form.ts";
 import {
   annotations,
   applicable,
@@ -21,7 +15,9 @@ import {
   type Schema,
   type SchemaProblem,
 } from "./keywords.ts";
-import { readCounts, readText } from "./readCounts.ts";
+import { readList, readObject, type Inside } from "./readContents.ts";
+import { readText } from "./readCounts.ts";
+import { targetOf } from "./readReference.ts";
 import { isEmpty, onlyOf, union } from "./union.ts";
 
 /** Where the schema of a form stands, to name it in a refusal. */
@@ -53,6 +49,8 @@ export function readSchema(root: Schema): ReadSchema {
 
   /** The form of a schema inside of another one; it is read later. */
   function later(schema: unknown, path: Path): Form {
+    if (path.at(-1) === "__proto__")
+      refuse(path, "", "a property or definition of this name is refused");
     if (schema === true) return anything;
     if (schema === false) return { values: [], objects: [] };
     if (!isObject(schema)) {
@@ -203,8 +201,10 @@ export function readSchema(root: Schema): ReadSchema {
 
   function readType(type: JsonType, schema: Schema, path: Path): Form {
     const no = { values: [], objects: [] };
-    const refuseHere = (keyword: string, message: string) =>
-      refuse(path, keyword, message);
+    const inside: Inside = {
+      refuse: (keyword, message) => refuse(path, keyword, message),
+      later: (one, ...steps) => later(one, [...path, ...steps]),
+    };
     switch (type) {
       case "null":
         return { ...no, values: [null] };
@@ -214,83 +214,12 @@ export function readSchema(root: Schema): ReadSchema {
       case "number":
         return { ...no, number: type };
       case "string":
-        return { ...no, text: readText(schema, refuseHere) };
+        return { ...no, text: readText(schema, inside.refuse) };
       case "array":
-        return { ...no, list: readList(schema, path) };
+        return { ...no, list: readList(schema, inside) };
       case "object":
-        return { ...no, objects: [readObject(schema, path)] };
+        return { ...no, objects: [readObject(schema, inside)] };
     }
-  }
-
-  function readList(schema: Schema, path: Path): ListForm {
-    const { prefixItems, items } = schema;
-    const refuseHere = (keyword: string, message: string) =>
-      refuse(path, keyword, message);
-    const { max, ...counts } = readCounts(schema, "Items", refuseHere);
-    if (prefixItems !== undefined && !Array.isArray(prefixItems))
-      refuseHere("prefixItems", "expected a list of schemas");
-    const first = (Array.isArray(prefixItems) ? prefixItems : []).map(
-      (one, i) => later(one, [...path, "prefixItems", i]),
-    );
-    // Nothing said, a tuple is written whole, and has no item that the schema does not name.
-    const whole = Math.min(first.length, max);
-    const min = schema["minItems"] === undefined ? whole : counts.min;
-    const isOpen = items !== undefined || first.length === 0;
-    const isClosed = items === false || !isOpen;
-    if (isClosed && min > first.length)
-      refuseHere(
-        "minItems",
-        `more than the ${first.length} items that prefixItems and items allow`,
-      );
-    if (isClosed) return { first, min, max };
-    const rest =
-      items === undefined ? anything : later(items, [...path, "items"]);
-    return { first, rest, min, max };
-  }
-
-  function readObject(schema: Schema, path: Path): ObjectForm {
-    const { properties = {}, additionalProperties: others } = schema;
-    const refuseHere = (keyword: string, message: string) =>
-      refuse(path, keyword, message);
-    const { min, max } = readCounts(schema, "Properties", refuseHere);
-    if (!isObject(properties))
-      refuseHere("properties", "expected an object of schemas");
-    const named = isObject(properties) ? Object.entries(properties) : [];
-    const required = readRequired(schema, path, named.length);
-    const form: ObjectForm = {
-      ...{ min, max },
-      properties: named.map(([name, one]) => {
-        const at = [...path, "properties", name];
-        if (name === "__proto__")
-          refuse(at, "", "a property of this name is refused");
-        return { name, form: later(one, at), required: required.has(name) };
-      }),
-    };
-    for (const name of required)
-      if (!named.some(([one]) => one === name))
-        refuseHere("required", `${JSON.stringify(name)} is not in properties`);
-    // As with items: without `properties` any are meant, and beside them no others.
-    const isOpen = others !== undefined || schema["properties"] === undefined;
-    if (isOpen && others !== false)
-      form.rest =
-        others === undefined
-          ? anything
-          : later(others, [...path, "additionalProperties"]);
-    refuseCounts(form, refuseHere);
-    return form;
-  }
-
-  function readRequired(
-    { required = [] }: Schema,
-    path: Path,
-    named: number,
-  ): Set<string> {
-    const isList =
-      Array.isArray(required) &&
-      required.every((name) => typeof name === "string");
-    if (isList && required.length <= named) return new Set<string>(required);
-    refuse(path, "required", "expected names of properties");
-    return new Set();
   }
 
   const form = now(root, []);
@@ -298,61 +227,13 @@ export function readSchema(root: Schema): ReadSchema {
   if (!isObject($defs)) refuse([], "$defs", "expected an object of schemas");
   else
     for (const [name, one] of Object.entries($defs))
-      if (name === "__proto__")
-        refuse(["$defs", name], "", "a definition of this name is refused");
-      else later(one, ["$defs", name]);
+      later(one, ["$defs", name]);
   // Reading one may add others.
   for (const one of pending.keys()) finish(one);
   return { form, places, problems };
-}
-
-/** Counts that no object of the form can have. */
-function refuseCounts(
-  { properties, rest, min, max }: ObjectForm,
-  refuse: (keyword: string, message: string) => void,
-): void {
-  const required = properties.filter((one) => one.required).length;
-  if (max < required)
-    refuse("maxProperties", `less than the ${required} that are required`);
-  // Names that the model chooses may repeat, so only one of them is sure to count.
-  const sure = properties.length + (rest === undefined ? 0 : 1);
-  if (min > sure)
-    refuse(
-      "minProperties",
-      rest === undefined
-        ? `more than the ${sure} that are allowed`
-        : `more than ${sure} can't be counted on: additional names may repeat`,
-    );
 }
 
 const unknownHere = (kind: string, type: unknown): string =>
   kind === "type" && type === undefined
     ? "this keyword has no effect without a type"
     : "this keyword has no effect on the answer here";
-
-/** What `#` or `#/$defs/<name>` refers to. */
-function targetOf(
-  root: Schema,
-  reference: unknown,
-): { schema: unknown; path: Path } | undefined {
-  if (reference === "#") return { schema: root, path: [] };
-  const [, escaped] =
-    typeof reference === "string"
-      ? (/^#\/\$defs\/([^/]+)$/.exec(reference) ?? [])
-      : [];
-  if (escaped === undefined) return undefined;
-  const name = unescape(escaped);
-  const { $defs } = root;
-  if (name === undefined || !isObject($defs) || !Object.hasOwn($defs, name))
-    return undefined;
-  return { schema: $defs[name], path: ["$defs", name] };
-}
-
-/** A name in a JSON pointer in a URI. */
-function unescape(name: string): string | undefined {
-  try {
-    return decodeURIComponent(name).replaceAll("~1", "/").replaceAll("~0", "~");
-  } catch {
-    return undefined;
-  }
-}
