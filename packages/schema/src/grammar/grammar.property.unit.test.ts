@@ -77,3 +77,31 @@ test("no grammar lets an answer to another schema pass that is not valid by its 
     runs,
   );
 });
+
+/** All places inside of a value. */
+const placesIn = (value: object): [object, string][] =>
+  Object.entries(value).flatMap(([key, inner]: [string, unknown]) => [
+    [value, key],
+    ...(typeof inner === "object" && inner !== null ? placesIn(inner) : []),
+  ]);
+
+test("whatever stands anywhere in a schema, it is taken or refused by place, and no crash", () => {
+  const junk = fc.oneof(
+    fc.jsonValue({ maxDepth: 1 }),
+    fc.constantFrom("object", "array", "#", -1, 1.5, [], {}, [null], true),
+    anySchema,
+  );
+  fc.assert(
+    fc.property(anySchema, junk, fc.nat(), (whole, value, at) => {
+      const schema = structuredClone(whole);
+      const places = placesIn(schema);
+      const [holder, key = ""] = places[at % places.length] ?? [];
+      if (holder !== undefined) Object.assign(holder, { [key]: value });
+      const { grammar, problems = [] } = grammarOf(schema);
+      if (grammar !== undefined) makeMatcher(grammar.gbnf);
+      for (const { message } of problems) assert.match(message, /^#.*: ./s);
+      assert.ok(grammar !== undefined || problems.length > 0);
+    }),
+    { numRuns: 3_000 },
+  );
+});
