@@ -48,7 +48,7 @@ export function writeForm(
     const some = objects.filter((one) => isPossibleObject(one, possible));
     return define([
       ...(choices.length > 0 ? [writeTree(treeOf(choices))] : []),
-      ...(number ? [numberOf(rules, number)] : []),
+      ...(number ? [[numberOf(rules, number)]] : []),
       ...(text ? [textOf(rules, text)] : []),
       ...(list && isPossibleList(list, possible)
         ? [[once(list, () => writeList(list))]]

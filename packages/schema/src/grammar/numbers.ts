@@ -9,7 +9,12 @@ const digit = "[0-9]";
 const firstDigit = "[1-9]";
 const minus: Alternatives = [[quote("-")], []];
 
-export const numberOf = (rules: Rules, kind: NumberKind): readonly Part[] => {
+const keys = { integer: {}, number: {}, fraction: {} };
+
+export const numberOf = (rules: Rules, kind: NumberKind): Part =>
+  rules.once(keys[kind], () => write(rules, kind));
+
+function write(rules: Rules, kind: NumberKind): readonly Part[] {
   switch (kind) {
     case "integer":
       return integer(rules);
@@ -18,7 +23,7 @@ export const numberOf = (rules: Rules, kind: NumberKind): readonly Part[] => {
     case "fraction":
       return fraction(rules);
   }
-};
+}
 
 /** Without -0. */
 function integer(rules: Rules): readonly Part[] {

@@ -38,7 +38,8 @@ export class GrammarTooLarge extends Error {
   override readonly name = "GrammarTooLarge";
 }
 
-const isRule = (part: Part): boolean => /^r\d/.test(part);
+/** The others begin with a quote or a bracket. */
+const isRule = (part: Part): boolean => part.startsWith("r");
 
 export function makeRules(mostSize: number): Rules {
   const bodies = new Map<Part, Alternatives>();
@@ -46,10 +47,17 @@ export function makeRules(mostSize: number): Rules {
   const named = new Map<object, Part>();
   const chains = new Map<Part, (readonly Part[])[]>();
   const doubles = new Map<Part, readonly Part[]>();
+  const lines: string[] = [];
   let size = 0;
 
-  function add(name: Part, alternatives: Alternatives): Part {
-    size += name.length + written(alternatives).length;
+  function add(
+    name: Part,
+    alternatives: Alternatives,
+    body = written(alternatives),
+  ): Part {
+    const line = `${name} ::= ${body}`;
+    lines.push(line);
+    size += line.length;
     if (size > mostSize)
       throw new GrammarTooLarge(
         `its grammar has more than ${mostSize} characters: it has too many properties or values, or too large counts`,
@@ -68,7 +76,7 @@ export function makeRules(mostSize: number): Rules {
     if (known !== undefined) return known;
     const name = nextName();
     names.set(body, name);
-    return add(name, alternatives);
+    return add(name, alternatives, body);
   }
 
   function once(key: object, build: () => readonly Part[]): Part {
@@ -113,9 +121,6 @@ export function makeRules(mostSize: number): Rules {
   }
 
   function finish(root: readonly Part[]): Grammar {
-    const lines = [...bodies].map(
-      ([name, body]) => `${name} ::= ${written(body)}`,
-    );
     const gbnf = [`root ::= ${written([root])}`, ...lines, ""].join("\n");
     return { gbnf, cost: { size: gbnf.length, width: widthOf(bodies, root) } };
   }

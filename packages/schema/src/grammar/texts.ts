@@ -30,11 +30,12 @@ export function textOf(rules: Rules, { min, max, format }: TextForm): Part[] {
           ...rules.exactly(character(rules), min),
           ...rules.atMost(character(rules), max - min),
         ]
-      : contentOf(rules, format);
+      : [rules.once(formatKeys[format], () => contentOf(rules, format))];
   return [mark, ...content, mark];
 }
 
 const characterKey = {};
+const formatKeys = { date: {}, time: {}, "date-time": {} };
 
 /** One character, as itself or escaped; half a surrogate pair is none. */
 const character = (rules: Rules): Part =>
