@@ -10,3 +10,4 @@ export * from "./generate/subjects.ts";
 export * from "./generate/task.ts";
 export * from "./generate/taskId.ts";
 export * from "./generate/tokens.ts";
+export { grammarOf, objectGrammar } from "./grammar/grammarOf.ts";

@@ -1,14 +1,17 @@
-/** The form that an answer was held to, checked once more when it is whole: a grammar lets some things pass. */
+/** The form that an upstream was asked to hold an answer to, checked when it is whole: not all upstreams keep to it. */
 import { Validator } from "@cfworker/json-schema";
 import type { GenerateParams } from "@jetscribe/schema";
 import { EngineError } from "./engine.ts";
 
-/** Throws a RuntimeError where a text that ended by itself is not what was asked for. No message has any of it. */
+/**
+ * Throws a RuntimeError where a text that ended by itself is not what was asked for. No message has any of it. Where
+ * stop texts were asked for, one of them may have cut it, and it is taken as it is.
+ */
 export function checkForm(
   text: string,
-  { response_format: format }: GenerateParams,
+  { response_format: format, stop = [] }: GenerateParams,
 ): void {
-  if (format === undefined || format.type === "text") return;
+  if (format === undefined || format.type === "text" || stop.length > 0) return;
   const value = parse(text);
   if (format.type === "json_object") {
     if (typeof value !== "object" || value === null || Array.isArray(value))

@@ -27,6 +27,13 @@ test("an answer of the form passes, and a free one whatever it is", () => {
   checkForm('{"age":7,"born":"2020-02-29"}', ofSchema);
 });
 
+test("an answer that a stop text may have cut is taken as it is", () => {
+  const stop = ["}"];
+  checkForm('{"age":7', { ...ofSchema, stop });
+  checkForm('{"a":1', { ...params({ type: "json_object" }), stop });
+  assert.throws(() => checkForm('{"age":7', { ...ofSchema, stop: [] }));
+});
+
 for (const [text, format] of [
   ["secret", params({ type: "json_object" })],
   ['["secret"]', params({ type: "json_object" })],

@@ -2,7 +2,12 @@
 import * as z from "zod";
 import { LogHeld } from "../generate/announcements.ts";
 import { ErrorType, Lane, Metrics } from "../generate/events.ts";
-import { GenerateParams, Message, paramDefaults } from "../generate/params.ts";
+import {
+  GenerateParams,
+  Message,
+  paramDefaults,
+  RequestedFormat,
+} from "../generate/params.ts";
 
 /**
  * What a language writes: letters and emoji, with the joiners and marks inside them, and characters that this Unicode
@@ -99,9 +104,9 @@ const RequestBody = z
     logit_bias: params.logit_bias.meta({
       description: "By token id: added to the token's logit.",
     }),
-    response_format: params.response_format.meta({
+    response_format: RequestedFormat.optional().meta({
       description:
-        "Hold the answer to JSON, or to a JSON Schema. A keyword that could not be kept to is refused by its name.",
+        "Hold the answer to JSON, or to a JSON Schema (2020-12). A keyword that could not be kept to is refused by its place and name; an answer has only the properties and items that the schema names.",
     }),
     timeout_ms: z.int().min(1).max(longestMs).optional().meta({
       description:

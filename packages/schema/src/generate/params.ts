@@ -1,6 +1,6 @@
 /** What a request asks of the model: the conversation, and how its answer is sampled. */
 import * as z from "zod";
-import { JsonSchema } from "./jsonSchema.ts";
+import { JsonSchema, StoredSchema } from "./jsonSchema.ts";
 
 export const Message = z.object({
   role: z.enum(["system", "user", "assistant"]),
@@ -9,20 +9,27 @@ export const Message = z.object({
 export type Message = z.infer<typeof Message>;
 
 /** As OpenAI's: any JSON object, or JSON of a schema. */
-export const ResponseFormat = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("text") }),
-  z.strictObject({ type: z.literal("json_object") }),
-  z.strictObject({
-    type: z.literal("json_schema"),
-    json_schema: z.strictObject({
-      name: z.string().min(1).max(64).optional(),
-      description: z.string().max(1_024).optional(),
-      strict: z.boolean().optional(),
-      schema: JsonSchema,
+const formatWith = (schema: typeof StoredSchema) =>
+  z.discriminatedUnion("type", [
+    z.strictObject({ type: z.literal("text") }),
+    z.strictObject({ type: z.literal("json_object") }),
+    z.strictObject({
+      type: z.literal("json_schema"),
+      json_schema: z.strictObject({
+        name: z.string().min(1).max(64).optional(),
+        description: z.string().max(1_024).optional(),
+        strict: z.boolean().optional(),
+        schema,
+      }),
     }),
-  }),
-]);
+  ]);
+
+/** In an event: a later version may take other schemas, and must still read those that were taken. */
+export const ResponseFormat = formatWith(StoredSchema);
 export type ResponseFormat = z.infer<typeof ResponseFormat>;
+
+/** In a request: the answer can be held to it. */
+export const RequestedFormat = formatWith(JsonSchema);
 
 const penalty = z.number().min(-2).max(2);
 

@@ -1,17 +1,18 @@
 /** One generation on one slot. */
 import { randomInt } from "node:crypto";
+import { hasForm, type GenerateParams } from "@jetscribe/schema";
 import type { LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
 import type {
   EngineRequest,
   EngineResult,
   GenerateOptions,
 } from "../engine.ts";
-import { checkForm } from "../form.ts";
+import type { BiasOf } from "./bias.ts";
 import type { Steps } from "./inStep.ts";
 import type { Pause } from "./pause.ts";
-import { noStops, type Prompt } from "./prompt.ts";
+import { noStops, type Prompt, type Stops } from "./prompt.ts";
 import { readPrompt } from "./readPrompt.ts";
-import { formOf, sampling } from "./sampling.ts";
+import { grammarFor, sampling } from "./sampling.ts";
 import { makeTextStream } from "./textStream.ts";
 
 /** Where a generation runs. */
@@ -20,6 +21,7 @@ export interface Place {
   /** The slot's. */
   sequence: LlamaContextSequence;
   number: number;
+  biasOf: BiasOf;
   pause: Pause;
   steps: Steps;
 }
@@ -34,7 +36,7 @@ export async function generate(
   { params, continueFrom }: EngineRequest,
   { signal, onText, onRead }: GenerateOptions,
 ): Promise<EngineResult> {
-  const { model, sequence, number, pause, steps } = place;
+  const { model, sequence, number, biasOf, pause, steps } = place;
   const promptTokens = prompt.tokens.length;
   const all = [...prompt.tokens, ...prompt.begun];
   let completionTokens = continueFrom?.tokens ?? 0;
@@ -58,11 +60,11 @@ export async function generate(
   const { rest, cachedTokens } = await readPrompt(place, all, reading);
 
   const seed = params.seed ?? randomInt(2 ** 32);
-  const stops = params.ignore_eos ? noStops : prompt.stops;
-  const form = await formOf(model.llama, params);
+  const grammar = await grammarFor(model.llama, params);
+  const stops = templateStops(prompt, params);
   const stream = makeTextStream(
     (tokens, special, before) => model.detokenize(tokens, special, before),
-    [...stops.texts, ...(params.stop ?? []), ...form.stops],
+    [...stops.texts, ...(params.stop ?? [])],
     prompt.before,
   );
   const say = (piece: string) => {
@@ -72,7 +74,7 @@ export async function generate(
   };
   const written = [...prompt.begun];
   let finishReason: EngineResult["finishReason"] = "length";
-  const options = sampling(model, params, { seed, form, written });
+  const options = sampling(model, params, { seed, grammar, biasOf, written });
   // From its second token on: its prompt is read apart from the others' tokens.
   using step = steps.member(number);
   for await (const token of sequence.evaluate(rest, options)) {
@@ -95,7 +97,6 @@ export async function generate(
     await step.next();
   }
   say(stream.end());
-  if (finishReason === "stop") checkForm(text, params);
   return {
     text,
     finishReason,
@@ -105,6 +106,12 @@ export async function generate(
     seed,
   };
 }
+
+/** What of the chat template ends the text. A grammar says itself where it ends, and such a text may be a part of it. */
+export const templateStops = (
+  { stops }: Pick<Prompt, "stops">,
+  params: GenerateParams,
+): Stops => (params.ignore_eos || hasForm(params) ? noStops : stops);
 
 /** Whether the written tokens and this one end with one of the sequences. */
 export const endsWithOne = (

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { demoModel } from "../engineTestKit.ts";
+import { makeBiasOf } from "./bias.ts";
 import { generate } from "./generate.ts";
 import { makeSteps } from "./inStep.ts";
 import { load } from "./load.ts";
@@ -32,7 +33,8 @@ test("two that began at different times need hardly more batches than one", asyn
         : value;
     },
   });
-  const shared = { model, pause: makePause(), steps: makeSteps() };
+  const biasOf = makeBiasOf(model);
+  const shared = { model, biasOf, pause: makePause(), steps: makeSteps() };
   const request = {
     prompt: "Tell me a story.",
     params: { max_tokens: length, temperature: 0, top_p: 1, ignore_eos: true },

@@ -13,6 +13,7 @@ import {
   type EngineResult,
   type GenerateOptions,
 } from "../engine.ts";
+import { makeBiasOf } from "./bias.ts";
 import { generate } from "./generate.ts";
 import { makeSteps } from "./inStep.ts";
 import { load, type Loaded } from "./load.ts";
@@ -36,6 +37,7 @@ export async function makeLlamaEngine(
   ]);
   const { model, context } = loaded;
   const read = makePromptReader(model);
+  const biasOf = makeBiasOf(model);
   const slots = makeSlots(context);
   const pause = makePause();
   const steps = makeSteps();
@@ -55,7 +57,7 @@ export async function makeLlamaEngine(
     try {
       const { sequence, number } = slot;
       return await generate(
-        { model, sequence, number, pause, steps },
+        { model, sequence, number, biasOf, pause, steps },
         prompt,
         request,
         options,

@@ -57,6 +57,21 @@ describe("an option", () => {
     );
   });
 
+  test("logit_bias on the tokens that end a text: -100 never ends it, 100 ends it at once", async () => {
+    const both = (bias: number) => ({ logit_bias: { "1": bias, "3": bias } });
+    const free = await ask(engine, { prompt });
+    assert.equal(free.finishReason, "stop");
+    const max_tokens = free.completionTokens + 20;
+    const never = await ask(engine, {
+      prompt,
+      params: { ...both(-100), max_tokens },
+    });
+    assert.equal(never.finishReason, "length");
+    assert.equal(never.completionTokens, max_tokens);
+    const at = await ask(engine, { prompt, params: both(100) });
+    assert.deepEqual([at.text, at.finishReason], ["", "stop"]);
+  });
+
   test("a penalty changes a text that repeats itself", async () => {
     const raw = { prompt: "one one one one one one", raw: true };
     const longest = { max_tokens: 48 };

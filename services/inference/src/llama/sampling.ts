@@ -1,56 +1,43 @@
 /** From the request's params to the library's options. */
 import {
-  isLlamaText,
   LlamaGrammarEvaluationState,
-  TokenBias,
   type Llama,
   type LlamaGrammar,
   type LlamaModel,
   type SequenceEvaluateOptions,
   type Token,
 } from "node-llama-cpp";
-import { effectiveParams, type GenerateParams } from "@jetscribe/schema";
+import {
+  effectiveParams,
+  grammarOf,
+  objectGrammar,
+  type GenerateParams,
+} from "@jetscribe/schema";
 import { EngineError } from "../engine.ts";
+import type { BiasOf } from "./bias.ts";
 
-/** The grammar that the answer is held to. */
-export interface Form {
-  grammar: LlamaGrammar | undefined;
-  /** Texts that end an answer that the grammar would let go on. */
-  stops: string[];
-}
-
-/** Rejects with a ValidationError where no grammar can be made of the schema. */
-export async function formOf(
+/** What holds the answer to its form. Rejects with a ValidationError where a schema can't be kept to. */
+export async function grammarFor(
   llama: Llama,
   { response_format: format }: GenerateParams,
-): Promise<Form> {
-  if (format === undefined || format.type === "text")
-    return { grammar: undefined, stops: [] };
-  try {
-    const grammar =
-      format.type === "json_object"
-        ? await llama.getGrammarFor("json")
-        : await llama.createGrammarForJsonSchema(
-            // It was checked where it came in; the library's type is for schemas that are written down in code.
-            format.json_schema.schema as { type: "object" },
-          );
-    const stops = grammar.stopGenerationTriggers.map(textOf).filter(Boolean);
-    return { grammar, stops };
-  } catch (cause) {
-    throw new EngineError(
-      "ValidationError",
-      "no grammar can be made of the schema in response_format",
-      { cause },
-    );
-  }
+): Promise<LlamaGrammar | undefined> {
+  if (format === undefined || format.type === "text") return undefined;
+  const grammar =
+    format.type === "json_object"
+      ? objectGrammar()
+      : schemaGrammar(format.json_schema.schema);
+  return await llama.createGrammar({ grammar });
 }
 
-const textOf = (
-  trigger: LlamaGrammar["stopGenerationTriggers"][number],
-): string =>
-  typeof trigger === "string" || isLlamaText(trigger)
-    ? trigger.toString()
-    : trigger.filter((part) => typeof part === "string").join("");
+/** Requests with other schemas are not accepted; one of an earlier version may be in the log. */
+function schemaGrammar(schema: Record<string, unknown>): string {
+  const { grammar, problems } = grammarOf(schema);
+  if (grammar !== undefined) return grammar.gbnf;
+  throw new EngineError(
+    "ValidationError",
+    `the answer can't be held to the schema: ${problems[0]?.message ?? ""}`,
+  );
+}
 
 /** The penalties look back at so many tokens of the answer. */
 const penalized = 256;
@@ -61,17 +48,20 @@ export function sampling(
   params: GenerateParams,
   {
     seed,
-    form: { grammar },
+    grammar,
+    biasOf,
     written,
   }: {
     seed: number;
-    form: Form;
+    grammar: LlamaGrammar | undefined;
+    biasOf: BiasOf;
     /** The tokens of the answer so far; grows. */
     written: readonly Token[];
   },
 ): SequenceEvaluateOptions {
   const { temperature, top_p, top_k, min_p, ...rest } = effectiveParams(params);
   const { repeat_penalty, presence_penalty, frequency_penalty } = rest;
+  const tokenBias = biasOf(rest.logit_bias, grammar !== undefined);
   const penalizes =
     repeat_penalty !== 1 || presence_penalty !== 0 || frequency_penalty !== 0;
   return {
@@ -90,7 +80,7 @@ export function sampling(
         frequencyPenalty: frequency_penalty,
       },
     }),
-    ...(rest.logit_bias && { tokenBias: biasOf(model, rest.logit_bias) }),
+    ...(tokenBias && { tokenBias }),
     ...(grammar && {
       grammarEvaluationState: new LlamaGrammarEvaluationState({
         model,
@@ -98,19 +88,4 @@ export function sampling(
       }),
     }),
   };
-}
-
-function biasOf(model: LlamaModel, biases: Record<string, number>): TokenBias {
-  const bias = TokenBias.for(model);
-  const { tokenizer } = model.fileInfo.metadata;
-  const known = tokenizer.ggml.tokens.length;
-  for (const [id, logit] of Object.entries(biases)) {
-    if (Number(id) >= known)
-      throw new EngineError(
-        "ValidationError",
-        `logit_bias names token ${id}; the model has ${known}`,
-      );
-    bias.set(Number(id) as Token, { logit });
-  }
-  return bias;
 }

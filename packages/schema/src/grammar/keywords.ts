@@ -1,0 +1,78 @@
+/** The part of JSON Schema (2020-12) that an answer can be held to. */
+import type { Scalar } from "./form.ts";
+
+/** From the schema's top to a place in it. */
+export type Path = readonly (string | number)[];
+export type Schema = Readonly<Record<string, unknown>>;
+
+export interface SchemaProblem {
+  path: Path;
+  /** Begins with the place as a JSON pointer. */
+  message: string;
+}
+
+export type JsonType =
+  ("string" | "number" | "integer" | "boolean" | "null") | ("object" | "array");
+
+export const jsonTypes: ReadonlySet<string> = new Set<JsonType>([
+  ...(["string", "number", "integer", "boolean", "null"] as const),
+  ...(["object", "array"] as const),
+]);
+
+/** They say nothing about an answer's form. */
+export const annotations: ReadonlySet<string> = new Set([
+  ...["title", "description", "default", "examples", "deprecated"],
+  ...["readOnly", "writeOnly", "$comment", "$id"],
+]);
+
+/** What may stand beside each `type`. */
+const byType: Readonly<Record<JsonType, readonly string[]>> = {
+  string: ["minLength", "maxLength", "format"],
+  number: [],
+  integer: [],
+  boolean: [],
+  null: [],
+  object: [
+    ...["properties", "required", "additionalProperties"],
+    ...["minProperties", "maxProperties"],
+  ],
+  array: ["items", "prefixItems", "minItems", "maxItems"],
+};
+
+/** What may stand beside what decides instead of `type`; OpenAPI's discriminator repeats what the branches say. */
+const byKind: Readonly<Record<string, readonly string[]>> = {
+  enum: ["enum", "const"],
+  oneOf: ["oneOf", "discriminator"],
+  anyOf: ["anyOf", "discriminator"],
+  $ref: ["$ref"],
+};
+
+/** The keyword that decides what an answer is, and those that have an effect beside it. */
+export function applicable(
+  schema: Schema,
+  type: JsonType | undefined,
+): { kind: string; keywords: ReadonlySet<string> } {
+  const has = (keyword: string) => schema[keyword] !== undefined;
+  const kind =
+    Object.keys(byKind).find((one) => byKind[one]?.some(has)) ?? "type";
+  const beside = byKind[kind] ?? (type === undefined ? [] : byType[type]);
+  return { kind, keywords: new Set(["type", ...beside]) };
+}
+
+export const isObject = (value: unknown): value is Schema =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+export const isScalar = (value: unknown): value is Scalar =>
+  value === null ||
+  ["string", "boolean"].includes(typeof value) ||
+  Number.isFinite(value);
+
+/** The place as a JSON pointer in a URI's fragment; long names are cut. */
+export const pointer = (path: Path): string =>
+  `#${path.map((one) => `/${escaped(shortened(String(one)))}`).join("")}`;
+
+const escaped = (name: string): string =>
+  name.replaceAll("~", "~0").replaceAll("/", "~1");
+
+const shortened = (name: string): string =>
+  name.length > 64 ? `${name.slice(0, 64)}…` : name;

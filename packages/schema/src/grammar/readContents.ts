@@ -1,0 +1,91 @@
+/** Lists and objects of a schema. */
+import { anything, type Form, type ListForm, type ObjectForm } from "./form.ts";
+import { isObject, type Schema } from "./keywords.ts";
+import { readCounts, type Refuse } from "./readCounts.ts";
+
+/** What reads the schemas inside. */
+export interface Inside {
+  /** Names a keyword of the schema itself. */
+  refuse: Refuse;
+  /** The form of a schema inside; `steps` lead to it. */
+  later: (schema: unknown, ...steps: (string | number)[]) => Form;
+}
+
+export function readList(schema: Schema, { refuse, later }: Inside): ListForm {
+  const { prefixItems, items } = schema;
+  const { max, ...counts } = readCounts(schema, "Items", refuse);
+  if (prefixItems !== undefined && !Array.isArray(prefixItems))
+    refuse("prefixItems", "expected a list of schemas");
+  const first = (Array.isArray(prefixItems) ? prefixItems : []).map((one, i) =>
+    later(one, "prefixItems", i),
+  );
+  // Nothing said, a tuple is written whole, and has no item that the schema does not name.
+  const whole = Math.min(first.length, max);
+  const min = schema["minItems"] === undefined ? whole : counts.min;
+  const isOpen = items !== undefined || first.length === 0;
+  if (isOpen && items !== false) {
+    const rest = items === undefined ? anything : later(items, "items");
+    return { first, rest, min, max };
+  }
+  if (min > first.length)
+    refuse(
+      "minItems",
+      `more than the ${first.length} items that prefixItems and items allow`,
+    );
+  return { first, min, max };
+}
+
+export function readObject(
+  schema: Schema,
+  { refuse, later }: Inside,
+): ObjectForm {
+  const { properties: named = {}, additionalProperties: others } = schema;
+  const counts = readCounts(schema, "Properties", refuse);
+  if (!isObject(named)) refuse("properties", "expected an object of schemas");
+  const schemas = isObject(named) ? named : {};
+  const required = readRequired(schema, schemas, refuse);
+  const properties = Object.entries(schemas).map(([name, one]) => ({
+    ...{ name, form: later(one, "properties", name) },
+    required: required.has(name),
+  }));
+  // As with items: without `properties` any are meant, and beside them no others.
+  const isOpen = others !== undefined || schema["properties"] === undefined;
+  const form: ObjectForm = { ...counts, properties };
+  if (isOpen && others !== false)
+    form.rest =
+      others === undefined ? anything : later(others, "additionalProperties");
+  refuseCounts(form, refuse);
+  return form;
+}
+
+function readRequired(
+  { required = [] }: Schema,
+  schemas: Schema,
+  refuse: Refuse,
+): ReadonlySet<unknown> {
+  const isKnown = (name: unknown) =>
+    typeof name === "string" && Object.hasOwn(schemas, name);
+  if (Array.isArray(required) && required.every(isKnown))
+    return new Set(required);
+  refuse("required", "expected names that are in properties");
+  return new Set();
+}
+
+/** Counts that no object of the form can have. */
+function refuseCounts(
+  { properties, rest, min, max }: ObjectForm,
+  refuse: Refuse,
+): void {
+  const required = properties.filter((one) => one.required).length;
+  if (max < required)
+    refuse("maxProperties", `less than the ${required} that are required`);
+  // Names that the model chooses may repeat, so only one of them is sure to count.
+  const sure = properties.length + (rest === undefined ? 0 : 1);
+  if (min > sure)
+    refuse(
+      "minProperties",
+      rest === undefined
+        ? `more than the ${sure} that are allowed`
+        : `more than ${sure} can't be counted on: additional names may repeat`,
+    );
+}

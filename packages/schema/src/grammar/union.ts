@@ -1,0 +1,186 @@
+/** Several forms as one, where the answer's own characters tell which of them it is. */
+import type { Form, ObjectForm, Scalar } from "./form.ts";
+import type { JsonType } from "./keywords.ts";
+import type { NumberKind } from "./numbers.ts";
+import type { TextForm } from "./texts.ts";
+
+interface Overlap {
+  /** The second of the two branches. */
+  branch: number;
+  message: string;
+}
+
+export interface Union {
+  form: Form;
+  /** Why they can't be one. */
+  overlap?: Overlap;
+}
+
+/** `valuesOf`: the values that a property has if it is a const or an enum. */
+export function union(
+  keyword: "anyOf" | "oneOf",
+  branches: readonly Form[],
+  valuesOf: (form: Form) => readonly Scalar[] | undefined,
+): Union {
+  const values = new Set<Scalar>();
+  let form: Form = { values: [], objects: [] };
+  const objects: ObjectForm[] = [];
+  for (const [branch, next] of branches.entries()) {
+    const message = overlapOf(keyword, form, next, values);
+    if (message !== undefined) return { form, overlap: { branch, message } };
+    for (const value of next.values) values.add(value);
+    objects.push(...next.objects);
+    form = { ...form, ...kindsOf(keyword, form, next) };
+  }
+  form = { ...form, values: [...values], objects };
+  const branch =
+    keyword === "oneOf" ? branches.findIndex(isCovered(branches)) : -1;
+  if (branch >= 0) return { form, overlap: { branch, message: valueTwice } };
+  return toldApart(form, branches, valuesOf);
+}
+
+const valueTwice = "a value is in two branches";
+
+/** `values`: those of the branches before. */
+function overlapOf(
+  keyword: "anyOf" | "oneOf",
+  before: Form,
+  next: Form,
+  values: ReadonlySet<Scalar>,
+): string | undefined {
+  if (before.text && next.text) return "two branches are texts";
+  if (before.list && next.list) return "two branches are arrays";
+  if (keyword === "anyOf") return undefined;
+  if (next.values.some((value) => values.has(value))) return valueTwice;
+  const { number } = next;
+  return before.number && number && !oneOfBoth(before.number, number)
+    ? "two branches are the same numbers"
+    : undefined;
+}
+
+/** Texts, lists and numbers of both. */
+function kindsOf(keyword: "anyOf" | "oneOf", a: Form, b: Form) {
+  const number =
+    a.number && b.number
+      ? keyword === "oneOf"
+        ? oneOfBoth(a.number, b.number)
+        : anyOfBoth(a.number, b.number)
+      : (a.number ?? b.number);
+  const { text = a.text, list = a.list } = b;
+  return {
+    ...(number && { number }),
+    ...(text && { text }),
+    ...(list && { list }),
+  };
+}
+
+/** Whether a value of a branch may be one of another one's texts or numbers. */
+function isCovered(branches: readonly Form[]) {
+  const open = branches.filter(({ number, text }) => number ?? text);
+  return (branch: Form) =>
+    open.some(
+      (other) =>
+        other !== branch &&
+        branch.values.some((value) => mayCover(other, value)),
+    );
+}
+
+function toldApart(
+  form: Form,
+  branches: readonly Form[],
+  valuesOf: (form: Form) => readonly Scalar[] | undefined,
+): Union {
+  if (form.objects.length < 2) return { form };
+  const by = discriminatorOf(form.objects, valuesOf);
+  if (by !== undefined) return { form: { ...form, by } };
+  const branch = branches.findLastIndex(({ objects }) => objects.length > 0);
+  return { form, overlap: { branch, message: objectsOverlap } };
+}
+
+const objectsOverlap =
+  "two branches are objects: they need a required property whose const or enum tells them apart";
+
+/** What exactly one of them takes. */
+const oneOfBoth = (a: NumberKind, b: NumberKind): NumberKind | undefined => {
+  const pair = [a, b].sort().join(" ");
+  if (pair === "integer number") return "fraction";
+  if (pair === "fraction integer") return "number";
+  return undefined;
+};
+
+const anyOfBoth = (a: NumberKind, b: NumberKind): NumberKind =>
+  a === b ? a : "number";
+
+/** Whether any text or number of the form may be this one; of a text's format only the beginning is looked at. */
+function mayCover({ number, text }: Form, value: Scalar): boolean {
+  if (typeof value === "string") return text !== undefined && fits(text, value);
+  if (typeof value !== "number" || number === undefined) return false;
+  return (
+    number === "number" || Number.isInteger(value) === (number === "integer")
+  );
+}
+
+function fits({ min, max, format }: TextForm, value: string): boolean {
+  if (format !== undefined) return beginningOf[format].test(value);
+  const { length } = [...value];
+  return min <= length && length <= max;
+}
+
+const beginningOf = {
+  date: /^\d{4}-\d\d-\d\d$/,
+  time: /^\d\d:/,
+  "date-time": /^\d{4}-\d\d-\d\dT/i,
+};
+
+/** The property by whose value the objects can be told apart. */
+function discriminatorOf(
+  objects: readonly ObjectForm[],
+  valuesOf: (form: Form) => readonly Scalar[] | undefined,
+): string | undefined {
+  const [first] = objects;
+  return first?.properties.find(({ name }) => {
+    const all = objects.map(({ properties }) => {
+      const one = properties.find((property) => property.name === name);
+      return one?.required ? valuesOf(one.form) : undefined;
+    });
+    const values = all.flat();
+    return all.every(Boolean) && new Set(values).size === values.length;
+  })?.name;
+}
+
+export const isEmpty = ({ values, number, text, list, objects }: Form) =>
+  values.length === 0 &&
+  objects.length === 0 &&
+  [number, text, list].every((one) => one === undefined);
+
+/** What of the form is of this type. */
+export function onlyOf(form: Form, type: JsonType): Form {
+  const { values, number, text, list, objects, by } = form;
+  const no = { values: [], objects: [] };
+  switch (type) {
+    case "null":
+      return { ...no, values: values.filter((value) => value === null) };
+    case "boolean":
+    case "string": {
+      const only = values.filter((value) => typeof value === type);
+      return {
+        ...no,
+        values: only,
+        ...(type === "string" && text && { text }),
+      };
+    }
+    case "number":
+    case "integer": {
+      const only = values.filter((value) =>
+        type === "number" ? typeof value === "number" : Number.isInteger(value),
+      );
+      const kind = type === "integer" && number === "number" ? type : number;
+      const isLeft = kind && !(type === "integer" && kind === "fraction");
+      return { ...no, values: only, ...(isLeft && { number: kind }) };
+    }
+    case "array":
+      return { ...no, ...(list && { list }) };
+    case "object":
+      return { ...no, objects, ...(by !== undefined && { by }) };
+  }
+}
