@@ -9,6 +9,9 @@ const now = () => Real.now() + Number(readFileSync(file, "utf8"));
 globalThis.Date = new Proxy(Real, {
   apply: () => new Real(now()).toString(),
   construct: (_, args, target) =>
-    Reflect.construct(Real, args.length === 0 ? [now()] : args, target),
-  get: (_, key) => (key === "now" ? now : Reflect.get(Real, key)),
+    /** @type {Date} */ (
+      Reflect.construct(Real, args.length === 0 ? [now()] : args, target)
+    ),
+  get: (_, key) =>
+    key === "now" ? now : /** @type {unknown} */ (Reflect.get(Real, key)),
 });
