@@ -8,10 +8,12 @@ const now = () => Real.now() + Number(readFileSync(file, "utf8"));
 
 globalThis.Date = new Proxy(Real, {
   apply: () => new Real(now()).toString(),
+  /** @returns {object} */
   construct: (_, args, target) =>
-    /** @type {Date} */ (
+    /** @type {object} */ (
       Reflect.construct(Real, args.length === 0 ? [now()] : args, target)
     ),
+  /** @returns {unknown} */
   get: (_, key) =>
     key === "now" ? now : /** @type {unknown} */ (Reflect.get(Real, key)),
 });
