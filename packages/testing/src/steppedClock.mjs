@@ -6,14 +6,16 @@ const file = process.env["CLOCK_STEP_FILE"] ?? "";
 const Real = Date;
 const now = () => Real.now() + Number(readFileSync(file, "utf8"));
 
-globalThis.Date = new Proxy(Real, {
-  apply: () => new Real(now()).toString(),
-  /** @returns {object} */
-  construct: (_, args, target) =>
-    /** @type {object} */ (
-      Reflect.construct(Real, args.length === 0 ? [now()] : args, target)
-    ),
-  /** @returns {unknown} */
-  get: (_, key) =>
-    key === "now" ? now : /** @type {unknown} */ (Reflect.get(Real, key)),
-});
+class SteppedDate extends Real {
+  /** @param {number[]} given */
+  constructor(...given) {
+    super(.../** @type {[number]} */ (given.length > 0 ? given : [now()]));
+  }
+  static now() {
+    return now();
+  }
+}
+
+globalThis.Date = /** @type {DateConstructor} */ (
+  /** @type {unknown} */ (SteppedDate)
+);
