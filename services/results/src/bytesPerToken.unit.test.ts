@@ -1,4 +1,3 @@
-import type { RecordedEvent } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeBytesPerToken } from "./bytesPerToken.ts";
@@ -12,7 +11,7 @@ const outcomes = (count: number, bytes: number, tokens = 100) =>
     const result = "x".repeat(bytes * tokens);
     const metrics = { ...event.data.metrics, completion_tokens: tokens };
     const data = { ...event.data, result, metrics };
-    return { ...event, data, seq: 1, time: 0 } as RecordedEvent;
+    return { ...event, data, seq: 1, time: 0 };
   });
 
 test("a single outcome of a thousand may take more, two raise the value", () => {
