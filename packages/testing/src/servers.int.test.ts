@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, statSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
-import { tmpdir } from "node:os";
+import { tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { natsVersions, startNats, startRedis, withNats } from "./servers.ts";
@@ -132,4 +132,7 @@ test("redis-server refuses writes rather than dropping tasks when it is full", a
     /noeviction|lru/,
   );
   assert.match(policy, /noeviction/);
+  const bound = await talk(redis.port, "CONFIG GET maxmemory\r\n", /\d{6,}/);
+  const bytes = Number(/\d{6,}/.exec(bound)?.[0]);
+  assert.ok(bytes >= 256 * 2 ** 20 && bytes < totalmem(), bound);
 });
