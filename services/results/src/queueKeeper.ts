@@ -58,6 +58,13 @@ export async function keepQueues(
     sendWake(broker, queue);
   }
 
+  /** One that can't be made now, for want of room for consumers, is in no other's way. */
+  async function tryToRemake(queue: Queue, why: string): Promise<void> {
+    await remake(queue, why).catch((error: unknown) => {
+      log.warn({ ...queue, err: error }, "a work queue can't be made again");
+    });
+  }
+
   async function remakeAll(): Promise<void> {
     for (const queue of await workQueueNames(broker))
       await remake(queue, "the log lost its tail");
@@ -116,7 +123,7 @@ export async function keepQueues(
       const since = short.get(name) ?? now;
       if (held !== undefined && now - since < shortForMs)
         stillShort.set(name, since);
-      else await remake(queue, why);
+      else await tryToRemake(queue, why);
     }
     short = stillShort;
   }
