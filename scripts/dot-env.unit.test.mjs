@@ -17,8 +17,8 @@ function read(content) {
 }
 
 const lines = [
-  "# a comment: with a colon",
   "PORT=8123",
+  "# a comment: with a colon",
   "",
   "export ENGINE = fake # the engine",
   'API_KEYS="a:one',

@@ -14,6 +14,12 @@ export const green = colour(32);
 export const yellow = colour(33);
 export const cyan = colour(36);
 
+// Nobody reads it any more, as after `npm run try … | head -3`: the command goes on without a word.
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error) => {
+    if (!("code" in error) || error.code !== "EPIPE") throw error;
+  });
+
 /** @param {string} line */
 export function say(line = "") {
   process.stdout.write(`${line}\n`);

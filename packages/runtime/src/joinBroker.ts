@@ -11,11 +11,12 @@ import type { StreamDifference } from "@jetscribe/event-log/streamDifferences";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { count, duration, size } from "./config.ts";
+import { natsUrl } from "./serverUrl.ts";
 import type { ServiceContext } from "./lifecycle.ts";
 
 /** The part of every service's settings that says where the log is and what it keeps. */
 export const BrokerSettings = z.object({
-  NATS_URL: z.string().default("nats://127.0.0.1:4222"),
+  NATS_URL: natsUrl("nats://127.0.0.1:4222"),
   EVENTS_MAX_AGE: duration("30d"),
   EVENTS_MAX_BYTES: size("10GiB"),
   TASK_TIMEOUT: duration("300s"),

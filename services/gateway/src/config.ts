@@ -3,6 +3,7 @@ import {
   chooseModelName,
   count,
   duration,
+  redisUrl,
   size,
 } from "@jetscribe/runtime";
 import * as z from "zod";
@@ -61,7 +62,7 @@ function originOf(text: string): string | undefined {
 export const Config = BrokerSettings.extend({
   HOST: z.string().default("127.0.0.1"),
   PORT: count(8_000, { min: 1, max: 65_535 }),
-  REDIS_URL: z.string().default("redis://127.0.0.1:6379"),
+  REDIS_URL: redisUrl("redis://127.0.0.1:6379"),
   API_KEYS: ApiKeyList,
   MODEL: z.string().default("demo.gguf"),
   MODEL_NAME: z.string().optional(),

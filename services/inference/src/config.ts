@@ -3,6 +3,7 @@ import {
   chooseModelName,
   count,
   duration,
+  redisUrl,
 } from "@jetscribe/runtime";
 import { slugOf } from "@jetscribe/schema";
 import { join } from "node:path";
@@ -24,7 +25,7 @@ const UpstreamUrl = z
 
 /** The worker's settings; each variable is described in `.env.example`. */
 export const Config = BrokerSettings.extend({
-  REDIS_URL: z.string().default("redis://127.0.0.1:6379"),
+  REDIS_URL: redisUrl("redis://127.0.0.1:6379"),
   DATA_DIR: z.string().default(".data"),
   MODEL: z.string().default(demoModel),
   MODEL_NAME: z.string().optional(),

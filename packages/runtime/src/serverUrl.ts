@@ -1,0 +1,55 @@
+/**
+ * Settings that are addresses of servers. A password with a sign of its own in it cuts an address in another place than
+ * its author meant: a client would then call a host, and log it, that is a piece of the password.
+ */
+import * as z from "zod";
+
+const encoded =
+  "with @ / : ? # % and , in a user or password written as %40 %2F %3A %3F %23 %25 %2C";
+
+/** `redis://user:password@host:port/database`, or `rediss://` over TLS. */
+export const redisUrl = (fallback: string): z.ZodType<string> =>
+  z
+    .string()
+    .refine(
+      (text) => isAddress(text, /^rediss?:$/, /^(\/\d*)?$/),
+      `expected redis://user:password@host:port/database, ${encoded}`,
+    )
+    .prefault(fallback);
+
+/** `nats://user:password@host:port`, or `tls://`; several with commas. The scheme may be left out. */
+export const natsUrl = (fallback: string): z.ZodType<string> =>
+  z
+    .string()
+    .refine(
+      (text) =>
+        text
+          .split(",")
+          .map((one) => (one.includes("://") ? one : `nats://${one}`))
+          .every((one) => isAddress(one, /^(nats|tls):$/, /^\/?$/)),
+      `expected nats://user:password@host:port, several with commas, ${encoded}`,
+    )
+    .prefault(fallback);
+
+function isAddress(text: string, scheme: RegExp, path: RegExp): boolean {
+  const url = URL.parse(text.trim());
+  if (url === null || url.hostname === "") return false;
+  // A second @ is taken for a part of the password, and encoded.
+  const [, authority = ""] = /^[^/]*\/\/([^/?#]*)/.exec(text.trim()) ?? [];
+  return (
+    scheme.test(url.protocol) &&
+    path.test(url.pathname) &&
+    authority.split("@").length <= 2 &&
+    url.hash === "" &&
+    [url.username, url.password].every(isDecodable)
+  );
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
