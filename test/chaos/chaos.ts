@@ -131,6 +131,7 @@ async function drive(fleet: Fleet, plan: Plan): Promise<Report> {
   const seen = {
     ...{ told: load.told, journal: journal.entries, sightings },
     heard: listener.heard(),
+    said: fleet.members.flatMap(({ said }) => said),
   };
   const { compared } = places;
   return { ...(await judge(fleet, seen, log)), compared };

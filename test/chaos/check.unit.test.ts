@@ -70,7 +70,7 @@ function evidence(events?: (right: LoggedEvent[]) => LoggedEvent[]): Evidence {
   ];
   const log = events?.(right) ?? right;
   const answer = (body: Record<string, unknown>) => answerOf(200, body);
-  const state = [1, "completed", 1, ..."demo......".split("").slice(0, 8)];
+  const state = [1, "completed", 1, ..."demo......".split("").slice(0, 9)];
   return {
     log,
     told: [

@@ -149,15 +149,15 @@ export async function workQueuesOf({ nats }: Fleet): Promise<WorkQueue[]> {
   return await readWorkQueues(broker);
 }
 
+/** What only whoever drove the run can tell. */
+type Seen = Pick<Evidence, "told" | "journal" | "sightings" | "heard"> &
+  // Without a whole journal nobody knows what stood in a record's way.
+  Partial<Pick<Evidence, "said">>;
+
 /** Gathers all of it from a system in which nothing is under way. */
 export async function gather(
   fleet: Fleet,
-  {
-    told,
-    journal,
-    sightings,
-    heard,
-  }: Pick<Evidence, "told" | "journal" | "sightings" | "heard">,
+  { told, journal, sightings, heard, said = [] }: Seen,
   reader: LogReader,
 ): Promise<Evidence> {
   const kept = told.filter(({ lost }) => lost !== true);
@@ -165,7 +165,6 @@ export async function gather(
     taskId === undefined ? [] : [{ id: taskId, owner }],
   );
   const written = Date.now() - writtenWithinMs;
-  const said = fleet.members.flatMap(({ said }) => said);
   return {
     ...{ told, journal, sightings, ownEnds: fleet.ownEnds },
     ...(heard !== undefined && { heard }),

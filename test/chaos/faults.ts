@@ -57,7 +57,7 @@ export function faultsOf(
 /** Takes too long for any but a long run. */
 const onlyInLong = /^suspend-(?:inference|logger)$/;
 /** Known to break a promise: done only where it is asked for by the beginning of its name. */
-const onDemand = /^(?:lose-queues|step-clock-|suspend-(?:gateway|results))/;
+const onDemand = /^(?:step-clock-|suspend-(?:gateway|results))/;
 /** Done once each, before and after all others, and only where it is asked for by its whole name. */
 const once = ["restore-events", "restore-messages", "fill-log"];
 
