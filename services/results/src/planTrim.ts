@@ -1,4 +1,5 @@
 /** Pure: up to where finished history is dropped from the log. */
+import { outcomeReserve } from "@jetscribe/event-log/outcomeReserve";
 import type { StreamState } from "@jetscribe/event-log/streamState";
 import type { LogUse } from "@jetscribe/task-store";
 import { bytesFrom, holdsOf, seqLeaving } from "./logHolds.ts";
@@ -7,12 +8,24 @@ import { bytesFrom, holdsOf, seqLeaving } from "./logHolds.ts";
 const highWaterMark = 0.7;
 const lowWaterMark = 0.6;
 const smallestStep = 0.01;
+/** The same of what the outcomes of unfinished tasks leave, so that finished history never makes a gateway refuse. */
+const highWaterMarkOfRest = 0.85;
+const lowWaterMarkOfRest = 0.75;
 const day = 24 * 3_600_000;
 
 export interface TrimSettings {
   /** Of the log, in bytes. */
   limit: number;
   maxAgeMs: number;
+}
+
+/** The sizes, in bytes, above which and down to which the oldest goes. */
+function waterMarks({ checkpoint: { open } }: LogUse, limit: number) {
+  const rest = Math.max(0, limit - outcomeReserve(open));
+  return {
+    high: Math.min(highWaterMark * limit, highWaterMarkOfRest * rest),
+    low: Math.min(lowWaterMark * limit, lowWaterMarkOfRest * rest),
+  };
 }
 
 /** What is over its age by so much goes in however small a step. */
@@ -34,10 +47,8 @@ export function planTrim(
   nowMs: number,
 ): number | undefined {
   const { limit, maxAgeMs } = settings;
-  const forSize =
-    log.bytes > highWaterMark * limit
-      ? seqLeaving(lowWaterMark * limit, use, log)
-      : 0;
+  const { high, low } = waterMarks(use, limit);
+  const forSize = log.bytes > high ? seqLeaving(low, use, log) : 0;
   const needed = holdsOf(use, nowMs)[0]?.seq ?? 0;
   const upTo = Math.min(needed, Math.max(forSize, youngFrom ?? 0));
   if (upTo <= log.firstSeq) return undefined;

@@ -45,6 +45,15 @@ test("over the high-water mark the oldest goes, down to the low one", () => {
   assert.equal(plan(use(), { limit: 14_200, firstAgeMs: 0 }), 151);
 });
 
+test("the room that outcomes need is no room for history", () => {
+  const open = { ...noOpenWork, tasks: 1, tokens: 1_000, bytesPerToken: 4 };
+  const waits = use({ checkpoint: { ...use().checkpoint, open } });
+  assert.equal(plan(waits, { limit: 20_000, firstAgeMs: 0 }), undefined);
+  assert.equal(plan(waits, { limit: 15_000, firstAgeMs: 0 }), 181);
+  // With no room left all goes that may go.
+  assert.equal(plan(waits, { limit: 4_000, firstAgeMs: 0 }), 1_001);
+});
+
 test("never an unfinished request, nor what somebody has not read", () => {
   const small = { limit: 10_000, firstAgeMs: 0 };
   const open = (seq: number) => use({ oldestOpen: { seq, queue } });

@@ -5,6 +5,7 @@
 import type { BrokerClock } from "@jetscribe/event-log/brokerClock";
 import type { Broker } from "@jetscribe/event-log/connection";
 import { limitOf } from "@jetscribe/event-log/logLimit";
+import { outcomeReserve } from "@jetscribe/event-log/outcomeReserve";
 import { firstSeqSince } from "@jetscribe/event-log/readLog";
 import {
   purgeEventsBefore,
@@ -17,11 +18,12 @@ import type { LogUse, TaskReader } from "@jetscribe/task-store";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bytesFrom, holdsOf, type Hold } from "./logHolds.ts";
 import { ageLimit, planTrim } from "./planTrim.ts";
+import { noOpenWork } from "./openWork.ts";
 import type { Projection } from "./projection.ts";
 
 const lookEveryMs = 1_000;
 const trimEveryMs = 10_000;
-/** A small log can fill within that: from this share of the limit on every look may trim. */
+/** A small log can fill within that: from this share of the limit on, outcomes to come included, every look may trim. */
 const urgentShare = 0.8;
 
 /** What the oldest events of the log are kept for. */
@@ -62,7 +64,8 @@ export function makeLogTrim({
     const state = await streamState(broker, streams.events);
     const limit = limitOf(state.maxBytes);
     const now = performance.now();
-    const urgent = state.bytes > urgentShare * limit;
+    const { open = noOpenWork } = projection.role();
+    const urgent = state.bytes + outcomeReserve(open) > urgentShare * limit;
     if (!urgent && now - lookedAt < trimEveryMs) return;
     lookedAt = now;
     const use = await reader.logUse(state.firstSeq);
