@@ -11,10 +11,12 @@ import {
   writeRunning,
 } from "./data-dir.mjs";
 import { addGpuBinaries } from "./gpu.mjs";
+import { applyOwnStreams } from "./own-streams.mjs";
 import { fail, say, step, yellow } from "./print.mjs";
 import { durationMs, folders, UserError, withDotEnv } from "./project.mjs";
 import {
   natsProgram,
+  natsReady,
   natsUrl,
   redisProgram,
   redisUrl,
@@ -107,6 +109,15 @@ async function main() {
     ),
   ].filter((program) => program !== undefined);
   supervised.push(...superviseAll(programs, dataDir, stopping.giveUp));
+  const broker = supervised.find(({ name }) => name === "nats");
+  if (broker) {
+    const startBroker = async () => {
+      broker.start();
+      await natsReady(natsPort, stopping.signal);
+    };
+    await applyOwnStreams({ startBroker, node, env: serviceEnv, dataDir });
+    if (stopping.signal.aborted) return;
+  }
   for (const one of supervised) one.start();
   const system = { dataDir, port: natsPort, url, stopping: stopping.signal };
   healBroker(supervised, system);

@@ -1,0 +1,58 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { readJson, writePrivate } from "./data-dir.mjs";
+import { say, step, yellow } from "./print.mjs";
+import { root } from "./project.mjs";
+import { run, tail } from "./run.mjs";
+import { NODE_FLAGS } from "./services.mjs";
+
+/**
+ * `npm start` is the operator of its own broker: where the settings of the streams, or what the project makes of them,
+ * changed since the last start, they are applied before the services come up.
+ */
+
+/** @typedef {import("./project.mjs").Env} Env */
+
+export const STREAMS_PROGRAM = "packages/runtime/src/streams/main.ts";
+
+/** What the streams are made by: another value is another stream. */
+const SETTINGS = ["EVENTS_MAX_BYTES", "TASK_TIMEOUT"];
+const MADE_BY = ["topology.ts", "logLimit.ts"].map((file) =>
+  join(root, "packages/event-log/src", file),
+);
+
+/**
+ * Whatever can't be applied is said; the services then go on with what is there, or
+ * name what they can't work with.
+ * @param {{ startBroker: () => Promise<void>, node: string, env: Env, dataDir: string }} start `startBroker`: called only
+ *   where there is something to apply
+ */
+export async function applyOwnStreams({ startBroker, node, env, dataDir }) {
+  const file = join(dataDir, "streams.json");
+  const wanted = fingerprint(env);
+  if (readJson(file)?.applied === wanted) return;
+  const isNew = !existsSync(join(dataDir, "nats", "jetstream"));
+  const applied = isNew || (await apply());
+  if (applied) writePrivate(file, JSON.stringify({ applied: wanted }));
+
+  async function apply() {
+    await startBroker();
+    const { code, output } = await step("applying the streams' settings", () =>
+      run(node, [...NODE_FLAGS, STREAMS_PROGRAM, "apply", "--yes"], {
+        cwd: root,
+        env,
+      }),
+    );
+    if (code !== 0) say(yellow(`The streams stay as they are:\n${tail(output)}`));
+    return code === 0;
+  }
+}
+
+/** @param {Env} env */
+function fingerprint(env) {
+  const hash = createHash("sha256");
+  for (const name of SETTINGS) hash.update(`${name}=${env[name] ?? ""}\n`);
+  for (const file of MADE_BY) hash.update(readFileSync(file));
+  return hash.digest("hex");
+}

@@ -1,0 +1,113 @@
+/** Who may change the streams: an operator, by a command that says what is lost; no service. */
+import { connectBroker } from "@jetscribe/event-log/connection";
+import { limitOf } from "@jetscribe/event-log/logLimit";
+import { streamState } from "@jetscribe/event-log/streamState";
+import { streams } from "@jetscribe/schema";
+import { eventually, startNats, startStack } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { serviceProgram } from "../../scripts/services.mjs";
+import { makeSupervised } from "../../scripts/supervise.mjs";
+import { outcomes, postMany } from "./client.ts";
+
+const MiB = 2 ** 20;
+const program = fileURLToPath(
+  new URL("../../packages/runtime/src/streams/main.ts", import.meta.url),
+);
+
+/** The operator's command, without a terminal. */
+async function operate(args: string[], env: Record<string, string>) {
+  const child = spawn(process.execPath, [program, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, output };
+}
+
+test("one more worker with other settings changes nothing on the streams, and says what differs", async () => {
+  await using stack = await startStack({
+    env: {
+      ...{ ENGINE: "fake", FAKE_MS: "20", SLOTS: "64" },
+      ...{ EVENTS_MAX_BYTES: String(16 * MiB), EVENTS_MAX_AGE: "365d" },
+    },
+  });
+  await using broker = await connectBroker({
+    ...{ url: stack.natsUrl, name: "test" },
+  });
+  const configs = () =>
+    Promise.all(
+      Object.values(streams).map(
+        async (name) => (await broker.jsm.streams.info(name)).config,
+      ),
+    );
+  const before = await configs();
+  await stack.kill("inference", "SIGSTOP");
+  const ids = await postMany(stack, 300, { max_tokens: 16 });
+
+  const worker = makeSupervised(
+    serviceProgram("inference", process.execPath, {
+      ...process.env,
+      ...{ NATS_URL: stack.natsUrl, REDIS_URL: stack.redisUrl },
+      ...{ DATA_DIR: stack.dataDir, ENGINE: "fake", MODEL_NAME: "other" },
+      ...{ EVENTS_MAX_BYTES: String(MiB / 8), TASK_TIMEOUT: "30s" },
+      REPLICAS: "3",
+    }),
+    { restarts: false },
+  );
+  await using stopping = new AsyncDisposableStack();
+  stopping.defer(async () => void (await worker.stop(10_000)));
+  worker.start();
+  await eventually(() => /"msg":"started"/.test(worker.output()), {
+    timeoutMs: 30_000,
+  });
+  assert.deepEqual(await configs(), before);
+  const warned = worker
+    .output()
+    .split("\n")
+    .filter((line) => line.includes("npm run streams -- plan"));
+  const fields = warned.map((line) => {
+    const { stream, field } = JSON.parse(line) as Record<string, string>;
+    return `${stream}.${field}`;
+  });
+  assert.deepEqual(fields.toSorted(), [
+    ...["EVENTS.max_bytes", "EVENTS.num_replicas", "LOGS.num_replicas"],
+    ...["TOKENS.max_age", "TOKENS.num_replicas"],
+  ]);
+
+  await stack.kill("inference", "SIGCONT");
+  for (const { status } of await outcomes(stack, ids))
+    assert.equal(status, "completed");
+});
+
+test("the operator's command plans, changes nothing without a yes, and applies", async () => {
+  await using nats = await startNats();
+  const settings = { NATS_URL: nats.url, EVENTS_MAX_BYTES: String(8 * MiB) };
+  assert.equal((await operate(["plan", "now"], settings)).code, 64);
+  assert.equal((await operate(["plan"], { REPLICAS: "2" })).code, 78);
+  const first = await operate(["plan"], settings);
+  assert.deepEqual([first.code, first.output.split("\n").length], [2, 4]);
+  assert.match(first.output, /^EVENTS: is missing/);
+  assert.equal((await operate(["apply", "--yes"], settings)).code, 0);
+  const again = await operate(["plan"], settings);
+  assert.equal(again.code, 0);
+  assert.match(again.output, /^EVENTS: as it should be/);
+
+  const larger = { ...settings, EVENTS_MAX_BYTES: String(16 * MiB) };
+  const unasked = await operate(["apply"], larger);
+  assert.equal(unasked.code, 1);
+  assert.match(unasked.output, /max_bytes: 10485760 bytes -> 20971520 bytes/);
+  assert.match(unasked.output, /Nothing was changed/);
+  await using broker = await connectBroker({ url: nats.url, name: "test" });
+  const limit = async () =>
+    limitOf((await streamState(broker, streams.events)).maxBytes);
+  assert.equal(await limit(), 8 * MiB);
+  assert.equal((await operate(["apply", "--yes"], larger)).code, 0);
+  assert.equal(await limit(), 16 * MiB);
+});
