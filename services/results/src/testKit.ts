@@ -116,9 +116,12 @@ export const settings = {
   replicas: 1,
 };
 
-export async function openWriter(url: string): Promise<Writer> {
+export async function openWriter(
+  url: string,
+  topology: Partial<typeof settings> = {},
+): Promise<Writer> {
   const broker = await connectBroker({ url, name: "test" });
-  await ensureTopology(broker, settings);
+  await ensureTopology(broker, { ...settings, ...topology });
   const appender = makeAppender(broker, "test");
   const append = async (event: TaskEvent, of = queue) =>
     (await appender.append(event, of)).seq;
