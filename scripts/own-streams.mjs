@@ -44,7 +44,8 @@ export async function applyOwnStreams({ startBroker, node, env, dataDir }) {
         env,
       }),
     );
-    if (code !== 0) say(yellow(`The streams stay as they are:\n${tail(output)}`));
+    if (code !== 0)
+      say(yellow(`The streams stay as they are:\n${tail(output)}`));
     return code === 0;
   }
 }

@@ -83,7 +83,10 @@ for (const version of await natsVersions())
         ackWaitMs / 4,
       );
       await purgeEventsBefore(broker, oldest);
-      assert.equal((await streamState(broker, streams.events)).firstSeq, oldest);
+      assert.equal(
+        (await streamState(broker, streams.events)).firstSeq,
+        oldest,
+      );
 
       // All that is open comes, and nothing that was dropped; the one that runs doesn't come.
       const came = new Map<number, Delivery>();

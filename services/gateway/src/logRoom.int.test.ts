@@ -115,7 +115,10 @@ suite("a small log", () => {
     assert.ok((await logState()).firstSeq > 100);
     await accepts();
     const { lastSeq } = await logState();
-    assertRefused(await fill(), /the oldest unfinished request, of default for/);
+    assertRefused(
+      await fill(),
+      /the oldest unfinished request, of default for/,
+    );
     assert.ok(open.size > 20, String(open.size));
     assert.ok((await logState()).firstSeq <= lastSeq);
     await cancelAll();

@@ -45,7 +45,9 @@ async function main(): Promise<number> {
     return 1;
   }
   if (!command.yes && !(await isConfirmed(toDo))) {
-    console.error("Nothing was changed. To change it without a question: --yes");
+    console.error(
+      "Nothing was changed. To change it without a question: --yes",
+    );
     return 1;
   }
   await applyStreams(broker, settings);
