@@ -1,5 +1,6 @@
 /** What the leading results service drops from the log and what it ends so that others have room, on a real broker. */
 import { makeAppender } from "@jetscribe/event-log/append";
+import { makeBrokerClock } from "@jetscribe/event-log/brokerClock";
 import { announceProjection } from "@jetscribe/event-log/signals";
 import { streamState } from "@jetscribe/event-log/streamState";
 import { hearAllWorkers } from "@jetscribe/event-log/workersHeard";
@@ -93,7 +94,13 @@ test("a log that fills up ends the oldest waiting tasks of models without a work
   const projection = makeProjection(writer.broker, stores, log);
   const appender = opened.use(makeAppender(writer.broker, "results"));
   const workers = opened.use(hearAllWorkers(writer.broker));
-  const deps = { broker: writer.broker, appender, projection, workers, log };
+  const clock = opened.use(
+    await makeBrokerClock(writer.broker, "test", () => undefined),
+  );
+  const deps = {
+    ...{ broker: writer.broker, clock, appender },
+    ...{ projection, workers, log },
+  };
   const work = Promise.all([
     projection.run(stop.signal),
     endStranded(
