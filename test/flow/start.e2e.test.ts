@@ -1,8 +1,11 @@
 /** `npm start` itself: kill -9 of everything, and a second start. */
+import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
+import { streams } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -134,6 +137,64 @@ test("kill -9 of everything with 40 tasks queued: the next start completes them 
   assert.equal(code, 0, current.output());
   assert.deepEqual(all.filter(isAlive), []);
   assert.ok((await readdir(env.DATA_DIR)).length > 0);
+});
+
+test("an EVENTS of an earlier version is changed by the next start, and keeps what it has", async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), "jetscribe-start-"));
+  const dataDir = join(dir, "data");
+  const port = await freePort();
+  const running = { url: `http://127.0.0.1:${port}`, key };
+  const env = {
+    ...{ PORT: String(port), DATA_DIR: dataDir, LOG_DIR: join(dir, "logs") },
+    ...{ API_KEYS: `default:${key}`, NATS_URL: "", REDIS_URL: "" },
+    ENGINE: "fake",
+  };
+  let current = start(env);
+  t.after(async () => {
+    await killTree(current.child);
+    await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+  });
+  const healthy = () =>
+    eventually(
+      async () => {
+        assert.equal(current.child.exitCode, null, current.output());
+        return (await fetch(`${running.url}/health`)).ok;
+      },
+      { timeoutMs: 60_000 },
+    );
+  async function withEvents<T>(
+    then: (api: Broker["jsm"]["streams"]) => Promise<T>,
+  ) {
+    const { natsUrl } = JSON.parse(
+      await readFile(join(dataDir, "running.json"), "utf8"),
+    ) as { natsUrl: string };
+    await using broker = await connectBroker({ url: natsUrl, name: "test" });
+    return await then(broker.jsm.streams);
+  }
+  const config = async () =>
+    (await withEvents((api) => api.info(streams.events))).config;
+
+  await healthy();
+  await eventually(() => config());
+  const made = await config();
+  const id = await post(running);
+  await withEvents((api) =>
+    api.update(streams.events, {
+      ...{ max_bytes: 2 ** 30, max_age: 86_400_000_000_000 },
+      discard: "old" as typeof made.discard,
+    }),
+  );
+  // What was applied last, an earlier version has not noted.
+  await rm(join(dataDir, "streams.json"));
+  const pids = await killTree(current.child);
+  await eventually(() => !pids.some(isAlive));
+
+  current = start(env);
+  await healthy();
+  await eventually(async () => (await config()).discard === "new");
+  assert.deepEqual(await config(), made);
+  assert.equal((await outcome(running, id))["status"], "completed");
+  assert.ok(existsSync(join(dataDir, "streams.json")));
 });
 
 test("two models with two workers each: a request names its model", async (t) => {
