@@ -67,8 +67,6 @@ for (const natsVersion of await natsVersions())
         subjects.log("test"),
         JSON.stringify({ ...record, msg }),
       );
-    // The worker that was started has given the streams their usual limits.
-    await shrink(broker);
     for (let i = 0; i < 200; i++) await say(`record ${i}`);
     await dropped(broker, streams.logs);
     await say("the last record");
