@@ -94,9 +94,7 @@ test("a log that fills up ends the oldest waiting tasks of models without a work
   const projection = makeProjection(writer.broker, stores, log);
   const appender = opened.use(makeAppender(writer.broker, "results"));
   const workers = opened.use(hearAllWorkers(writer.broker));
-  const clock = opened.use(
-    await makeBrokerClock(writer.broker, "test", () => undefined),
-  );
+  const clock = opened.use(await makeBrokerClock(writer.broker, "test"));
   const deps = {
     ...{ broker: writer.broker, clock, appender },
     ...{ projection, workers, log },
