@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import net from "node:net";
-import { availableParallelism } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "./project.mjs";
@@ -44,6 +44,9 @@ const NATS_MEMORY = `${256 * availableParallelism()}MiB`;
 const NATS_THREADS = String(
   Math.max(1, Math.floor(availableParallelism() / 2)),
 );
+
+/** In bytes, where a quarter of the machine's memory is less. */
+const LEAST_REDIS_MEMORY = 256 * 2 ** 20;
 
 /** Where no program listens. */
 const NOBODYS_PORT = 1;
@@ -99,6 +102,9 @@ export function redisProgram(server, { dataDir, port }) {
     "appendonly yes",
     "appendfsync everysec",
     'save ""',
+    // Full, it refuses what is to be stored, and the projection stands still until results have expired: better than a
+    // machine without memory. Nothing is lost: all of it is in the log.
+    `maxmemory ${Math.max(LEAST_REDIS_MEMORY, Math.floor(totalmem() / 4))}`,
     "maxmemory-policy noeviction",
     "daemonize no",
   ]);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { totalmem } from "node:os";
 import { existsSync, statSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
@@ -132,4 +133,7 @@ test("redis-server refuses writes rather than dropping tasks when it is full", a
     /noeviction|lru/,
   );
   assert.match(policy, /noeviction/);
+  const bound = await talk(redis.port, "CONFIG GET maxmemory\r\n", /\d{6,}/);
+  const bytes = Number(/\d{6,}/.exec(bound)?.[0]);
+  assert.ok(bytes >= 256 * 2 ** 20 && bytes < totalmem(), bound);
 });

@@ -3,7 +3,6 @@
  * outcomes of all that is unfinished, its own too. So the log always takes the outcome of an accepted task.
  */
 import type { Broker } from "@jetscribe/event-log/connection";
-import { limitOf } from "@jetscribe/event-log/logLimit";
 import { streamState } from "@jetscribe/event-log/streamState";
 import type { Logger } from "@jetscribe/runtime";
 import {
@@ -43,7 +42,7 @@ const muchOfLog = 0.5;
 /** How fast the mean follows what this gateway accepts. */
 const meanOver = 100;
 
-/** Resolves after the first look. Rejects where the broker can't be asked. */
+/** Resolves after the first look, be it in vain: until one succeeds no request is taken. */
 export async function watchLogRoom(
   broker: Broker,
   { look: lookAtTasks }: Pick<TaskReader, "look">,
@@ -52,7 +51,7 @@ export async function watchLogRoom(
 ): Promise<LogRoom> {
   /** As of the last look. While Redis and the results service are away it only gets older. */
   let known: (KnownWork & { created: string }) | undefined;
-  let usage: LogUsage;
+  let usage: LogUsage = { limit: 0, bytes: 0, reserve: 0 };
   /** Bytes and reserve of what this gateway takes: not stored yet; stored and not seen by a look; since the last look. */
   const taken = { underWay: 0, stored: 0, sinceLook: 0 };
   const own = makeOwnUnread();
@@ -112,6 +111,7 @@ export async function watchLogRoom(
     used() + usualReserve > usage.limit ? whyFull() : undefined;
 
   function whyFull(): string {
+    if (usage.limit === 0) return "the log can't be looked at yet";
     const percent = (bytes: number) => Math.round((bytes / usage.limit) * 100);
     const holding = held();
     const because = holding
@@ -120,10 +120,14 @@ export async function watchLogRoom(
     return `the log has no room: ${percent(usage.bytes)} % of it is used, and ${percent(used() - usage.bytes)} % is kept for the outcomes of unfinished tasks${because}`;
   }
 
+  const hasToLook = (cost: number) =>
+    usage.limit === 0 ||
+    (taken.sinceLook > 0 && taken.sinceLook + cost > allowanceOf(usage));
+
   async function take(request: GenerateRequested): Promise<Disposable> {
     const { bytes, reserve } = costOf(request, known?.open.bytesPerToken);
     const cost = bytes + reserve;
-    while (taken.sinceLook > 0 && taken.sinceLook + cost > allowanceOf(usage))
+    while (hasToLook(cost))
       await lookAgain().catch((cause: unknown) => {
         throw unavailable("the log can't be looked at", cause);
       });
@@ -144,13 +148,10 @@ export async function watchLogRoom(
     };
   }
 
-  const first = await streamState(broker, streams.events);
-  usage = { limit: limitOf(first.maxBytes), bytes: first.bytes, reserve: 0 };
-  await lookAgain();
-  const timer = setInterval(() => {
-    // The broker is away: so is everything that could be accepted.
-    lookAgain().catch(() => undefined);
-  }, lookEveryMs);
+  // The broker is away: so is everything that could be accepted.
+  const lookOrNot = () => lookAgain().catch(() => undefined);
+  await lookOrNot();
+  const timer = setInterval(() => void lookOrNot(), lookEveryMs);
   return { take, full, held, [Symbol.dispose]: () => clearInterval(timer) };
 }
 
