@@ -181,7 +181,7 @@ test("an EVENTS of an earlier version is changed by the next start, and keeps wh
   await withEvents((api) =>
     api.update(streams.events, {
       ...{ max_bytes: 2 ** 30, max_age: 86_400_000_000_000 },
-      discard: "old" as typeof made.discard,
+      discard: "old",
     }),
   );
   // What was applied last, an earlier version has not noted.

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { totalmem } from "node:os";
 import { existsSync, statSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
-import { tmpdir } from "node:os";
+import { tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { natsVersions, startNats, startRedis, withNats } from "./servers.ts";
