@@ -21,8 +21,10 @@ import {
   openWriter,
   queue,
   requested,
+  servers,
   settings,
   started,
+  startResults,
   tempDir,
   type Writer,
 } from "./testKit.ts";
@@ -77,6 +79,17 @@ async function open(version: (typeof versions)[number]) {
 }
 
 const store = ({ dataDir }: TestServer) => join(dataDir, "nats", "jetstream");
+
+test("the results service answers by its index, also without Redis", async () => {
+  await using on = await servers();
+  await on.redis.kill();
+  await using writer = await openWriter(on.nats.url);
+  await using _ = startResults(on);
+  await untilAnswered(writer);
+  const id = idThatOnlyTheIndexFinds();
+  await writer.append(requested(id));
+  assert.equal(await statusOf(writer, id), "queued");
+});
 
 const versions = await natsVersions();
 for (const version of versions)
