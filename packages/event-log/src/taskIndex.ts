@@ -2,7 +2,7 @@
  * The task index by request and reply: where a task's events stand in the log. A results service keeps it beside itself
  * and answers; any of several does.
  */
-import { streams, subjects } from "@jetscribe/schema";
+import { subjects } from "@jetscribe/schema";
 import * as z from "zod";
 import { orAborted, subscribe, type Broker } from "./connection.ts";
 import type { StreamState } from "./streamState.ts";
@@ -66,7 +66,7 @@ export function serveTaskIndex(
         if (broker.connected) msg.respond(JSON.stringify(word));
       });
     },
-    { queue: streams.events },
+    { queue: subjects.index },
   );
   return { [Symbol.dispose]: () => subscription.unsubscribe() };
 }
