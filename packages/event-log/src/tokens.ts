@@ -8,7 +8,7 @@ import {
 } from "@jetscribe/schema";
 import { makeAnswers } from "./answers.ts";
 import { AppendError, readPubAck } from "./append.ts";
-import { asHeaders } from "./codec.ts";
+import { asHeaders, type LogMessage } from "./codec.ts";
 import { subscribe, type Broker } from "./connection.ts";
 import { orMissing } from "./readBack.ts";
 import { scan } from "./readLog.ts";
@@ -108,9 +108,9 @@ export async function readTokens(
   await scan(
     broker,
     { stream, filter, from: { seq: fromSeq } },
-    ({ seq, time, data }) => {
-      const chunk = parseChunk(data);
-      if (chunk !== undefined) chunks.push({ seq, time, chunk });
+    (message) => {
+      const chunk = chunkOf(message);
+      if (chunk !== undefined) chunks.push(chunk);
       return false;
     },
     signal,
@@ -144,6 +144,16 @@ export function hearTokens(
   return { [Symbol.dispose]: () => subscription.unsubscribe() };
 }
 
+/** Undefined where the message is no chunk. */
+export function chunkOf({
+  seq,
+  time,
+  data,
+}: LogMessage): StoredChunk | undefined {
+  const chunk = parseChunk(data);
+  return chunk && { seq, time, chunk };
+}
+
 function parseChunk(data: Uint8Array): TokenChunk | undefined {
   try {
     return TokenChunk.parse(JSON.parse(Buffer.from(data).toString()));
@@ -157,7 +167,10 @@ export async function streamedSoFar(
   broker: Broker,
   taskId: string,
   signal: AbortSignal,
+  read: (taskId: string, signal: AbortSignal) => Promise<StoredChunk[]> = (
+    ...args
+  ) => readTokens(broker, ...args),
 ): Promise<JoinedText> {
-  const chunks = await readTokens(broker, taskId, signal).catch(() => []);
+  const chunks = await read(taskId, signal).catch(() => []);
   return joinChunks(chunks.map(({ chunk }) => chunk));
 }

@@ -4,7 +4,7 @@ import type { BrokerClock } from "@jetscribe/event-log/brokerClock";
 import { decodeEvent } from "@jetscribe/event-log/codec";
 import type { Broker } from "@jetscribe/event-log/connection";
 import { messageAt } from "@jetscribe/event-log/streamState";
-import type { AtMost } from "@jetscribe/event-log/atMost";
+import type { ReadText } from "@jetscribe/event-log/textReader";
 import { streamedSoFar } from "@jetscribe/event-log/tokens";
 import {
   isOpen,
@@ -36,13 +36,12 @@ export function makeCancelTask(
   /** As the log has it now: an outcome follows only a task that was surely open. */
   readSurely: ReadTask,
   outcomes: Pick<LogOutcomes, "note">,
-  /** Bounds the readers of text. */
-  reading: AtMost,
+  readText: ReadText,
 ): CancelTask {
   const textOf = async ({ task_id, status }: OpenTask, signal: AbortSignal) =>
     status === "queued"
       ? joinChunks([])
-      : await reading(() => streamedSoFar(broker, task_id, signal), signal);
+      : await streamedSoFar(broker, task_id, signal, readText);
 
   async function store(task: OpenTask, by: string, signal: AbortSignal) {
     const text = await textOf(task, signal);

@@ -1,4 +1,4 @@
-import { makeAtMost } from "@jetscribe/event-log/atMost";
+import { makeReadText } from "@jetscribe/event-log/textReader";
 import { makeAppender } from "@jetscribe/event-log/append";
 import {
   joinBroker,
@@ -33,11 +33,6 @@ import { hearAllWorkers } from "@jetscribe/event-log/workersHeard";
 
 /** The start waits so long for Redis; it goes on without. */
 const redisWithinMs = 1_000;
-/**
- * So many readers of stored text are there at once. Each is a consumer for some milliseconds, of which nats-server from
- * 2.15 on allows 1,000 for all gateways and workers; more than 16 read no faster.
- */
-const mostTextReaders = 16;
 
 await runService(
   "gateway",
@@ -93,17 +88,17 @@ await runService(
       watchStored: makeWatchStored(broker),
     });
     const waitForOutcome = makeWaitForOutcome(watchTask, readTask, stopping);
-    const reading = makeAtMost(mostTextReaders);
+    const readText = makeReadText(broker);
     const app = await buildApp(
       {
         ...{ acceptRequest, readTask, waitForOutcome, stopping, log },
         streamTask: makeStreamTask({
-          ...{ broker, watchTask, reading, forecast, stopping },
+          ...{ broker, watchTask, readText, forecast, stopping },
           watchPlace: makeWatchPlace(reader),
         }),
         cancelTask: makeCancelTask(
           ...([broker, appender, clock, readSurely] as const),
-          ...([outcomes, reading] as const),
+          ...([outcomes, readText] as const),
         ),
         keys: config.keys,
         places: reader.places,

@@ -1,7 +1,7 @@
 /** One reader's stream against a real broker; the task itself is said by the test. */
-import { makeAtMost } from "@jetscribe/event-log/atMost";
 import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
 import { subscribed } from "@jetscribe/event-log/signals";
+import { makeReadText, type ReadText } from "@jetscribe/event-log/textReader";
 import { makeTokenLog } from "@jetscribe/event-log/tokens";
 import { ensureTopology } from "@jetscribe/event-log/topology";
 import { connectStore, type Store } from "@jetscribe/task-store";
@@ -47,7 +47,7 @@ const chunk = (n: number, offset: number, text: string): TokenChunk => ({
 });
 
 suite("a reader's stream", () => {
-  const reading = makeAtMost(16);
+  let readText: ReadText;
   let nats: TestServer;
   let broker: Broker;
   let redis: TestServer;
@@ -57,6 +57,7 @@ suite("a reader's stream", () => {
     // The newest servers allow a stream 1,000 consumers.
     nats = await startNats({ version: "newest" });
     broker = await connectBroker({ url: nats.url, name: "test" });
+    readText = makeReadText(broker);
     await ensureTopology(broker, {
       eventsMaxBytes: 2 ** 24,
       ...{ taskTimeoutMs: 60_000, replicas: 1 },
@@ -93,7 +94,7 @@ suite("a reader's stream", () => {
     heard: Pick<DoneHeard, "of"> = done,
   ) =>
     makeStreamTask({
-      ...{ broker, watchTask: watch(readTask, heard), reading },
+      ...{ broker, watchTask: watch(readTask, heard), readText },
       watchPlace: makeWatchPlace({ places: () => Promise.resolve([]) }),
       forecast: { of: () => undefined },
       stopping: new AbortController().signal,

@@ -1,8 +1,8 @@
 /** One reader of one task's stream: a few subscriptions and a look at what was before them; no polling. */
-import type { AtMost } from "@jetscribe/event-log/atMost";
+import type { ReadText } from "@jetscribe/event-log/textReader";
 import { orAborted, type Broker } from "@jetscribe/event-log/connection";
 import { subscribed } from "@jetscribe/event-log/signals";
-import { hearTokens, readTokens } from "@jetscribe/event-log/tokens";
+import { hearTokens } from "@jetscribe/event-log/tokens";
 import {
   evolve,
   isOpen,
@@ -20,8 +20,7 @@ import { makeTextFeed, type StreamEvent } from "./textFeed.ts";
 export interface StreamDeps {
   broker: Broker;
   watchTask: WatchTask;
-  /** Bounds the readers of text that was stored before: each is a consumer, and the broker's are limited. */
-  reading: AtMost;
+  readText: ReadText;
   watchPlace: WatchPlace;
   forecast: Pick<Forecast, "of">;
   /** Ends all streams: their readers come back, to another gateway perhaps. */
@@ -56,7 +55,7 @@ const mostWaiting = 1_000;
 export function makeStreamTask({
   broker,
   watchTask,
-  reading,
+  readText,
   watchPlace,
   forecast,
   stopping,
@@ -82,8 +81,7 @@ export function makeStreamTask({
     hearing.defer(broker.onReconnect(() => hear("missed")));
 
     const stored = async () => {
-      const read = () => readTokens(broker, task_id, signal);
-      const chunks = await reading(read, signal);
+      const chunks = await readText(task_id, signal);
       return chunks.map(({ chunk }) => chunk);
     };
 
