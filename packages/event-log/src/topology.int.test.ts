@@ -240,7 +240,15 @@ for (const version of await natsVersions())
       assert.equal(listed.length, 300);
       assert.deepEqual(
         listed.filter(({ pending }) => pending > 0),
-        [{ queue: owned("o7"), pending: 2, ackPending: 0, deliveredSeq: 0 }],
+        [
+          {
+            queue: owned("o7"),
+            pending: 2,
+            ackPending: 0,
+            deliveredSeq: 0,
+            deliveries: 0,
+          },
+        ],
       );
       assert.equal((await listWorkQueues(log.broker)).length, 301);
     });
@@ -250,7 +258,7 @@ for (const version of await natsVersions())
       await ensureWorkQueue(log.broker, queue, { ackWaitMs });
       await log.request(5);
       const info = () => workQueueInfo(log.broker, queue);
-      const fresh = { queue, ackPending: 0 };
+      const fresh = { queue, ackPending: 0, deliveries: 0 };
       assert.deepEqual(await info(), { ...fresh, pending: 5, deliveredSeq: 0 });
       await remakeWorkQueue(log.broker, queue, { ackWaitMs, fromSeq: 4 });
       assert.deepEqual(await info(), { ...fresh, pending: 2, deliveredSeq: 3 });

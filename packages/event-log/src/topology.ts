@@ -198,6 +198,8 @@ export interface WorkQueueInfo {
   ackPending: number;
   /** The latest sequence that was delivered: what the consumer passed over, or holds unacknowledged, stands before it. */
   deliveredSeq: number;
+  /** How many deliveries it made, with those that came again. */
+  deliveries: number;
 }
 
 const infoOf = (queue: Queue, info: ConsumerInfo): WorkQueueInfo => ({
@@ -205,6 +207,7 @@ const infoOf = (queue: Queue, info: ConsumerInfo): WorkQueueInfo => ({
   pending: info.num_pending,
   ackPending: info.num_ack_pending,
   deliveredSeq: info.delivered.stream_seq,
+  deliveries: info.delivered.consumer_seq,
 });
 
 /**

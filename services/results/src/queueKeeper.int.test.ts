@@ -68,7 +68,7 @@ for (const version of await natsVersions())
       assert.equal(await startOf(writer), oldest);
       assert.deepEqual(again, {
         ...{ queue, pending: 2, ackPending: 0 },
-        deliveredSeq: oldest - 1,
+        ...{ deliveredSeq: oldest - 1, deliveries: 0 },
       });
       assert.equal(results.said(remade), 1);
     });

@@ -1,10 +1,11 @@
+import { hearWake } from "@jetscribe/event-log/signals";
 import {
   ensureWorkQueue,
   removeWorkQueue,
   workQueueInfo,
   workQueueNames,
 } from "@jetscribe/event-log/topology";
-import { newTaskId } from "@jetscribe/schema";
+import { newTaskId, streams } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
@@ -42,13 +43,14 @@ for (const version of await natsVersions())
       };
       await eventually(projected, { timeoutMs: 15_000 });
       const said: unknown[] = [];
+      let isBehind = false;
       const role = { leading: true, seq: waits, caughtUp: true };
       const look = makeRemoveIdle(
         {
           ...{ broker, reader: redis.reader },
           projection: {
             role: () => role,
-            reaches: (seq) => Promise.resolve(seq <= waits + 1),
+            reaches: () => Promise.resolve(!isBehind),
           },
           log: {
             info: (facts: unknown) => void said.push(facts),
@@ -59,13 +61,34 @@ for (const version of await natsVersions())
       );
       await look();
       assert.equal((await workQueueNames(broker)).length, 3);
+      // A worker is told of what is left of tasks that have ended.
+      const told: string[] = [];
+      using _wake = hearWake(
+        broker,
+        "demo",
+        ({ owner }) => void told.push(owner),
+      );
       // A request that came and went between two looks: the consumer has delivered something.
       await broker.nc.request("llm.events.requested.demo.interactive.used", "");
+      await broker.nc.flush();
+      told.length = 0;
       await takeNext(broker, owned("used"));
+      // Deliveries count and not sequences, which a purge may change.
+      await broker.jsm.streams.purge(streams.events, { seq: waits });
       await look();
       const owners = (await workQueueNames(broker)).map(({ owner }) => owner);
       assert.deepEqual(owners.toSorted(), ["used", "waits"]);
       assert.deepEqual(said, [{ removed: 1 }]);
+      assert.deepEqual(told, []);
+      await broker.nc.request("llm.events.requested.demo.interactive.used", "");
+      await broker.nc.flush();
+      told.length = 0;
+      isBehind = true;
+      await look();
+      await eventually(() => told.length > 0);
+      assert.deepEqual(told, ["used"]);
+      assert.equal((await workQueueNames(broker)).length, 2);
+      isBehind = false;
       await look();
       const left = (await workQueueNames(broker)).map(({ owner }) => owner);
       assert.deepEqual(left, ["waits"]);
