@@ -1,9 +1,10 @@
 /** The worker's process on a real broker, with the fake engine in a real child; the log is the witness. */
-import { remakeWorkQueue } from "@jetscribe/event-log/topology";
+import { remakeWorkQueue, workQueueInfo } from "@jetscribe/event-log/topology";
 import { isOutcome } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { suite, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   ackWaitMs,
   engineOf,
@@ -47,6 +48,25 @@ suite("a worker", { concurrency: 2 }, () => {
     await queueEmpty(system.broker);
     const events = await readLog(system.broker);
     for (const id of ids) assert.deepEqual(historyOf(events, id), complete);
+  });
+
+  test("keeps its task and tries again while the full log refuses the outcome", async () => {
+    await using system = await startSystem();
+    const { streams } = system.broker.jsm;
+    await system.startWorker({ FAKE_MS: "1000", SLOTS: "1" });
+    const id = await system.request();
+    await started(system.broker, 1);
+    const { config, state } = await streams.info("EVENTS");
+    await streams.update("EVENTS", { max_bytes: state.bytes + 10 });
+    // Its lease would be over by then.
+    const pending = async () =>
+      (await workQueueInfo(system.broker, queue))?.ackPending;
+    await sleep(ackWaitMs + 2_000);
+    assert.equal(await pending(), 1);
+    await streams.update("EVENTS", { max_bytes: config.max_bytes });
+    const events = await outcomesOf(system.broker, [id]);
+    assert.deepEqual(historyOf(events, id), complete);
+    await queueEmpty(system.broker);
   });
 
   test("runs its tasks again when the engine dies, and counts a failure", async () => {
