@@ -22,7 +22,6 @@ export const runs = {
   ],
   accepting: ["--only", "kill-nats,kill-gateway,cut-nats", "--seconds", "12"],
   deliveries: ["--only", "delete-queue,kill-inference,kill-nats"],
-  emptied: ["--only", "empty-redis", "--rate", "8", "--seconds", "14", "--pause", "1500"], // prettier-ignore
   crashes: [
     ...["--only", "kill-inference,kill-engine,stop-inference,kill-results"],
     ...["--rate", "8"],
@@ -245,13 +244,5 @@ export const mutants: readonly Mutant[] = [
       settle(delivery.reply, queue, { kind: "retry", afterMs: 4_000 });`,
     run: "calm, once more",
     caught: /which was stored later in its queue/,
-  },
-  {
-    name: "results reads on the connection on which it watches",
-    file: "services/results/src/main.ts",
-    find: "makeTaskReader(reading)",
-    replace: "makeTaskReader(store)",
-    run: "emptied",
-    caught: /is in the log and not in Redis/,
   },
 ];

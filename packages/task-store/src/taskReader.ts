@@ -8,6 +8,7 @@ import { makeLook, type Look } from "./look.ts";
 import { all, countAll, placesOf, readBacklog, resultsOf } from "./backlog.ts";
 import type { Backlog, Place } from "./place.ts";
 import { readUnfinished, type Unfinished } from "./unfinished.ts";
+import { useToRead } from "./ownConnection.ts";
 
 /** An open task's place in the log. */
 export interface OpenPlace {
@@ -65,7 +66,9 @@ export interface TaskReader {
   ping(): Promise<void>;
 }
 
+/** The connection may be shared with other readers, and with no writer. */
 export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
+  useToRead(redis);
   const waiting = (queue: Queue) => redis.zcard(keys.queue(queueName(queue)));
 
   async function queues() {

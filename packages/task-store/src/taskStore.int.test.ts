@@ -48,6 +48,20 @@ async function open(
   };
 }
 
+test("a writer shares its connection with no reader", async () => {
+  await withRedis(async ({ url }) => {
+    await using store = connectStore({ url, name: "both" });
+    makeTaskWriter(store, { resultTtlMs: TTL_MS });
+    assert.throws(() => makeTaskReader(store), /of its own/);
+    await using other = connectStore({ url, name: "other" });
+    makeTaskReader(other);
+    assert.throws(
+      () => makeTaskWriter(other, { resultTtlMs: TTL_MS }),
+      /of its own/,
+    );
+  });
+});
+
 let lastSeq = 0;
 function queued(over: Partial<QueuedTask> = {}): QueuedTask {
   return {

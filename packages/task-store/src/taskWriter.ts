@@ -5,6 +5,7 @@ import type { Store } from "./connection.ts";
 import { isProjected, keys } from "./keys.ts";
 import { writeMilestones, type Milestone } from "./logUse.ts";
 import { makeLook } from "./look.ts";
+import { useToWatch } from "./ownConnection.ts";
 import {
   decodeCheckpoint,
   encodeCheckpoint,
@@ -68,6 +69,7 @@ export function makeTaskWriter(
   },
 ): TaskWriter {
   const { redis } = store;
+  useToWatch(redis);
   const look = makeLook(redis);
   const inTurn = makeTurns();
 

@@ -40,7 +40,9 @@ async function open() {
   await commit(at(0));
   const clashes = new Map<string, string[]>();
   const known = () => clashes;
-  const models = makeModels(makeTaskReader(store), "Demo", { known });
+  const reading = opened.use(connectStore({ url: redis.url, name: "reader" }));
+  await eventually(() => reading.ready());
+  const models = makeModels(makeTaskReader(reading), "Demo", { known });
   const all = opened.move();
   return {
     ...{ redis, models, clashes, commit },
