@@ -19,6 +19,21 @@ export const overlaps = (
   marginMs = 0,
 ): boolean => from <= end + marginMs && (to ?? Infinity) >= begin - marginMs;
 
+/** How much of a time lies outside of all faults, in ms; the entries stand in the order of their beginnings, as a journal has them. */
+export function quietTime(
+  from: number,
+  until: number,
+  journal: readonly Entry[],
+): number {
+  let quietMs = 0;
+  let at = from;
+  for (const entry of journal) {
+    quietMs += Math.max(0, Math.min(entry.from, until) - at);
+    at = Math.max(at, Math.min(entry.to ?? Infinity, until));
+  }
+  return quietMs + Math.max(0, until - at);
+}
+
 export interface Journal {
   readonly entries: readonly Entry[];
   /** Notes the beginning of a fault; call what it gives at its end. */

@@ -4,12 +4,13 @@ import type { Answer } from "../client.ts";
 import type { Evidence } from "../evidence.ts";
 import { fakeText } from "../fakeText.ts";
 import { fakeTokens } from "../fleet.ts";
+import { quietTime, type Entry } from "../journal.ts";
 import type { Told } from "../load.ts";
 import type { LoggedEvent } from "../readLog.ts";
 import { kindOf, type LoggedTask } from "../tasks.ts";
 
 export function checkCallers(
-  { told, served, statuses }: Evidence,
+  { told, served, statuses, journal }: Evidence,
   tasks: ReadonlyMap<string, LoggedTask>,
 ): string[] {
   return told.flatMap((one) => {
@@ -26,7 +27,7 @@ export function checkCallers(
       ...checkStatus(id, statuses.get(id)),
       ...checkText(one, outcome),
       ...one.cancels.flatMap((answer) => checkCancel(id, answer, outcome)),
-      ...checkStream(one, outcome),
+      ...checkStream(one, outcome, journal),
     ];
   });
 }
@@ -114,13 +115,14 @@ const streamLateMs = 20_000;
 function checkStream(
   { taskId: id, stream }: Told,
   outcome: LoggedEvent,
+  journal: readonly Entry[],
 ): string[] {
   if (stream === undefined || id === undefined) return [];
   const { text, end, refused, left } = stream;
   if (refused !== undefined) return [`${id}: /stream answered ${refused}`];
   if (end === undefined) {
-    // A task that was late is no stream that is.
-    const lateMs = left - outcome.time;
+    // A task that was late is no stream that is; and during a fault nobody can be told.
+    const lateMs = quietTime(outcome.time, left, journal);
     return lateMs < streamLateMs
       ? []
       : [`${id}: its stream had not ended ${lateMs} ms after the task`];

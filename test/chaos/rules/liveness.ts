@@ -1,6 +1,6 @@
 /** The system comes back from each fault by itself: there are further 202s, and further outcomes. */
 import type { Evidence } from "../evidence.ts";
-import type { Entry } from "../journal.ts";
+import { quietTime, type Entry } from "../journal.ts";
 import type { LoggedTask } from "../tasks.ts";
 
 /** Without a fault; longer than any task takes, and than a service needs to start and to be back at its work. */
@@ -10,8 +10,7 @@ export function checkLiveness(
   { told, journal }: Evidence,
   tasks: ReadonlyMap<string, LoggedTask>,
 ): string[] {
-  const sorted = journal.toSorted((a, b) => a.from - b.from);
-  return [...checkAccepting(told, sorted), ...checkFinishing(tasks, sorted)];
+  return [...checkAccepting(told, journal), ...checkFinishing(tasks, journal)];
 }
 
 /** Callers were sent away for so long, all of them. */
@@ -54,19 +53,4 @@ function checkFinishing(
     }
   }
   return [];
-}
-
-/** How much of a time lies outside of all faults, in ms; these come in the order of their beginnings. */
-function quietTime(
-  from: number,
-  until: number,
-  journal: readonly Entry[],
-): number {
-  let quietMs = 0;
-  let at = from;
-  for (const entry of journal) {
-    quietMs += Math.max(0, Math.min(entry.from, until) - at);
-    at = Math.max(at, Math.min(entry.to ?? Infinity, until));
-  }
-  return quietMs + Math.max(0, until - at);
 }
