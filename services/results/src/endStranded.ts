@@ -71,7 +71,7 @@ function noteModels(workers: Pick<WorkersHeard, "all">, unheardMs: number) {
 }
 
 async function check(
-  { broker, clock, appender, reader, projection, log }: StrandedDeps,
+  { broker, clock, appender, reader, projection, workers, log }: StrandedDeps,
   hasWorker: (model: string) => boolean,
 ): Promise<void> {
   const { bytes, maxBytes, lastSeq } = await streamState(
@@ -81,6 +81,8 @@ async function check(
   const { open } = projection.role();
   if (open === undefined) return;
   if (bytes + outcomeReserve(open) < strandedShare * limitOf(maxBytes)) return;
+  // Where no model has a worker, nobody would be served in their place.
+  if (workers.all().length === 0) return;
   const stranded = (await reader.queues())
     .map(({ queue }) => queue)
     .filter(({ model }) => !hasWorker(model));

@@ -83,17 +83,27 @@ test("a log that fills up ends the oldest waiting tasks of models without a work
   await using redis = await openReader(on.redis.url);
   const stop = new AbortController();
   await using opened = new AsyncDisposableStack();
-  const store = connectStore({ url: on.redis.url, name: "test" });
-  opened.defer(() => store.close());
-  await eventually(() => store.ready());
+  const connect = async () => {
+    const store = connectStore({ url: on.redis.url, name: "test" });
+    opened.defer(() => store.close());
+    await eventually(() => store.ready());
+    return store;
+  };
   const stores = {
-    reader: makeTaskReader(store),
-    writer: makeTaskWriter(store, { resultTtlMs: 3_600_000 }),
+    reader: makeTaskReader(await connect()),
+    writer: makeTaskWriter(await connect(), { resultTtlMs: 3_600_000 }),
   };
   const { log } = makeLogger({ service: "test", level: "fatal" });
   const projection = makeProjection(writer.broker, stores, log);
   const appender = opened.use(makeAppender(writer.broker, "results"));
-  const workers = opened.use(hearAllWorkers(writer.broker));
+  const heard = opened.use(hearAllWorkers(writer.broker));
+  let asked = 0;
+  const workers = {
+    all() {
+      asked++;
+      return heard.all();
+    },
+  };
   const clock = opened.use(await makeBrokerClock(writer.broker, "test"));
   const deps = {
     ...{ broker: writer.broker, clock, appender },
@@ -110,10 +120,6 @@ test("a log that fills up ends the oldest waiting tasks of models without a work
     stop.abort();
     await work;
   });
-  const say = setInterval(() => announceDemo(writer), 500);
-  opened.defer(() => clearInterval(say));
-  announceDemo(writer);
-
   const stranded: Queue = { ...queue, model: "gone" };
   const ask = async (of: Queue) => {
     const id = newTaskId();
@@ -129,6 +135,14 @@ test("a log that fills up ends the oldest waiting tasks of models without a work
     (await redis.reader.look(ids)).tasks.map((task) => task?.status);
   // 60 tasks keep 130 kB, and have 40 kB: the next ones are too many.
   for (let i = 0; i < 10; i++) await ask(queue);
+  await assertProjected(writer.broker, redis.reader);
+  // While no model has a worker, their end would make room for nobody.
+  const before = asked;
+  await eventually(() => asked >= before + 6, { timeoutMs: 20_000 });
+  assert.ok((await statuses(old)).every((status) => status === "queued"));
+  const say = setInterval(() => announceDemo(writer), 500);
+  opened.defer(() => clearInterval(say));
+  announceDemo(writer);
   await eventually(async () => (await statuses(old))[0] === "failed", {
     timeoutMs: 20_000,
   });
