@@ -23,6 +23,7 @@ import { hearAllDone, type DoneHeard } from "./doneHeard.ts";
 import { makeLogOutcomes } from "./logOutcomes.ts";
 import type { ReadTask } from "./readTask.ts";
 import { makeStreamTask } from "./streamTask.ts";
+import type { StreamEvent } from "./textFeed.ts";
 import { makeWaitForOutcome } from "./waitForOutcome.ts";
 import { makeWatchPlace } from "./watchPlace.ts";
 import { makeWatchStored } from "./watchStored.ts";
@@ -92,9 +93,10 @@ suite("a reader's stream", () => {
     onSlow = () => {},
     readTask: ReadTask = () => Promise.resolve(task),
     heard: Pick<DoneHeard, "of"> = done,
+    read = readText,
   ) =>
     makeStreamTask({
-      ...{ broker, watchTask: watch(readTask, heard), readText },
+      ...{ broker, watchTask: watch(readTask, heard), readText: read },
       watchPlace: makeWatchPlace({ places: () => Promise.resolve([]) }),
       forecast: { of: () => undefined },
       stopping: new AbortController().signal,
@@ -141,6 +143,51 @@ suite("a reader's stream", () => {
     await eventually(() => slow > 0);
     assert.equal((await events.next()).done, true);
     assert.equal(slow, 1);
+  });
+
+  test("is not taken for slow while the text so far is read, and then has all of it, and the outcome", async () => {
+    const task = running();
+    let now: TaskState = task;
+    const waits = Promise.withResolvers<void>();
+    let tell = () => {};
+    const heard: Pick<DoneHeard, "of"> = {
+      of(_taskId, onDone) {
+        tell = onDone;
+        return { [Symbol.dispose]: () => undefined };
+      },
+    };
+    const gone = new AbortController();
+    let slow = 0;
+    let asked = 0;
+    const events = open(
+      task,
+      gone.signal,
+      () => slow++,
+      () => Promise.resolve(now),
+      heard,
+      async (...args) => {
+        asked++;
+        await waits.promise;
+        return await readText(...args);
+      },
+    );
+    await events.next();
+    const next = events.next();
+    await eventually(() => asked > 0);
+    await write(task.task_id, 1_100);
+    now = ended(task);
+    tell();
+    waits.resolve();
+    let text = "";
+    let last = "";
+    const take = ({ event, data }: StreamEvent) => {
+      last = event;
+      if (event === "token") text += (data as { text: string }).text;
+    };
+    const first = await next;
+    if (!first.done) take(first.value);
+    for await (const one of events) take(one);
+    assert.deepEqual([text.length, last, slow], [1_100, "cancelled", 0]);
   });
 
   test("ends with its task, however often that can't be read when it ends", async () => {

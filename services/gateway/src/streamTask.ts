@@ -65,7 +65,11 @@ export function makeStreamTask({
     const { owner, lastEventId, onSlow } = options;
     const signal = AbortSignal.any([options.signal, stopping]);
     const inbox = makeInbox<Heard>(mostWaiting);
-    const hear = (one: Heard) => void (inbox.put(one) || onSlow());
+    /** What overflows meanwhile is in the text that is read, or is missed by the next chunk, and read then. */
+    let reading = false;
+    const hear = (one: Heard) => {
+      if (!inbox.put(one) && !reading) onSlow();
+    };
     // Released when the reader is gone, and not where the generator ends: it may never be asked for more.
     const hearing = new DisposableStack();
     const release = () => {
@@ -75,14 +79,19 @@ export function makeStreamTask({
     signal.addEventListener("abort", release, { once: true });
     hearing.use(hearTokens(broker, task_id, (chunk) => hear({ chunk })));
     if (isOpen(found))
-      hearing.use(watchTask(found, owner, (task) => hear({ task })));
+      hearing.use(watchTask(found, owner, (task) => inbox.putAlways({ task })));
     if (found.status === "queued")
       hearing.use(watchPlace(found, (place) => hear({ place })));
-    hearing.defer(broker.onReconnect(() => hear("missed")));
+    hearing.defer(broker.onReconnect(() => inbox.putAlways("missed")));
 
     const stored = async () => {
-      const chunks = await readText(task_id, signal);
-      return chunks.map(({ chunk }) => chunk);
+      reading = true;
+      try {
+        const chunks = await readText(task_id, signal);
+        return chunks.map(({ chunk }) => chunk);
+      } finally {
+        reading = false;
+      }
     };
 
     try {
