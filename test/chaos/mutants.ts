@@ -24,7 +24,7 @@ export const runs = {
   deliveries: ["--only", "delete-queue,kill-inference,kill-nats"],
   crashes: [
     ...["--only", "kill-inference,kill-engine,stop-inference,kill-results"],
-    ...["--rate", "8"],
+    ...["--rate", "8", "--more", "hurried"],
   ],
 } as const satisfies Record<string, readonly string[]>;
 
