@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { makeAppender } from "./append.ts";
 import { connectBroker, type Broker } from "./connection.ts";
 import { makePuller, type PullEnd } from "./pull.ts";
+import { applyStreams } from "./streamPlan.ts";
 import { queue, requestedBy, settings } from "./testKit.ts";
 import { ensureTopology, ensureWorkQueue, TopologyError } from "./topology.ts";
 
@@ -31,7 +32,7 @@ test("streams and work queues get their copies, later too, and nothing of them i
   await ensureWorkQueue(broker, queue, { ackWaitMs: 15_000 });
   await appender.append(requestedBy(queue), queue);
   assert.deepEqual(await copies(broker), [1, 1, 1, 1]);
-  await ensureTopology(broker, three);
+  await applyStreams(broker, three);
   await eventually(
     async () => (await copies(broker)).every((count) => count === 3),
     { timeoutMs: 60_000 },
