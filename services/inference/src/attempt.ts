@@ -271,9 +271,10 @@ function stopOnTimeout({ task, signal }: TaskInHand, now: number) {
   const interrupt = () => stop.abort(signal.reason);
   signal.addEventListener("abort", interrupt, { once: true });
   const message = `it ran for more than ${timeout_ms / 1000} s`;
+  const leftMs = (first_start - now) * 1_000 + timeout_ms;
   const timer = setTimeout(
     () => stop.abort(new EngineError("TimeoutError", message)),
-    Math.min((first_start - now) * 1_000 + timeout_ms, longestTimerMs),
+    Math.min(Math.max(0, leftMs), longestTimerMs),
   );
   return {
     signal: stop.signal,
