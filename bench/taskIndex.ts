@@ -18,7 +18,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { keepTaskIndex } from "../services/results/src/taskIndex.ts";
+import { makeTaskIndex } from "../services/results/src/taskIndex.ts";
 import { percentiles, round } from "./figures.ts";
 import type { Figures, Options } from "./measurements.ts";
 import { usageOf } from "./processes.ts";
@@ -59,7 +59,7 @@ export async function taskIndex({ tasks }: Options): Promise<Figures> {
     performance.now(),
   ];
   const stop = new AbortController();
-  const done = keepTaskIndex(broker, { dir, log }, stop.signal);
+  const done = makeTaskIndex(broker, { dir, log }).run(stop.signal);
   stack.defer(() => (stop.abort(), done));
   await untilCaughtUp(broker);
   const wallMs = performance.now() - begin;

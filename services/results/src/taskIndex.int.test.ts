@@ -2,6 +2,7 @@
 import { findTask, makeLogIndex } from "@jetscribe/event-log/lookUp";
 import { eventIdAt, streamState } from "@jetscribe/event-log/streamState";
 import { askTaskIndex } from "@jetscribe/event-log/taskIndex";
+import { scan } from "@jetscribe/event-log/readLog";
 import { ensureTopology } from "@jetscribe/event-log/topology";
 import type { Logger } from "@jetscribe/runtime";
 import { newTaskId, streams } from "@jetscribe/schema";
@@ -15,9 +16,11 @@ import assert from "node:assert/strict";
 import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
-import { keepTaskIndex } from "./taskIndex.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { makeTaskIndex } from "./taskIndex.ts";
 import {
   completed,
+  openReader,
   openWriter,
   queue,
   requested,
@@ -48,7 +51,7 @@ function startIndex({ broker }: Writer, dir: string) {
   const say = (_: object, message: string) => void said.push(message);
   const log = { info: say, warn: say } as unknown as Logger;
   const stop = new AbortController();
-  const done = keepTaskIndex(broker, { dir, log }, stop.signal);
+  const done = makeTaskIndex(broker, { dir, log }).run(stop.signal);
   return {
     said,
     async [Symbol.asyncDispose]() {
@@ -90,6 +93,46 @@ test("the results service answers by its index, also without Redis", async () =>
   await writer.append(requested(id));
   assert.equal(await statusOf(writer, id), "queued");
 });
+
+/** How many readers follow the log without its bodies: only an index that is not fed has one. */
+async function ownReaders({ broker }: Writer): Promise<number> {
+  const all = await broker.jsm.consumers.list(streams.events).next();
+  return all.filter(({ config }) => config.headers_only).length;
+}
+
+const untilFed = (writer: Writer) =>
+  eventually(async () => (await ownReaders(writer)) === 0, {
+    timeoutMs: 20_000,
+  });
+
+/** Where each task's events stand, by the log itself. */
+async function placesInLog({ broker }: Writer): Promise<Map<string, number[]>> {
+  const places = new Map<string, number[]>();
+  const reading = { stream: streams.events, from: { seq: 1 } };
+  await scan(broker, reading, (message) => {
+    const taskId = message.header("ce-subject");
+    places.set(taskId, [...(places.get(taskId) ?? []), message.seq]);
+    return false;
+  });
+  return places;
+}
+
+/** Stores lives until it is disposed of, also while the broker comes and goes. */
+function keepWriting(writer: Writer) {
+  let stopped = false;
+  const writing = (async () => {
+    while (!stopped) {
+      await writer.lives(12).catch(() => undefined);
+      await sleep(10);
+    }
+  })();
+  return {
+    async [Symbol.asyncDispose]() {
+      stopped = true;
+      await writing;
+    },
+  };
+}
 
 const versions = await natsVersions();
 for (const version of versions)
@@ -233,6 +276,43 @@ for (const version of versions)
       assert.equal(await statusOf(writer, lost), undefined);
       await eventually(async () => (await ask(writer, late))?.length === 1);
       assert.equal(await statusOf(writer, kept), "queued");
+    });
+
+    test("fed by the projection it needs no reader; whatever stops that, it answers, and misses and doubles nothing", async () => {
+      await using on = await servers(version);
+      const { nats, redis } = on;
+      await using writer = await openWriter(nats.url);
+      await using _results = startResults(on);
+      await using emptied = await openReader(redis.url);
+      await untilAnswered(writer);
+      await untilFed(writer);
+      const thaw = () => process.kill(redis.pid ?? 0, "SIGCONT");
+      for (const { strike, mend, standsStill } of [
+        {
+          strike: () => redis.kill(),
+          mend: () => redis.restart(),
+          standsStill: true,
+        },
+        {
+          strike: () => redis.kill("SIGSTOP"),
+          mend: thaw,
+          standsStill: true,
+        },
+        { strike: () => nats.kill(), mend: () => nats.restart() },
+        { strike: () => emptied.store.redis.flushall() },
+      ]) {
+        await using _writing = keepWriting(writer);
+        await strike();
+        if (standsStill) {
+          await eventually(async () => (await ownReaders(writer)) === 1);
+          await untilAnswered(writer);
+        }
+        await mend?.();
+        await untilFed(writer);
+      }
+      await untilAnswered(writer);
+      for (const [id, seqs] of await placesInLog(writer))
+        assert.deepEqual(await ask(writer, id), seqs);
     });
 
     test("another log under the same name is read from its beginning", async () => {
