@@ -1,7 +1,7 @@
 /**
  * Whether somebody feeds the task index, who reads the log anyway, so that the index needs no reader of its own:
  *
- *   starved ──something joined on──▶ fed ──nothing did for a while, or a doubt──▶ starved
+ *   starved ──something joined on──▶ fed ──nothing did for a while──▶ starved
  */
 import type { Delivery } from "@jetscribe/event-log/pull";
 import type { Position } from "./indexFile.ts";
@@ -31,7 +31,6 @@ export function makeFeeding(graceMs: number) {
       starved = new AbortController();
       fed.abort();
     },
-    starve,
     [Symbol.dispose]: () => clearTimeout(timer),
   };
 }
@@ -45,7 +44,7 @@ export function joinOn(
   after: Position,
   messages: readonly Delivery[],
 ): readonly Delivery[] | undefined {
-  if (at.created !== after.created || at.seq < after.seq) return undefined;
+  if (at.created !== after.created) return undefined;
   if (at.seq === after.seq)
     return isSame(at.id, after.id) ? messages : undefined;
   const known = messages.findIndex(({ seq }) => seq === at.seq);

@@ -49,7 +49,10 @@ export interface Lead extends Store {
  * the projection gets on, and there was nothing to read. Never told of messages that came over a connection that was
  * lost since.
  */
-export type OnRead = (after: Checkpoint, messages: readonly Delivery[]) => void;
+export type OnRead = (
+  after: Pick<Checkpoint, "created" | "seq" | "id">,
+  messages: readonly Delivery[],
+) => void;
 
 /** Projects the log, from the checkpoint that was found in Redis, until another instance has taken over or the signal aborts. */
 export async function leadProjection(

@@ -52,8 +52,10 @@ function startIndex({ broker }: Writer, dir: string) {
   const say = (_: object, message: string) => void said.push(message);
   const log = { info: say, warn: say } as unknown as Logger;
   const stop = new AbortController();
-  const done = makeTaskIndex(broker, { dir, log }).run(stop.signal);
+  const { feed, run } = makeTaskIndex(broker, { dir, log });
+  const done = run(stop.signal);
   return {
+    feed,
     said,
     async [Symbol.asyncDispose]() {
       stop.abort();
@@ -335,6 +337,27 @@ for (const version of versions)
         return [id, await askTaskIndex(writer.broker, id, end)] as const;
       });
       assert.deepEqual(new Map(await Promise.all(answers)), inLog);
+    });
+
+    test("after a lost connection it compares itself with the log, whoever feeds it", async () => {
+      await using on = await open(version);
+      const { writer, dir, nats } = on;
+      await using index = startIndex(writer, dir);
+      const seq = await writer.append(requested(newTaskId()));
+      await untilAnswered(writer);
+      const { created } = await streamState(writer.broker, streams.events);
+      const id = (await eventIdAt(writer.broker, seq)) ?? "";
+      const feeding = setInterval(
+        () => index.feed({ created, seq, id }, []),
+        50,
+      );
+      using stack = new DisposableStack();
+      stack.defer(() => clearInterval(feeding));
+      await untilFed(writer);
+      await nats.restart();
+      await writer.broker.whenConnected();
+      await untilAnswered(writer);
+      await untilFed(writer);
     });
 
     test("another log under the same name is read from its beginning", async () => {

@@ -3,7 +3,7 @@
  * disk beside this process, and independent of Redis; the log is always enough to make it again. It is asked by NATS.
  *
  * Where this process leads the projection and gets on, the index takes what the projection reads. Else it has a reader
- * of its own, which costs three times as much.
+ * of its own, which costs more.
  */
 import { orAborted, type Broker } from "@jetscribe/event-log/connection";
 import type { Delivery } from "@jetscribe/event-log/pull";
@@ -135,14 +135,9 @@ export function makeTaskIndex(
     if (state !== undefined) places?.removeBefore(state.firstSeq);
   }
 
-  function doubt(): void {
-    doubts++;
-    feeding.starve();
-  }
-
   /** Closes the file, which `resume` opens again; one that can't be read goes. */
   function giveUp(error: unknown): void {
-    doubt();
+    doubts++;
     if (places?.discardIfBroken(error))
       log.warn({ err: error }, "the task index can't be read: it is removed");
     places?.[Symbol.dispose]();
@@ -150,7 +145,7 @@ export function makeTaskIndex(
   }
 
   function onInterruption(error: unknown): void {
-    doubt();
+    doubts++;
     const now = error instanceof Error ? error.message : String(error);
     if (now !== said) log.warn({ err: error }, "the task index is interrupted");
     said = now;
@@ -201,7 +196,7 @@ export function makeTaskIndex(
   };
 
   async function run(signal: AbortSignal): Promise<void> {
-    const stopDoubting = broker.onDisconnect(doubt);
+    const stopDoubting = broker.onDisconnect(() => doubts++);
     const tidying = setInterval(() => void tidy(), tidyEveryMs);
     while (!signal.aborted) {
       const untilFed = AbortSignal.any([signal, feeding.fed()]);
