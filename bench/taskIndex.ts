@@ -2,6 +2,8 @@
 import { makeAppender, type Appender } from "@jetscribe/event-log/append";
 import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
 import { findTask } from "@jetscribe/event-log/lookUp";
+import type { Delivery } from "@jetscribe/event-log/pull";
+import { followStream } from "@jetscribe/event-log/readLog";
 import { streamState } from "@jetscribe/event-log/streamState";
 import { askTaskIndex } from "@jetscribe/event-log/taskIndex";
 import {
@@ -18,7 +20,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { keepTaskIndex } from "../services/results/src/taskIndex.ts";
+import { makeTaskIndex } from "../services/results/src/taskIndex.ts";
 import { percentiles, round } from "./figures.ts";
 import type { Figures, Options } from "./measurements.ts";
 import { usageOf } from "./processes.ts";
@@ -28,6 +30,9 @@ const MANY = 60;
 /** Tasks whose events are stored side by side, as where so many run at once. */
 const AT_ONCE = 500;
 const LOOK_UPS = 500;
+/** As the projection does. */
+const BEAT_MS = 250;
+const GATHER_MS = 20;
 /** A search is given up then. */
 const SEARCH_MS = 60_000;
 const log = { info: () => undefined, warn: () => undefined };
@@ -44,8 +49,17 @@ export async function taskIndex({ tasks }: Options): Promise<Figures> {
   // One that runs for as long as all the others come and go: its search reads the whole log.
   const long = newTaskId();
   await appender.append(requestedBy(queue, { task_id: long }), queue);
-  const ids = await fill(appender, MANY * tasks);
-  await appender.append(completed(long), queue);
+  const fedDir = mkdtempSync(join(tmpdir(), "jetscribe-index-"));
+  stack.defer(() => rmSync(fedDir, { recursive: true }));
+  const { result: ids, cpuMs: fedMs } = await whileFeeding(
+    broker,
+    fedDir,
+    async () => {
+      const ids = await fill(appender, MANY * tasks);
+      await appender.append(completed(long), queue);
+      return ids;
+    },
+  );
   const searching = await timed(() =>
     find(broker, long).catch(() => undefined),
   );
@@ -59,7 +73,7 @@ export async function taskIndex({ tasks }: Options): Promise<Figures> {
     performance.now(),
   ];
   const stop = new AbortController();
-  const done = keepTaskIndex(broker, { dir, log }, stop.signal);
+  const done = makeTaskIndex(broker, { dir, log }).run(stop.signal);
   stack.defer(() => (stop.abort(), done));
   await untilCaughtUp(broker);
   const wallMs = performance.now() - begin;
@@ -83,6 +97,7 @@ export async function taskIndex({ tasks }: Options): Promise<Figures> {
     [`task index ${of}, per task`]: {
       cpu_us: perTask((user + system) / 1_000),
       nats_cpu_us: perTask(serverMs),
+      fed_cpu_us: perTask(fedMs),
       bytes: round(bytes / ids.length),
     },
     [`task index ${of}, built`]: {
@@ -94,6 +109,47 @@ export async function taskIndex({ tasks }: Options): Promise<Figures> {
       searched_ms: round(searching),
     },
   };
+}
+
+/** Keeps an index in the folder that is fed as by the projection, and gives the CPU that the feeding took. */
+async function whileFeeding<T>(
+  broker: Broker,
+  dir: string,
+  work: () => Promise<T>,
+): Promise<{ result: T; cpuMs: number }> {
+  const { created } = await streamState(broker, streams.events);
+  const index = makeTaskIndex(broker, { dir, log });
+  let after = { created, seq: 0, id: "" };
+  let cpuUs = 0;
+  function onBatch(messages: Delivery[]) {
+    const before = process.cpuUsage();
+    index.feed(after, messages);
+    const { user, system } = process.cpuUsage(before);
+    cpuUs += user + system;
+    const last = messages.at(-1);
+    const id = last?.header("Nats-Msg-Id") ?? after.id;
+    after = { created, seq: last?.seq ?? after.seq, id };
+  }
+  const stop = new AbortController();
+  const running = index.run(stop.signal);
+  const beating = setInterval(() => index.feed(after, []), BEAT_MS);
+  const gather = { ms: GATHER_MS, until: () => false };
+  const reading = followStream(
+    broker,
+    {
+      stream: streams.events,
+      gather,
+      resume: () => Promise.resolve(after.seq + 1),
+      onBatch,
+    },
+    stop.signal,
+  );
+  const result = await work();
+  await untilCaughtUp(broker);
+  stop.abort();
+  clearInterval(beating);
+  await Promise.all([running, reading]);
+  return { result, cpuMs: cpuUs / 1_000 };
 }
 
 /** Tasks that were requested, started and completed. */

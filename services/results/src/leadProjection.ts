@@ -41,7 +41,18 @@ export interface Lead extends Store {
   onLostTail: () => void;
   /** It stands still, until it gets on. */
   onTrouble: (error: string) => void;
+  onRead: OnRead;
 }
+
+/**
+ * Told of what is read, before it is projected: these messages follow that place, with no other event in between. None:
+ * the projection gets on, and there was nothing to read. Never told of messages that came over a connection that was
+ * lost since.
+ */
+export type OnRead = (
+  after: Pick<Checkpoint, "created" | "seq" | "id">,
+  messages: readonly Delivery[],
+) => void;
 
 /** Projects the log, from the checkpoint that was found in Redis, until another instance has taken over or the signal aborts. */
 export async function leadProjection(
@@ -49,7 +60,7 @@ export async function leadProjection(
   found: Checkpoint | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const { broker, reader, writer, log, onProgress, onLostTail } = lead;
+  const { broker, reader, writer, log, onProgress, onLostTail, onRead } = lead;
   const held = holdCheckpoint(writer, found);
   const open = makeOpenTasks(writer);
   const term = new AbortController();
@@ -93,11 +104,12 @@ export async function leadProjection(
   async function onBatch(messages: Delivery[]): Promise<void> {
     const last = messages.at(-1);
     if (last === undefined) return;
+    const from = held.get();
+    if (going && from !== undefined) onRead(from, messages);
     const events = readEvents(messages, log);
     const before = await open.read(events.map(({ data }) => data.task_id));
     perToken.note(events);
     const changes = projectTasks(before, events);
-    const from = held.get();
     const wasCaughtUp = from?.caughtUp === true;
     const caughtUp = wasCaughtUp || last.pending === 0 || last.seq >= goal;
     const { bytes, milestones } = measure(from, messages, limit);
@@ -129,16 +141,22 @@ export async function leadProjection(
   /** Tells the others that somebody leads, and notices a Redis that was emptied or changed. */
   async function beat(): Promise<void> {
     if (!going) return;
-    await held.advance({}).catch(() => {
+    try {
+      await held.advance({});
+    } catch {
       going = false;
       reading.abort();
-    });
+      return;
+    }
+    const at = held.get();
+    if (going && at !== undefined) onRead(at, []);
   }
 
   const following = {
     ...{ stream: streams.events, gather },
     ...{ resume, onBatch, onInterruption },
   };
+  const stopListening = broker.onDisconnect(() => (going = false));
   const beating = setInterval(() => void beat(), beatEveryMs);
   while (!over.aborted) {
     reading = new AbortController();
@@ -146,5 +164,6 @@ export async function leadProjection(
     await followStream(broker, following, until);
   }
   clearInterval(beating);
+  stopListening();
   if (going) await held.advance({ beat: 0 }).catch(() => undefined);
 }

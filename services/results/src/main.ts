@@ -21,7 +21,7 @@ import { endStranded } from "./endStranded.ts";
 import { noteProjections } from "./noteProjections.ts";
 import { makeProjection } from "./projection.ts";
 import { keepQueues } from "./queueKeeper.ts";
-import { keepTaskIndex } from "./taskIndex.ts";
+import { makeTaskIndex } from "./taskIndex.ts";
 import { removeIdleQueues } from "./removeIdleQueues.ts";
 import { makeLogTrim } from "./trimLog.ts";
 
@@ -55,16 +55,18 @@ await runService(
     const appender = stack.use(makeAppender(broker, "results", clock.nowMs));
     const workers = stack.use(hearAllWorkers(broker));
 
-    const projection = makeProjection(broker, { reader, writer }, log);
+    const dir = join(config.DATA_DIR, "index");
+    const index = makeTaskIndex(broker, { dir, log });
+    const stores = { reader, writer };
+    const projection = makeProjection(broker, stores, log, index.feed);
     const maxAgeMs = config.EVENTS_MAX_AGE;
     const trim = makeLogTrim({
       ...{ broker, clock, reader, projection, maxAgeMs, log },
     });
     stack.use(announce(broker, projection.role, trim));
     stack.use(noteProjections(broker, writer, projection.role));
-    const dir = join(config.DATA_DIR, "index");
     const work = Promise.all([
-      keepTaskIndex(broker, { dir, log }, stopping),
+      index.run(stopping),
       projection.run(stopping),
       trim.run(stopping),
       endStranded(

@@ -12,7 +12,7 @@ import type {
   TaskWriter,
 } from "@jetscribe/task-store";
 import { setTimeout as sleep } from "node:timers/promises";
-import { leadProjection } from "./leadProjection.ts";
+import { leadProjection, type OnRead } from "./leadProjection.ts";
 import { untilVacant } from "./vacancy.ts";
 
 export interface Store {
@@ -48,6 +48,7 @@ export function makeProjection(
   broker: Broker,
   store: Store,
   log: Logger,
+  onRead: OnRead = () => undefined,
 ): Projection {
   let role: Role = { leading: false, seq: 0, caughtUp: false };
   let inDoubt = false;
@@ -63,7 +64,7 @@ export function makeProjection(
       const vacant = await untilVacant(store.reader, options, signal);
       if (vacant === undefined) return;
       const lead = {
-        ...{ broker, ...store, log },
+        ...{ broker, ...store, log, onRead },
         onProgress: (checkpoint?: Checkpoint) => see(true, checkpoint),
         onTrouble: (error: string) =>
           void (role = { ...role, leading: true, error }),

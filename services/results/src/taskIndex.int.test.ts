@@ -2,6 +2,7 @@
 import { findTask, makeLogIndex } from "@jetscribe/event-log/lookUp";
 import { eventIdAt, streamState } from "@jetscribe/event-log/streamState";
 import { askTaskIndex } from "@jetscribe/event-log/taskIndex";
+import { scan } from "@jetscribe/event-log/readLog";
 import { ensureTopology } from "@jetscribe/event-log/topology";
 import type { Logger } from "@jetscribe/runtime";
 import { newTaskId, streams } from "@jetscribe/schema";
@@ -9,15 +10,18 @@ import {
   eventually,
   natsVersions,
   startNats,
+  startRedis,
   type TestServer,
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
-import { keepTaskIndex } from "./taskIndex.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { makeTaskIndex } from "./taskIndex.ts";
 import {
   completed,
+  openReader,
   openWriter,
   queue,
   requested,
@@ -48,8 +52,10 @@ function startIndex({ broker }: Writer, dir: string) {
   const say = (_: object, message: string) => void said.push(message);
   const log = { info: say, warn: say } as unknown as Logger;
   const stop = new AbortController();
-  const done = keepTaskIndex(broker, { dir, log }, stop.signal);
+  const { feed, run } = makeTaskIndex(broker, { dir, log });
+  const done = run(stop.signal);
   return {
+    feed,
     said,
     async [Symbol.asyncDispose]() {
       stop.abort();
@@ -67,6 +73,22 @@ async function ask({ broker }: Writer, taskId: string, beyond = 0) {
 
 const untilAnswered = (writer: Writer) =>
   eventually(async () => (await ask(writer, newTaskId())) !== undefined);
+
+/** The ways in which an index comes by what is in the log. */
+const ways = [
+  ["by a reader of its own", startIndex],
+  ["fed by the projection", startFed],
+] as const;
+
+/** A results process whose projection leads, in front of a log that it has read to the end. */
+async function startFed(writer: Writer, dir: string, nats: TestServer) {
+  await using opened = new AsyncDisposableStack();
+  const redis = opened.use(await startRedis());
+  opened.use(startResults({ nats, redis }, { DATA_DIR: dir }));
+  await untilAnswered(writer);
+  await untilFed(writer);
+  return opened.move();
+}
 
 async function open(version: (typeof versions)[number]) {
   await using opened = new AsyncDisposableStack();
@@ -91,6 +113,46 @@ test("the results service answers by its index, also without Redis", async () =>
   assert.equal(await statusOf(writer, id), "queued");
 });
 
+/** How many readers follow the log without its bodies: only an index that is not fed has one. */
+async function ownReaders({ broker }: Writer): Promise<number> {
+  const all = await broker.jsm.consumers.list(streams.events).next();
+  return all.filter(({ config }) => config.headers_only).length;
+}
+
+const untilFed = (writer: Writer) =>
+  eventually(async () => (await ownReaders(writer)) === 0, {
+    timeoutMs: 20_000,
+  });
+
+/** Where each task's events stand, by the log itself. */
+async function placesInLog({ broker }: Writer): Promise<Map<string, number[]>> {
+  const places = new Map<string, number[]>();
+  const reading = { stream: streams.events, from: { seq: 1 } };
+  await scan(broker, reading, (message) => {
+    const taskId = message.header("ce-subject");
+    places.set(taskId, [...(places.get(taskId) ?? []), message.seq]);
+    return false;
+  });
+  return places;
+}
+
+/** Stores lives until it is disposed of, also while the broker comes and goes. */
+function keepWriting(writer: Writer) {
+  let stopped = false;
+  const writing = (async () => {
+    while (!stopped) {
+      await writer.lives(6).catch(() => undefined);
+      await sleep(30);
+    }
+  })();
+  return {
+    async [Symbol.asyncDispose]() {
+      stopped = true;
+      await writing;
+    },
+  };
+}
+
 const versions = await natsVersions();
 for (const version of versions)
   suite(`the task index, the ${version} nats-server`, () => {
@@ -113,17 +175,18 @@ for (const version of versions)
       assert.deepEqual(await ask(writer, id), [first, last - 1, last]);
     });
 
-    test("never missed right behind its PubAck", async () => {
-      await using on = await open(version);
-      const { writer, dir } = on;
-      await using _ = startIndex(writer, dir);
-      await untilAnswered(writer);
-      for (let at = 0; at < 100; at++) {
-        const id = idThatOnlyTheIndexFinds();
-        await writer.append(requested(id));
-        assert.equal(await statusOf(writer, id), "queued");
-      }
-    });
+    for (const [way, start] of ways)
+      test(`never missed right behind its PubAck, ${way}`, async () => {
+        await using on = await open(version);
+        const { writer, dir, nats } = on;
+        await using _ = await start(writer, dir, nats);
+        await untilAnswered(writer);
+        for (let at = 0; at < 100; at++) {
+          const id = idThatOnlyTheIndexFinds();
+          await writer.append(requested(id));
+          assert.equal(await statusOf(writer, id), "queued");
+        }
+      });
 
     test("a worker's look-up is answered by it, and needs no reader of its own", async () => {
       await using on = await open(version);
@@ -204,35 +267,97 @@ for (const version of versions)
       assert.equal(await statusOf(writer, id), "queued");
     });
 
-    test("of a log that lost its tail it says nothing that was true before", async () => {
+    for (const [way, start] of ways)
+      test(`of a log that lost its tail it says nothing that was true before, ${way}`, async () => {
+        await using on = await open(version);
+        const { writer, dir, nats } = on;
+        await using _ = await start(writer, dir, nats);
+        await untilAnswered(writer);
+        using snapshot = tempDir();
+        const kept = idThatOnlyTheIndexFinds();
+        await writer.append(requested(kept));
+        await nats.kill("SIGTERM");
+        cpSync(store(nats), snapshot.path, { recursive: true });
+        await nats.restart();
+        await writer.broker.whenConnected();
+        await eventually(() => writer.lives(60));
+        await untilAnswered(writer);
+        const lost = newTaskId();
+        await writer.append(requested(lost));
+        assert.equal(await statusOf(writer, lost), "queued");
+        await nats.kill();
+        rmSync(store(nats), { recursive: true });
+        cpSync(snapshot.path, store(nats), { recursive: true });
+        await nats.restart();
+        await writer.broker.whenConnected();
+        // At places that the index knows of already, under other ids.
+        const late = newTaskId();
+        await eventually(() => writer.append(requested(late)));
+        assert.equal(await statusOf(writer, late), "queued");
+        assert.equal(await statusOf(writer, lost), undefined);
+        await eventually(async () => (await ask(writer, late))?.length === 1);
+        assert.equal(await statusOf(writer, kept), "queued");
+      });
+
+    test("fed by the projection it needs no reader; whatever stops that, it answers, and misses and doubles nothing", async () => {
+      await using on = await servers(version);
+      const { nats, redis } = on;
+      await using writer = await openWriter(nats.url);
+      await using _results = startResults(on);
+      await using emptied = await openReader(redis.url);
+      await untilAnswered(writer);
+      await untilFed(writer);
+      const thaw = () => process.kill(redis.pid ?? 0, "SIGCONT");
+      for (const { strike, mend, standsStill } of [
+        {
+          strike: () => redis.kill(),
+          mend: () => redis.restart(),
+          standsStill: true,
+        },
+        {
+          strike: () => redis.kill("SIGSTOP"),
+          mend: thaw,
+          standsStill: true,
+        },
+        { strike: () => nats.kill(), mend: () => nats.restart() },
+        { strike: () => emptied.store.redis.flushall() },
+      ]) {
+        await using _writing = keepWriting(writer);
+        await strike();
+        if (standsStill) {
+          await eventually(async () => (await ownReaders(writer)) === 1);
+          await untilAnswered(writer);
+        }
+        await mend?.();
+        await untilFed(writer);
+      }
+      const end = await streamState(writer.broker, streams.events);
+      const inLog = await placesInLog(writer);
+      const answers = [...inLog.keys()].map(async (id) => {
+        return [id, await askTaskIndex(writer.broker, id, end)] as const;
+      });
+      assert.deepEqual(new Map(await Promise.all(answers)), inLog);
+    });
+
+    test("after a lost connection it compares itself with the log, whoever feeds it", async () => {
       await using on = await open(version);
       const { writer, dir, nats } = on;
-      await using _ = startIndex(writer, dir);
+      await using index = startIndex(writer, dir);
+      const seq = await writer.append(requested(newTaskId()));
       await untilAnswered(writer);
-      using snapshot = tempDir();
-      const kept = idThatOnlyTheIndexFinds();
-      await writer.append(requested(kept));
-      await nats.kill("SIGTERM");
-      cpSync(store(nats), snapshot.path, { recursive: true });
+      const { created } = await streamState(writer.broker, streams.events);
+      const id = (await eventIdAt(writer.broker, seq)) ?? "";
+      const feeding = setInterval(
+        () => index.feed({ created, seq, id }, []),
+        50,
+      );
+      using stack = new DisposableStack();
+      stack.defer(() => clearInterval(feeding));
+      await untilFed(writer);
       await nats.restart();
       await writer.broker.whenConnected();
-      await eventually(() => writer.lives(60));
       await untilAnswered(writer);
-      const lost = newTaskId();
-      await writer.append(requested(lost));
-      assert.equal(await statusOf(writer, lost), "queued");
-      await nats.kill();
-      rmSync(store(nats), { recursive: true });
-      cpSync(snapshot.path, store(nats), { recursive: true });
-      await nats.restart();
-      await writer.broker.whenConnected();
-      // At places that the index knows of already, under other ids.
-      const late = newTaskId();
-      await eventually(() => writer.append(requested(late)));
-      assert.equal(await statusOf(writer, late), "queued");
-      assert.equal(await statusOf(writer, lost), undefined);
-      await eventually(async () => (await ask(writer, late))?.length === 1);
-      assert.equal(await statusOf(writer, kept), "queued");
+      await untilFed(writer);
     });
 
     test("another log under the same name is read from its beginning", async () => {

@@ -1,6 +1,9 @@
 /**
  * The task index: from a task's id to the places of all its events in the log. It is made from the log's headers, on
  * disk beside this process, and independent of Redis; the log is always enough to make it again. It is asked by NATS.
+ *
+ * Where this process leads the projection and gets on, the index takes what the projection reads. Else it has a reader
+ * of its own, which costs more.
  */
 import { orAborted, type Broker } from "@jetscribe/event-log/connection";
 import type { Delivery } from "@jetscribe/event-log/pull";
@@ -17,22 +20,34 @@ import {
 } from "@jetscribe/event-log/taskIndex";
 import type { Logger } from "@jetscribe/runtime";
 import { streams } from "@jetscribe/schema";
+import { once } from "node:events";
+import { joinOn, makeFeeding } from "./feeding.ts";
+import type { OnRead } from "./leadProjection.ts";
+import type { Position } from "./indexFile.ts";
 import { standingOf } from "./standing.ts";
 import { openTaskPlaces, type TaskPlaces } from "./taskPlaces.ts";
 
 /** Events wait so long for more, since a batch costs more than an event. */
 const gather: Gather = { ms: 5, until: () => false };
+/** Not fed for so long it reads by itself; the projection has news or says that there is none every 250 ms. */
+const graceMs = 750;
 /** How often it looks where the log begins. */
 const tidyEveryMs = 60_000;
 /** A question about what isn't read yet waits so long. */
 const patienceMs = 1_000;
 
-/** Follows the log and answers until the signal aborts. `dir` is the folder of the index's file. */
-export async function keepTaskIndex(
+export interface TaskIndex {
+  /** Takes what the projection reads, where that joins on to what is in the index; else it does nothing. Never throws. */
+  feed: OnRead;
+  /** Follows the log and answers until the signal aborts. */
+  run: (signal: AbortSignal) => Promise<void>;
+}
+
+/** `dir` is the folder of the index's file. */
+export function makeTaskIndex(
   broker: Broker,
   { dir, log }: { dir: string; log: Pick<Logger, "info" | "warn"> },
-  signal: AbortSignal,
-): Promise<void> {
+): TaskIndex {
   let places: TaskPlaces | undefined;
   /** Counts what may have changed the log behind us, such as a restart of the broker. */
   let doubts = 0;
@@ -41,20 +56,22 @@ export async function keepTaskIndex(
   /** The log's last sequence when the reader began. */
   let goal = 0;
   let moved = Promise.withResolvers<void>();
+  const feeding = makeFeeding(graceMs);
   let serving: Disposable | undefined;
-  let tidiedAt = -Infinity;
   /** The interruption that was spoken of last. */
   let said = "";
 
   async function resume(): Promise<number> {
     const doubtsBefore = doubts;
+    comparedAt = -1; // What it is fed meanwhile would move it.
     places ??= openTaskPlaces(dir);
     const state = await streamState(broker, streams.events);
     const { seq } = await takeUp(places, state);
+    places.removeBefore(state.firstSeq);
     goal = state.lastSeq;
     comparedAt = doubtsBefore;
     said = "";
-    serve();
+    announceMove();
     return seq + 1;
   }
 
@@ -78,7 +95,7 @@ export async function keepTaskIndex(
     return beginning;
   }
 
-  async function onBatch(messages: Delivery[]): Promise<void> {
+  function take(messages: readonly Delivery[]): void {
     if (places === undefined) throw new Error("the index's file was given up");
     try {
       places.take(messages);
@@ -86,14 +103,36 @@ export async function keepTaskIndex(
       giveUp(error);
       throw error;
     }
+    announceMove();
+  }
+
+  function feed(after: Position, messages: readonly Delivery[]): void {
+    const at = places?.position();
+    if (at === undefined || comparedAt !== doubts) return;
+    const news = joinOn(at, after, messages);
+    if (news === undefined) return;
+    try {
+      if (news.length > 0) take(news);
+      feeding.note();
+    } catch (error) {
+      onInterruption(error);
+    }
+  }
+
+  /** What it covers may be more now, or not be enough any more. */
+  function announceMove(): void {
     serve();
     const waiting = moved;
     moved = Promise.withResolvers();
     waiting.resolve();
-    if (performance.now() - tidiedAt < tidyEveryMs) return;
-    tidiedAt = performance.now();
-    const { firstSeq } = await streamState(broker, streams.events);
-    places.removeBefore(firstSeq);
+  }
+
+  /** What the log has dropped goes. */
+  async function tidy(): Promise<void> {
+    const state = await streamState(broker, streams.events).catch(
+      () => undefined,
+    );
+    if (state !== undefined) places?.removeBefore(state.firstSeq);
   }
 
   /** Closes the file, which `resume` opens again; one that can't be read goes. */
@@ -153,16 +192,34 @@ export async function keepTaskIndex(
 
   const following = {
     ...{ stream: streams.events, headersOnly: true, gather },
-    ...{ resume, onBatch, onInterruption },
+    ...{ resume, onBatch: take, onInterruption },
   };
-  const stopDoubting = broker.onDisconnect(() => doubts++);
-  await followStream(broker, following, signal);
-  stopDoubting();
-  serving?.[Symbol.dispose]();
-  try {
-    places?.flush();
-  } catch (error) {
-    giveUp(error);
+
+  async function run(signal: AbortSignal): Promise<void> {
+    const stopDoubting = broker.onDisconnect(() => doubts++);
+    const tidying = setInterval(() => void tidy(), tidyEveryMs);
+    while (!signal.aborted) {
+      const untilFed = AbortSignal.any([signal, feeding.fed()]);
+      await followStream(broker, following, untilFed);
+      const untilStarved = AbortSignal.any([signal, feeding.starved()]);
+      if (!untilStarved.aborted) await once(untilStarved, "abort");
+    }
+    clearInterval(tidying);
+    stopDoubting();
+    close();
   }
-  places?.[Symbol.dispose]();
+
+  function close(): void {
+    feeding[Symbol.dispose]();
+    serving?.[Symbol.dispose]();
+    try {
+      places?.flush();
+    } catch (error) {
+      giveUp(error);
+    }
+    places?.[Symbol.dispose]();
+    places = undefined;
+  }
+
+  return { feed, run };
 }
