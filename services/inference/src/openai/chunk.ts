@@ -35,8 +35,8 @@ const Usage = z.object({
 /** Throws OddAnswer where the data is no JSON, or an error. */
 export function readChunk(type: string, data: string): Said {
   const chunk = parse(data);
-  const error = fieldOf(chunk, "error") ?? (type === "error" ? chunk : null);
-  if (error !== null) throw new OddAnswer(messageOf(error));
+  const error = fieldOf(chunk, "error") || (type === "error" && chunk);
+  if (error) throw new OddAnswer(messageOf(error));
   const choices = fieldOf(chunk, "choices");
   const choice: unknown = Array.isArray(choices) ? choices[0] : undefined;
   const delta = fieldOf(choice, "delta");

@@ -78,8 +78,7 @@ async function* readText(
     for await (const bytes of body)
       yield decoder.decode(bytes, { stream: true });
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new BrokenOff(`the answer broke off: ${why}`, { cause });
+    throw new BrokenOff("the answer broke off", { cause });
   }
   yield decoder.decode();
 }
