@@ -128,8 +128,9 @@ async function* chunksOf({
     for await (const { type, data } of readEvents(body)) {
       if (data.trim() === "") continue;
       heard = true;
-      if (data.trim() === "[DONE]") return yield theEnd;
-      yield readChunk(type, data);
+      const isEnd = data.trim() === "[DONE]";
+      yield isEnd ? theEnd : readChunk(type, data);
+      if (isEnd) return;
     }
   if (heard) return;
   const type = headers.get("content-type") ?? "no content type";
