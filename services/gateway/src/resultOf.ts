@@ -22,10 +22,12 @@ export function outcomeOf(task: EndedTask): OutcomeResponse {
       const { status, result, finish_reason, params, model } = task;
       const { cached_tokens, model_sha256, quantization, engine_version } =
         task;
+      const { reasoning } = task;
       return {
         ...{ status, task_id, result, finish_reason, metrics, model },
         ...(params && { params }),
         ...(cached_tokens !== undefined && { cached_tokens }),
+        ...(reasoning !== undefined && { reasoning }),
         ...(model_sha256 !== undefined && { model_sha256 }),
         ...(quantization !== undefined && { quantization }),
         ...(engine_version !== undefined && { engine_version }),

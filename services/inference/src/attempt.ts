@@ -158,13 +158,17 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     // Or a correction of the clock would be a part of the attempt's time.
     const nowS = clock.steadyS();
     const live = makeLiveText(lock, inHand, claim, workerId);
-    using stop = stopOnTimeout(inHand, nowS());
-    const generating = generate(inHand, claim, stop.signal, (text, counts) => {
+    let waiting: string | undefined;
+    const onWaiting = (why: string | undefined) => void (waiting = why);
+    using stop = stopOnTimeout(inHand, nowS(), () => waiting);
+    const { signal } = stop;
+    const onText: GenerateOptions["onText"] = (text, counts) => {
       progress.firstToken ??= nowS();
       progress.text += text;
       Object.assign(progress, counts);
       live.say(text, counts);
-    });
+    };
+    const generating = generate(inHand, claim, { signal, onText, onWaiting });
     let runs = true;
     // It is awaited below, after the start.
     const over = generating.then(
@@ -191,8 +195,7 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
   async function generate(
     { item }: TaskInHand,
     { kept }: Claim,
-    signal: AbortSignal,
-    onText: GenerateOptions["onText"],
+    { onText, ...options }: GenerateOptions,
   ): Promise<EngineResult> {
     const { prompt, messages, raw, params } = item.event.data;
     const { text, tokens, promptTokens } = kept;
@@ -207,7 +210,7 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     const result = await engine.generate(
       { prompt, messages, raw, params, continueFrom },
       {
-        signal,
+        ...options,
         onText(piece, counts) {
           served(counts);
           onText(piece, counts);
@@ -264,16 +267,26 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
 
 const longestTimerMs = 2 ** 31 - 1;
 
-/** Aborts as the task's own signal does, and with a TimeoutError when the task's time is over. `now`: in seconds. */
-function stopOnTimeout({ task, signal }: TaskInHand, now: number) {
+/**
+ * Aborts as the task's own signal does, and with a TimeoutError when the task's time is over. `now`: in seconds.
+ * `waitsFor`: what the engine waits for by then.
+ */
+function stopOnTimeout(
+  { task, signal }: TaskInHand,
+  now: number,
+  waitsFor: () => string | undefined = () => undefined,
+) {
   const stop = new AbortController();
   const { first_start = now, timeout_ms } = task;
   const interrupt = () => stop.abort(signal.reason);
   signal.addEventListener("abort", interrupt, { once: true });
-  const message = `it ran for more than ${timeout_ms / 1000} s`;
+  const message = () =>
+    [`it ran for more than ${timeout_ms / 1000} s`, waitsFor()]
+      .filter(Boolean)
+      .join("; ");
   const leftMs = (first_start - now) * 1_000 + timeout_ms;
   const timer = setTimeout(
-    () => stop.abort(new EngineError("TimeoutError", message)),
+    () => stop.abort(new EngineError("TimeoutError", message())),
     Math.min(Math.max(0, leftMs), longestTimerMs),
   );
   return {

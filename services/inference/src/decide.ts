@@ -19,6 +19,8 @@ export interface Limits {
   /** Of this worker. */
   workerId: string;
   maxAttempts: number;
+  /** The engine is elsewhere: a task can't harm the others here, and none runs alone. */
+  engineIsElsewhere?: boolean;
   ackWaitMs: number;
 }
 
@@ -41,7 +43,7 @@ export type Decision =
 export function decide(
   task: TaskState,
   witness: Witness,
-  { workerId, maxAttempts, ackWaitMs }: Limits,
+  { workerId, maxAttempts, ackWaitMs, engineIsElsewhere = false }: Limits,
 ): Decision {
   if (!isOpen(task)) return { kind: "acknowledge" };
   if (task.attempt === 0 && deadlineOf(task).at <= witness.now)
@@ -50,7 +52,7 @@ export function decide(
     return { kind: "come back", afterMs: ackWaitMs };
   if (task.status === "queued") {
     if (task.failures >= maxAttempts) return { kind: "give up" };
-    const alone = task.failures === maxAttempts - 1;
+    const alone = !engineIsElsewhere && task.failures === maxAttempts - 1;
     return { kind: "start", attempt: task.attempt + 1, alone };
   }
   const from = task.worker_id;

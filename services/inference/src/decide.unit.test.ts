@@ -101,6 +101,13 @@ suite("a delivered task", () => {
     assert.deepEqual(decide(given(...failedOnce), witness, limits), plan);
   });
 
+  test("with one failure left is not alone where the engine is elsewhere", () => {
+    const task = given(...failedOnce, ...failedOnce);
+    const elsewhere = { ...limits, engineIsElsewhere: true };
+    const plan = { kind: "start", attempt: 3, alone: false };
+    assert.deepEqual(decide(task, silence, elsewhere), plan);
+  });
+
   test("with one failure left is started alone", () => {
     const task = given(...failedOnce, ...failedOnce);
     const plan = { kind: "start", attempt: 3, alone: true };

@@ -103,6 +103,8 @@ export interface EngineResult extends TokenCounts {
   finishReason: FinishReason;
   /** Of the prompt's tokens, those that a slot still had from an earlier task. */
   cachedTokens: number;
+  /** What the model thought before it answered, where an upstream tells that apart; it is no part of the text. */
+  reasoning?: string;
   /** The sampler's seed that was used; absent: nothing was sampled. */
   seed?: number;
 }
@@ -114,6 +116,8 @@ export interface GenerateOptions {
   onText: (text: string, counts: TokenCounts) => void;
   /** A part of the prompt was read: a sign of life while there is no text yet. */
   onRead?: () => void;
+  /** Why it can't begin yet, as the end of a sentence about the task; undefined: it waits no longer. */
+  onWaiting?: (why: string | undefined) => void;
 }
 
 /** What an engine that is ready says of itself. */
@@ -165,7 +169,7 @@ export interface Death {
   stderrTail: string;
 }
 
-/** The engine's process ended while it had work; the work itself may be innocent. */
+/** What computed it ended while it had work: the engine's process, or an upstream's answer; the work may be innocent. */
 export class EngineDied extends Error {
   override readonly name = "EngineDied";
   readonly death: Death;

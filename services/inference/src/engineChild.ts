@@ -3,6 +3,7 @@
  * everything by IPC, and ends when its parent does.
  */
 import {
+  EngineDied,
   EngineError,
   type Engine,
   type EngineConfig,
@@ -61,7 +62,7 @@ async function makeEngine(
   // The others only where they are needed: the import alone takes a third of a second.
   if (config.engine === "openai") {
     const { makeOpenaiEngine } = await import("./openai/openaiEngine.ts");
-    return await makeOpenaiEngine(config, { onLost: end });
+    return await makeOpenaiEngine(config, { onLost: end, onWarning });
   }
   const { makeLlamaEngine } = await import("./llama/llamaEngine.ts");
   return await makeLlamaEngine(config, {
@@ -106,6 +107,7 @@ async function serve({
       signal: abort.signal,
       onText: pieces.say,
       onRead: () => post({ kind: "read", id }),
+      onWaiting: (why) => post({ kind: "waiting", id, why }),
     });
     pieces.flush();
     post({ kind: "done", id, result });
@@ -127,5 +129,6 @@ function wireError(
     type: error instanceof EngineError ? error.type : otherwise,
     message,
     stack: stack ?? message,
+    ...(error instanceof EngineDied && { death: error.death }),
   };
 }

@@ -1,5 +1,6 @@
 /** What the worker and its engine's process say to each other, and how: many messages in one send. */
 import type {
+  Death,
   EngineConfig,
   EngineInfo,
   EngineProgress,
@@ -14,6 +15,8 @@ export interface WireError {
   type: ErrorType;
   message: string;
   stack: string;
+  /** Of an EngineDied: this one generation broke off, and the process lives. */
+  death?: Death;
 }
 
 export type ToChild =
@@ -33,6 +36,8 @@ export type FromChild =
   | { kind: "alive" }
   /** A part of the prompt was read. */
   | { kind: "read"; id: number }
+  /** Why it can't begin yet; without it: it waits no longer. */
+  | { kind: "waiting"; id: number; why?: string | undefined }
   | { kind: "text"; id: number; text: string; counts: TokenCounts }
   | { kind: "done"; id: number; result: WireResult }
   | { kind: "error"; id: number; error: WireError };

@@ -158,6 +158,7 @@ export function makeEngineProcess({
         child?.kill("SIGKILL");
         break;
       case "read":
+      case "waiting":
       case "text":
       case "done":
       case "error":

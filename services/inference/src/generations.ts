@@ -1,6 +1,7 @@
 /** The generations that run in one engine's process: each ends by a message of the process, or by its end. */
 import { PassingMap } from "@jetscribe/event-log/passingMap";
 import {
+  EngineDied,
   EngineError,
   type EngineRequest,
   type EngineResult,
@@ -28,6 +29,7 @@ interface Running {
   text: string;
   onText: (piece: string, counts: TokenCounts) => void;
   onRead: () => void;
+  onWaiting: (why: string | undefined) => void;
   settle: (outcome: Outcome) => void;
 }
 type Outcome = { result: EngineResult } | { error: Error };
@@ -58,7 +60,12 @@ export function makeGenerations(
 
   async function run(
     request: EngineRequest,
-    { signal, onText, onRead = () => undefined }: GenerateOptions,
+    {
+      signal,
+      onText,
+      onRead = () => undefined,
+      onWaiting = () => undefined,
+    }: GenerateOptions,
   ): Promise<EngineResult> {
     signal.throwIfAborted();
     const id = ++lastId;
@@ -68,7 +75,7 @@ export function makeGenerations(
       if (!signal.aborted) onText(piece, counts);
     };
     const { text = "" } = request.continueFrom ?? {};
-    all.set(id, { text, onText: say, onRead, settle });
+    all.set(id, { text, onText: say, onRead, onWaiting, settle });
     let watchdog: Watchdog | undefined;
     const stop = () => (watchdog = abort(id));
     signal.addEventListener("abort", stop, { once: true });
@@ -90,6 +97,9 @@ export function makeGenerations(
     switch (message.kind) {
       case "read":
         running.onRead();
+        break;
+      case "waiting":
+        running.onWaiting(message.why);
         break;
       case "text":
         running.text += message.text;
@@ -114,6 +124,10 @@ export function makeGenerations(
 }
 
 /** The error with its own type and traceback again. */
-function revive({ type, message, stack }: WireError): EngineError {
-  return Object.assign(new EngineError(type, message), { stack });
+function revive({ type, message, stack, death }: WireError): Error {
+  const error =
+    death === undefined
+      ? new EngineError(type, message)
+      : new EngineDied(message, death);
+  return Object.assign(error, { stack });
 }

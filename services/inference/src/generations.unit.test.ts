@@ -1,7 +1,7 @@
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { EngineError, type EngineRequest } from "./engine.ts";
+import { EngineDied, EngineError, type EngineRequest } from "./engine.ts";
 import type { ToChild } from "./engineMessages.ts";
 import { makeGenerations } from "./generations.ts";
 
@@ -20,6 +20,7 @@ const counts = { promptTokens: 2, completionTokens: 1 };
 function begin() {
   const sent: ToChild[] = [];
   const said: string[] = [];
+  const waiting: (string | undefined)[] = [];
   const stop = new AbortController();
   let disobeyed = 0;
   const all = makeGenerations((message) => sent.push(message), {
@@ -29,9 +30,10 @@ function begin() {
   const end = all.run(request, {
     signal: stop.signal,
     onText: (text) => said.push(text),
+    onWaiting: (why) => waiting.push(why),
   });
   end.catch(() => undefined);
-  return { all, sent, said, stop, end, disobeyed: () => disobeyed };
+  return { all, sent, said, waiting, stop, end, disobeyed: () => disobeyed };
 }
 
 describe("the generations of a process", () => {
@@ -59,6 +61,33 @@ describe("the generations of a process", () => {
         thrown.message === error.message &&
         thrown.stack === error.stack,
     );
+  });
+
+  test("may end as with an engine that died, while the process goes on", async () => {
+    const { all, end } = begin();
+    const death = { reason: "crash" as const, stderrTail: "it broke off" };
+    const error = {
+      ...{
+        type: "RuntimeError" as const,
+        message: "no",
+        stack: "there",
+        death,
+      },
+    };
+    all.receive({ kind: "error", id: 1, error });
+    await assert.rejects(
+      end,
+      (thrown) => thrown instanceof EngineDied && thrown.death === death,
+    );
+  });
+
+  test("tell what they wait for", async () => {
+    const { all, end, waiting } = begin();
+    all.receive({ kind: "waiting", id: 1, why: "it is busy" });
+    all.receive({ kind: "waiting", id: 1 });
+    all.receive({ kind: "done", id: 1, result });
+    await end;
+    assert.deepEqual(waiting, ["it is busy", undefined]);
   });
 
   test("end at an abort once the process has ended them, and get no text after it", async () => {

@@ -37,6 +37,8 @@ export interface TaskInHand extends Disposable {
   openAsOf: number | undefined;
   /** When it was doubted last, by `elapsedMs`: what was known before that proves nothing any more. */
   doubtedAt: number;
+  /** How its last attempt ended, where that was a death in this worker's hands. */
+  lastDeath?: string;
   /** Another worker may have the task by now: the log has to be looked into before anything is concluded. */
   doubt(): void;
   /** Aborts with Interrupted. */

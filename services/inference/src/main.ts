@@ -33,7 +33,10 @@ await runService(
     const { env, stack, stopping, log } = service;
     const config = readConfig(Config, env);
     const { model, modelName } = config;
-    const limits = { ...config, workerId: newWorkerId() };
+    const limits = {
+      ...{ ...config, workerId: newWorkerId() },
+      engineIsElsewhere: config.engine.engine === "openai",
+    };
     const { workerId } = limits;
 
     const engine = makeEngineProcess({

@@ -99,11 +99,11 @@ export function makeOnGenerateRequested({
           return comeBack(decision.afterMs);
         case "give up": {
           const { kept } = await lock.claim(inHand, task.attempt + 1);
-          const progress = progressOf(kept);
-          return await record.conclude(
-            inHand,
-            crashedTooOften(task, limits.workerId, clock.nowS(), progress),
-          );
+          const outcome = crashedTooOften(task, limits.workerId, clock.nowS(), {
+            progress: progressOf(kept),
+            lastDeath: inHand.lastDeath,
+          });
+          return await record.conclude(inHand, outcome);
         }
         case "expire":
           return await record.conclude(

@@ -102,6 +102,7 @@ export function completed(
       ...(engineVersion !== undefined && { engine_version: engineVersion }),
       params: { ...effectiveParams(params), ...seed },
       cached_tokens: result.cachedTokens,
+      ...(result.reasoning !== undefined && { reasoning: result.reasoning }),
       ...(kept.text !== "" && { continued: true }),
     },
   };
@@ -146,14 +147,23 @@ export const crashedTooOften = (
   task: TaskState,
   workerId: string,
   now: number,
-  progress?: Progress,
+  {
+    progress,
+    lastDeath,
+  }: {
+    progress?: Progress;
+    /** How the last attempt ended, where this worker saw it. */
+    lastDeath?: string | undefined;
+  } = {},
 ): OutcomeEvent =>
   failed(
     task,
     workerId,
     {
       type: "WorkerCrashed",
-      message: `its engine or worker died ${task.failures} times`,
+      message: [`its engine or worker died ${task.failures} times`, lastDeath]
+        .filter(Boolean)
+        .join("; the last time: "),
     },
     now,
     progress,

@@ -90,6 +90,17 @@ test("a failure keeps the text so far and says when nothing ran", () => {
   assert.equal(data.error.traceback, "TimeoutError: too long");
 });
 
+test("a task that is given up says how its last attempt ended, where that is known", () => {
+  const messageOf = (lastDeath?: string) => {
+    const event = crashedTooOften(processing(), "w", 104, { lastDeath });
+    assert.ok(event.type === "GenerateFailed");
+    return event.data.error.message;
+  };
+  const times = "its engine or worker died 0 times";
+  assert.equal(messageOf(), times);
+  assert.equal(messageOf("it broke"), `${times}; the last time: it broke`);
+});
+
 test("what is appended is what the schemas say", () => {
   const task = processing();
   const error = new EngineDied("it ended: SIGKILL", {

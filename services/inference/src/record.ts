@@ -113,6 +113,7 @@ export function makeRecord({
     const { task_id, attempt } = inHand.task;
     const { reason } = because;
     log.warn({ task_id, attempt, reason, runner: from }, "attempt ended");
+    if ("error" in because) inHand.lastDeath = because.error.message;
     const event = retried(inHand.task, because, from, clock.nowS());
     // Another one said so before, and perhaps for another reason.
     if (!(await record(inHand, event, () => false))) await look(inHand);

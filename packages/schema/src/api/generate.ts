@@ -231,6 +231,10 @@ export const CompletedResponse = z.object({
     description:
       "Of the prompt's tokens, those that a slot still had from an earlier task.",
   }),
+  reasoning: z.string().optional().meta({
+    description:
+      "What the model thought before it answered, where the server that runs it tells that apart.",
+  }),
   model: z.string().optional(),
   model_sha256: z.string().optional().meta({
     description: "Of the model's file.",

@@ -129,6 +129,8 @@ export const GenerateCompleted = z.object({
   /** What was really used, the seed among them. */
   params: GenerateParams.optional(),
   cached_tokens: Count.optional(),
+  /** What the model thought before it answered, where an upstream tells that apart from the result. */
+  reasoning: z.string().optional(),
   continued: z.boolean().optional(),
 });
 export type GenerateCompleted = z.infer<typeof GenerateCompleted>;

@@ -68,6 +68,7 @@ export interface CompletedTask extends TaskEnd {
   /** What was really used. */
   params?: GenerateParams;
   cached_tokens?: number;
+  reasoning?: string;
   model_sha256?: string;
   quantization?: string;
   engine_version?: string;
@@ -152,6 +153,7 @@ export function evolve(
       const { attempt, result, finish_reason, params } = event.data;
       const { cached_tokens, model_sha256, quantization, engine_version } =
         event.data;
+      const { reasoning } = event.data;
       return {
         ...ended(state, event),
         attempt,
@@ -160,6 +162,7 @@ export function evolve(
         finish_reason,
         ...(params && { params }),
         ...(cached_tokens !== undefined && { cached_tokens }),
+        ...(reasoning !== undefined && { reasoning }),
         ...(model_sha256 !== undefined && { model_sha256 }),
         ...(quantization !== undefined && { quantization }),
         ...(engine_version !== undefined && { engine_version }),

@@ -1,9 +1,15 @@
-/** A worker on an upstream that breaks off: its tasks are retried by the rules that hold for every engine. */
+/**
+ * A worker on an upstream that breaks off or answers as it shouldn't: its tasks are retried by the rules that hold for
+ * every engine, and one task's fault is not another's.
+ */
 import { makeAppender } from "@jetscribe/event-log/append";
+import { isOutcome } from "@jetscribe/schema";
+import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import {
   completionOf,
+  engineOf,
   historyOf,
   lastStartOf,
   outcomesOf,
@@ -12,19 +18,27 @@ import {
   requestOf,
   startSystem,
 } from "../workerTestKit.ts";
-import { answer, key, model, startUpstream } from "./upstreamTestKit.ts";
+import {
+  answer,
+  key,
+  model,
+  startUpstream,
+  type TestUpstream,
+} from "./upstreamTestKit.ts";
 
 const brokenAfter = 25;
+
+const envFor = ({ url }: TestUpstream) => ({
+  ...{ ENGINE: "openai", MODEL_NAME: queue.model, UPSTREAM_KEY: key },
+  ...{ UPSTREAM_URL: url, UPSTREAM_MODEL: model },
+});
 
 /** A task whose first answer breaks off; its log. */
 async function breakOff(raw: boolean) {
   await using upstream = await startUpstream();
   await using system = await startSystem();
   upstream.instead.push({ breakAfter: brokenAfter });
-  await system.startWorker({
-    ...{ ENGINE: "openai", MODEL_NAME: queue.model, UPSTREAM_KEY: key },
-    ...{ UPSTREAM_URL: upstream.url, UPSTREAM_MODEL: model },
-  });
+  await system.startWorker(envFor(upstream));
   const { type, data } = requestOf();
   using appender = makeAppender(system.broker, "test");
   await appender.append({ type, data: { ...data, raw } }, queue);
@@ -55,5 +69,84 @@ suite("a worker on an upstream", { concurrency: 2 }, () => {
     assert.ok(kept_chars > 0);
     const kept = answer.join("").slice(0, kept_chars);
     assert.equal(calls[1]?.body.prompt, `${calls[0]?.body.prompt}${kept}`);
+  });
+
+  test("gives each task its own outcome, whatever the answers of the others are", async () => {
+    await using upstream = await startUpstream();
+    await using system = await startSystem();
+    const worker = await system.startWorker(envFor(upstream));
+    const requested = async (
+      instead: TestUpstream["instead"],
+      options = {},
+    ) => {
+      const { length } = upstream.calls;
+      upstream.instead.push(...instead);
+      const id = await system.request(options);
+      await eventually(() => upstream.calls.length > length);
+      return id;
+    };
+    const busy = { status: 429, headers: { "retry-after-ms": "300" } };
+    const piece = (choice: object) =>
+      `data: ${JSON.stringify({ choices: [choice] })}\n\n`;
+    const neighbour = await requested([]);
+    const engine = await engineOf(worker);
+    const odd = await requested([
+      { pieces: [piece({ delta: { content: "Hello" } }), "data: {\n\n"] },
+    ]);
+    const thoughtful = await requested([
+      {
+        pieces: [
+          piece({ delta: { reasoning_content: "2 + 2" } }),
+          piece({ delta: { content: "4" }, finish_reason: "eos" }),
+        ],
+      },
+    ]);
+    const broken = await requested(
+      Array.from({ length: 3 }, () => ({ breakAfter: 5 })),
+    );
+    await outcomesOf(system.broker, [broken]);
+    // As many as its time holds.
+    const late = await requested(
+      Array.from({ length: 20 }, () => busy),
+      { timeout_ms: 1_000 },
+    );
+    const ids = [neighbour, odd, thoughtful, broken, late];
+    const events = await outcomesOf(system.broker, ids);
+
+    assert.equal(completionOf(events, neighbour).result, answer.join(""));
+    assert.deepEqual(historyOf(events, neighbour), [
+      ...["requested", "started.1", "completed"],
+    ]);
+    const { result, reasoning, finish_reason } = completionOf(
+      events,
+      thoughtful,
+    );
+    assert.deepEqual(
+      [result, reasoning, finish_reason],
+      ["4", "2 + 2", "stop"],
+    );
+    const failureOf = (id: string) => {
+      const outcome = events
+        .filter(isOutcome)
+        .find(({ data }) => data.task_id === id);
+      assert.ok(outcome?.type === "GenerateFailed");
+      const { error, partial_text } = outcome.data;
+      return { type: error.type, message: error.message, partial_text };
+    };
+    assert.deepEqual(failureOf(odd), {
+      type: "RuntimeError",
+      message: "the upstream failed: it sent an event that is no JSON",
+      partial_text: "Hello",
+    });
+    assert.deepEqual(failureOf(late), {
+      type: "TimeoutError",
+      message: "it ran for more than 1 s; the upstream answered 429",
+      partial_text: undefined,
+    });
+    const { type, message } = failureOf(broken);
+    assert.equal(type, "WorkerCrashed");
+    assert.match(message, /died 3 times; the last time: the upstream failed: /);
+    assert.equal(await engineOf(worker), engine);
+    assert.equal(worker.exitCode, null);
   });
 });

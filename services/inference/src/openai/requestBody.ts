@@ -10,8 +10,8 @@ export interface Dialect {
   countsAlong: boolean;
 }
 
-/** By what `/v1/models` says who owns the model. */
-export const dialectOf = (ownedBy: string): Dialect => ({
+/** By what `/v1/models` says who owns the model; undefined: it doesn't say. */
+export const dialectOf = (ownedBy: string | undefined): Dialect => ({
   samplesMore: ownedBy === "vllm" || ownedBy === "llamacpp",
   countsAlong: ownedBy === "vllm",
 });

@@ -1,21 +1,27 @@
 /** The upstream as a client of its API, and whether it is there at all. */
 import { APIError, OpenAI } from "openai";
-import * as z from "zod";
 import { EngineError, type UpstreamConfig } from "../engine.ts";
+import { readModels, type ListedModel } from "./models.ts";
 
 export interface Upstream {
-  /** For generations: waits and asks again where the upstream is busy, for as long as the caller's signal lets it. */
-  client: OpenAI;
-  model: UpstreamModel;
+  /**
+   * A client for one generation: it waits and asks again where the upstream is busy, for as long as the caller's signal
+   * lets it. `onWaiting` is told why, and undefined once there is an answer.
+   */
+  clientFor: (onWaiting: (why: string | undefined) => void) => OpenAI;
+  /** Resolves where the upstream still answers; where it is gone, `onLost` is called. */
+  checkThere: (why: string) => Promise<void>;
+  /** Without its name where the upstream has no list of models. */
+  model: Partial<ListedModel>;
   /** What to tell of an error: never the key. */
   explain: (error: unknown) => string;
 }
 
-/** What `/v1/models` says of the model. */
-export interface UpstreamModel {
-  /** `vllm`, `llamacpp`, `library` (Ollama) … */
-  ownedBy: string;
-  contextSize?: number;
+export interface UpstreamReports {
+  /** The upstream was found, and is gone. */
+  onLost: (why: string) => void;
+  /** Something that does not stop it but that somebody should know. */
+  onWarning: (message: string) => void;
 }
 
 const askTimeoutMs = 10_000;
@@ -23,49 +29,68 @@ const askTimeoutMs = 10_000;
 const untilAborted = 100_000;
 const longestTimerMs = 2 ** 31 - 1;
 const mostChars = 1_000;
+const mostListBytes = 2 ** 24;
+const mostErrorBytes = 2 ** 16;
 
 const busy = new Set([429, 502, 503, 504]);
 /** What a proxy answers for a server that is gone, and a busy server too. */
 const perhapsGone = new Set([502, 503, 504]);
+/** By these a server says that it has no list of models. */
+const noList = new Set([404, 405, 410, 501]);
 
-/** Finds the model; rejects with a ModelLoadError. `onLost` is called once it is found and the upstream is gone. */
+/** Finds the model; rejects with a ModelLoadError. */
 export async function openUpstream(
   config: UpstreamConfig,
-  onLost: (why: string) => void,
+  { onLost, onWarning }: UpstreamReports,
 ): Promise<Upstream> {
   const explain = makeExplain(config);
   const asking = makeClient(config, { maxRetries: 0, timeout: askTimeoutMs });
-  const model = await findModel(asking, config, explain);
+  const model = await findModel(asking, config, explain, onWarning);
 
-  /** Resolves where the upstream still answers. */
+  /** Any answer will do: the list of models is optional. */
   async function checkThere(why: string): Promise<void> {
     try {
-      await asking.models.list();
+      const { body } = await askForModels(asking);
+      await body?.cancel();
     } catch (error) {
+      if (!isGone(error)) return;
       onLost(`the upstream is gone: ${why}; ${explain(error)}`);
     }
   }
 
-  const guarded: typeof fetch = async (url, init) => {
-    let response: Response;
-    try {
-      response = await fetch(url, init);
-    } catch (error) {
-      if (!init?.signal?.aborted) await checkThere(explain(error));
-      throw error;
-    }
-    const { status, statusText, body } = response;
-    if (response.ok) return response;
-    if (perhapsGone.has(status)) await checkThere(`it answered ${status}`);
-    // The client would repeat after every 5xx; an error in the model comes again.
-    const headers = new Headers(response.headers);
-    headers.set("x-should-retry", String(busy.has(status)));
-    return new Response(body, { status, statusText, headers });
+  const guard =
+    (onWaiting: (why: string | undefined) => void): typeof fetch =>
+    async (url, init) => {
+      let response: Response;
+      try {
+        response = await fetch(url, init);
+      } catch (error) {
+        if (!init?.signal?.aborted) {
+          onWaiting(`no connection to the upstream: ${explain(error)}`);
+          await checkThere(explain(error));
+        }
+        throw error;
+      }
+      onWaiting(undefined);
+      if (response.ok) return response;
+      const { status, statusText, body } = response;
+      onWaiting(`the upstream answered ${status}`);
+      if (perhapsGone.has(status)) await checkThere(`it answered ${status}`);
+      // The client would repeat after every 5xx; an error in the model comes again.
+      const headers = new Headers(response.headers);
+      headers.set("x-should-retry", String(busy.has(status)));
+      const beginning = body && beginningOf(body, mostErrorBytes);
+      return new Response(beginning, { status, statusText, headers });
+    };
+
+  return {
+    clientFor: (onWaiting) =>
+      makeClient(config, {
+        ...{ maxRetries: untilAborted, timeout: longestTimerMs },
+        fetch: guard(onWaiting),
+      }),
+    ...{ checkThere, model, explain },
   };
-  const client = makeClient(config, {
-    ...{ maxRetries: untilAborted, timeout: longestTimerMs, fetch: guarded },
-  });
-  return { client, model, explain };
 }
 
 type ClientOptions = Pick<
@@ -82,38 +107,78 @@ const makeClient = ({ url, key }: UpstreamConfig, options: ClientOptions) =>
     ...(key === undefined && { defaultHeaders: { authorization: null } }),
   });
 
-/** vLLM's own field, and llama-server's for one slot. */
-const ContextSize = z.object({
-  max_model_len: z.int().optional(),
-  meta: z.object({ n_ctx: z.int().optional() }).optional(),
-});
+const askForModels = (client: OpenAI): Promise<Response> =>
+  client.models
+    .list({ signal: AbortSignal.timeout(askTimeoutMs) })
+    .asResponse();
+
+/** The body of the list of models, whatever it is. */
+async function list(client: OpenAI): Promise<string> {
+  const { body } = await askForModels(client);
+  return body === null
+    ? ""
+    : await new Response(beginningOf(body, mostListBytes)).text();
+}
+
+/** So much of a body at most: an upstream may send without end. */
+function beginningOf(
+  body: ReadableStream<Uint8Array>,
+  mostBytes: number,
+): ReadableStream<Uint8Array> {
+  let left = mostBytes;
+  return body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(bytes, out) {
+        left -= bytes.length;
+        if (left < 0) out.terminate();
+        else out.enqueue(bytes);
+      },
+    }),
+  );
+}
+
+const isGone = (error: unknown): boolean => {
+  const status = statusOf(error);
+  return status === undefined || perhapsGone.has(status);
+};
+
+/** The status of an answer; undefined: there was none. */
+export const statusOf = (error: unknown): number | undefined =>
+  error instanceof APIError ? (error.status as number | undefined) : undefined;
 
 async function findModel(
   client: OpenAI,
   { model: wanted }: UpstreamConfig,
   explain: Upstream["explain"],
-): Promise<UpstreamModel> {
-  const { data } = await client.models.list().catch((cause: unknown) => {
+  onWarning: UpstreamReports["onWarning"],
+): Promise<Partial<ListedModel>> {
+  const unlisted = (why: string) => {
+    onWarning(
+      `the upstream has no list of models (${why}): whether it has ${wanted} is not known`,
+    );
+    return {};
+  };
+  let body: string;
+  try {
+    body = await list(client);
+  } catch (cause) {
+    if (noList.has(statusOf(cause) ?? 0))
+      return unlisted(`it answered ${statusOf(cause)}`);
     throw new EngineError(
       "ModelLoadError",
       `the upstream does not answer: ${explain(cause)}`,
       { cause },
     );
-  });
-  const model = data.find(({ id }) => id === wanted);
-  if (model === undefined)
-    throw new EngineError(
-      "ModelLoadError",
-      `the upstream has no model ${wanted}; it has: ${data.map(({ id }) => id).join(", ")}`,
-    );
-  const { success, data: size } = ContextSize.safeParse(model);
-  const contextSize = success
-    ? (size.max_model_len ?? size.meta?.n_ctx)
-    : undefined;
-  return {
-    ownedBy: model.owned_by,
-    ...(contextSize !== undefined && { contextSize }),
-  };
+  }
+  const models = readModels(body);
+  if (models === undefined) return unlisted("its answer is none");
+  const model = models.find(({ id }) => id === wanted);
+  if (model !== undefined) return model;
+  const names = models.map(({ id }) => id).join(", ");
+  throw new EngineError(
+    "ModelLoadError",
+    `the upstream has no model ${wanted}; it has: ${names.slice(0, mostChars)}`,
+  );
 }
 
 /** An upstream's refusal may hold what it was sent: it is cut, and the key taken out. */
@@ -124,10 +189,14 @@ function makeExplain({ key }: UpstreamConfig) {
     const why =
       error instanceof APIError && error.status !== undefined
         ? `it answered ${message}`
-        : [message, cause instanceof Error ? cause.message : ""]
+        : [message, cause instanceof Error ? causeOf(cause) : ""]
             .filter(Boolean)
             .join(": ");
     const text = key === undefined ? why : why.replaceAll(key, "…");
-    return text.slice(0, mostChars);
+    return text.slice(0, mostChars).toWellFormed();
   };
 }
+
+/** Of fetch's own errors the cause says more, and often the cause of that. */
+const causeOf = ({ message, cause }: Error): string =>
+  cause instanceof Error ? `${message}: ${cause.message}` : message;

@@ -21,7 +21,20 @@ const msPerToken = 10;
 type Instead =
   | { status: number; message?: string; headers?: Record<string, string> }
   /** Ends the connection after so many words. */
-  | { breakAfter: number };
+  | { breakAfter: number }
+  | RawAnswer;
+
+/** An answer as it is, piece by piece. */
+export interface RawAnswer {
+  pieces: (string | Uint8Array)[];
+  contentType?: string;
+  /** Nothing stands before the pieces, not even a status. */
+  bare?: boolean;
+  /** Between two pieces. */
+  pauseMs?: number;
+  /** Breaks the connection instead of ending the answer. */
+  reset?: boolean;
+}
 
 interface Call {
   path: string;
@@ -51,14 +64,24 @@ export interface TestUpstream extends AsyncDisposable {
   comeBack: () => Promise<void>;
 }
 
-export async function startUpstream({ ownedBy = "vllm" } = {}) {
+/** `models`: what it answers for its list of models, instead of one. */
+export async function startUpstream({
+  ownedBy = "vllm",
+  models,
+}: {
+  ownedBy?: string;
+  models?: { status: number; body: string };
+} = {}) {
   const calls: Call[] = [];
   const instead: Instead[] = [];
   let brokenOff = 0;
 
   async function serve(request: IncomingMessage, response: ServerResponse) {
     const path = request.url ?? "";
-    if (path === "/v1/models") return void listModels(response);
+    if (path === "/v1/models")
+      return models === undefined
+        ? void listModels(response)
+        : void response.writeHead(models.status).end(models.body);
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = JSON.parse(Buffer.concat(chunks).toString()) as Body;
@@ -126,6 +149,7 @@ async function answerCall(
       response.setHeader(name, value);
     return void refuse(response, status, message);
   }
+  if (instead && "pieces" in instead) return await sendRaw(response, instead);
   const chat = path === "/v1/chat/completions";
   const prompt = body.prompt ?? body.messages?.[0]?.content ?? "";
   const begun = chat ? 0 : wordsAtTheEnd(prompt);
@@ -159,6 +183,26 @@ async function answerCall(
   say(response, { choices: [{ index: 0, ...ending, finish_reason }] });
   say(response, { choices: [], usage: usage(last - begun) });
   response.end("data: [DONE]\n\n");
+}
+
+async function sendRaw(
+  response: ServerResponse,
+  {
+    pieces,
+    contentType = "text/event-stream",
+    bare = false,
+    pauseMs = 0,
+    reset = false,
+  }: RawAnswer,
+): Promise<void> {
+  const out = (bare && response.socket) || response;
+  if (!bare) response.writeHead(200, { "content-type": contentType });
+  for (const piece of pieces) {
+    out.write(piece);
+    await sleep(pauseMs);
+  }
+  if (reset) out.destroy();
+  else out.end();
 }
 
 const say = (response: ServerResponse, chunk: object) =>
