@@ -180,7 +180,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "poison does not run alone",
     file: "services/inference/src/decide.ts",
-    find: "const alone = task.failures === maxAttempts - 1;",
+    find: "const alone = !engineIsElsewhere && task.failures === maxAttempts - 1;",
     replace: "const alone = false;",
     run: "starts",
     caught: /ran beside .*, which had one attempt left/,
