@@ -11,6 +11,7 @@ import {
   writeRunning,
 } from "./data-dir.mjs";
 import { addGpuBinaries } from "./gpu.mjs";
+import { neverProxyLoopback } from "./no-proxy.mjs";
 import { applyOwnStreams } from "./own-streams.mjs";
 import { fail, say, step, yellow } from "./print.mjs";
 import { durationMs, folders, UserError, withDotEnv } from "./project.mjs";
@@ -67,6 +68,7 @@ async function main() {
       ),
     );
   const { url, ...address } = await readAddress(env);
+  neverProxyLoopback(url);
   const [{ node }, nats, redis] = await allOf([
     setUp(),
     env.NATS_URL ? undefined : findServer("nats"),
