@@ -26,7 +26,11 @@ import { findServer } from "./servers.mjs";
 import { SERVICES, serviceProgram } from "./services.mjs";
 import { setUp } from "./setup.mjs";
 import { stopOnSignal } from "./stopping.mjs";
-import { sayWhenHealthy, waitUntilHealthy } from "./until-healthy.mjs";
+import {
+  failingNames,
+  sayWhenHealthy,
+  waitUntilHealthy,
+} from "./until-healthy.mjs";
 import { openTunnel, TUNNEL_PROXY } from "./tunnel.mjs";
 import { sayVersion } from "./versions.mjs";
 import { superviseAll } from "./watch.mjs";
@@ -132,9 +136,9 @@ async function main() {
   const tunnel = wantsTunnel ? await openTunnel(url, env) : undefined;
   const publicUrl = tunnel && "url" in tunnel ? tunnel.url : undefined;
   const facts = { ...reach, publicUrl, dataDir, logDir, engine: env.ENGINE };
-  sayBlock({ ...facts, health });
+  sayBlock({ ...facts, health, failing: failingNames(supervised) });
   if (tunnel) sayOrCloseTunnel(tunnel, stopping.signal);
-  if (!health.healthy) await sayWhenHealthy(url, stopping.signal);
+  if (health.status !== "healthy") await sayWhenHealthy(url, stopping.signal);
 }
 
 /**
