@@ -56,12 +56,12 @@ const IN_CONTAINER = { config: "/etc/jetscribe.conf", data: "/data" };
 
 /**
  * @param {Server} server
- * @param {Place & { durability?: string | undefined, member?: Membership | undefined, maxPayload?: string | undefined }} options durability: `process` (default) or `machine`; maxPayload: as nats-server reads it
+ * @param {Place & { durability?: string | undefined, member?: Membership | undefined, maxPayload?: string | undefined, config?: readonly string[] | undefined }} options durability: `process` (default) or `machine`; maxPayload: as nats-server reads it; config: further lines
  * @returns {Program}
  */
 export function natsProgram(
   server,
-  { dataDir, port, durability, member, maxPayload = "8MB" },
+  { dataDir, port, durability, member, maxPayload = "8MB", config: more = [] },
 ) {
   const place = placeFor(server, join(dataDir, "nats"), port, 4222);
   const jetstream = [
@@ -76,6 +76,7 @@ export function natsProgram(
     `max_payload: ${maxPayload}`,
     `jetstream {\n  ${jetstream.join("\n  ")}\n}`,
     ...(member ? clusterLines(member) : []),
+    ...more,
   ]);
   const args = ["-c", place.config ?? config];
   const nats = program(server, dataDir, port, place, args);
