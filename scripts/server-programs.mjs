@@ -4,7 +4,7 @@ import net from "node:net";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { UserError } from "./project.mjs";
+import { CONFIG_EXIT_CODE, UserError } from "./user-error.mjs";
 import { libraryEnv } from "./servers.mjs";
 import { compareVersions } from "./versions.mjs";
 
@@ -133,6 +133,7 @@ function syncInterval(server, durability = "process") {
   if (durability !== "process" && durability !== "machine")
     throw new UserError(
       `DURABILITY=${durability}: expected process or machine`,
+      CONFIG_EXIT_CODE,
     );
   if (compareVersions(server.version, "2.10.0") >= 0)
     return [`sync_interval: ${durability === "machine" ? "always" : '"1s"'}`];
