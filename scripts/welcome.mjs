@@ -28,7 +28,7 @@ export function sayBlock({
   say(
     `  ${status}${models.length > 0 ? dim(`  model ${models.join(", ")}`) : ""}`,
   );
-  for (const error of workerErrors(health)) say(`  ${red(error)}`);
+  for (const error of workerErrors(health)) say(`  ${red(oneLine(error))}`);
   for (const error of projectionErrors(health)) say(`  ${red(oneLine(error))}`);
   for (const name of failing)
     say(`  ${red(`${name}: it ends again and again`)}`);
