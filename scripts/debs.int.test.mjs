@@ -12,6 +12,7 @@ const own = distribution();
 async function pretendRedisTools(dir) {
   const policy = await run("apt-cache", ["show", "redis-tools"]);
   const [record = ""] = policy.output.split("\n\n");
+  if (policy.code !== 0 || !record.startsWith("Package:")) return undefined;
   const kept = record
     .split("\n")
     .filter((line) =>
@@ -36,7 +37,9 @@ test(
       delete process.env.APT_CONFIG;
       rmSync(dir, { recursive: true });
     });
-    process.env.APT_CONFIG = await pretendRedisTools(dir);
+    const config = await pretendRedisTools(dir);
+    if (!config) return t.skip("apt has no lists");
+    process.env.APT_CONFIG = config;
     assert.ok(own);
     const into = join(dir, "redis");
     const names = ["redis-server", "redis-tools"];
