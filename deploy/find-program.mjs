@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { distribution, unpackDeb } from "../scripts/debs.mjs";
+import { distribution, unpackDebs } from "../scripts/debs.mjs";
 import { fail } from "../scripts/print.mjs";
 import { localDir, UserError } from "../scripts/project.mjs";
 import { findServer, natsVersions } from "../scripts/servers.mjs";
@@ -53,7 +53,7 @@ async function unpack({ package: name, suite, file }) {
   if (!debian) throw new UserError(`${name}: this is no Debian`);
   const dir = join(localDir, "debs", name);
   if (!existsSync(dir))
-    await unpackDeb(debian, suite ?? debian.codename, name, dir);
+    await unpackDebs(debian, suite ?? debian.codename, [name], dir);
   return { file: join(dir, file), libraries: libraryFolders(dir).join(":") };
 }
 

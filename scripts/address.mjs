@@ -1,13 +1,22 @@
 import { isFree } from "./ports.mjs";
-import { UserError } from "./project.mjs";
+import { CONFIG_EXIT_CODE, UserError } from "./user-error.mjs";
 
 /** Where the gateway listens, and the URL by which this machine reaches it. @param {import("./project.mjs").Env} env */
 export async function readAddress(env) {
   const host = env.HOST ?? "127.0.0.1";
   const port = Number(env.PORT ?? 8000);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    throw new UserError(`PORT=${env.PORT}: expected a number from 1 to 65535`);
-  if (!(await isFree(port, host)))
+    throw new UserError(
+      `PORT=${env.PORT}: expected a number from 1 to 65535`,
+      CONFIG_EXIT_CODE,
+    );
+  const free = await isFree(port, host).catch((error) => {
+    throw new UserError(
+      `HOST=${host}: expected an address of this machine, as 127.0.0.1, or 0.0.0.0 for all (${error.code})`,
+      CONFIG_EXIT_CODE,
+    );
+  });
+  if (!free)
     throw new UserError(
       `port ${port} is taken by another program (or may not be used by this user).\n` +
         `Start Jetscribe on another one: PORT=${port === 8000 ? 8001 : port + 1} npm start`,

@@ -1,5 +1,7 @@
 import { randomBytes, createHash } from "node:crypto";
 import {
+  accessSync,
+  constants,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -11,7 +13,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { tryLock } from "./lock.mjs";
 import { identityOf, isAlive } from "./process-identity.mjs";
-import { UserError } from "./project.mjs";
+import { CONFIG_EXIT_CODE, UserError } from "./user-error.mjs";
 import { killGroup, removeContainer } from "./supervise.mjs";
 
 /**
@@ -28,7 +30,7 @@ import { killGroup, removeContainer } from "./supervise.mjs";
  * @returns {{ release: () => void }}
  */
 export function lockDataDir(dataDir) {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makeDataDir(dataDir);
   const lock = tryLock(join(dataDir, "lock"));
   if (!("holder" in lock)) return lock;
   const running = readRunning(dataDir);
@@ -36,6 +38,20 @@ export function lockDataDir(dataDir) {
     `Jetscribe already runs on ${dataDir} (process ${lock.holder.pid}${running ? `, ${running.url}` : ""}).\n` +
       "Stop that one first, or start a second one beside it with data of its own: DATA_DIR=.data2 LOG_DIR=.data2/logs PORT=8001 npm start",
   );
+}
+
+/** @param {string} dataDir */
+function makeDataDir(dataDir) {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    accessSync(dataDir, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { code } = /** @type {NodeJS.ErrnoException} */ (error);
+    throw new UserError(
+      `DATA_DIR=${dataDir}: expected a folder that this user can write, or make (${code})`,
+      CONFIG_EXIT_CODE,
+    );
+  }
 }
 
 /**

@@ -51,29 +51,36 @@ function readOsRelease() {
 }
 
 /**
- * Unpacks a package, with those of its dependencies that the machine lacks, into `dir`.
+ * Unpacks packages, with those of their dependencies that the machine lacks, into `dir`. The packages themselves are
+ * unpacked where they are installed too: one may hold links to the files of another.
  * @param {Distribution} own
  * @param {string} suite the machine's own codename, or another suite of the same distribution
- * @param {string} name
+ * @param {string[]} names
  * @param {string} dir appears only when complete
  */
-export async function unpackDeb(own, suite, name, dir) {
+export async function unpackDebs(own, suite, names, dir) {
   const temporary = mkdtempSync(join(tmpdir(), "jetscribe-debs-"));
   try {
     const apt = await prepareApt(temporary, own, suite);
     const foreign = suite !== own.codename;
     // Another suite's dependencies would not fit this machine's libraries: there the package must stand alone.
-    if (foreign) await apt(["download", name]);
-    else
+    if (!foreign)
       await apt([
         "-y",
         "--no-install-recommends",
         "--download-only",
         "install",
-        name,
+        ...names,
       ]);
+    // Of those that are installed the command above has fetched nothing.
+    const archives = join(temporary, "cache/archives");
+    const fetched = readdirSync(archives);
+    const missing = names.filter(
+      (name) => !fetched.some((file) => file.startsWith(`${name}_`)),
+    );
+    if (missing.length > 0) await apt(["download", ...missing]);
     const unpacked = join(temporary, "unpacked");
-    await unpackAll([temporary, join(temporary, "cache/archives")], unpacked);
+    await unpackAll([temporary, archives], unpacked);
     rmSync(dir, { recursive: true, force: true });
     mkdirSync(dirname(dir), { recursive: true });
     await moveFolder(unpacked, dir);

@@ -8,6 +8,8 @@
  * @property {boolean | string | undefined} redis
  * @property {string | undefined} [storesNothing] why the broker, though connected, stores nothing
  * @property {Worker[]} workers
+ * @property {{ name: string, error?: string }[]} projections that were heard
+ * @property {string[]} away services that should have been heard
  */
 
 /**
@@ -28,6 +30,8 @@ export async function readHealth(url) {
       redis: body.redis,
       storesNothing: body.stores_nothing,
       workers: Array.isArray(body.workers) ? body.workers : [],
+      projections: Array.isArray(body.projections) ? body.projections : [],
+      away: Array.isArray(body.away) ? body.away : [],
     };
   } catch {
     return undefined;
@@ -42,6 +46,28 @@ export function workerErrors(health) {
   return health.workers.flatMap(({ worker_id, error }) =>
     error ? [`worker ${worker_id ?? "?"}: ${describe(error)}`] : [],
   );
+}
+
+/**
+ * The services that read the log and don't work, one line each.
+ * @param {Health} health
+ */
+export function projectionErrors({ projections, away }) {
+  return [
+    ...projections.flatMap(({ name, error }) =>
+      error ? [`${name}: ${error}`] : [],
+    ),
+    ...away.map((name) => `${name}: it is down, or ends again and again`),
+  ];
+}
+
+/**
+ * Whether each service that reads the log has been heard, or is known to be away.
+ * @param {Health} health
+ */
+export function allHeard({ projections, away }) {
+  const known = [...projections.map(({ name }) => name), ...away];
+  return ["results", "logger"].every((name) => known.includes(name));
 }
 
 /**
@@ -61,6 +87,7 @@ export function waitsFor(health) {
   if (health.workers.length === 0) return "a worker to announce itself";
   const loading = health.workers.find(({ model_loaded }) => !model_loaded);
   if (loading) return `the model ${loading.model ?? ""} to be loaded`;
+  if (health.healthy) return "results and logger to announce themselves";
   return `status ${health.status}`;
 }
 

@@ -4,7 +4,7 @@ import net from "node:net";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { UserError } from "./project.mjs";
+import { CONFIG_EXIT_CODE, UserError } from "./user-error.mjs";
 import { libraryEnv } from "./servers.mjs";
 import { compareVersions } from "./versions.mjs";
 
@@ -56,12 +56,12 @@ const IN_CONTAINER = { config: "/etc/jetscribe.conf", data: "/data" };
 
 /**
  * @param {Server} server
- * @param {Place & { durability?: string | undefined, member?: Membership | undefined, maxPayload?: string | undefined }} options durability: `process` (default) or `machine`; maxPayload: as nats-server reads it
+ * @param {Place & { durability?: string | undefined, member?: Membership | undefined, maxPayload?: string | undefined, config?: readonly string[] | undefined }} options durability: `process` (default) or `machine`; maxPayload: as nats-server reads it; config: further lines
  * @returns {Program}
  */
 export function natsProgram(
   server,
-  { dataDir, port, durability, member, maxPayload = "8MB" },
+  { dataDir, port, durability, member, maxPayload = "8MB", config: more = [] },
 ) {
   const place = placeFor(server, join(dataDir, "nats"), port, 4222);
   const jetstream = [
@@ -76,6 +76,7 @@ export function natsProgram(
     `max_payload: ${maxPayload}`,
     `jetstream {\n  ${jetstream.join("\n  ")}\n}`,
     ...(member ? clusterLines(member) : []),
+    ...more,
   ]);
   const args = ["-c", place.config ?? config];
   const nats = program(server, dataDir, port, place, args);
@@ -132,6 +133,7 @@ function syncInterval(server, durability = "process") {
   if (durability !== "process" && durability !== "machine")
     throw new UserError(
       `DURABILITY=${durability}: expected process or machine`,
+      CONFIG_EXIT_CODE,
     );
   if (compareVersions(server.version, "2.10.0") >= 0)
     return [`sync_interval: ${durability === "machine" ? "always" : '"1s"'}`];

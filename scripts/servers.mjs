@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { distribution, unpackDeb } from "./debs.mjs";
+import { distribution, unpackDebs } from "./debs.mjs";
 import { withLock } from "./lock.mjs";
 import { step } from "./print.mjs";
 import { localDir, UserError } from "./project.mjs";
@@ -27,12 +27,15 @@ const KINDS = {
   nats: {
     names: ["nats-server"],
     package: "nats-server",
+    packages: ["nats-server"],
     image: "nats:2-alpine",
     version: /v?(\d+\.\d+\.\d+)/,
   },
   redis: {
     names: ["redis-server", "valkey-server"],
     package: "redis-server",
+    // The program of redis-server is a link to one of redis-tools.
+    packages: ["redis-server", "redis-tools"],
     image: "redis:7-alpine",
     version: /v=(\d+\.\d+\.\d+)/,
   },
@@ -131,10 +134,10 @@ async function firstOf(suites, look) {
 async function unpack(kind, suite) {
   const own = distribution();
   if (!own) return undefined;
-  const name = KINDS[kind].package;
+  const { package: name, packages } = KINDS[kind];
   try {
     await step(`unpacking ${name} of ${own.id} ${suite} into .local/`, () =>
-      unpackDeb(own, suite, name, unpackedDir(kind, suite)),
+      unpackDebs(own, suite, packages, unpackedDir(kind, suite)),
     );
   } catch {
     return undefined; // not in that suite, or no network: the next source may do

@@ -11,6 +11,7 @@ import {
   writeRunning,
 } from "./data-dir.mjs";
 import { addGpuBinaries } from "./gpu.mjs";
+import { neverProxyLoopback } from "./no-proxy.mjs";
 import { applyOwnStreams } from "./own-streams.mjs";
 import { fail, say, step, yellow } from "./print.mjs";
 import { durationMs, folders, UserError, withDotEnv } from "./project.mjs";
@@ -25,7 +26,11 @@ import { findServer } from "./servers.mjs";
 import { SERVICES, serviceProgram } from "./services.mjs";
 import { setUp } from "./setup.mjs";
 import { stopOnSignal } from "./stopping.mjs";
-import { sayWhenHealthy, waitUntilHealthy } from "./until-healthy.mjs";
+import {
+  failingNames,
+  sayWhenHealthy,
+  waitUntilHealthy,
+} from "./until-healthy.mjs";
 import { openTunnel, TUNNEL_PROXY } from "./tunnel.mjs";
 import { sayVersion } from "./versions.mjs";
 import { superviseAll } from "./watch.mjs";
@@ -67,6 +72,7 @@ async function main() {
       ),
     );
   const { url, ...address } = await readAddress(env);
+  neverProxyLoopback(url);
   const [{ node }, nats, redis] = await allOf([
     setUp(),
     env.NATS_URL ? undefined : findServer("nats"),
@@ -130,9 +136,9 @@ async function main() {
   const tunnel = wantsTunnel ? await openTunnel(url, env) : undefined;
   const publicUrl = tunnel && "url" in tunnel ? tunnel.url : undefined;
   const facts = { ...reach, publicUrl, dataDir, logDir, engine: env.ENGINE };
-  sayBlock({ ...facts, health });
+  sayBlock({ ...facts, health, failing: failingNames(supervised) });
   if (tunnel) sayOrCloseTunnel(tunnel, stopping.signal);
-  if (!health.healthy) await sayWhenHealthy(url, stopping.signal);
+  if (health.status !== "healthy") await sayWhenHealthy(url, stopping.signal);
 }
 
 /**

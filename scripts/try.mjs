@@ -1,6 +1,7 @@
 import "./require-node.mjs";
 import { parseArgs } from "node:util";
 import { readRunning } from "./data-dir.mjs";
+import { neverProxyLoopback } from "./no-proxy.mjs";
 import { bold, dim, fail, printable, say } from "./print.mjs";
 import { folders, UserError, withDotEnv } from "./project.mjs";
 
@@ -17,6 +18,7 @@ async function main() {
   if (positionals.length === 0)
     throw new UserError(`what is the prompt?\nusage: ${USAGE}`);
   const { url, key } = findSystem(values);
+  neverProxyLoopback(url);
   const call = makeCall(url, key);
   const { task_id: id } = await call("POST", "/generate", {
     prompt: positionals.join(" "),

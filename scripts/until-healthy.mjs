@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { readHealth, waitsFor, workerErrors } from "./health.mjs";
+import { allHeard, readHealth, waitsFor, workerErrors } from "./health.mjs";
 import { dim, green, say } from "./print.mjs";
 
 /** @typedef {import("./health.mjs").Health} Health */
 /** @typedef {import("./supervise.mjs").Supervised} Supervised */
 
 /**
- * Waits for a healthy system, or for one where only a person can help: a worker that reports an error.
+ * Waits for a healthy or degraded system whose services are all known to run or not, or for one where only a person can help: a worker that reports an error.
  * @param {string} url
  * @param {Supervised[]} supervised
  * @param {AbortSignal} stopping
@@ -17,14 +17,11 @@ export async function waitUntilHealthy(url, supervised, stopping) {
   for (;;) {
     const health = await readHealth(url);
     if (stopping.aborted) return health ?? NO_HEALTH;
-    if (health?.healthy || (health && workerErrors(health).length > 0))
-      return health;
+    if (health && isSettled(health)) return health;
     const waitedMs = Date.now() - start;
     if (waitedMs > nextLineMs) {
       nextLineMs = waitedMs + (waitedMs < 10_000 ? 3000 : 15_000);
-      const failing = supervised
-        .filter(({ failures }) => failures > 1)
-        .map(({ name }) => name);
+      const failing = failingNames(supervised);
       const trouble =
         failing.length > 0 ? `; keeps ending: ${failing.join(", ")}` : "";
       say(
@@ -37,6 +34,14 @@ export async function waitUntilHealthy(url, supervised, stopping) {
   }
 }
 
+/** Those that end again and again. @param {Supervised[]} supervised */
+export const failingNames = (supervised) =>
+  supervised.filter(({ failures }) => failures > 1).map(({ name }) => name);
+
+/** @param {Health} health */
+const isSettled = (health) =>
+  workerErrors(health).length > 0 || (health.healthy && allHeard(health));
+
 /** @type {Health} */
 const NO_HEALTH = {
   healthy: false,
@@ -44,13 +49,15 @@ const NO_HEALTH = {
   nats: undefined,
   redis: undefined,
   workers: [],
+  projections: [],
+  away: [],
 };
 
 /** @param {string} url @param {AbortSignal} stopping */
 export async function sayWhenHealthy(url, stopping) {
   while (!stopping.aborted) {
     await sleep(1000);
-    if (!(await readHealth(url))?.healthy) continue;
+    if ((await readHealth(url))?.status !== "healthy") continue;
     say(green("Jetscribe is healthy now."));
     return;
   }

@@ -1,15 +1,16 @@
 import { join } from "node:path";
-import { workerErrors, workerWarnings } from "./health.mjs";
+import { projectionErrors, workerErrors, workerWarnings } from "./health.mjs";
 import { bold, cyan, dim, green, oneLine, red, say, yellow } from "./print.mjs";
 import { folders, withDotEnv } from "./project.mjs";
 
 /**
  * What somebody needs who has just started the system.
- * @param {{ health: import("./health.mjs").Health, url: string, key: string | undefined, natsUrl: string,
+ * @param {{ health: import("./health.mjs").Health, failing: string[], url: string, key: string | undefined, natsUrl: string,
  *   publicUrl?: string | undefined, dataDir: string, logDir: string, engine: string | undefined }} facts
  */
 export function sayBlock({
   health,
+  failing,
   url,
   publicUrl,
   key,
@@ -22,14 +23,15 @@ export function sayBlock({
   const models = [
     ...new Set(health.workers.map((worker) => worker.model)),
   ].filter(Boolean);
-  const status = health.healthy
-    ? green(bold("Jetscribe is running"))
-    : red(bold(`Jetscribe is running, but not healthy (${health.status})`));
+  const status = statusLine(health, failing);
   say();
   say(
     `  ${status}${models.length > 0 ? dim(`  model ${models.join(", ")}`) : ""}`,
   );
-  for (const error of workerErrors(health)) say(`  ${red(error)}`);
+  for (const error of workerErrors(health)) say(`  ${red(oneLine(error))}`);
+  for (const error of projectionErrors(health)) say(`  ${red(oneLine(error))}`);
+  for (const name of failing)
+    say(`  ${red(`${name}: it ends again and again`)}`);
   for (const warning of workerWarnings(health))
     say(`  ${yellow(bold(oneLine(warning)))}`);
   if (engine === "fake")
@@ -58,6 +60,15 @@ export function sayBlock({
     ),
   );
   say();
+}
+
+/** @param {import("./health.mjs").Health} health @param {string[]} failing */
+function statusLine({ healthy, status }, failing) {
+  if (!healthy)
+    return red(bold(`Jetscribe is running, but not healthy (${status})`));
+  if (status !== "healthy" || failing.length > 0)
+    return yellow(bold("Jetscribe is running, but degraded: see /health"));
+  return green(bold("Jetscribe is running"));
 }
 
 /** What another terminal has to set before it finds this system. @param {string} dataDir */

@@ -43,30 +43,37 @@ function countOf(workers = "1") {
 /** @param {string[] | undefined} models @returns {Env[]} */
 function modelsOf(models = []) {
   /** @type {Map<string, string>} */
-  const bySlug = new Map();
+  const byKey = new Map();
   const envs = models.map((text) => {
     const [, name = "", path] = /^([^=]+)=(.+)$/.exec(text) ?? [];
-    const slug = slugOf(name);
-    if (!path || !slug)
+    const key = sameNameKey(name);
+    if (!path || !key)
       throw new UserError(`--model ${text}: expected --model name=path`);
-    const other = bySlug.get(slug);
+    const other = byKey.get(key);
     if (other !== undefined)
       throw new UserError(
-        `--model: ${other} and ${name} are the same name to the system (${slug})`,
+        `--model: ${other} and ${name} are the same name to the system (${key})`,
       );
-    bySlug.set(slug, name);
+    byKey.set(key, name);
     return { MODEL: path, MODEL_NAME: name };
   });
   return envs.length > 0 ? envs : [{}];
 }
 
-/** As `slugOf` of packages/schema, which a Node that runs no TypeScript can't load. @param {string} name */
-export const slugOf = (name) =>
-  name
+/**
+ * The same of two names that have the same slug, "" of a name that has none: as `slugOf` of packages/schema, which a Node
+ * that runs no TypeScript can't load.
+ * @param {string} name
+ */
+export function sameNameKey(name) {
+  const slug = name
     .toLowerCase()
     .replace(/[^a-z0-9_-]+/g, "-")
     .replace(/^-+|-+$/g, "")
     .slice(0, 64);
+  if (slug !== "") return slug;
+  return /[\p{L}\p{N}]/u.test(name) ? name.normalize("NFC").toLowerCase() : "";
+}
 
 /** Counted as nvidia-smi counts them. @param {string[] | undefined} gpus @returns {Env[]} */
 const gpusOf = (gpus) =>

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { slugOf as slugOfSchema } from "../packages/schema/src/index.ts";
+import { slugOf } from "../packages/schema/src/index.ts";
 import { UserError } from "./project.mjs";
-import { findGpus, planWorkers, slugOf } from "./workers.mjs";
+import { findGpus, planWorkers, sameNameKey } from "./workers.mjs";
 
 const wishes = { workers: undefined, model: undefined, gpus: undefined };
 
@@ -47,6 +47,18 @@ test("what can't be meant is refused", async () => {
 });
 
 test("names are the same to the scripts as to the services", () => {
-  for (const name of ["Qwen2.5-7B-Q4_K_M", " a b ", "x".repeat(80), "ä_1"])
-    assert.equal(slugOf(name), slugOfSchema(name));
+  const names = [
+    ...["Qwen2.5-7B-Q4_K_M", "qwen2-5-7b-q4_k_m", " a b ", "A-b", "ä_1"],
+    ...["x".repeat(80), "x".repeat(70), "模型", "模型 ", "Модель", "модель"],
+    ..."モデル,が".split(",").flatMap((one) => [one, one.normalize("NFD")]),
+  ];
+  for (const one of names)
+    for (const other of names)
+      assert.equal(
+        sameNameKey(one) === sameNameKey(other),
+        slugOf(one) === slugOf(other),
+        `${one} and ${other}`,
+      );
+  for (const nameless of ["", "…", "🦙"])
+    assert.equal(sameNameKey(nameless), "");
 });

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -244,6 +244,44 @@ test("two models with two workers each: a request names its model", async (t) =>
   const [code] = (await once(child, "exit")) as [number];
   assert.equal(code, 0, output());
   assert.deepEqual(all.filter(isAlive), []);
+});
+
+test("a start that is not all well says so by name, and works: LOG_DIR is a file, the model's name is Chinese, a proxy is set", async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), "jetscribe-start-"));
+  const port = await freePort();
+  const logDir = join(dir, "logs");
+  await writeFile(logDir, "");
+  const running = { url: `http://127.0.0.1:${port}`, key };
+  const { child, output } = start({
+    ...{ PORT: String(port), DATA_DIR: join(dir, "data"), LOG_DIR: logDir },
+    ...{ API_KEYS: `default:${key}`, NATS_URL: "", REDIS_URL: "" },
+    ...{ ENGINE: "fake", MODEL_NAME: "模型" },
+    ...{ NODE_USE_ENV_PROXY: "1", HTTP_PROXY: "http://127.0.0.1:9" },
+  });
+  t.after(async () => {
+    await killTree(child);
+    await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+  });
+  await eventually(
+    () => {
+      assert.equal(child.exitCode, null, output());
+      return output().includes("Try it:");
+    },
+    { timeoutMs: 60_000 },
+  );
+  const block = output().slice(output().indexOf("Jetscribe is running"));
+  assert.match(block, /^Jetscribe is running, but degraded/);
+  assert.match(block, /logger: LOG_DIR can't be written: /);
+  const { status, body } = await call(running, "/health");
+  assert.deepEqual([status, body["status"]], [200, "degraded"]);
+  const ended = await outcome(running, await post(running));
+  assert.deepEqual([ended["status"], ended["model"]], ["completed", "模型"]);
+  assert.ok(!output().includes("ended with code"), output());
+
+  await rm(logDir);
+  await eventually(() => output().includes("Jetscribe is healthy now"), {
+    timeoutMs: 30_000,
+  });
 });
 
 async function findService(pids: number[], name: string): Promise<number> {

@@ -2,8 +2,12 @@ import { eventually, natsVersions, startNats } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
 import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { mock, suite, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { connectBroker, subscribe } from "./connection.ts";
 
@@ -130,6 +134,58 @@ test("waiting for a broker can be aborted, and leaves nothing open", async () =>
   stop.abort(new Error("enough of it"));
   await rejected;
   await eventually(() => open() <= before, { timeoutMs: 10_000 });
+});
+
+test("why there is no connection is told once, without the password", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "jetscribe-tls-"));
+  await using cleaning = new AsyncDisposableStack();
+  cleaning.defer(() => rm(folder, { recursive: true }));
+  const [tlsPort, authPort, web] = [
+    await freePort(),
+    await freePort(),
+    net.createServer((socket) => socket.end("HTTP/1.1 400 Bad\r\n\r\n")),
+  ];
+  web.listen(0, "127.0.0.1");
+  await once(web, "listening");
+  cleaning.defer(() => void web.close());
+  const { port: webPort } = web.address() as net.AddressInfo;
+  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  await promisify(execFile)("openssl", [
+    ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"],
+    ...["-keyout", key, "-out", cert, "-subj", "/CN=localhost"],
+  ]);
+  await using _auth = await startNats({
+    port: authPort,
+    config: ['authorization { user: "me", password: "right" }'],
+  });
+  await using _tls = await startNats({
+    port: tlsPort,
+    config: [`tls { cert_file: "${cert}", key_file: "${key}" }`],
+  });
+  for (const [url, reason] of [
+    [`nats://me:hush@127.0.0.1:${authPort}`, /refuses the user, password/],
+    [`nats://hush@127.0.0.1:${authPort}`, /refuses the user, password/],
+    [`nats://127.0.0.1:${authPort}`, /refuses the user, password or token/],
+    [`tls://me:hush@127.0.0.1:${tlsPort}`, /self-signed certificate/],
+    [`tls://me:right@127.0.0.1:${authPort}`, /does not support 'tls'/],
+    [`nats://me:hush@127.0.0.1:${webPort}`, /unexpected response/],
+    [`nats://me:hush@127.0.0.1:1`, /ECONNREFUSED/],
+  ] as const) {
+    const told: string[] = [];
+    const stop = new AbortController();
+    const connecting = connectBroker({
+      ...{ url, name: "test", signal: stop.signal },
+      onRefused: (reason) => told.push(reason),
+    });
+    await eventually(() => told.length > 0);
+    // Long enough for the next try.
+    await sleep(500);
+    stop.abort();
+    await assert.rejects(connecting);
+    assert.equal(told.length, 1, told.join("\n"));
+    assert.match(told[0]!, reason);
+    assert.doesNotMatch(told[0]!, /hush|right/);
+  }
 });
 
 test("an error in a listener ends the process, not only the hearing", async () => {

@@ -1,6 +1,6 @@
 /** The connection to the broker: it is kept for ever, and says when it comes and goes. */
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
-import type { Msg, Subscription } from "@nats-io/nats-core";
+import { errors, type Msg, type Subscription } from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -31,19 +31,24 @@ export async function connectBroker({
   url,
   name,
   signal,
+  onRefused,
 }: {
   url: string;
   /** Shown by the server's connection list. */
   name: string;
   signal?: AbortSignal;
+  /** Called with each reason why there is no connection, at the first connect and at later ones, once while it stays. */
+  onRefused?: (reason: string) => void;
 }): Promise<Broker> {
+  const tell = tellOnce(onRefused);
   for (;;) {
     signal?.throwIfAborted();
     // Its own way of waiting for a broker that is not there yet can't be ended.
     const connecting = connect({ ...serversOf(url), ...staying, name });
     try {
-      return await watch(await orAborted(connecting, signal));
-    } catch {
+      return await watch(await orAborted(connecting, signal), tell);
+    } catch (error) {
+      if (signal?.aborted !== true) tell(reasonOf(error));
       void connecting.then((late) => late.close()).catch(() => undefined);
       await sleep(tryAgainMs, undefined, signal && { signal }).catch(
         () => undefined,
@@ -53,6 +58,29 @@ export async function connectBroker({
 }
 
 const tryAgainMs = 200;
+
+type Tell = (reason: string | undefined) => void;
+
+/** Passes each reason on once; undefined begins anew. Several servers may have different ones in turn. */
+function tellOnce(tell?: (reason: string) => void): Tell {
+  const told = new Set<string>();
+  return (reason) => {
+    if (reason === undefined) told.clear();
+    else if (!told.has(reason)) {
+      told.add(reason);
+      tell?.(reason);
+    }
+  };
+}
+
+/** Why, in the words of the server or the system; neither repeats a user or a password. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { message, cause } = error;
+  if (error instanceof errors.AuthorizationError)
+    return `it refuses the user, password or token (${message})`;
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
+}
 
 const staying = {
   maxReconnectAttempts: -1,
@@ -83,7 +111,7 @@ function serversOf(url: string) {
     : { servers, ...tls, token: user };
 }
 
-async function watch(nc: NatsConnection): Promise<Broker> {
+async function watch(nc: NatsConnection, tell: Tell): Promise<Broker> {
   writeOncePerTurn(nc);
   // Before anything is awaited, or a loss in between would never be told.
   const changes = nc.status();
@@ -97,9 +125,13 @@ async function watch(nc: NatsConnection): Promise<Broker> {
     for (const listener of now ? up : down) listener();
   };
   const watching = (async () => {
-    for await (const { type } of changes) {
-      if (type === "disconnect") set(false);
-      if (type === "reconnect") set(true);
+    for await (const change of changes) {
+      if (change.type === "disconnect") set(false);
+      if (change.type === "error" && !connected) tell(reasonOf(change.error));
+      if (change.type === "reconnect") {
+        tell(undefined);
+        set(true);
+      }
     }
     set(false);
   })();

@@ -45,19 +45,30 @@ export async function joinBroker(
     fail,
   }: Pick<ServiceContext, "stack" | "stopping" | "log" | "attachLog" | "fail">,
 ): Promise<Broker> {
-  const waiting = setTimeout(
-    () => log.warn("the broker can't be reached yet"),
-    retryMs,
-  );
+  /** Why there is no connection; not worth a word while the broker may just be starting. */
+  const early = new Set<string>();
+  let patient = true;
+  const warn = (reason: string) =>
+    log.warn(
+      { reason, setting: "NATS_URL" },
+      "the broker can't be reached yet",
+    );
+  const waiting = setTimeout(() => {
+    patient = false;
+    if (early.size === 0) log.warn("the broker can't be reached yet");
+    else warn([...early].join("; "));
+  }, retryMs);
   stack.defer(() => clearTimeout(waiting));
   const broker = stack.use(
     await connectBroker({
       url: settings.NATS_URL,
       name: service,
       signal: stopping,
+      onRefused: (reason) => (patient ? early.add(reason) : warn(reason)),
     }),
   );
   clearTimeout(waiting);
+  patient = false;
   attachLog((line) => sendLogRecord(broker, service, line));
   // Taken back before the connection is closed: its end is no loss then.
   stack.defer(broker.onDisconnect(() => log.warn("the broker is gone")));

@@ -35,6 +35,8 @@ export interface NatsOptions extends ServerOptions {
   durability?: "process" | "machine";
   /** The largest message, `64MB` for instance; by default the project's own. */
   maxPayload?: string;
+  /** Further lines of its configuration. */
+  config?: readonly string[];
   /** Its place in a cluster. */
   member?: Membership;
 }
@@ -66,11 +68,12 @@ export async function startNats({
   durability,
   member,
   maxPayload,
+  config,
   ...options
 }: NatsOptions = {}): Promise<TestServer> {
   const server = await natsServer(version);
   return startServer(server, options, natsUrl, natsReady, (place) =>
-    natsProgram(server, { ...place, durability, member, maxPayload }),
+    natsProgram(server, { ...place, durability, member, maxPayload, config }),
   );
 }
 

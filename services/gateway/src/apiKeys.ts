@@ -42,7 +42,7 @@ function parsePair(pair: string, place: number): ApiKey {
   const key = pair.slice(colon + 1).trim();
   if (colon < 1 || name === "" || key === "")
     throw new RangeError(`entry ${place}: expected name:key`);
-  if (!/[a-z0-9]/i.test(name))
+  if (!/[\p{L}\p{N}]/u.test(name))
     throw new RangeError(`entry ${place}: a name needs a letter or a digit`);
   if (/^["'`]/.test(name) || /^["'`]|["'`]$/.test(key))
     throw new RangeError(`entry ${place}: quotes would be part of the key`);

@@ -77,13 +77,13 @@ export const Config = BrokerSettings.extend({
   TRUST_PROXY: TrustProxy,
   PUBLIC_PATH: PublicPath,
   CORS_ORIGINS: CorsOrigins,
-}).transform((env) => ({
+}).transform((env, context) => ({
   broker: env,
   redisUrl: env.REDIS_URL,
   listen: { host: env.HOST, port: env.PORT },
   keys: env.API_KEYS,
   /** The model of a request that names none, as people see it. */
-  modelName: chooseModelName(env),
+  modelName: chooseModelName(env, context),
   ackWaitMs: env.ACK_WAIT,
   timeoutMs: env.TASK_TIMEOUT,
   /** Never past half the time that the log keeps an event, or an unfinished request could age out. */

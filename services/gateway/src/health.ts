@@ -14,7 +14,7 @@ const endedWithinS = 10;
 
 /**
  * Healthy: both servers answer, and some worker has its model loaded and produces tokens. Degraded: it is, but some
- * requests are refused, a projection stands still, or tasks are not ended in their time.
+ * requests are refused, a projection stands still or is away, or tasks are not ended in their time.
  */
 export function makeHealth(
   broker: Pick<Broker, "connected">,
@@ -30,7 +30,7 @@ export function makeHealth(
     clock: Pick<BrokerClock, "nowS">;
     clashes: Pick<NameClashes, "known">;
     room: Pick<LogRoom, "full" | "held">;
-    projections: Pick<ProjectionsHeard, "all" | "projecting">;
+    projections: Pick<ProjectionsHeard, "all" | "away" | "projecting">;
     storing: Pick<Storing, "ok" | "trouble">;
   },
 ): () => Promise<HealthResponse> {
@@ -65,16 +65,18 @@ export function makeHealth(
     const log_full = room.full();
     const log_held = room.held();
     const stuck = read.some(({ error }) => error !== undefined);
+    const away = projections.away();
     // While the projection is away, what it shows as open may have ended.
     const overdue = projections.projecting() ? late : 0;
     const well =
-      clash || stuck || overdue > 0 || log_full !== undefined
+      clash || stuck || away.length > 0 || overdue > 0 || log_full !== undefined
         ? "degraded"
         : "healthy";
     const status = nats && redis && works ? well : "unhealthy";
     return {
       ...{ status, nats, redis, workers: heard, projections: read },
       ...(stores_nothing !== undefined && { stores_nothing }),
+      ...(away.length > 0 && { away }),
       ...(log_full !== undefined && { log_full }),
       ...(overdue > 0 && { overdue }),
       ...(log_held && { log_held }),

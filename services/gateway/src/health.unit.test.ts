@@ -9,7 +9,7 @@ const worker: WorkerAnnouncement = {
 };
 
 /** With so many tasks that are past their time by more than a results service takes to end them. */
-const healthWith = (late: number, projecting = true) =>
+const healthWith = (late: number, projecting = true, away: string[] = []) =>
   makeHealth(
     { connected: true },
     {
@@ -22,7 +22,11 @@ const healthWith = (late: number, projecting = true) =>
       clock: { nowS: () => 1_000 },
       clashes: { known: () => new Map() },
       room: { full: () => undefined, held: () => undefined },
-      projections: { all: () => [], projecting: () => projecting },
+      projections: {
+        all: () => [],
+        away: () => away,
+        projecting: () => projecting,
+      },
       storing: { ok: () => true, trouble: () => undefined },
     },
   )();
@@ -37,4 +41,10 @@ test("without any, or while the projection is away and can't say, nothing is ove
     assert.equal(health.status, "healthy");
     assert.ok(!("overdue" in health));
   }
+});
+
+test("a service that is away makes the system degraded, by name", async () => {
+  const { status, away } = await healthWith(0, true, ["logger"]);
+  assert.deepEqual([status, away], ["degraded", ["logger"]]);
+  assert.ok(!("away" in (await healthWith(0))));
 });

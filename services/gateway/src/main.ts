@@ -15,6 +15,7 @@ import { hearAllDone } from "./doneHeard.ts";
 import { makeForecast } from "./forecast.ts";
 import { makeLimits } from "./limits.ts";
 import { watchLogRoom } from "./logRoom.ts";
+import { listenError } from "./listenError.ts";
 import { makeHealth } from "./health.ts";
 import { buildApp } from "./http/app.ts";
 import { makeLogOutcomes } from "./logOutcomes.ts";
@@ -114,7 +115,9 @@ await runService(
       config,
     );
     stack.defer(() => app.close());
-    await app.listen(config.listen);
+    await app.listen(config.listen).catch((error: unknown) => {
+      throw listenError(error);
+    });
   },
   { env: process.env },
 );

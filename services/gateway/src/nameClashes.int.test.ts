@@ -1,6 +1,9 @@
 /** Two workers whose models' names are one in subjects: nobody gets the other model's answer. */
 import { connectBroker } from "@jetscribe/event-log/connection";
-import { announceWorker } from "@jetscribe/event-log/signals";
+import {
+  announceProjection,
+  announceWorker,
+} from "@jetscribe/event-log/signals";
 import type { WorkerAnnouncement } from "@jetscribe/schema";
 import { eventually, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
@@ -25,6 +28,10 @@ test("requests are refused with both names while both are there, and /health say
     eventually(
       async () => {
         for (const name of names) announce(name);
+        for (const name of ["results", "logger"])
+          announceProjection(broker, {
+            ...{ name, instance: "i", leading: true, seq: 0, caught_up: true },
+          });
         const { status, body } = await call(stack, "/health");
         return body["status"] === wanted && { status, body };
       },

@@ -3,9 +3,14 @@ import type { Broker } from "@jetscribe/event-log/connection";
 import { hearProjections } from "@jetscribe/event-log/signals";
 import { goneAfterMs, type ProjectionAnnouncement } from "@jetscribe/schema";
 
+/** What a whole system has. */
+const expected = ["logger", "results"];
+
 export interface ProjectionsHeard extends Disposable {
   /** Of each that was heard lately the instance that writes, by its name. */
   all: () => ProjectionAnnouncement[];
+  /** The names of those that should be there and were silent for 6 s: their services are down, or end again and again. */
+  away: () => string[];
   /** Whether the projection into Redis is there, and gets on. */
   projecting: () => boolean;
 }
@@ -28,8 +33,13 @@ export function hearAllProjections(broker: Broker): ProjectionsHeard {
     const { at = since, word } = heard.get("results") ?? {};
     return performance.now() - at <= goneAfterMs && word?.error === undefined;
   }
+  function away() {
+    if (performance.now() - since <= goneAfterMs) return [];
+    const here = new Set(all().map(({ name }) => name));
+    return expected.filter((name) => !here.has(name));
+  }
   return {
-    ...{ all, projecting },
+    ...{ all, away, projecting },
     [Symbol.dispose]: () => hearing[Symbol.dispose](),
   };
 }

@@ -55,7 +55,8 @@ export const Config = BrokerSettings.extend({
     context.addIssue(
       "ENGINE=openai needs UPSTREAM_URL and UPSTREAM_MODEL to be set",
     );
-  const modelName = chooseModelName(env);
+  const modelName = chooseModelName(env, context);
+  if (context.issues.length > 0) return z.NEVER;
   const engine: EngineConfig = {
     engine: env.ENGINE,
     upstream,

@@ -26,6 +26,20 @@ test("the openai engine needs both of them", () => {
     );
 });
 
+test("a model is called in any script; a name that has no letter is an error of its setting", () => {
+  assert.equal(read({ MODEL: "/srv/模型.gguf" }).modelName, "模型");
+  assert.match(read({ MODEL_NAME: "Модель" }).model, /^u-[0-9a-f]{16}$/);
+  for (const [name, value] of [
+    ["MODEL", "/srv/….gguf"],
+    ["MODEL_NAME", "🦙"],
+    ["MODEL_NAME", "--"],
+  ] as const)
+    assert.throws(
+      () => read({ [name]: value }),
+      new RegExp(`${name}: a model's name needs a letter or a digit`),
+    );
+});
+
 test("no secret stands in an address, and none is repeated", () => {
   for (const wrong of ["https://me:hush@host/v1", "ftp://hush/v1", "hush"])
     assert.throws(

@@ -20,6 +20,7 @@ import {
   type EngineResult,
   type GenerateOptions,
 } from "./engine.ts";
+import { exceptLoopback } from "./exceptLoopback.ts";
 import type { FromChild, WireError } from "./engineMessages.ts";
 import { forkEngine, type EngineEnd, type EngineFork } from "./forkEngine.ts";
 import { makeGenerations, type Generations } from "./generations.ts";
@@ -111,7 +112,7 @@ export function makeEngineProcess({
     hang = undefined;
     progressToldAt = performance.now();
     watch(startTimeoutMs, "it makes no progress");
-    child = forkEngine(env, {
+    child = forkEngine(exceptLoopback(env, config.upstream?.url), {
       onMessages(messages) {
         if (state.status === "ready") watchdog?.heard();
         for (const message of messages) receive(message);

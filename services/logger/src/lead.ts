@@ -43,6 +43,11 @@ export async function keepLogFiles(
       if (now !== said)
         log.error({ err: error }, "the log files can't be opened");
       said = now;
+      announceProjection(broker, {
+        ...{ name: "logger", instance, leading: true },
+        ...{ seq: 0, caught_up: false },
+        error: `LOG_DIR can't be written: ${now}`,
+      });
       await sleep(retryMs, undefined, { signal: stopping }).catch(
         () => undefined,
       );
@@ -67,8 +72,7 @@ async function lead(
 
   let progress: Progress | undefined;
   const tick = setInterval(() => {
-    if (progress !== undefined)
-      announceProjection(broker, { name: "logger", instance, ...progress });
+    announce();
     if (checkpoint.intact && files.every(({ intact }) => intact)) return;
     log.warn("log files were removed or cut: they are opened afresh");
     broken.abort();
@@ -83,11 +87,17 @@ async function lead(
       if (checkpoint.discardIfCorrupt(error)) broken.abort();
     },
   };
+  function announce(): void {
+    if (progress !== undefined)
+      announceProjection(broker, { name: "logger", instance, ...progress });
+  }
   const follow = (source: Source, onProgress: FollowOptions["onProgress"]) =>
     followSource(broker, source, { ...options, onProgress }, signal);
   await Promise.all([
     follow(events, (seq, caught_up) => {
+      const first = progress === undefined;
       progress = { leading: true, seq, caught_up };
+      if (first) announce();
     }),
     follow(records, () => undefined),
   ]);

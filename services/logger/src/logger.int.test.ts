@@ -1,5 +1,9 @@
-import { sendLogRecord } from "@jetscribe/event-log/signals";
-import { newTaskId, streams } from "@jetscribe/schema";
+import { hearProjections, sendLogRecord } from "@jetscribe/event-log/signals";
+import {
+  newTaskId,
+  streams,
+  type ProjectionAnnouncement,
+} from "@jetscribe/schema";
 import { eventually, withNats } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -9,6 +13,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -206,6 +211,31 @@ test("where no more can be written it waits, quietly; then nothing is missing or
     const lines = await untilWritten(dir.path, many);
     assert.deepEqual(sorted(lines.map(idOfLine)), sorted([...some, ...many]));
     assert.match(logger.output(), /written again/);
+  }));
+
+test("a LOG_DIR that can't be written is told for /health, and written once it can be", () =>
+  withNats(async (nats) => {
+    using dir = tempDir();
+    const file = join(dir.path, "logs");
+    for (const [logDir, mend] of [
+      [file, () => rmSync(file)],
+      [join(file, "below"), () => rmSync(file)],
+    ] as const) {
+      writeFileSync(file, "");
+      await using writer = await openWriter(nats.url);
+      const heard: ProjectionAnnouncement[] = [];
+      using _ = hearProjections(writer.broker, (word) => heard.push(word));
+      await using logger = startLogger(nats.url, logDir);
+      await eventually(() => heard.some(({ error }) => error !== undefined));
+      const { name, leading, error } = heard.at(-1)!;
+      assert.deepEqual([name, leading], ["logger", true]);
+      assert.match(error ?? "", /^LOG_DIR can't be written: E(EXIST|NOTDIR)/);
+      assert.equal(logger.child.exitCode, null);
+      mend();
+      await untilWritten(logDir, await writer.tasks(2));
+      await eventually(() => heard.at(-1)?.error === undefined);
+      rmSync(file, { recursive: true });
+    }
   }));
 
 test("records of the services are lines of app.log, whatever their bytes", () =>

@@ -28,6 +28,13 @@ export function announce(
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
+/** Says why this instance ends, for /health. */
+export const announceTrouble = (broker: Broker, error: string): void =>
+  announceProjection(broker, {
+    ...{ name: "results", instance: randomUUID(), leading: true },
+    ...{ seq: 0, caught_up: false, error },
+  });
+
 const wordOf = ({ by, share, queue }: LogHeld) => ({
   ...{ by, share },
   ...(queue && { model: queue.model, owner: queue.owner }),

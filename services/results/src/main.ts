@@ -14,7 +14,7 @@ import {
   makeTaskWriter,
 } from "@jetscribe/task-store";
 import { join } from "node:path";
-import { announce } from "./announce.ts";
+import { announce, announceTrouble } from "./announce.ts";
 import { Config } from "./config.ts";
 import { endOverdue } from "./endOverdue.ts";
 import { endStranded } from "./endStranded.ts";
@@ -39,7 +39,9 @@ await runService(
     );
     store.onReady(() => {
       assertKeepsTasks(store).catch((error: unknown) => {
-        if (error instanceof EvictingRedis) fail(error);
+        if (!(error instanceof EvictingRedis)) return;
+        announceTrouble(broker, error.message);
+        fail(error);
       });
     });
     // What the writer watches on its connection would be let go by any reader's EXEC on it.

@@ -1,4 +1,11 @@
-import { isOpen, newTaskId, streams } from "@jetscribe/schema";
+import { connectBroker } from "@jetscribe/event-log/connection";
+import { hearProjections } from "@jetscribe/event-log/signals";
+import {
+  isOpen,
+  newTaskId,
+  streams,
+  type ProjectionAnnouncement,
+} from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -186,13 +193,19 @@ test("events that aged out behind the checkpoint are a gap: it is said, and the 
   assert.equal(third.said(gap), 0);
 });
 
-test("a Redis that evicts open tasks ends the service", async () => {
+test("a Redis that evicts open tasks ends the service, which says why for /health", async () => {
   await using on = await servers();
   await using redis = await openReader(on.redis.url);
   await redis.store.redis.config("SET", "maxmemory-policy", "allkeys-lru");
+  await using broker = await connectBroker({ url: on.nats.url, name: "test" });
+  const heard: ProjectionAnnouncement[] = [];
+  using _ = hearProjections(broker, (word) => heard.push(word));
   await using results = startResults(on);
   await eventually(() => results.said("stopped"));
   assert.match(results.output(), /EVICTING_REDIS/);
+  const { name, leading, error } = heard.at(-1) ?? {};
+  assert.deepEqual([name, leading], ["results", true]);
+  assert.match(error ?? "", /maxmemory-policy allkeys-lru.*noeviction/);
 });
 
 for (const version of await natsVersions())

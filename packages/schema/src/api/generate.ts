@@ -324,8 +324,12 @@ export const HealthResponse = z.object({
     )
     .meta({
       description:
-        "Who reads the log, and how far; with `error` it stands still. One that isn't here is away.",
+        "Who reads the log, and how far; with `error` it stands still.",
     }),
+  away: z.array(z.string()).optional().meta({
+    description:
+      "The services that should read the log and were not heard for 6 s: each is down, or ends again and again.",
+  }),
   stores_nothing: z.string().optional().meta({
     description:
       "The broker is connected, and answers nothing that is to be stored: its disk is full, or was. Then `nats` is false.",

@@ -16,8 +16,22 @@ for (const [name, slug] of names)
   test(`the slug of ${name} is ${slug}`, () =>
     assert.equal(slugOf(name), slug));
 
+test("a name of any script has a slug of its own, however its letters are composed", () => {
+  const names = ["模型", "モデル", "Модель", "मॉडल", "نموذج", "٣"];
+  const slugs = names.map(slugOf);
+  assert.equal(new Set(slugs).size, names.length);
+  for (const slug of slugs) assert.match(slug, /^u-[0-9a-f]{16}$/);
+  for (const form of ["NFC", "NFD"])
+    assert.deepEqual(
+      names.map((name) => slugOf(name.normalize(form))),
+      slugs,
+    );
+  assert.equal(slugOf("модель"), slugOf("МОДЕЛЬ"));
+  assert.equal(slugOf("模型"), "u-641e9277a3262aca");
+});
+
 test("a name without a letter or a digit has no slug", () => {
-  for (const name of ["", "...", "---", "日本"])
+  for (const name of ["", "...", "---", "🦙", "…"])
     assert.throws(() => slugOf(name), RangeError);
 });
 
@@ -25,6 +39,13 @@ test("every slug that is made is one, and is its own slug", () => {
   fc.assert(
     fc.property(fc.string({ unit: "grapheme", maxLength: 100 }), (text) => {
       const slug = slugOf(`a${text}`);
+      assert.equal(Slug.parse(slug), slug);
+      assert.equal(slugOf(slug), slug);
+    }),
+  );
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme", maxLength: 100 }), (text) => {
+      const slug = slugOf(`模${text}`);
       assert.equal(Slug.parse(slug), slug);
       assert.equal(slugOf(slug), slug);
     }),

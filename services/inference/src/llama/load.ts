@@ -33,8 +33,12 @@ export async function load(
   config: EngineConfig,
   reports: EngineReports,
 ): Promise<Loaded> {
+  /** The library's error names no cause; llama.cpp's lines do. */
+  const causes = new Set<string>();
   try {
-    const { llama, device } = await openLlama(config, reports);
+    const { llama, device } = await openLlama(config, reports, (line) =>
+      causes.add(line),
+    );
     const { made, plan, failure } = await firstThatWorks(
       await layersOf(llama, path, config),
       (layers) => loadWith(layers, llama, path, config, reports),
@@ -47,11 +51,21 @@ export async function load(
   } catch (cause) {
     throw new EngineError(
       "ModelLoadError",
-      `the model file ${path} could not be loaded: ${messageOf(cause)}`,
+      `the model file ${path} could not be loaded: ${[messageOf(cause), ...namedIn(causes)].join("; ")}`,
       { cause },
     );
   }
 }
+
+const mostCauses = 3;
+
+/** Without the lines that only say that it failed, and without the name of the function at their beginning. */
+const namedIn = (lines: Iterable<string>): string[] =>
+  [...lines]
+    .flatMap((text) => text.split("\n"))
+    .filter((line) => !/^\s*$|failed to load model\b/.test(line))
+    .map((line) => line.trim().replace(/^(\w+: )+(error loading model: )?/, ""))
+    .slice(0, mostCauses);
 
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
@@ -96,6 +110,7 @@ async function loadWith(
 async function openLlama(
   { gpu }: EngineConfig,
   { onWarning }: EngineReports,
+  onError: (line: string) => void,
 ): Promise<{ llama: Llama; device: string }> {
   const open = (gpu: "auto" | "cuda" | "vulkan" | "metal" | false) =>
     getLlama({
@@ -105,7 +120,10 @@ async function openLlama(
       progressLogs: false,
       // Warnings and errors never hold a prompt; more detailed levels may.
       logLevel: LlamaLogLevel.warn,
-      logger: (_level, message) => process.stderr.write(`${message}\n`),
+      logger(level, message) {
+        process.stderr.write(`${message}\n`);
+        if (level === LlamaLogLevel.error) onError(message);
+      },
     });
   const named = gpu !== "auto" && gpu !== "off";
   try {

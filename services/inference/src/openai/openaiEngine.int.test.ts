@@ -69,6 +69,28 @@ describe("the openai engine and its upstream", { concurrency: 2 }, () => {
     assert.equal(result.completionTokens, answer.length);
   });
 
+  test("an upstream on loopback is reached past a proxy, whatever NO_PROXY says", async () => {
+    await using upstream = await startUpstream();
+    const { port } = new URL(upstream.url);
+    const proxied = {
+      ...{ NODE_USE_ENV_PROXY: "1", HTTP_PROXY: "http://127.0.0.1:9" },
+    };
+    for (const [host, noProxy] of [
+      ["127.0.0.1", {}],
+      ["localhost", { NO_PROXY: "host.test" }],
+      ["127.0.0.1", { no_proxy: "host.test", NO_PROXY: "" }],
+      ["localhost", { NO_PROXY: "*" }],
+    ] as const) {
+      const url = `http://${host}:${port}/v1`;
+      await using engine = await openEngine(
+        { engine: "openai", upstream: { url, key, model } },
+        { backoff, env: { ...proxied, ...noProxy } },
+      );
+      await engine.whenReady(AbortSignal.timeout(20_000));
+      assert.equal((await ask(engine, { prompt })).text, text);
+    }
+  });
+
   test("has the slots' size from vLLM and from llama-server", async () => {
     for (const ownedBy of ["vllm", "llamacpp"]) {
       await using upstream = await startUpstream({ ownedBy });
