@@ -118,6 +118,9 @@ test(
     await using system = await startClusterFleet(sizes);
     const { fleet } = system;
     await fleet.healthy(60_000);
+    // A work queue is made with its first request.
+    const probe = makeProbe(fleet);
+    assert.ok(await probe.finishes());
     const counted = Object.entries(await copies(fleet));
     assert.ok(counted.length > 3);
     for (const [name, count] of counted) assert.equal(count, 3, name);
@@ -133,7 +136,6 @@ test(
         if (kind === "poison" && taskId !== undefined) poison.add(taskId);
       },
     });
-    const probe = makeProbe(fleet);
     const striking = strikeEachNode(system, journal, probe.finishes);
     await Promise.all([load.run(loadMs), striking]);
     await fleet.healthy(60_000);
