@@ -5,6 +5,8 @@ import { randomUUID } from "node:crypto";
 import type { Role } from "./projection.ts";
 import type { LogHeld, LogTrim } from "./trimLog.ts";
 
+const earlyMs = 50;
+
 /** Says now and every 2 s how far the projection is, what is unfinished, and what holds the log. */
 export function announce(
   broker: Broker,
@@ -25,7 +27,20 @@ export function announce(
   };
   say();
   const timer = setInterval(say, announceEveryMs);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
+  // A start waits for the first word of who leads, which is known within moments.
+  const early = setInterval(() => {
+    if (!role().leading) return;
+    clearInterval(early);
+    say();
+  }, earlyMs);
+  const over = setTimeout(() => clearInterval(early), announceEveryMs);
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer);
+      clearInterval(early);
+      clearTimeout(over);
+    },
+  };
 }
 
 /** Says why this instance ends, for /health. */
