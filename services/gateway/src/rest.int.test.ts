@@ -118,7 +118,11 @@ suite("REST", () => {
         body: { prompt: "hi", model },
         headers: { prefer: "wait=30" },
       });
-    const refused = await ask("demo2");
+    // Until the projection has been built it can't be said.
+    const refused = await eventually(async () => {
+      const answer = await ask("demo2");
+      return answer.status !== 503 && answer;
+    });
     assert.equal(refused.status, 400);
     assert.deepEqual(refused.body["errors"], [
       {

@@ -102,7 +102,7 @@ export async function buildApp(
     return503OnClosing: false,
     clientErrorHandler: refuseBrokenRequest,
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
-    rewriteUrl: withoutPrefix(publicPath),
+    ...(publicPath !== "" && { rewriteUrl: withoutPrefix(publicPath) }),
     // A path that can't be decoded, a parameter that is too long: answered as everything else.
     frameworkErrors: (error, _request, reply: FastifyReply) =>
       sendProblem(reply, problemOf(error)),
@@ -117,7 +117,6 @@ export async function buildApp(
   await allowOrigins(app, corsOrigins);
   answerForServer(app);
   closeConnections(app, deps.stopping);
-  dropUnreadBodies(app);
   refuseOtherRoutes(app);
   readJson(app);
   app.setValidatorCompiler(validatorCompiler);
@@ -141,6 +140,7 @@ export async function buildApp(
     streamRoute(closed, deps);
     void within(closed, (bodiless) => {
       readNoBody(bodiless);
+      dropUnreadBodies(bodiless);
       cancelRoute(bodiless, deps);
     });
   });

@@ -14,6 +14,8 @@ declare module "fastify" {
 }
 
 const retryAfterS = 1;
+/** A body of less than such a part of the room is not counted: it takes little more than its connection. */
+const smallParts = 4_096;
 
 export interface BodyLimits {
   /** Of one body, in bytes. */
@@ -32,21 +34,18 @@ export function limitBodies(
   app.decorateRequest("leaveRoom", null);
   app.addHook("onRequest", (request, reply, done) => {
     const bytes = bytesOf(request, bodyLimit);
-    if (bytes === 0) return done();
+    if (bytes * smallParts <= bodiesInFlight) return done();
     if (taken > 0 && taken + bytes > bodiesInFlight) return done(noRoom());
     taken += bytes;
     request.leaveRoom = () => {
       taken -= bytes;
       request.leaveRoom = null;
     };
-    // A caller who hangs up before the body is whole; after that the handler has it, and answers.
+    // The answer is out, or its caller hung up before the body was whole; after that the handler has it.
     reply.raw.once("close", () => {
-      if (request.body === undefined) request.leaveRoom?.();
+      if (request.body === undefined || reply.raw.writableFinished)
+        request.leaveRoom?.();
     });
-    done();
-  });
-  app.addHook("onSend", (request, _reply, _payload, done) => {
-    request.leaveRoom?.();
     done();
   });
 

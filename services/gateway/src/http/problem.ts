@@ -5,6 +5,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { STATUS_CODES } from "node:http";
 import { ApiError, type ApiErrorCode } from "../apiError.ts";
 import { unsupportedType } from "./body.ts";
+import { answerUnread, isUnread } from "./unreadBodies.ts";
 
 export const problemType = "application/problem+json; charset=utf-8";
 
@@ -61,7 +62,10 @@ export function makeErrorHandler(log: Logger) {
 }
 
 export function sendProblem(reply: FastifyReply, problem: Problem): void {
-  void reply.code(problem.status).type(problemType).send(problem);
+  void reply.code(problem.status).type(problemType);
+  const text = JSON.stringify(problem);
+  const isWhole = !isUnread(reply.request.raw);
+  void reply.send(isWhole ? text : answerUnread(reply, text));
 }
 
 /** fastify names no header. */

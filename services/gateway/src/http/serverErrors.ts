@@ -19,17 +19,18 @@ const refusals: Readonly<Record<string, { status: number; detail: string }>> = {
 };
 const noHttp = { status: 400, detail: "this is no valid HTTP request" };
 
-/** The last answer on each connection: a refusal must not get into the middle of it. */
-const answers = new WeakMap<Socket, ServerResponse>();
+/** On each connection its last answer: a refusal must not get into the middle of it. */
+const answer = Symbol("answer");
+type Answering = Socket & { [answer]?: ServerResponse };
 
 /** fastify's `clientErrorHandler`. */
 export function refuseBrokenRequest(
   { code }: Error & { code?: string },
-  socket: Socket,
+  socket: Answering,
 ): void {
   if (code === "ECONNRESET" || !socket.writable) return;
-  const answer = answers.get(socket);
-  if (answer?.headersSent && !answer.writableFinished) socket.destroy();
+  const last = socket[answer];
+  if (last?.headersSent && !last.writableFinished) socket.destroy();
   else refuse(socket, refusals[code ?? ""] ?? noHttp);
 }
 
@@ -41,7 +42,7 @@ export function answerForServer(app: App): void {
     done();
   });
   app.addHook("onRequest", ({ raw }, reply, done) => {
-    answers.set(raw.socket, reply.raw);
+    (raw.socket as Answering)[answer] = reply.raw;
     const hasNoHost =
       raw.httpVersion === "1.1" && raw.headers.host === undefined;
     if (hasNoHost)

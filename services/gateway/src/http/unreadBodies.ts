@@ -3,6 +3,7 @@
  * its body before it reads loses the answer if the connection is closed meanwhile: TCP drops what came with the reset.
  * So the answer goes out at once, and ends when the rest of the body came and was dropped.
  */
+import type { FastifyReply } from "fastify";
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import type { App } from "./app.ts";
@@ -10,19 +11,26 @@ import type { App } from "./app.ts";
 /** Bytes: a client that sends more is cut off. One that is slow is cut off by the server's time-out for requests. */
 const mostDropped = 64 * 1024 * 1024;
 
+/** Of the routes of this scope, which read no body. */
 export function dropUnreadBodies(app: App): void {
   app.addHook<unknown>("onSend", ({ raw }, reply, payload, done) => {
     if (!isUnread(raw) || typeof payload !== "string")
       return done(null, payload);
-    void reply.header("content-length", Buffer.byteLength(payload));
-    reply.raw.once("finish", () => {
-      if (!raw.complete) raw.socket.destroySoon();
-    });
-    done(null, Readable.from(answerAndDrop(payload, raw)));
+    done(null, answerUnread(reply, payload));
   });
 }
 
-const isUnread = ({ complete, headers }: IncomingMessage): boolean =>
+/** The answer to a request whose body is not read, as a stream that ends with that body. */
+export function answerUnread(reply: FastifyReply, answer: string): Readable {
+  const { raw } = reply.request;
+  void reply.header("content-length", Buffer.byteLength(answer));
+  reply.raw.once("finish", () => {
+    if (!raw.complete) raw.socket.destroySoon();
+  });
+  return Readable.from(answerAndDrop(answer, raw));
+}
+
+export const isUnread = ({ complete, headers }: IncomingMessage): boolean =>
   !complete &&
   (headers["transfer-encoding"] !== undefined ||
     Number(headers["content-length"] ?? 0) > 0);

@@ -55,8 +55,9 @@ export function generateRoute(
     const { key, headers } = request;
     const trace = headers.traceparent ?? "";
     const given = traceparent.test(trace) ? trace : undefined;
-    const accepted = await acceptRequest(request.body, key, given);
-    dropBody(request);
+    const accepted = await acceptRequest(request.body, key, given).finally(() =>
+      dropBody(request),
+    );
     const { task_id } = accepted;
     void reply.header("location", `${publicPath}/result/${task_id}`);
 
