@@ -136,57 +136,65 @@ test("waiting for a broker can be aborted, and leaves nothing open", async () =>
   await eventually(() => open() <= before, { timeoutMs: 10_000 });
 });
 
-test("why there is no connection is told once, without the password", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "jetscribe-tls-"));
-  await using cleaning = new AsyncDisposableStack();
-  cleaning.defer(() => rm(folder, { recursive: true }));
-  const [tlsPort, authPort, web] = [
-    await freePort(),
-    await freePort(),
-    net.createServer((socket) => socket.end("HTTP/1.1 400 Bad\r\n\r\n")),
-  ];
-  web.listen(0, "127.0.0.1");
-  await once(web, "listening");
-  cleaning.defer(() => void web.close());
-  const { port: webPort } = web.address() as net.AddressInfo;
-  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  await promisify(execFile)("openssl", [
-    ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"],
-    ...["-keyout", key, "-out", cert, "-subj", "/CN=localhost"],
-  ]);
-  await using _auth = await startNats({
-    port: authPort,
-    config: ['authorization { user: "me", password: "right" }'],
-  });
-  await using _tls = await startNats({
-    port: tlsPort,
-    config: [`tls { cert_file: "${cert}", key_file: "${key}" }`],
-  });
-  for (const [url, reason] of [
-    [`nats://me:hush@127.0.0.1:${authPort}`, /refuses the user, password/],
-    [`nats://hush@127.0.0.1:${authPort}`, /refuses the user, password/],
-    [`nats://127.0.0.1:${authPort}`, /refuses the user, password or token/],
-    [`tls://me:hush@127.0.0.1:${tlsPort}`, /self-signed certificate/],
-    [`tls://me:right@127.0.0.1:${authPort}`, /does not support 'tls'/],
-    [`nats://me:hush@127.0.0.1:${webPort}`, /unexpected response/],
-    [`nats://me:hush@127.0.0.1:1`, /ECONNREFUSED/],
-  ] as const) {
-    const told: string[] = [];
-    const stop = new AbortController();
-    const connecting = connectBroker({
-      ...{ url, name: "test", signal: stop.signal },
-      onRefused: (reason) => told.push(reason),
+const skip =
+  process.env["NATS_IMAGE"] !== undefined &&
+  "a server in a container can't read the certificate";
+
+test(
+  "why there is no connection is told once, without the password",
+  { skip },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "jetscribe-tls-"));
+    await using cleaning = new AsyncDisposableStack();
+    cleaning.defer(() => rm(folder, { recursive: true }));
+    const [tlsPort, authPort, web] = [
+      await freePort(),
+      await freePort(),
+      net.createServer((socket) => socket.end("HTTP/1.1 400 Bad\r\n\r\n")),
+    ];
+    web.listen(0, "127.0.0.1");
+    await once(web, "listening");
+    cleaning.defer(() => void web.close());
+    const { port: webPort } = web.address() as net.AddressInfo;
+    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    await promisify(execFile)("openssl", [
+      ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"],
+      ...["-keyout", key, "-out", cert, "-subj", "/CN=localhost"],
+    ]);
+    await using _auth = await startNats({
+      port: authPort,
+      config: ['authorization { user: "me", password: "right" }'],
     });
-    await eventually(() => told.length > 0);
-    // Long enough for the next try.
-    await sleep(500);
-    stop.abort();
-    await assert.rejects(connecting);
-    assert.equal(told.length, 1, told.join("\n"));
-    assert.match(told[0]!, reason);
-    assert.doesNotMatch(told[0]!, /hush|right/);
-  }
-});
+    await using _tls = await startNats({
+      port: tlsPort,
+      config: [`tls { cert_file: "${cert}", key_file: "${key}" }`],
+    });
+    for (const [url, reason] of [
+      [`nats://me:hush@127.0.0.1:${authPort}`, /refuses the user, password/],
+      [`nats://hush@127.0.0.1:${authPort}`, /refuses the user, password/],
+      [`nats://127.0.0.1:${authPort}`, /refuses the user, password or token/],
+      [`tls://me:hush@127.0.0.1:${tlsPort}`, /self-signed certificate/],
+      [`tls://me:right@127.0.0.1:${authPort}`, /does not support 'tls'/],
+      [`nats://me:hush@127.0.0.1:${webPort}`, /unexpected response/],
+      [`nats://me:hush@127.0.0.1:1`, /ECONNREFUSED/],
+    ] as const) {
+      const told: string[] = [];
+      const stop = new AbortController();
+      const connecting = connectBroker({
+        ...{ url, name: "test", signal: stop.signal },
+        onRefused: (reason) => told.push(reason),
+      });
+      await eventually(() => told.length > 0);
+      // Long enough for the next try.
+      await sleep(500);
+      stop.abort();
+      await assert.rejects(connecting);
+      assert.equal(told.length, 1, told.join("\n"));
+      assert.match(told[0]!, reason);
+      assert.doesNotMatch(told[0]!, /hush|right/);
+    }
+  },
+);
 
 test("an error in a listener ends the process, not only the hearing", async () => {
   await using nats = await startNats();
