@@ -27,6 +27,8 @@ export interface LogUse {
 
 /** More than lie in a full log. */
 const most = 512;
+/** Owners that come and go name new queues at each reading; after so many readings the caller asks again later. */
+const mostReadings = 5;
 
 export function writeMilestones(
   commands: ChainableCommander,
@@ -42,22 +44,23 @@ export function writeMilestones(
 
 /**
  * All of one instant: what moves between its queue and `running` while it is read would be missed, and with it what must
- * not be dropped. A request that the log has lost is beyond saving, and needs nothing any more.
+ * not be dropped. A request that the log has lost is beyond saving, and needs nothing any more. Undefined also where new
+ * queues kept coming.
  */
 export async function readLogUse(
   redis: Redis,
   firstSeq: number,
 ): Promise<LogUse | undefined> {
-  let names = await redis.smembers(keys.queues);
-  for (;;) {
-    const read = await readOnce(redis, names, firstSeq);
+  const names = new Set(await redis.smembers(keys.queues));
+  for (let reading = 0; reading < mostReadings; reading++) {
+    const read = await readOnce(redis, [...names], firstSeq);
     if (read === undefined) return undefined;
     const { queues, ...use } = read;
     // A queue that was empty before may have been given the oldest by now.
-    const known = new Set(names);
-    if (queues.every((name) => known.has(name))) return use;
-    names = queues;
+    if (queues.every((name) => names.has(name))) return use;
+    for (const name of queues) names.add(name);
   }
+  return undefined;
 }
 
 async function readOnce(
