@@ -21,7 +21,7 @@ export interface LogUse {
   milestones: Milestone[];
   /** The oldest unfinished request; undefined: there is none. */
   oldestOpen: OldestOpen | undefined;
-  /** The other projections, and when they were last heard of in ms since the epoch. */
+  /** The other projections, and when they were last heard to get on, in ms since the epoch. */
   projections: { name: string; seq: number; heardAt: number }[];
 }
 

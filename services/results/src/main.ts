@@ -66,7 +66,7 @@ await runService(
       ...{ broker, clock, reader, projection, maxAgeMs, log },
     });
     stack.use(announce(broker, projection.role, trim));
-    stack.use(noteProjections(broker, writer, projection.role));
+    stack.use(noteProjections(broker, writer, clock, projection.role));
     const work = Promise.all([
       index.run(stopping),
       projection.run(stopping),
