@@ -3,7 +3,12 @@ import { eventually, withRedis } from "@jetscribe/testing";
 import type { Redis } from "ioredis";
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { connectStore, makeTaskReader, makeTaskWriter } from "./index.ts";
+import {
+  connectStore,
+  makeTaskReader,
+  makeTaskWriter,
+  type TaskReader,
+} from "./index.ts";
 import { keys } from "./keys.ts";
 
 const checkpoint = {
@@ -32,10 +37,7 @@ function changeOwners(
 }
 
 async function withReader(
-  use: (
-    redis: Redis,
-    logUse: ReturnType<typeof makeTaskReader>["logUse"],
-  ) => Promise<void>,
+  use: (redis: Redis, reader: TaskReader) => Promise<void>,
 ) {
   await withRedis(async ({ url }) => {
     await using own = connectStore({ url, name: "writer" });
@@ -43,19 +45,19 @@ async function withReader(
     await eventually(() => own.ready() && shared.ready());
     const writer = makeTaskWriter(own, { resultTtlMs: 3_600_000 });
     await writer.clear({ expected: undefined, next: checkpoint });
-    await use(shared.redis, makeTaskReader(shared).logUse);
+    await use(shared.redis, makeTaskReader(shared));
   });
 }
 
 test("two owners that take turns don't keep the reading from its end", (t) =>
-  withReader(async (redis, logUse) => {
+  withReader(async (redis, reader) => {
     changeOwners(t, redis, (reading) => (reading % 2 === 0 ? "a" : "b"));
-    const use = await logUse(1);
+    const use = await reader.logUse(1);
     assert.equal(use?.oldestOpen?.seq, 7);
   }));
 
 test("where a new owner comes before each reading nothing is known", (t) =>
-  withReader(async (redis, logUse) => {
+  withReader(async (redis, reader) => {
     changeOwners(t, redis, (reading) => `owner-${reading}`);
-    assert.equal(await logUse(1), undefined);
+    assert.equal(await reader.logUse(1), undefined);
   }));
