@@ -21,12 +21,14 @@ export interface LogUse {
   milestones: Milestone[];
   /** The oldest unfinished request; undefined: there is none. */
   oldestOpen: OldestOpen | undefined;
-  /** The other projections, and when they were last heard of in ms since the epoch. */
+  /** The other projections, and when they were last heard to get on, in ms since the epoch. */
   projections: { name: string; seq: number; heardAt: number }[];
 }
 
 /** More than lie in a full log. */
 const most = 512;
+/** Owners that come and go name new queues at each reading; after so many readings the caller asks again later. */
+const mostReadings = 5;
 
 export function writeMilestones(
   commands: ChainableCommander,
@@ -42,22 +44,23 @@ export function writeMilestones(
 
 /**
  * All of one instant: what moves between its queue and `running` while it is read would be missed, and with it what must
- * not be dropped. A request that the log has lost is beyond saving, and needs nothing any more.
+ * not be dropped. A request that the log has lost is beyond saving, and needs nothing any more. Undefined also where new
+ * queues kept coming.
  */
 export async function readLogUse(
   redis: Redis,
   firstSeq: number,
 ): Promise<LogUse | undefined> {
-  let names = await redis.smembers(keys.queues);
-  for (;;) {
-    const read = await readOnce(redis, names, firstSeq);
+  const names = new Set(await redis.smembers(keys.queues));
+  for (let reading = 0; reading < mostReadings; reading++) {
+    const read = await readOnce(redis, [...names], firstSeq);
     if (read === undefined) return undefined;
     const { queues, ...use } = read;
     // A queue that was empty before may have been given the oldest by now.
-    const known = new Set(names);
-    if (queues.every((name) => known.has(name))) return use;
-    names = queues;
+    if (queues.every((name) => names.has(name))) return use;
+    for (const name of queues) names.add(name);
   }
+  return undefined;
 }
 
 async function readOnce(

@@ -26,7 +26,7 @@ export interface TaskReader {
   backlog(): Promise<Backlog[]>;
   /** How much is unfinished; undefined while the projection is built. */
   unfinished(): Promise<Unfinished | undefined>;
-  /** Which part of the log, that begins at `firstSeq`, is still needed; undefined while the projection is built. */
+  /** Which part of the log, that begins at `firstSeq`, is still needed; undefined while the projection is built, or new queues keep coming. */
   logUse(firstSeq: number): Promise<LogUse | undefined>;
   /** The estimated and the real wait of the latest tasks, in seconds, newest first; 1,000 at most. */
   waits(): Promise<{ estimated: number; real: number }[]>;

@@ -41,8 +41,8 @@ export interface TaskWriter {
   ): Promise<boolean>;
   /** Empties the projection in bounded steps, then sets `next`. Meanwhile, and after a crash on the way, there is no checkpoint. */
   clear(move: Move): Promise<boolean>;
-  /** Takes note of how far another projection is. */
-  noteProjection(name: string, seq: number): Promise<void>;
+  /** Takes note of how far another projection is, and since when, in ms since the epoch. */
+  noteProjection(name: string, seq: number, heardAt: number): Promise<void>;
 }
 
 /** The checkpoint as it was when the watch on it began; it holds on this connection alone. */
@@ -174,8 +174,8 @@ export function makeTaskWriter(
         ),
       ),
     clear: (move) => inTurn(() => clear(move)),
-    noteProjection: async (name, seq) =>
-      void (await redis.hset(keys.projections, name, `${seq} ${now()}`)),
+    noteProjection: async (name, seq, heardAt) =>
+      void (await redis.hset(keys.projections, name, `${seq} ${heardAt}`)),
   };
 }
 

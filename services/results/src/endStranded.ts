@@ -18,6 +18,8 @@ import {
 } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Listening } from "./listening.ts";
+import { makeModelsHeard, type ModelsHeard } from "./modelsHeard.ts";
 import type { Projection } from "./projection.ts";
 
 const checkEveryMs = 2_000;
@@ -35,8 +37,9 @@ export interface StrandedDeps {
   reader: Pick<TaskReader, "queues" | "oldestWaiting" | "look">;
   projection: Pick<Projection, "role" | "reaches">;
   workers: Pick<WorkersHeard, "all">;
+  listening: Listening;
   log: Logger;
-  /** How long a model has to be without an announced worker, in ms. */
+  /** How long a model has to be without an announced worker while this instance listens, in ms. */
   unheardMs?: number;
 }
 
@@ -45,39 +48,32 @@ export async function endStranded(
   deps: StrandedDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const { projection, workers, log, unheardMs = unheardForMs } = deps;
-  const hasWorker = noteModels(workers, unheardMs);
+  const { projection, listening, log } = deps;
+  const models = makeModelsHeard(listening);
   while (!signal.aborted) {
     await sleep(checkEveryMs, undefined, { signal }).catch(() => undefined);
-    const known = hasWorker();
+    noteWorkers(deps, models);
     const { leading, caughtUp } = projection.role();
     if (!leading || !caughtUp || signal.aborted) continue;
-    await check(deps, known).catch((error: unknown) => {
+    await check(deps, models).catch((error: unknown) => {
       // The broker or Redis is away; whoever follows them says so.
       log.debug({ err: error }, "stranded tasks can't be looked at");
     });
   }
 }
 
-/** Tells whether a model (a slug) may have a worker: one was heard lately, or nobody listened for long enough. */
-function noteModels(workers: Pick<WorkersHeard, "all">, unheardMs: number) {
-  const since = performance.now();
-  const heardAt = new Map<string, number>();
-  return () => {
-    const now = performance.now();
-    for (const { model } of workers.all()) heardAt.set(slugOf(model), now);
-    return (model: string) => now - (heardAt.get(model) ?? since) < unheardMs;
-  };
-}
+const noteWorkers = ({ workers }: StrandedDeps, { note }: ModelsHeard) =>
+  note(workers.all().map(({ model }) => slugOf(model)));
 
-async function check(
-  { broker, clock, appender, reader, projection, workers, log }: StrandedDeps,
-  hasWorker: (model: string) => boolean,
-): Promise<void> {
+async function check(deps: StrandedDeps, models: ModelsHeard): Promise<void> {
+  const { broker, clock, appender, reader, projection, workers, log } = deps;
+  const { unheardMs = unheardForMs } = deps;
+  // What was announced while this process stood still is heard before the answer.
   const { bytes, maxBytes, lastSeq } = await streamState(
     broker,
     streams.events,
   );
+  noteWorkers(deps, models);
   const { open } = projection.role();
   if (open === undefined) return;
   if (bytes + outcomeReserve(open) < strandedShare * limitOf(maxBytes)) return;
@@ -85,7 +81,7 @@ async function check(
   if (workers.all().length === 0) return;
   const stranded = (await reader.queues())
     .map(({ queue }) => queue)
-    .filter(({ model }) => !hasWorker(model));
+    .filter(({ model }) => models.unheardMs(model) >= unheardMs);
   if (stranded.length === 0) return;
   const ids = await oldestOf(stranded, reader);
   // Surely open as of the reading above, where the projection then shows them open.

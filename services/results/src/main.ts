@@ -18,6 +18,7 @@ import { announce, announceTrouble } from "./announce.ts";
 import { Config } from "./config.ts";
 import { endOverdue } from "./endOverdue.ts";
 import { endStranded } from "./endStranded.ts";
+import { listen } from "./listening.ts";
 import { noteProjections } from "./noteProjections.ts";
 import { makeProjection } from "./projection.ts";
 import { keepQueues } from "./queueKeeper.ts";
@@ -56,6 +57,7 @@ await runService(
     });
     const appender = stack.use(makeAppender(broker, "results", clock.nowMs));
     const workers = stack.use(hearAllWorkers(broker));
+    const listening = stack.use(listen(broker));
 
     const dir = join(config.DATA_DIR, "index");
     const index = makeTaskIndex(broker, { dir, log });
@@ -66,13 +68,16 @@ await runService(
       ...{ broker, clock, reader, projection, maxAgeMs, log },
     });
     stack.use(announce(broker, projection.role, trim));
-    stack.use(noteProjections(broker, writer, projection.role));
+    stack.use(noteProjections(broker, writer, clock, projection.role));
     const work = Promise.all([
       index.run(stopping),
       projection.run(stopping),
       trim.run(stopping),
       endStranded(
-        { broker, clock, appender, reader, projection, workers, log },
+        {
+          ...{ broker, clock, appender, reader, projection },
+          ...{ workers, listening, log },
+        },
         stopping,
       ),
       keepQueues({ broker, reader, projection, ackWaitMs, log }, stopping),

@@ -15,6 +15,7 @@ import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { endStranded } from "./endStranded.ts";
+import { listen } from "./listening.ts";
 import { makeProjection } from "./projection.ts";
 import {
   assertProjected,
@@ -97,6 +98,7 @@ test("a log that fills up ends the oldest waiting tasks of models without a work
   const projection = makeProjection(writer.broker, stores, log);
   const appender = opened.use(makeAppender(writer.broker, "results"));
   const heard = opened.use(hearAllWorkers(writer.broker));
+  const listening = opened.use(listen(writer.broker));
   let asked = 0;
   const workers = {
     all() {
@@ -107,7 +109,7 @@ test("a log that fills up ends the oldest waiting tasks of models without a work
   const clock = opened.use(await makeBrokerClock(writer.broker, "test"));
   const deps = {
     ...{ broker: writer.broker, clock, appender },
-    ...{ projection, workers, log },
+    ...{ projection, workers, listening, log },
   };
   const work = Promise.all([
     projection.run(stop.signal),

@@ -8,6 +8,7 @@ import { limitOf } from "@jetscribe/event-log/logLimit";
 import { outcomeReserve } from "@jetscribe/event-log/outcomeReserve";
 import { firstSeqSince } from "@jetscribe/event-log/readLog";
 import {
+  eventIdAt,
   purgeEventsBefore,
   streamState,
   type StreamState,
@@ -20,6 +21,7 @@ import { bytesFrom, holdsOf, type Hold } from "./logHolds.ts";
 import { ageLimit, planTrim } from "./planTrim.ts";
 import { noOpenWork } from "./openWork.ts";
 import type { Projection } from "./projection.ts";
+import { standingOf } from "./standing.ts";
 
 const lookEveryMs = 1_000;
 const trimEveryMs = 10_000;
@@ -64,12 +66,13 @@ export function makeLogTrim({
     const state = await streamState(broker, streams.events);
     const limit = limitOf(state.maxBytes);
     const now = performance.now();
-    const { open = noOpenWork } = projection.role();
+    const { open = noOpenWork, error } = projection.role();
+    if (error !== undefined) return;
     const urgent = state.bytes + outcomeReserve(open) > urgentShare * limit;
     if (!urgent && now - lookedAt < trimEveryMs) return;
     lookedAt = now;
     const use = await reader.logUse(state.firstSeq);
-    if (use === undefined || use.checkpoint.created !== state.created) return;
+    if (use === undefined || !(await isIntact(use, state))) return;
     held = heldIn(use, state, limit, clock.nowMs());
     if (!urgent && now - trimmedAt < trimEveryMs) return;
     const settings = { limit, maxAgeMs };
@@ -81,16 +84,22 @@ export function makeLogTrim({
     const upTo = planTrim(use, state, youngFrom, settings, nowMs);
     if (upTo === undefined) return;
     trimmedAt = now;
-    await trim(upTo, state);
+    await trim(upTo, use);
   }
 
-  /** A log that lost its tail since the plan was made has other events at these places. */
-  async function trim(upTo: number, planned: StreamState): Promise<void> {
-    const { created, lastSeq } = await streamState(broker, streams.events);
-    if (created !== planned.created || lastSeq < planned.lastSeq) return;
-    if (!projection.role().leading) return;
+  /** A log that lost its tail has other events at these places: what was read of them says nothing of these. */
+  const isIntact = async ({ checkpoint }: LogUse, state: StreamState) =>
+    (await standingOf(checkpoint, state, (seq) => eventIdAt(broker, seq))) ===
+    "intact";
+
+  /** The log may have lost its tail since the plan was made. */
+  async function trim(upTo: number, use: LogUse): Promise<void> {
+    const state = await streamState(broker, streams.events);
+    if (!(await isIntact(use, state))) return;
+    const { leading, error } = projection.role();
+    if (!leading || error !== undefined) return;
     await purgeEventsBefore(broker, upTo);
-    const facts = { from: planned.firstSeq, to: upTo - 1 };
+    const facts = { from: state.firstSeq, to: upTo - 1 };
     log.info(facts, "finished history was dropped from the log");
   }
 
