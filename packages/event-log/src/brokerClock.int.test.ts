@@ -55,10 +55,12 @@ for (const version of await natsVersions())
       t.mock.method(Date, "now", () => realMs() - dayMs);
       using clock = await makeBrokerClock(log.broker, "gateway");
       assert.ok(isRight(clock.nowMs() + dayMs));
+      assert.equal(clock.isRead(), false);
       await log.broker.jsm.streams.add({
         name: streams.logs,
         subjects: ["llm.logs.*"],
       });
       await eventually(() => isRight(clock.nowMs()));
+      assert.equal(clock.isRead(), true);
     });
   });

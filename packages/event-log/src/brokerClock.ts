@@ -8,6 +8,8 @@ import { elapsedMs } from "./elapsed.ts";
 import { messageAt } from "./streamState.ts";
 
 export interface BrokerClock extends Disposable {
+  /** Whether it was ever read; before that it shows the time of the machine, which may be any. */
+  isRead: () => boolean;
   /** Milliseconds since the epoch. */
   nowMs: () => number;
   /** Seconds since the epoch. */
@@ -73,6 +75,7 @@ export async function makeBrokerClock(
   const forget = broker.onReconnect(() => void read());
   const nowMs = () => elapsedMs() + ahead;
   return {
+    isRead: () => isRead,
     nowMs,
     nowS: () => nowMs() / 1_000,
     steadyS() {

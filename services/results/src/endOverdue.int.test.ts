@@ -83,7 +83,7 @@ test("tasks that can't be ended stop no other, and are told once", async () => {
   const failing = new Set(ids.slice(0, 80));
   const look = makeEndOverdue({
     broker: writer.broker,
-    clock: { nowS: () => Date.now() / 1_000 },
+    clock: { nowS: () => Date.now() / 1_000, isRead: () => true },
     reader: redis.reader,
     projection: {
       role: () => ({ leading: true, seq: last, caughtUp: true }),

@@ -34,7 +34,7 @@ const readTextMs = 2_000;
 
 export interface OverdueDeps {
   broker: Broker;
-  clock: Pick<BrokerClock, "nowS">;
+  clock: Pick<BrokerClock, "nowS" | "isRead">;
   appender: Pick<Appender, "append">;
   reader: Pick<TaskReader, "look" | "perhapsOverdue">;
   projection: Pick<Projection, "role" | "reaches">;
@@ -42,17 +42,18 @@ export interface OverdueDeps {
   log: Pick<Logger, "warn" | "error" | "debug">;
 }
 
-/** Looks every 2 s, while this instance leads and is caught up, until the signal aborts. */
+/** Looks every 2 s, while this instance leads, is caught up and knows the broker's time, until the signal aborts. */
 export async function endOverdue(
   deps: OverdueDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const { projection, log } = deps;
+  const { projection, clock, log } = deps;
   const checkAll = makeEndOverdue(deps);
   while (!signal.aborted) {
     await sleep(checkEveryMs, undefined, { signal }).catch(() => undefined);
     const { leading, caughtUp } = projection.role();
     if (!leading || !caughtUp || signal.aborted) continue;
+    if (!clock.isRead()) continue;
     await checkAll(signal).catch((error: unknown) => {
       // The broker or Redis is away; whoever follows them says so. What is overdue stays so.
       log.debug({ err: error }, "overdue tasks can't be looked at");

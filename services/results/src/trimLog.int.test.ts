@@ -33,6 +33,7 @@ async function finishedLog() {
     },
     milestones: [
       { seq: 0, bytes: 0 },
+      { seq: 10, bytes: Math.floor(bytes / 2) },
       { seq, bytes },
     ],
     ...{ oldestOpen: undefined, projections: [] },
@@ -40,11 +41,16 @@ async function finishedLog() {
   const known = {
     use,
     role: { leading: true, seq, caughtUp: true, open } as Role,
+    clockIsRead: true,
     looks: 0,
   };
   const trim = makeLogTrim({
     broker,
-    clock: { nowMs: Date.now },
+    clock: {
+      // All is over its age.
+      nowMs: () => Date.now() + 48 * 3_600_000,
+      isRead: () => known.clockIsRead,
+    },
     reader: {
       logUse() {
         known.looks++;
@@ -108,5 +114,21 @@ test("a projection that stands still drops nothing until it gets on", async () =
   await log.looksOn();
   assert.equal(await log.firstSeq(), 1);
   known.role = role;
+  await eventually(async () => (await log.firstSeq()) === seq + 1, within);
+});
+
+test("what a machine's clock says makes no event old and no reader silent: the broker's time has to be known", async () => {
+  await using log = await finishedLog();
+  const { known, seq } = log;
+  const heardAt = Date.now();
+  known.clockIsRead = false;
+  known.use = {
+    ...known.use,
+    projections: [{ name: "logger", seq: 10, heardAt }],
+  };
+  await eventually(async () => (await log.firstSeq()) === 11, within);
+  await log.looksOn();
+  assert.equal(await log.firstSeq(), 11);
+  known.clockIsRead = true;
   await eventually(async () => (await log.firstSeq()) === seq + 1, within);
 });

@@ -43,7 +43,7 @@ export interface LogTrim {
 
 export interface TrimDeps {
   broker: Broker;
-  clock: Pick<BrokerClock, "nowMs">;
+  clock: Pick<BrokerClock, "nowMs" | "isRead">;
   reader: Pick<TaskReader, "logUse">;
   projection: Pick<Projection, "role">;
   maxAgeMs: number;
@@ -73,10 +73,11 @@ export function makeLogTrim({
     lookedAt = now;
     const use = await reader.logUse(state.firstSeq);
     if (use === undefined || !(await isIntact(use, state))) return;
-    held = heldIn(use, state, limit, clock.nowMs());
+    // Before the broker's time is known no event is over its age, and nobody silent for too long.
+    const nowMs = clock.isRead() ? clock.nowMs() : 0;
+    held = heldIn(use, state, limit, nowMs);
     if (!urgent && now - trimmedAt < trimEveryMs) return;
     const settings = { limit, maxAgeMs };
-    const nowMs = clock.nowMs();
     const youngFrom =
       state.messages > 0 && state.firstTimeMs < ageLimit(settings, nowMs)
         ? await firstSeqSince(broker, streams.events, ageLimit(settings, nowMs))

@@ -1,0 +1,37 @@
+import { eventually } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { endOverdue, type OverdueDeps } from "./endOverdue.ts";
+
+test("nothing is looked at for its deadline before the broker's time is known", async () => {
+  let [asked, looks, isRead] = [0, 0, false];
+  const deps = {
+    clock: {
+      nowS: () => 4e9,
+      isRead() {
+        asked++;
+        return isRead;
+      },
+    },
+    reader: {
+      perhapsOverdue() {
+        looks++;
+        return Promise.resolve([]);
+      },
+    },
+    projection: { role: () => ({ leading: true, seq: 9, caughtUp: true }) },
+    // None of the rest is reached where nothing is overdue.
+  } as unknown as OverdueDeps;
+  const stop = new AbortController();
+  await using opened = new AsyncDisposableStack();
+  const running = endOverdue(deps, stop.signal);
+  opened.defer(() => {
+    stop.abort();
+    return running;
+  });
+  const within = { timeoutMs: 10_000 };
+  await eventually(() => asked > 0 || looks > 0, within);
+  assert.equal(looks, 0);
+  isRead = true;
+  await eventually(() => looks > 0, within);
+});
