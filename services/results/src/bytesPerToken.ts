@@ -25,6 +25,9 @@ const stepOf = (bytes: number) =>
     Math.log(Math.min(most, Math.max(least, bytes)) / least) / Math.log(step),
   );
 
+/** As it stands in the event: newlines and quotes take two bytes there. */
+const storedBytes = (text: string) => Buffer.byteLength(JSON.stringify(text));
+
 /** `before`: what was found earlier, in bytes. */
 export function makeBytesPerToken(before: number): BytesPerToken {
   const counts = new Array<number>(stepOf(most) + 1).fill(0);
@@ -60,8 +63,9 @@ export function makeBytesPerToken(before: number): BytesPerToken {
         if (type !== "GenerateCompleted") continue;
         const { completion_tokens } = data.metrics;
         if (completion_tokens < fewestTokens) continue;
-        // As it stands in the event: newlines and quotes take two bytes there.
-        const bytes = Buffer.byteLength(JSON.stringify(data.result));
+        const { result, reasoning } = data;
+        const bytes =
+          storedBytes(result) + (reasoning ? storedBytes(reasoning) : 0);
         add(bytes / completion_tokens);
         noted = true;
       }

@@ -50,3 +50,12 @@ test("text that JSON writes with more bytes counts as it is stored", () => {
   per.note([one]);
   assert.ok(per.get() >= 40, String(per.get()));
 });
+
+test("reasoning counts like the result", () => {
+  const per = makeBytesPerToken(8);
+  const [one] = outcomes(1, 5);
+  assert.ok(one?.type === "GenerateCompleted");
+  one.data.reasoning = "x".repeat(2_500);
+  per.note([one]);
+  assert.ok(per.get() >= 30, String(per.get()));
+});
