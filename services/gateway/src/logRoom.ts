@@ -42,6 +42,9 @@ const muchOfLog = 0.5;
 /** How fast the mean follows what this gateway accepts. */
 const meanOver = 100;
 
+/** `created`: of which stream; undefined where that is not known. */
+type FoundWork = KnownWork & { created?: string };
+
 /** Resolves after the first look, be it in vain: until one succeeds no request is taken. */
 export async function watchLogRoom(
   broker: Broker,
@@ -59,13 +62,17 @@ export async function watchLogRoom(
   let looking: Promise<void> | undefined;
   let wasFull = false;
 
-  /** What is stored when the broker is asked is in its answer. */
+  /**
+   * What is stored when the broker is asked is in its answer. What is unfinished is read before: so an event that comes
+   * in between counts as unread, and is not left out of the bytes while its task counts as ended.
+   */
   async function look(): Promise<void> {
+    const work = await findWork();
     const { stored, sinceLook } = taken;
     const pass = own.begin();
     const state = await streamState(broker, streams.events);
     const { created, lastSeq } = state;
-    known = (await findWork(created)) ?? known;
+    known = newer(work, created) ?? known;
     if (known?.created !== created) known = undefined;
     own.end(pass, lastSeq, known?.seq ?? 0);
     usage = usageOf(state, known, { ownMean, ownUnread: own.reserve() });
@@ -75,15 +82,21 @@ export async function watchLogRoom(
   }
 
   /** From Redis, or as the results service said it last: that goes on saying it while Redis is away. */
-  async function findWork(created: string) {
+  async function findWork(): Promise<FoundWork | undefined> {
     const { checkpoint } = await lookAtTasks([]).catch(() => ({
       checkpoint: undefined,
     }));
     if (checkpoint?.caughtUp) return checkpoint;
     const word = projections.all().find(({ name }) => name === "results");
-    if (word?.open === undefined) return undefined;
-    const isNewer = known?.created !== created || word.seq > known.seq;
-    return isNewer ? { created, seq: word.seq, open: word.open } : undefined;
+    return word?.open && { seq: word.seq, open: word.open };
+  }
+
+  /** The results service does not say of which stream it speaks: it is taken to be the one that is there. */
+  function newer(work: FoundWork | undefined, created: string) {
+    if (work === undefined) return undefined;
+    if (work.created !== undefined) return { ...work, created: work.created };
+    const isNewer = known?.created !== created || work.seq > known.seq;
+    return isNewer ? { ...work, created } : undefined;
   }
 
   /** Calls of one time share a look. */
