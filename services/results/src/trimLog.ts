@@ -22,6 +22,7 @@ import { ageLimit, planTrim } from "./planTrim.ts";
 import { noOpenWork } from "./openWork.ts";
 import type { Projection } from "./projection.ts";
 import { standingOf } from "./standing.ts";
+import { makeUnsynced, syncWithinMs } from "./unsynced.ts";
 
 const lookEveryMs = 1_000;
 const trimEveryMs = 10_000;
@@ -59,6 +60,9 @@ export function makeLogTrim({
   log,
 }: TrimDeps): LogTrim {
   let held: LogHeld | undefined;
+  const unsynced = makeUnsynced();
+  const syncWithin = (urgent: boolean) =>
+    syncWithinMs(broker.serverVersion, urgent);
   let lookedAt = -Infinity;
   let trimmedAt = -Infinity;
 
@@ -76,13 +80,17 @@ export function makeLogTrim({
     // Before the broker's time is known no event is over its age, and nobody silent for too long.
     const nowMs = clock.isRead() ? clock.nowMs() : 0;
     held = heldIn(use, state, limit, nowMs);
+    // An outcome that the broker's machine loses with its power has to find its request again: the purge is kept.
+    unsynced.note(now, held?.seq ?? 0);
     if (!urgent && now - trimmedAt < trimEveryMs) return;
     const settings = { limit, maxAgeMs };
     const youngFrom =
       state.messages > 0 && state.firstTimeMs < ageLimit(settings, nowMs)
         ? await firstSeqSince(broker, streams.events, ageLimit(settings, nowMs))
         : undefined;
-    const upTo = planTrim(use, state, youngFrom, settings, nowMs);
+    const needed = unsynced.least(now, syncWithin(urgent));
+    const places = { youngFrom, needed };
+    const upTo = planTrim(use, state, places, settings, nowMs);
     if (upTo === undefined) return;
     trimmedAt = now;
     await trim(upTo, use);
@@ -108,7 +116,10 @@ export function makeLogTrim({
     while (!signal.aborted) {
       await sleep(lookEveryMs, undefined, { signal }).catch(() => undefined);
       const { leading, caughtUp } = projection.role();
-      if (!leading || !caughtUp) held = undefined;
+      if (!leading || !caughtUp) {
+        held = undefined;
+        unsynced.forget();
+      }
       if (!leading || !caughtUp || signal.aborted) continue;
       await look().catch((error: unknown) => {
         // The broker or Redis is away; whoever follows them says so. The log only grows meanwhile.
