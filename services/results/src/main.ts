@@ -76,7 +76,7 @@ await runService(
       endStranded(
         {
           ...{ broker, clock, appender, reader, projection },
-          ...{ workers, listening, log },
+          ...{ workers, listening, trim, log },
         },
         stopping,
       ),

@@ -25,6 +25,7 @@ import { standingOf } from "./standing.ts";
 import { makeUnsynced, syncWithinMs } from "./unsynced.ts";
 
 const lookEveryMs = 1_000;
+const readEveryMs = 5_000;
 const trimEveryMs = 10_000;
 /** A small log can fill within that: from this share of the limit on, outcomes to come included, every look may trim. */
 const urgentShare = 0.8;
@@ -73,7 +74,7 @@ export function makeLogTrim({
     const { open = noOpenWork, error } = projection.role();
     if (error !== undefined) return;
     const urgent = state.bytes + outcomeReserve(open) > urgentShare * limit;
-    if (!urgent && now - lookedAt < trimEveryMs) return;
+    if (!urgent && now - lookedAt < readEveryMs) return;
     lookedAt = now;
     const use = await reader.logUse(state.firstSeq);
     if (use === undefined || !(await isIntact(use, state))) return;
