@@ -14,11 +14,12 @@ import {
   type StreamState,
 } from "@jetscribe/event-log/streamState";
 import type { Logger } from "@jetscribe/runtime";
-import { streams } from "@jetscribe/schema";
+import { goneAfterMs, streams } from "@jetscribe/schema";
 import type { LogUse, TaskReader } from "@jetscribe/task-store";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bytesFrom, holdsOf, type Hold } from "./logHolds.ts";
 import { ageLimit, planTrim } from "./planTrim.ts";
+import type { Listening } from "./listening.ts";
 import { noOpenWork } from "./openWork.ts";
 import type { Projection } from "./projection.ts";
 import { standingOf } from "./standing.ts";
@@ -48,6 +49,7 @@ export interface TrimDeps {
   clock: Pick<BrokerClock, "nowMs" | "isRead">;
   reader: Pick<TaskReader, "logUse">;
   projection: Pick<Projection, "role">;
+  listening: Listening;
   maxAgeMs: number;
   log: Logger;
 }
@@ -57,6 +59,7 @@ export function makeLogTrim({
   clock,
   reader,
   projection,
+  listening,
   maxAgeMs,
   log,
 }: TrimDeps): LogTrim {
@@ -73,6 +76,8 @@ export function makeLogTrim({
     const now = performance.now();
     const { open = noOpenWork, error } = projection.role();
     if (error !== undefined) return;
+    // Every reader that is there was heard by then, also where Redis was emptied or nobody noted it for a day.
+    if (listening.forMs() < goneAfterMs) return;
     const urgent = state.bytes + outcomeReserve(open) > urgentShare * limit;
     if (!urgent && now - lookedAt < readEveryMs) return;
     lookedAt = now;
