@@ -1,4 +1,7 @@
-/** A log that fills up keeps no room for models that have no worker: their oldest waiting requests end first. */
+/**
+ * A log that fills up keeps no room for models that have no worker: their oldest waiting requests end first, where that
+ * gives room: the oldest event is kept for one of them, or without the room for their outcomes there is enough.
+ */
 import type { Appender } from "@jetscribe/event-log/append";
 import type { BrokerClock } from "@jetscribe/event-log/brokerClock";
 import type { Broker } from "@jetscribe/event-log/connection";
@@ -17,10 +20,12 @@ import {
   type TaskEvent,
 } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
+import { isDeepStrictEqual } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Listening } from "./listening.ts";
 import { makeModelsHeard, type ModelsHeard } from "./modelsHeard.ts";
 import type { Projection } from "./projection.ts";
+import type { LogHeld, LogTrim } from "./trimLog.ts";
 
 const checkEveryMs = 2_000;
 /** From this share of the limit on, below the gateways': bytes, and the room for outcomes. */
@@ -38,6 +43,7 @@ export interface StrandedDeps {
   projection: Pick<Projection, "role" | "reaches">;
   workers: Pick<WorkersHeard, "all">;
   listening: Listening;
+  trim: Pick<LogTrim, "held">;
   log: Logger;
   /** How long a model has to be without an announced worker while this instance listens, in ms. */
   unheardMs?: number;
@@ -62,11 +68,18 @@ export async function endStranded(
   }
 }
 
+/** Whether the oldest unfinished request is in one of these queues, so that its end lets the log be trimmed. */
+export const holdLog = (
+  queues: readonly Queue[],
+  held: Pick<LogHeld, "queue"> | undefined,
+): boolean => queues.some((queue) => isDeepStrictEqual(queue, held?.queue));
+
 const noteWorkers = ({ workers }: StrandedDeps, { note }: ModelsHeard) =>
   note(workers.all().map(({ model }) => slugOf(model)));
 
 async function check(deps: StrandedDeps, models: ModelsHeard): Promise<void> {
   const { broker, clock, appender, reader, projection, workers, log } = deps;
+  const { trim } = deps;
   const { unheardMs = unheardForMs } = deps;
   // What was announced while this process stood still is heard before the answer.
   const { bytes, maxBytes, lastSeq } = await streamState(
@@ -76,19 +89,26 @@ async function check(deps: StrandedDeps, models: ModelsHeard): Promise<void> {
   noteWorkers(deps, models);
   const { open } = projection.role();
   if (open === undefined) return;
-  if (bytes + outcomeReserve(open) < strandedShare * limitOf(maxBytes)) return;
+  const used = bytes + outcomeReserve(open);
+  const allowed = strandedShare * limitOf(maxBytes);
+  if (used < allowed) return;
   // Where no model has a worker, nobody would be served in their place.
   if (workers.all().length === 0) return;
-  const stranded = (await reader.queues())
-    .map(({ queue }) => queue)
-    .filter(({ model }) => models.unheardMs(model) >= unheardMs);
+  const waits = (await reader.queues()).filter(
+    ({ queue: { model } }) => models.unheardMs(model) >= unheardMs,
+  );
+  const stranded = waits.map(({ queue }) => queue);
   if (stranded.length === 0) return;
+  const tasks = waits.reduce((sum, { waiting }) => sum + waiting, 0);
+  const reserve = (tasks * outcomeReserve(open)) / Math.max(tasks, open.tasks);
+  const isEnough = used - reserve < allowed;
+  if (!isEnough && !holdLog(stranded, trim.held())) return;
   const ids = await oldestOf(stranded, reader);
   // Surely open as of the reading above, where the projection then shows them open.
   if (!(await projection.reaches(lastSeq))) return;
-  const { tasks, checkpoint } = await reader.look(ids);
+  const { tasks: found, checkpoint } = await reader.look(ids);
   if ((checkpoint?.seq ?? 0) < lastSeq || !checkpoint?.caughtUp) return;
-  const waiting = tasks.filter((task) => task?.status === "queued");
+  const waiting = found.filter((task) => task?.status === "queued");
   if (waiting.length === 0) return;
   log.warn(
     { tasks: waiting.length },

@@ -65,7 +65,7 @@ await runService(
     const projection = makeProjection(broker, stores, log, index.feed);
     const maxAgeMs = config.EVENTS_MAX_AGE;
     const trim = makeLogTrim({
-      ...{ broker, clock, reader, projection, maxAgeMs, log },
+      ...{ broker, clock, reader, projection, listening, maxAgeMs, log },
     });
     stack.use(announce(broker, projection.role, trim));
     stack.use(noteProjections(broker, writer, clock, projection.role));
@@ -76,7 +76,7 @@ await runService(
       endStranded(
         {
           ...{ broker, clock, appender, reader, projection },
-          ...{ workers, listening, log },
+          ...{ workers, listening, trim, log },
         },
         stopping,
       ),

@@ -2,7 +2,7 @@
 import { outcomeReserve } from "@jetscribe/event-log/outcomeReserve";
 import type { StreamState } from "@jetscribe/event-log/streamState";
 import type { LogUse } from "@jetscribe/task-store";
-import { bytesFrom, holdsOf, seqLeaving } from "./logHolds.ts";
+import { bytesFrom, seqLeaving } from "./logHolds.ts";
 
 /** Shares of the limit: above the first the oldest goes, down to the second; a step is the third at least. */
 const highWaterMark = 0.7;
@@ -37,19 +37,18 @@ export const ageLimit = ({ maxAgeMs }: TrimSettings, nowMs: number): number =>
 
 /**
  * The first sequence that stays; undefined: nothing goes now. `youngFrom`: the first sequence that is not over its age;
- * undefined: none is. Never past anything that is still needed.
+ * undefined: none is. `needed`: the first that has to stay.
  */
 export function planTrim(
   use: LogUse,
   log: Pick<StreamState, "firstSeq" | "firstTimeMs" | "bytes">,
-  youngFrom: number | undefined,
+  { youngFrom, needed }: { youngFrom: number | undefined; needed: number },
   settings: TrimSettings,
   nowMs: number,
 ): number | undefined {
   const { limit, maxAgeMs } = settings;
   const { high, low } = waterMarks(use, limit);
   const forSize = log.bytes > high ? seqLeaving(low, use, log) : 0;
-  const needed = holdsOf(use, nowMs)[0]?.seq ?? 0;
   const upTo = Math.min(needed, Math.max(forSize, youngFrom ?? 0));
   if (upTo <= log.firstSeq) return undefined;
   const gained = log.bytes - bytesFrom(upTo, use, log);

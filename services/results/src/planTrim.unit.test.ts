@@ -1,6 +1,7 @@
 import type { LogUse } from "@jetscribe/task-store";
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { holdsOf } from "./logHolds.ts";
 import { noOpenWork } from "./openWork.ts";
 import { planTrim } from "./planTrim.ts";
 
@@ -32,7 +33,7 @@ const plan = (
   planTrim(
     one,
     { ...log, firstTimeMs: now - firstAgeMs },
-    youngFrom,
+    { youngFrom, needed: holdsOf(one, now)[0]?.seq ?? 0 },
     { limit, maxAgeMs: 30 * 24 * hour },
     now,
   );

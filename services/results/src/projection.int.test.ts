@@ -167,15 +167,16 @@ test("a Redis that dies or freezes is waited for, without a crash and without a 
   }
 });
 
-test("events that aged out behind the checkpoint are a gap: it is said, and the rest is projected", async () => {
+test("events that aged out behind the checkpoint are a gap: it is said, and the log is projected anew without the tasks that it no longer has", async () => {
   await using on = await servers();
   await using writer = await openWriter(on.nats.url);
   await using redis = await openReader(on.redis.url);
   await using first = startResults(on);
-  await writer.append(requested(newTaskId()));
+  const ended = newTaskId();
+  await writer.append(requested(ended));
   await assertProjected(writer.broker, redis.reader);
   await first.kill("SIGTERM");
-  await writer.append(requested(newTaskId()));
+  await writer.append(completed(ended));
   const id = newTaskId();
   const seq = await writer.append(requested(id));
   await writer.broker.jsm.streams.purge(streams.events, { seq });
@@ -184,7 +185,11 @@ test("events that aged out behind the checkpoint are a gap: it is said, and the 
     const { checkpoint, tasks } = await redis.reader.look([id]);
     return checkpoint?.seq === seq && tasks[0]?.status === "queued";
   });
-  const gap = "the log begins behind the checkpoint: events are missing";
+  await assertProjected(writer.broker, redis.reader);
+  const { tasks } = await redis.reader.look([ended]);
+  assert.deepEqual(tasks, [undefined]);
+  assert.equal((await redis.reader.unfinished())?.waiting, 1);
+  const gap = "the log begins behind the checkpoint: it is projected anew";
   assert.equal(second.said(gap), 1);
   // From here on nothing is missing.
   await second.kill("SIGTERM");

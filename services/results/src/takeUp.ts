@@ -45,12 +45,18 @@ export async function takeUp(
     await held.restart(stored, beginningOf(state));
     return state;
   }
-  const move = { caughtUp: stored.caughtUp || seq >= lastSeq };
   if (standing === "gap") {
+    // Tasks whose outcomes are among the missing events would stay open for ever.
     const gap = { from: seq + 1, to: firstSeq - 1 };
-    log.error(gap, "the log begins behind the checkpoint: events are missing");
-    await held.advance({ ...move, seq: firstSeq - 1, id: "" });
-  } else await held.advance(move);
+    log.error(
+      gap,
+      "the log begins behind the checkpoint: it is projected anew",
+    );
+    onRebuild("missing");
+    await held.restart(stored, beginningOf(state));
+    return state;
+  }
+  await held.advance({ caughtUp: stored.caughtUp || seq >= lastSeq });
   return state;
 }
 

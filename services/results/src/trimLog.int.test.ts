@@ -42,6 +42,7 @@ async function finishedLog() {
     use,
     role: { leading: true, seq, caughtUp: true, open } as Role,
     clockIsRead: true,
+    listenedMs: 60_000,
     looks: 0,
   };
   const trim = makeLogTrim({
@@ -63,6 +64,7 @@ async function finishedLog() {
         return known.role;
       },
     },
+    listening: { forMs: () => known.listenedMs },
     maxAgeMs: 3_600_000,
     log: makeLogger({ service: "test", level: "fatal" }).log,
   });
@@ -80,7 +82,7 @@ async function finishedLog() {
     ...{ known, seq },
     firstSeq: async () => (await logState()).firstSeq,
     /** After so many more questions to the projection or Redis. */
-    async looksOn(count = 8) {
+    async looksOn(count = 20) {
       const from = known.looks;
       await eventually(() => known.looks >= from + count, {
         timeoutMs: 30_000,
@@ -130,5 +132,15 @@ test("what a machine's clock says makes no event old and no reader silent: the b
   await log.looksOn();
   assert.equal(await log.firstSeq(), 11);
   known.clockIsRead = true;
+  await eventually(async () => (await log.firstSeq()) === seq + 1, within);
+});
+
+test("nothing is dropped before this instance has listened long enough to hear every reader", async () => {
+  await using log = await finishedLog();
+  const { known, seq } = log;
+  known.listenedMs = 5_000;
+  await log.looksOn();
+  assert.equal(await log.firstSeq(), 1);
+  known.listenedMs = 7_000;
   await eventually(async () => (await log.firstSeq()) === seq + 1, within);
 });

@@ -14,16 +14,19 @@ import {
   type StreamState,
 } from "@jetscribe/event-log/streamState";
 import type { Logger } from "@jetscribe/runtime";
-import { streams } from "@jetscribe/schema";
+import { goneAfterMs, streams } from "@jetscribe/schema";
 import type { LogUse, TaskReader } from "@jetscribe/task-store";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bytesFrom, holdsOf, type Hold } from "./logHolds.ts";
 import { ageLimit, planTrim } from "./planTrim.ts";
+import type { Listening } from "./listening.ts";
 import { noOpenWork } from "./openWork.ts";
 import type { Projection } from "./projection.ts";
 import { standingOf } from "./standing.ts";
+import { makeUnsynced, syncWithinMs } from "./unsynced.ts";
 
 const lookEveryMs = 1_000;
+const readEveryMs = 5_000;
 const trimEveryMs = 10_000;
 /** A small log can fill within that: from this share of the limit on, outcomes to come included, every look may trim. */
 const urgentShare = 0.8;
@@ -46,6 +49,7 @@ export interface TrimDeps {
   clock: Pick<BrokerClock, "nowMs" | "isRead">;
   reader: Pick<TaskReader, "logUse">;
   projection: Pick<Projection, "role">;
+  listening: Listening;
   maxAgeMs: number;
   log: Logger;
 }
@@ -55,10 +59,14 @@ export function makeLogTrim({
   clock,
   reader,
   projection,
+  listening,
   maxAgeMs,
   log,
 }: TrimDeps): LogTrim {
   let held: LogHeld | undefined;
+  const unsynced = makeUnsynced();
+  const syncWithin = (urgent: boolean) =>
+    syncWithinMs(broker.serverVersion, urgent);
   let lookedAt = -Infinity;
   let trimmedAt = -Infinity;
 
@@ -68,21 +76,27 @@ export function makeLogTrim({
     const now = performance.now();
     const { open = noOpenWork, error } = projection.role();
     if (error !== undefined) return;
+    // Every reader that is there was heard by then, also where Redis was emptied or nobody noted it for a day.
+    if (listening.forMs() < goneAfterMs) return;
     const urgent = state.bytes + outcomeReserve(open) > urgentShare * limit;
-    if (!urgent && now - lookedAt < trimEveryMs) return;
+    if (!urgent && now - lookedAt < readEveryMs) return;
     lookedAt = now;
     const use = await reader.logUse(state.firstSeq);
     if (use === undefined || !(await isIntact(use, state))) return;
     // Before the broker's time is known no event is over its age, and nobody silent for too long.
     const nowMs = clock.isRead() ? clock.nowMs() : 0;
     held = heldIn(use, state, limit, nowMs);
+    // An outcome that the broker's machine loses with its power has to find its request again: the purge is kept.
+    unsynced.note(now, held?.seq ?? 0);
     if (!urgent && now - trimmedAt < trimEveryMs) return;
     const settings = { limit, maxAgeMs };
     const youngFrom =
       state.messages > 0 && state.firstTimeMs < ageLimit(settings, nowMs)
         ? await firstSeqSince(broker, streams.events, ageLimit(settings, nowMs))
         : undefined;
-    const upTo = planTrim(use, state, youngFrom, settings, nowMs);
+    const needed = unsynced.least(now, syncWithin(urgent));
+    const places = { youngFrom, needed };
+    const upTo = planTrim(use, state, places, settings, nowMs);
     if (upTo === undefined) return;
     trimmedAt = now;
     await trim(upTo, use);
@@ -108,7 +122,10 @@ export function makeLogTrim({
     while (!signal.aborted) {
       await sleep(lookEveryMs, undefined, { signal }).catch(() => undefined);
       const { leading, caughtUp } = projection.role();
-      if (!leading || !caughtUp) held = undefined;
+      if (!leading || !caughtUp) {
+        held = undefined;
+        unsynced.forget();
+      }
       if (!leading || !caughtUp || signal.aborted) continue;
       await look().catch((error: unknown) => {
         // The broker or Redis is away; whoever follows them says so. The log only grows meanwhile.

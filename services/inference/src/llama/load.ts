@@ -8,6 +8,7 @@ import {
   type LlamaContext,
   type LlamaModel,
 } from "node-llama-cpp";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   EngineError,
   type EngineConfig,
@@ -35,10 +36,12 @@ export async function load(
 ): Promise<Loaded> {
   /** The library's error names no cause; llama.cpp's lines do. */
   const causes = new Set<string>();
+  const named = Promise.withResolvers<void>();
   try {
-    const { llama, device } = await openLlama(config, reports, (line) =>
-      causes.add(line),
-    );
+    const { llama, device } = await openLlama(config, reports, (line) => {
+      causes.add(line);
+      if (namedIn([line]).length > 0) named.resolve();
+    });
     const { made, plan, failure } = await firstThatWorks(
       await layersOf(llama, path, config),
       (layers) => loadWith(layers, llama, path, config, reports),
@@ -49,6 +52,8 @@ export async function load(
       );
     return { llama, device, ...made };
   } catch (cause) {
+    // The lines come from another thread, and can come after the error.
+    await Promise.race([named.promise, sleep(causeWithinMs)]);
     throw new EngineError(
       "ModelLoadError",
       `the model file ${path} could not be loaded: ${[messageOf(cause), ...namedIn(causes)].join("; ")}`,
@@ -58,6 +63,7 @@ export async function load(
 }
 
 const mostCauses = 3;
+const causeWithinMs = 1_000;
 
 /** Without the lines that only say that it failed, and without the name of the function at their beginning. */
 const namedIn = (lines: Iterable<string>): string[] =>
