@@ -11,6 +11,7 @@ import { nanos, nuid } from "@nats-io/nats-core";
 import { setTimeout as sleep } from "node:timers/promises";
 import { orAborted, type Broker } from "./connection.ts";
 import { batchSize, makeInbound, type Gather } from "./inbound.ts";
+import { isFrom210 } from "./serverVersion.ts";
 import { makePuller, type Delivery, type Puller } from "./pull.ts";
 import { streamState } from "./streamState.ts";
 
@@ -80,9 +81,7 @@ function filterOf(
   const [first, ...more] = [filter ?? []].flat();
   if (first === undefined) return {};
   if (more.length === 0) return { filter_subject: first };
-  const [major = 0, minor = 0] = serverVersion.split(".").map(Number);
-  const takesSeveral = major > 2 || (major === 2 && minor >= 10);
-  return takesSeveral ? { filter_subjects: [first, ...more] } : {};
+  return isFrom210(serverVersion) ? { filter_subjects: [first, ...more] } : {};
 }
 
 /** One that is on the node that has to be read: which one it comes to is left to chance. */

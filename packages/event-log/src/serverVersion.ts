@@ -6,6 +6,12 @@ const partsOf = (version: string): [number, number, number] => {
   return [major, minor, patch];
 };
 
+/** From 2.10 on a consumer has several filters, a stream's republish can be changed, and `sync_interval` can be set. */
+export function isFrom210(version: string): boolean {
+  const [major, minor] = partsOf(version);
+  return major > 2 || (major === 2 && minor >= 10);
+}
+
 /**
  * Why the version can't be used; undefined: it can. nats-server 2.9.12 to 2.9.14 forget at each purge of a stream all
  * deliveries that are not acknowledged yet: tasks that run then would never be delivered again.

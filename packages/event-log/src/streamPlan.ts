@@ -7,7 +7,7 @@ import type { Broker } from "./connection.ts";
 import { limitOf } from "./logLimit.ts";
 import { orMissing } from "./readBack.ts";
 import { scan } from "./readLog.ts";
-import { whyUnusable } from "./serverVersion.ts";
+import { isFrom210, whyUnusable } from "./serverVersion.ts";
 import {
   differencesOf,
   type StreamDifference,
@@ -89,7 +89,7 @@ async function planStream(
 
 /** No server changes what a stream is stored in or kept by; nats-server 2.9 no republish either. */
 function isFixed({ field }: StreamDifference, { serverVersion }: Broker) {
-  return field === "republish" && /^2\.9\./.test(serverVersion);
+  return field === "republish" && !isFrom210(serverVersion);
 }
 
 function weigh(

@@ -3,18 +3,12 @@ import type { ReadText } from "@jetscribe/event-log/textReader";
 import { orAborted, type Broker } from "@jetscribe/event-log/connection";
 import { subscribed } from "@jetscribe/event-log/signals";
 import { hearTokens } from "@jetscribe/event-log/tokens";
-import {
-  evolve,
-  isOpen,
-  type RecordedEvent,
-  type TaskState,
-  type TokenChunk,
-} from "@jetscribe/schema";
+import { isOpen, type TaskState, type TokenChunk } from "@jetscribe/schema";
 import type { Place } from "@jetscribe/task-store";
 import { makeInbox } from "./inbox.ts";
 import type { Forecast } from "./forecast.ts";
 import type { WatchPlace } from "./watchPlace.ts";
-import { isLater, type WatchTask } from "./watchTask.ts";
+import { isLater, progressed, type WatchTask } from "./watchTask.ts";
 import { makeTextFeed, type StreamEvent } from "./textFeed.ts";
 
 export interface StreamDeps {
@@ -121,7 +115,9 @@ export function makeStreamTask({
             yield statusOf(task, place, forecast.of(task, place));
         } else if ("chunk" in heard) {
           const before = task.status;
-          task = evolve(task, startedBy(heard.chunk)) ?? task;
+          // Text shows that its attempt was started, also to a reader that came too late to hear of that.
+          const { attempt } = heard.chunk;
+          task = progressed(task, "GenerateStarted", attempt) ?? task;
           if (task.status !== before) yield statusOf(task);
           yield* feed.take(heard.chunk) ?? feed.catchUp(await stored());
         }
@@ -139,18 +135,6 @@ export function makeStreamTask({
     }
   };
 }
-
-/** Text shows that its attempt was started, also to a reader that came too late to hear of that. */
-const startedBy = ({ attempt, worker_id }: TokenChunk): RecordedEvent => {
-  const time = Date.now() / 1_000;
-  const data = { attempt, worker_id, start_time: time, queue_wait_time: 0 };
-  return {
-    type: "GenerateStarted",
-    data: { task_id: "", ...data },
-    seq: 0,
-    time,
-  };
-};
 
 const statusOf = (
   { task_id, status, attempt }: TaskState,

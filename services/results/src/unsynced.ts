@@ -1,4 +1,5 @@
 /** Pure: what is needed of the log while the broker's disk may still lose the events that say that it is not. */
+import { isFrom210 } from "@jetscribe/event-log/serverVersion";
 
 /** How long nats-server may keep an event from the disk: by its default before 2.10, and as Jetscribe runs it since. */
 const oldIntervalMs = 120_000;
@@ -6,9 +7,7 @@ const intervalMs = 5_000;
 
 /** In ms. Where the log fills up, room wins over what an old server could lose with its machine. */
 export function syncWithinMs(serverVersion: string, urgent: boolean): number {
-  const [major = 0, minor = 0] = serverVersion.split(".").map(parseFloat);
-  const isOld = major < 2 || (major === 2 && minor < 10);
-  return isOld && !urgent ? oldIntervalMs : intervalMs;
+  return !isFrom210(serverVersion) && !urgent ? oldIntervalMs : intervalMs;
 }
 
 export interface Unsynced {
