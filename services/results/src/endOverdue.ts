@@ -2,24 +2,22 @@
 import { AppendError, type Appender } from "@jetscribe/event-log/append";
 import type { BrokerClock } from "@jetscribe/event-log/brokerClock";
 import type { Broker } from "@jetscribe/event-log/connection";
-import { streamState } from "@jetscribe/event-log/streamState";
 import { streamedSoFar } from "@jetscribe/event-log/tokens";
 import type { WorkersHeard } from "@jetscribe/event-log/workersHeard";
 import type { Logger } from "@jetscribe/runtime";
 import {
   deadlineOf,
-  isOpen,
   joinChunks,
   queueOf,
   slugOf,
-  streams,
   type JoinedText,
   type OpenTask,
 } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
-import { setTimeout as sleep } from "node:timers/promises";
 import { overdue } from "./overdue.ts";
 import type { Projection } from "./projection.ts";
+import { surelyOpen } from "./surelyOpen.ts";
+import { whileLeading } from "./whileLeading.ts";
 
 const checkEveryMs = 2_000;
 /** Where the first of a queue is overdue, so many are looked at next. */
@@ -47,18 +45,19 @@ export async function endOverdue(
   deps: OverdueDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const { projection, clock, log } = deps;
+  const { clock } = deps;
   const checkAll = makeEndOverdue(deps);
-  while (!signal.aborted) {
-    await sleep(checkEveryMs, undefined, { signal }).catch(() => undefined);
-    const { leading, caughtUp } = projection.role();
-    if (!leading || !caughtUp || signal.aborted) continue;
-    if (!clock.isRead()) continue;
-    await checkAll(signal).catch((error: unknown) => {
-      // The broker or Redis is away; whoever follows them says so. What is overdue stays so.
-      log.debug({ err: error }, "overdue tasks can't be looked at");
-    });
-  }
+  await whileLeading(
+    deps,
+    {
+      everyMs: checkEveryMs,
+      look: async () => {
+        if (clock.isRead()) await checkAll(signal);
+      },
+      failed: "overdue tasks can't be looked at",
+    },
+    signal,
+  );
 }
 
 /** Makes one look, which ends all tasks that are overdue. One that can't be ended is in no other's way. */
@@ -80,15 +79,8 @@ export function makeEndOverdue({
       early: early + failing.size,
     });
     if (ids.length === 0) return [];
-    // Surely open as of this reading, where the projection then shows them open.
-    const { lastSeq } = await streamState(broker, streams.events);
-    if (!(await projection.reaches(lastSeq))) return [];
-    const { tasks, checkpoint } = await reader.look(ids);
-    if ((checkpoint?.seq ?? 0) < lastSeq || !checkpoint?.caughtUp) return [];
-    return tasks
-      .filter((task) => task !== undefined)
-      .filter(isOpen)
-      .filter((task) => deadlineOf(task).at <= now);
+    const open = await surelyOpen({ broker, reader, projection }, ids);
+    return open.filter((task) => deadlineOf(task).at <= now);
   }
 
   /** Ends those that are found; how many were found, and how many of them ended. */

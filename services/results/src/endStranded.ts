@@ -21,11 +21,12 @@ import {
 } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import { isDeepStrictEqual } from "node:util";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Listening } from "./listening.ts";
 import { makeModelsHeard, type ModelsHeard } from "./modelsHeard.ts";
 import type { Projection } from "./projection.ts";
+import { surelyOpen } from "./surelyOpen.ts";
 import type { LogHeld, LogTrim } from "./trimLog.ts";
+import { whileLeading } from "./whileLeading.ts";
 
 const checkEveryMs = 2_000;
 /** From this share of the limit on, below the gateways': bytes, and the room for outcomes. */
@@ -54,18 +55,17 @@ export async function endStranded(
   deps: StrandedDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const { projection, listening, log } = deps;
-  const models = makeModelsHeard(listening);
-  while (!signal.aborted) {
-    await sleep(checkEveryMs, undefined, { signal }).catch(() => undefined);
-    noteWorkers(deps, models);
-    const { leading, caughtUp } = projection.role();
-    if (!leading || !caughtUp || signal.aborted) continue;
-    await check(deps, models).catch((error: unknown) => {
-      // The broker or Redis is away; whoever follows them says so.
-      log.debug({ err: error }, "stranded tasks can't be looked at");
-    });
-  }
+  const models = makeModelsHeard(deps.listening);
+  await whileLeading(
+    deps,
+    {
+      everyMs: checkEveryMs,
+      onTick: () => noteWorkers(deps, models),
+      look: () => check(deps, models),
+      failed: "stranded tasks can't be looked at",
+    },
+    signal,
+  );
 }
 
 /** Whether the oldest unfinished request is in one of these queues, so that its end lets the log be trimmed. */
@@ -82,14 +82,11 @@ async function check(deps: StrandedDeps, models: ModelsHeard): Promise<void> {
   const { trim } = deps;
   const { unheardMs = unheardForMs } = deps;
   // What was announced while this process stood still is heard before the answer.
-  const { bytes, maxBytes, lastSeq } = await streamState(
-    broker,
-    streams.events,
-  );
+  const { bytes, maxBytes } = await streamState(broker, streams.events);
   noteWorkers(deps, models);
-  const { open } = projection.role();
-  if (open === undefined) return;
-  const used = bytes + outcomeReserve(open);
+  const { open: work } = projection.role();
+  if (work === undefined) return;
+  const used = bytes + outcomeReserve(work);
   const allowed = strandedShare * limitOf(maxBytes);
   if (used < allowed) return;
   // Where no model has a worker, nobody would be served in their place.
@@ -100,15 +97,12 @@ async function check(deps: StrandedDeps, models: ModelsHeard): Promise<void> {
   const stranded = waits.map(({ queue }) => queue);
   if (stranded.length === 0) return;
   const tasks = waits.reduce((sum, { waiting }) => sum + waiting, 0);
-  const reserve = (tasks * outcomeReserve(open)) / Math.max(tasks, open.tasks);
+  const reserve = (tasks * outcomeReserve(work)) / Math.max(tasks, work.tasks);
   const isEnough = used - reserve < allowed;
   if (!isEnough && !holdLog(stranded, trim.held())) return;
   const ids = await oldestOf(stranded, reader);
-  // Surely open as of the reading above, where the projection then shows them open.
-  if (!(await projection.reaches(lastSeq))) return;
-  const { tasks: found, checkpoint } = await reader.look(ids);
-  if ((checkpoint?.seq ?? 0) < lastSeq || !checkpoint?.caughtUp) return;
-  const waiting = found.filter((task) => task?.status === "queued");
+  const open = await surelyOpen(deps, ids);
+  const waiting = open.filter((task) => task.status === "queued");
   if (waiting.length === 0) return;
   log.warn(
     { tasks: waiting.length },

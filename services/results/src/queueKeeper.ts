@@ -10,9 +10,9 @@ import {
 import type { Logger } from "@jetscribe/runtime";
 import { streams, workConsumerName, type Queue } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Projection } from "./projection.ts";
 import { shortfallOf, takeTurns, type Held } from "./shortfall.ts";
+import { whileLeading } from "./whileLeading.ts";
 
 const checkEveryMs = 5_000;
 /** A queue that has lost tasks for so long is made again. */
@@ -128,13 +128,7 @@ export async function keepQueues(
     short = stillShort;
   }
 
-  while (!signal.aborted) {
-    await sleep(checkEveryMs, undefined, { signal }).catch(() => undefined);
-    const { leading, caughtUp } = projection.role();
-    if (!leading || !caughtUp || signal.aborted) continue;
-    await check().catch((error: unknown) => {
-      // The broker or Redis is away; whoever follows them says so.
-      log.debug({ err: error }, "the work queues can't be looked at");
-    });
-  }
+  const failed = "the work queues can't be looked at";
+  const looking = { everyMs: checkEveryMs, look: check, failed };
+  await whileLeading({ projection, log }, looking, signal);
 }

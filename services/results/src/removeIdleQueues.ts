@@ -22,8 +22,8 @@ import {
   type Queue,
 } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Projection } from "./projection.ts";
+import { whileLeading } from "./whileLeading.ts";
 
 const lookEveryMs = 10_000;
 /** With so many queues they are named less often: that costs the server about 10 ms for each thousand. */
@@ -53,21 +53,17 @@ export async function removeIdleQueues(
   signal: AbortSignal,
   { everyMs = lookEveryMs, idleForMs = queueIdleForMs } = {},
 ): Promise<void> {
-  const { projection, log } = deps;
-  const look = makeRemoveIdle(deps, idleForMs);
+  const removeIdle = makeRemoveIdle(deps, idleForMs);
   let queues = 0;
-  while (!signal.aborted) {
-    const ms = queues > many.queues ? many.everyMs : everyMs;
-    await sleep(ms, undefined, { signal }).catch(() => undefined);
-    const { leading, caughtUp } = projection.role();
-    if (!leading || !caughtUp || signal.aborted) continue;
-    try {
-      queues = await look();
-    } catch (error) {
-      // The broker or Redis is away; whoever follows them says so.
-      log.debug({ err: error }, "idle work queues can't be looked at");
-    }
-  }
+  await whileLeading(
+    deps,
+    {
+      everyMs: () => (queues > many.queues ? many.everyMs : everyMs),
+      look: async () => void (queues = await removeIdle()),
+      failed: "idle work queues can't be looked at",
+    },
+    signal,
+  );
 }
 
 /** Makes one look, which removes the queues that have been idle for `idleForMs`, and gives the number of all. */

@@ -16,7 +16,6 @@ import {
 import type { Logger } from "@jetscribe/runtime";
 import { goneAfterMs, streams } from "@jetscribe/schema";
 import type { LogUse, TaskReader } from "@jetscribe/task-store";
-import { setTimeout as sleep } from "node:timers/promises";
 import { bytesFrom, holdsOf, type Hold } from "./logHolds.ts";
 import { ageLimit, planTrim } from "./planTrim.ts";
 import type { Listening } from "./listening.ts";
@@ -24,6 +23,7 @@ import { noOpenWork } from "./openWork.ts";
 import type { Projection } from "./projection.ts";
 import { standingOf } from "./standing.ts";
 import { makeUnsynced, syncWithinMs } from "./unsynced.ts";
+import { whileLeading } from "./whileLeading.ts";
 
 const lookEveryMs = 1_000;
 const readEveryMs = 5_000;
@@ -118,21 +118,21 @@ export function makeLogTrim({
     log.info(facts, "finished history was dropped from the log");
   }
 
-  async function run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await sleep(lookEveryMs, undefined, { signal }).catch(() => undefined);
-      const { leading, caughtUp } = projection.role();
-      if (!leading || !caughtUp) {
-        held = undefined;
-        unsynced.forget();
-      }
-      if (!leading || !caughtUp || signal.aborted) continue;
-      await look().catch((error: unknown) => {
-        // The broker or Redis is away; whoever follows them says so. The log only grows meanwhile.
-        log.debug({ err: error }, "the log can't be trimmed");
-      });
-    }
-  }
+  const run = (signal: AbortSignal) =>
+    whileLeading(
+      { projection, log },
+      {
+        everyMs: lookEveryMs,
+        onTick(leads) {
+          if (leads) return;
+          held = undefined;
+          unsynced.forget();
+        },
+        look,
+        failed: "the log can't be trimmed",
+      },
+      signal,
+    );
 
   return { held: () => held, run };
 }
