@@ -8,9 +8,12 @@
  * - tasks: the open ones, and those that ended within these ten minutes, in case their end is cut off.
  */
 import type { TaskState } from "@jetscribe/schema";
-import { mkdirSync, rmSync, statSync } from "node:fs";
+import {
+  openOwnDatabase,
+  type OwnDatabase,
+} from "@jetscribe/runtime/ownDatabase";
+import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   markRows,
@@ -43,71 +46,20 @@ export async function openCheckpoint(
   for (let waited = false; ; waited = true) {
     signal.throwIfAborted();
     mkdirSync(dir, { recursive: true });
-    const db = tryOpen(path);
-    if (db !== undefined) return makeCheckpoint(db, path);
+    // One that can't be read is thrown away: the files are built again from the log.
+    const file = openOwnDatabase(path, { schema, version: schemaVersion });
+    if (file !== undefined) return makeCheckpoint(file, path);
     if (!waited) onStandby();
     await sleep(standbyMs, undefined, { signal });
   }
 }
 
-/** Undefined: somebody else has it. One that can't be read is thrown away: the files are built again from the log. */
-function tryOpen(path: string): DatabaseSync | undefined {
-  const db = new DatabaseSync(path, { timeout: 0 });
-  try {
-    db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-      BEGIN EXCLUSIVE`);
-    const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
-    if (version === 0) db.exec(schema);
-    db.exec("COMMIT");
-    if (version === 0 || version === schemaVersion) return db;
-  } catch (error) {
-    if (isSqlite(error, codes.busy)) return closed(db);
-    if (!isCorrupt(error)) {
-      db.close();
-      throw error;
-    }
-  }
-  db.close();
-  removeCheckpoint(path);
-  return tryOpen(path);
-}
-
-function closed(db: DatabaseSync): undefined {
-  db.close();
-}
-
-function removeCheckpoint(path: string): void {
-  for (const end of ["", "-wal", "-shm", "-journal"])
-    rmSync(path + end, { force: true });
-}
-
-const codes = { busy: 5, corrupt: 11, notADatabase: 26 };
-
-const isSqlite = (error: unknown, code: number): boolean =>
-  error instanceof Error &&
-  "errcode" in error &&
-  (Number(error.errcode) & 0xff) === code;
-
-const isCorrupt = (error: unknown): boolean =>
-  isSqlite(error, codes.corrupt) || isSqlite(error, codes.notADatabase);
-
-function makeCheckpoint(db: DatabaseSync, path: string) {
+function makeCheckpoint(file: OwnDatabase, path: string) {
+  const { db, atomically } = file;
   const { ino } = statSync(path);
   const tasks = taskRows(db);
   const marks = markRows(db);
   const tidied = new Map<string, number>();
-  let discarded = false;
-
-  function atomically(change: () => void): void {
-    db.exec("BEGIN");
-    try {
-      change();
-      db.exec("COMMIT");
-    } catch (error) {
-      if (db.isTransaction) db.exec("ROLLBACK");
-      throw error;
-    }
-  }
 
   return {
     ...rotationRows(db),
@@ -145,13 +97,7 @@ function makeCheckpoint(db: DatabaseSync, path: string) {
         if (hasTasks) tasks.removeAfter(seq);
       });
     },
-    /** Where the error says that it can't be read it goes when it is closed. Returns whether that is so. */
-    discardIfCorrupt(error: unknown): boolean {
-      return (discarded ||= isCorrupt(error));
-    },
-    [Symbol.dispose](): void {
-      db.close();
-      if (discarded) removeCheckpoint(path);
-    },
+    discardIfCorrupt: file.discardIfCorrupt,
+    [Symbol.dispose]: () => file[Symbol.dispose](),
   };
 }

@@ -2,9 +2,12 @@
  * The task index on disk, a SQLite file: one row for each task, with the sequences of its events, and how far the log
  * was read. Rows and position change in one transaction. The file's lock belongs to one process.
  */
-import { mkdirSync, rmSync } from "node:fs";
+import {
+  openOwnDatabase,
+  type OwnDatabase,
+} from "@jetscribe/runtime/ownDatabase";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { decodeSeqs, encodeSeqs } from "./seqList.ts";
 
 /** The last event that was taken in. */
@@ -28,57 +31,24 @@ const schema = `
   PRAGMA user_version = ${schemaVersion};`;
 /** Of processes that have an index in one folder. */
 const mostFiles = 16;
-const codes = { busy: 5, corrupt: 11, notADatabase: 26 };
 
 /** Opens the first index in the folder that no other process has; one that can't be read is removed and made again. */
 export function openIndexFile(dir: string): IndexFile {
   mkdirSync(dir, { recursive: true });
   for (let number = 1; number <= mostFiles; number++) {
-    const file = tryOpen(join(dir, `tasks-${number}.sqlite`));
-    if (file !== undefined) return file;
+    const path = join(dir, `tasks-${number}.sqlite`);
+    const file = openOwnDatabase(path, { schema, version: schemaVersion });
+    if (file !== undefined) return makeIndexFile(file);
   }
   throw new Error(`${mostFiles} processes have an index in ${dir}`);
 }
-
-/** Undefined: another process has it. */
-function tryOpen(path: string): IndexFile | undefined {
-  const db = new DatabaseSync(path, { timeout: 0 });
-  try {
-    // NORMAL syncs before what is in the log of changes goes into the file: a crash of the machine leaves a whole one.
-    db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-      BEGIN EXCLUSIVE`);
-    const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
-    if (version === 0) db.exec(schema);
-    db.exec("COMMIT");
-    if (version === 0 || version === schemaVersion)
-      return makeIndexFile(db, path);
-    db.close();
-  } catch (error) {
-    db.close();
-    if (hasCode(error, codes.busy)) return undefined;
-    if (!isBroken(error)) throw error;
-  }
-  remove(path);
-  return tryOpen(path);
-}
-
-function remove(path: string): void {
-  for (const end of ["", "-wal", "-shm"]) rmSync(path + end, { force: true });
-}
-
-const hasCode = (error: unknown, code: number): boolean =>
-  error instanceof Error &&
-  "errcode" in error &&
-  (Number(error.errcode) & 0xff) === code;
-
-const isBroken = (error: unknown): boolean =>
-  hasCode(error, codes.corrupt) || hasCode(error, codes.notADatabase);
 
 /** The 16 bytes of a UUID; fewer of anything else. */
 const keyOf = (taskId: string): Uint8Array =>
   Buffer.from(taskId.replaceAll("-", ""), "hex");
 
-function makeIndexFile(db: DatabaseSync, path: string) {
+function makeIndexFile(file: OwnDatabase) {
+  const { db, atomically } = file;
   const get = db.prepare("SELECT seqs FROM tasks WHERE id = ?");
   const add = db.prepare(
     `INSERT INTO tasks (id, seqs) VALUES (?, ?)
@@ -94,18 +64,6 @@ function makeIndexFile(db: DatabaseSync, path: string) {
   );
   /** Behind the last row that was looked at for its age. */
   let cursor: Uint8Array = new Uint8Array();
-  let isDiscarded = false;
-
-  function atomically(change: () => void): void {
-    db.exec("BEGIN");
-    try {
-      change();
-      db.exec("COMMIT");
-    } catch (error) {
-      if (db.isTransaction) db.exec("ROLLBACK");
-      throw error;
-    }
-  }
   const moveTo = ({ created, seq, id }: Position) =>
     setPosition.run(created, seq, id);
 
@@ -154,13 +112,7 @@ function makeIndexFile(db: DatabaseSync, path: string) {
       cursor = (found ? rows.at(-1)?.id : undefined) ?? new Uint8Array();
       return found;
     },
-    /** Where the error says that the file can't be read, it is removed when it is closed. Returns whether that is so. */
-    discardIfBroken(error: unknown): boolean {
-      return (isDiscarded ||= isBroken(error));
-    },
-    [Symbol.dispose](): void {
-      db.close();
-      if (isDiscarded) remove(path);
-    },
+    discardIfCorrupt: file.discardIfCorrupt,
+    [Symbol.dispose]: () => file[Symbol.dispose](),
   };
 }

@@ -138,7 +138,7 @@ export function makeTaskIndex(
   /** Closes the file, which `resume` opens again; one that can't be read goes. */
   function giveUp(error: unknown): void {
     doubts++;
-    if (places?.discardIfBroken(error))
+    if (places?.discardIfCorrupt(error))
       log.warn({ err: error }, "the task index can't be read: it is removed");
     places?.[Symbol.dispose]();
     places = undefined;

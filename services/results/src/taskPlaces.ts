@@ -65,7 +65,7 @@ export function openTaskPlaces(dir: string) {
     removeBefore: (firstSeq: number) => void (removingBefore = firstSeq),
     flush,
     /** Where the error says that the file can't be read, it is removed when it is closed. Returns whether that is so. */
-    discardIfBroken: (error: unknown) => file.discardIfBroken(error),
+    discardIfCorrupt: (error: unknown) => file.discardIfCorrupt(error),
     /** Closes the file without what is only in memory. */
     [Symbol.dispose]: () => file[Symbol.dispose](),
   };

@@ -1,0 +1,83 @@
+/** A SQLite file that belongs to one process, and can be made again from the log: one that can't be read is thrown away. */
+import { rmSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+
+export interface OwnDatabase extends Disposable {
+  readonly db: DatabaseSync;
+  /** All of the change, or nothing of it. */
+  atomically: (change: () => void) => void;
+  /** Where the error says that the file can't be read, it is removed when it is closed. Returns whether that is so. */
+  discardIfCorrupt: (error: unknown) => boolean;
+}
+
+export interface OwnSchema {
+  /** SQL that makes the tables, and sets `user_version` to `version`. */
+  schema: string;
+  /** A file of another one is thrown away. */
+  version: number;
+}
+
+/**
+ * Opens the file, or makes it; undefined where another process has it. The system frees the lock of a process that dies.
+ * Throws where the file can't be opened for another reason than what is in it.
+ */
+export function openOwnDatabase(
+  path: string,
+  wanted: OwnSchema,
+): OwnDatabase | undefined {
+  const db = new DatabaseSync(path, { timeout: 0 });
+  try {
+    // NORMAL syncs before what is in the log of changes goes into the file: a crash of the machine leaves a whole one.
+    db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+      BEGIN EXCLUSIVE`);
+    const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
+    if (version === 0) db.exec(wanted.schema);
+    db.exec("COMMIT");
+    if (version === 0 || version === wanted.version)
+      return makeOwnDatabase(db, path);
+    db.close();
+  } catch (error) {
+    db.close();
+    if (hasCode(error, codes.busy)) return undefined;
+    if (!isCorrupt(error)) throw error;
+  }
+  remove(path);
+  return openOwnDatabase(path, wanted);
+}
+
+function makeOwnDatabase(db: DatabaseSync, path: string): OwnDatabase {
+  let discarded = false;
+  return {
+    db,
+    atomically(change) {
+      db.exec("BEGIN");
+      try {
+        change();
+        db.exec("COMMIT");
+      } catch (error) {
+        if (db.isTransaction) db.exec("ROLLBACK");
+        throw error;
+      }
+    },
+    discardIfCorrupt: (error) => (discarded ||= isCorrupt(error)),
+    [Symbol.dispose]() {
+      db.close();
+      if (discarded) remove(path);
+    },
+  };
+}
+
+function remove(path: string): void {
+  for (const end of ["", "-wal", "-shm", "-journal"])
+    rmSync(path + end, { force: true });
+}
+
+const codes = { busy: 5, corrupt: 11, notADatabase: 26 };
+
+const hasCode = (error: unknown, code: number): boolean =>
+  error instanceof Error &&
+  "errcode" in error &&
+  (Number(error.errcode) & 0xff) === code;
+
+const isCorrupt = (error: unknown): boolean =>
+  hasCode(error, codes.corrupt) || hasCode(error, codes.notADatabase);
