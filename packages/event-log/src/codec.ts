@@ -13,6 +13,7 @@ import {
   type TaskEvent,
 } from "@jetscribe/schema";
 import type { MsgHdrs } from "@nats-io/nats-core";
+import { parseJson } from "./parseJson.ts";
 import { quickCheck } from "./quickCheck.ts";
 
 /** A message as it goes to the broker. */
@@ -87,13 +88,13 @@ export function decodeEvent(
   if (parsed === undefined) return { garbage: "the subject is no event's" };
   const { type, queue } = parsed;
   const { seq, time } = message;
-  const json = parseJson(message.data);
+  const json = parseBody(message);
   // The schema was chosen by the type, which the compiler can't follow through the union.
   const eventOf = (data: unknown) =>
     ({ type, data, seq, time }) as RecordedEvent;
   if (plainChecks[type](json)) return { event: eventOf(json), queue };
   // Once more from its text: the check may have taken fields away.
-  const data = eventTypes[type].schema.safeParse(parseJson(message.data));
+  const data = eventTypes[type].schema.safeParse(parseBody(message));
   return data.success
     ? { event: eventOf(data.data), queue }
     : { garbage: `the body is no ${type}: ${paths(data.error)}` };
@@ -107,15 +108,8 @@ const plainChecks = Object.fromEntries(
   ]),
 ) as Record<EventType, ReturnType<typeof quickCheck>>;
 
-function parseJson(data: Uint8Array): unknown {
-  try {
-    return JSON.parse(
-      Buffer.from(data.buffer, data.byteOffset, data.length).toString(),
-    );
-  } catch {
-    return undefined;
-  }
-}
+const parseBody = ({ data }: LogMessage): unknown =>
+  parseJson(Buffer.from(data.buffer, data.byteOffset, data.length).toString());
 
 /** Which fields are wrong, never what is in them: that may be a prompt. */
 const paths = ({

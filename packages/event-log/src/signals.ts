@@ -10,6 +10,7 @@ import {
 } from "@jetscribe/schema";
 import type { Msg } from "@nats-io/nats-core";
 import type * as z from "zod";
+import { parseJson } from "./parseJson.ts";
 import { subscribe, type Broker } from "./connection.ts";
 import { headerIn, sizeOf } from "./headerIn.ts";
 
@@ -170,14 +171,6 @@ const hear = <S extends z.ZodType>(
   onMessage: (value: z.infer<S>) => void,
 ): Disposable =>
   listen(broker, subject, (msg) => {
-    const parsed = schema.safeParse(parse(msg.string()));
+    const parsed = schema.safeParse(parseJson(msg.string()));
     if (parsed.success) onMessage(parsed.data);
   });
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

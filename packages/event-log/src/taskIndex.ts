@@ -5,6 +5,7 @@
 import { subjects } from "@jetscribe/schema";
 import * as z from "zod";
 import { orAborted, subscribe, type Broker } from "./connection.ts";
+import { parseJson } from "./parseJson.ts";
 import type { StreamState } from "./streamState.ts";
 
 /** `created` and `seq`: the log's end, up to which the answer has to know the log. */
@@ -60,7 +61,7 @@ export function serveTaskIndex(
     broker,
     subjects.index,
     (msg) => {
-      const question = IndexQuestion.safeParse(parse(msg.string()));
+      const question = IndexQuestion.safeParse(parseJson(msg.string()));
       if (!question.success) return;
       void answer(question.data).then((word) => {
         if (broker.connected) msg.respond(JSON.stringify(word));
@@ -69,12 +70,4 @@ export function serveTaskIndex(
     { queue: subjects.index },
   );
   return { [Symbol.dispose]: () => subscription.unsubscribe() };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

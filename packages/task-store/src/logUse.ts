@@ -1,5 +1,6 @@
 /** Which part of the log is still needed, and how many bytes that is. */
 import type { ChainableCommander, Redis } from "ioredis";
+import { resultsOf } from "./backlog.ts";
 import { decodeCheckpoint, type Checkpoint } from "./codec.ts";
 import { keys, parseQueueName, parseRunningName } from "./keys.ts";
 import type { Queue } from "@jetscribe/schema";
@@ -79,12 +80,8 @@ async function readOnce(
       ...([key, firstSeq, "+inf", "WITHSCORES"] as const),
       ...(["LIMIT", 0, 1] as const),
     );
-  const replies = (await commands.exec()) ?? [];
   const [stored, milestones, projections, queues, running, ...heads] =
-    replies.map(([error, reply]) => {
-      if (error) throw error;
-      return reply;
-    }) as [
+    resultsOf(await commands.exec()) as [
       string | null,
       string[],
       Record<string, string>,

@@ -1,5 +1,5 @@
 /** The latest tasks that this gateway accepted: until the projection has read so far, they are known to be queued. */
-import { PassingMap } from "@jetscribe/event-log/passingMap";
+import { makeLatest } from "@jetscribe/event-log/latest";
 import type { TaskState } from "@jetscribe/schema";
 
 const most = 2_000;
@@ -10,15 +10,9 @@ export interface Accepted {
 }
 
 export function makeAccepted(): Accepted {
-  /** In order of acceptance. */
-  const tasks = new PassingMap<string, TaskState>();
+  const tasks = makeLatest<string, TaskState>(most);
   return {
-    note(task) {
-      tasks.set(task.task_id, task);
-      if (tasks.size <= most) return;
-      const [oldest] = tasks.keys();
-      if (oldest !== undefined) tasks.delete(oldest);
-    },
-    get: (taskId) => tasks.get(taskId),
+    note: (task) => tasks.set(task.task_id, task),
+    get: tasks.get,
   };
 }

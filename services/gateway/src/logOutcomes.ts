@@ -1,7 +1,7 @@
 /** Outcomes that stand in the log, for as long as the projection may not show them: it can be late, or stand still. */
 import { decodeEvent } from "@jetscribe/event-log/codec";
 import type { Broker } from "@jetscribe/event-log/connection";
-import { PassingMap } from "@jetscribe/event-log/passingMap";
+import { makeLatest } from "@jetscribe/event-log/latest";
 import { messageAt } from "@jetscribe/event-log/streamState";
 import {
   evolve,
@@ -25,15 +25,9 @@ export interface LogOutcomes {
 const most = 10_000;
 
 export function makeLogOutcomes(broker: Broker): LogOutcomes {
-  /** In the order of the notes. */
-  const seqs = new PassingMap<string, number>();
+  const seqs = makeLatest<string, number>(most);
   return {
-    note(taskId, seq) {
-      seqs.set(taskId, seq);
-      if (seqs.size <= most) return;
-      const [oldest] = seqs.keys();
-      if (oldest !== undefined) seqs.delete(oldest);
-    },
+    note: seqs.set,
     async of(task) {
       const seq = seqs.get(task.task_id);
       if (seq === undefined) return undefined;

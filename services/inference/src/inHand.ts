@@ -35,7 +35,7 @@ export interface TaskInHand extends Disposable {
   task: TaskState;
   /** The task was surely open then, by `elapsedMs()`; undefined: that isn't known. */
   openAsOf: number | undefined;
-  /** When it was doubted last, by `elapsedMs`: what was known before that proves nothing any more. */
+  /** When it was doubted last, by `elapsedMs()`: what was known before that proves nothing any more. */
   doubtedAt: number;
   /** How its last attempt ended, where that was a death in this worker's hands. */
   lastDeath?: string;
@@ -130,7 +130,7 @@ export function holdTasks({
       task: requestedTask(item),
       openAsOf: item.freshAsOf,
       doubtedAt: -Infinity,
-      doubt: () => void (held.doubtedAt = elapsedMs()),
+      doubt: () => void (held.doubtedAt = now()),
       signal: stop.signal,
       interrupt,
       interrupted: () => why,
