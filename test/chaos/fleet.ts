@@ -1,5 +1,5 @@
 /** The whole system as real processes, with a proxy between the services and each server. */
-import { startNats, startRedis } from "@jetscribe/testing";
+import { eventually, startNats, startRedis } from "@jetscribe/testing";
 import type { NatsVersion, TestServer } from "@jetscribe/testing";
 import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -161,13 +161,22 @@ export async function startFleet({
     models: modelNames.slice(0, sizes.inference > firstModelWorkers ? 2 : 1),
     of: (service) => members.filter((member) => member.service === service),
     async healthy(timeoutMs) {
-      const isHealthy = async (url: string) => {
-        const health = await readHealth(url);
-        const workers = health?.workers.filter((one) => one.model_loaded) ?? [];
-        return health?.healthy && workers.length >= sizes.inference;
-      };
-      for (const one of urls)
-        await until(() => isHealthy(one), timeoutMs, output);
+      for (const one of urls) {
+        let health: Awaited<ReturnType<typeof readHealth>>;
+        const isHealthy = async () => {
+          health = await readHealth(one);
+          const workers = health?.workers.filter(
+            ({ model_loaded }) => model_loaded,
+          );
+          return health?.healthy && (workers?.length ?? 0) >= sizes.inference;
+        };
+        await eventually(isHealthy, { timeoutMs, everyMs: 100 }).catch(
+          (cause: unknown) => {
+            const was = JSON.stringify(health);
+            throw new Error(`${output()}\nnot healthy: ${was}`, { cause });
+          },
+        );
+      }
     },
     output,
     stop: () => all.disposeAsync(),
@@ -183,16 +192,3 @@ const tailLines = 25;
 
 const tailOf = ({ supervised }: Member): string =>
   supervised.output().split("\n").slice(-tailLines).join("\n");
-
-async function until(
-  isHealthy: () => Promise<boolean | undefined>,
-  timeoutMs: number,
-  output: () => string,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await isHealthy())) {
-    if (performance.now() > deadline)
-      throw new Error(`the system is not healthy\n${output()}`);
-    await sleep(100);
-  }
-}

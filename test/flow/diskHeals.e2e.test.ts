@@ -118,6 +118,8 @@ for (const { version, binary } of await natsVersions())
       const saysOnce = (words: string) =>
         assert.equal(system.said().split(words).length - 1, 1, system.said());
       await healthy();
+      // The gateway is healthy before all of `npm start` is; that writes its last file when it is.
+      await eventually(() => readRunning(system.dataDir));
       await outcome(system, await post(system));
 
       const accepted = await postMany(system, 20);
