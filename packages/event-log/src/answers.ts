@@ -25,6 +25,8 @@ export interface Answers extends Disposable {
   readonly pending: number;
   /** The broker, though connected, leaves one message after the other without its answer. */
   readonly silent: boolean;
+  /** How many answers came so far, also those that came too late. */
+  readonly answered: number;
 }
 
 interface Pending {
@@ -40,12 +42,14 @@ export function makeAnswers(broker: Broker): Answers {
   const inbox = createInbox();
   let last = 0;
   const silence = makeSilence();
+  let answered = 0;
 
   const subscription = subscribe(broker, `${inbox}.*`, (msg) => {
     const token = msg.subject.slice(inbox.length + 1);
     const one = pending.get(token);
     pending.delete(token);
     silence.over();
+    answered++;
     one?.settle(msg);
   });
   const giveUp = (overdue: (one: Pending) => boolean, unanswered: string) => {
@@ -82,6 +86,9 @@ export function makeAnswers(broker: Broker): Answers {
     },
     get silent() {
       return silence.lasts(performance.now());
+    },
+    get answered() {
+      return answered;
     },
     [Symbol.dispose]() {
       clearInterval(sweep);

@@ -52,6 +52,8 @@ export interface Appender extends Disposable {
   sizeOf: (event: TaskEvent, queue: Queue) => number;
   /** The broker, though connected, has lately answered no append. */
   readonly silent: boolean;
+  /** How many appends the broker answered so far, also those that were given up. */
+  readonly answered: number;
 }
 
 /** More than the broker could have answered in time: the caller must slow down. */
@@ -90,6 +92,9 @@ export function makeAppender(
     sizeOf: (event, queue) => encode(event, queue).size,
     get silent() {
       return answers.silent;
+    },
+    get answered() {
+      return answers.answered;
     },
     [Symbol.dispose]: () => answers[Symbol.dispose](),
   };

@@ -68,7 +68,7 @@ await runService(
     const room = stack.use(
       await watchLogRoom(broker, reader, projections, log),
     );
-    const storing = stack.use(watchStoring(broker, workers));
+    const storing = stack.use(watchStoring(broker, workers, appender));
     const acceptRequest = makeAcceptRequest({
       ...{ broker, appender, queues, models, clock, accepted, forecast },
       ...{ limits, room, storing },

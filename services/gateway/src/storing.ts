@@ -2,6 +2,7 @@
  * Whether the broker stores what it is sent. With a full disk it stays connected and answers nothing: then callers are
  * told at once, and only one a second tries whether that is over. Where nobody calls, the workers notice.
  */
+import type { Appender } from "@jetscribe/event-log/append";
 import type { Broker } from "@jetscribe/event-log/connection";
 import { streamState } from "@jetscribe/event-log/streamState";
 import type { WorkersHeard } from "@jetscribe/event-log/workersHeard";
@@ -25,30 +26,34 @@ const stuck =
 export function watchStoring(
   broker: Broker,
   workers: Pick<WorkersHeard, "all">,
+  appender: Pick<Appender, "answered">,
 ): Storing {
-  let ok = true;
+  /** The count of answers when a try was given up. A frozen broker that goes on answers later, and then it stores. */
+  let failedAfter = Infinity;
   let triedAt = -Infinity;
   /** It may be another broker by now: one that tells about its streams, on a new connection, is believed to store. */
   let renewed = false;
   const forget = broker.onReconnect(() => (renewed = true));
 
   function note(answered: boolean): void {
-    ok = answered;
+    failedAfter = answered ? Infinity : appender.answered;
     renewed = false;
   }
   async function ask(): Promise<void> {
     await streamState(broker, streams.events);
     if (renewed) note(true);
   }
+  const answers = () =>
+    failedAfter === Infinity || appender.answered > failedAfter;
   const isStuck = () =>
-    !ok || workers.all().some(({ unanswered }) => unanswered);
+    !answers() || workers.all().some(({ unanswered }) => unanswered);
   const timer = setInterval(() => {
-    if (!ok && renewed) ask().catch(() => undefined);
+    if (!answers() && renewed) ask().catch(() => undefined);
   }, tryEveryMs);
 
   return {
     check() {
-      if (ok) return;
+      if (answers()) return;
       const now = performance.now();
       if (now - triedAt < tryEveryMs)
         throw unavailable(
