@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import * as z from "zod";
 import { GenerateRequest } from "./generate.ts";
 
 const fieldsOf = (body: unknown) => {
@@ -152,6 +153,16 @@ describe("limits", () => {
         );
     });
   }
+
+  test("compiled code and the schema make the same of what is taken", () => {
+    const { in: nulls, out: fields } = GenerateRequest;
+    const bySchema = z.pipe(nulls, fields);
+    for (const [field, { taken }] of Object.entries(limits))
+      for (const value of taken) {
+        const body = { ...bodyOf(field, value), model: null };
+        assert.deepEqual(GenerateRequest.parse(body), bySchema.parse(body));
+      }
+  });
 
   test("every field has its row here", () => {
     const fields = Object.keys(GenerateRequest.out.shape).sort();
