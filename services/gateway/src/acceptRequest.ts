@@ -38,7 +38,7 @@ export interface AcceptDeps {
   storing: Pick<Storing, "check" | "note">;
   /** Takes note of what was accepted. */
   accepted: Pick<Accepted, "note">;
-  defaults: Defaults;
+  defaults: Omit<Defaults, "modelName">;
 }
 
 /** The task as it was accepted. Rejects with an ApiError. */
@@ -52,12 +52,12 @@ export type AcceptRequest = (
 const repeatForMs = 5_000;
 
 export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
-  const { broker, appender, queues, clock, forecast, accepted, defaults } =
-    deps;
+  const { broker, appender, queues, clock, forecast, accepted } = deps;
+  const { timeoutMs, startTimeoutMs } = deps.defaults;
 
   return async (request, key, traceparent) => {
     const modelName = await deps.models.choose(request.model);
-    const asked = { ...defaults, modelName };
+    const asked = { modelName, timeoutMs, startTimeoutMs };
     const nowMs = clock.nowMs();
     const [taskId, now] = [newTaskId(nowMs), nowMs / 1_000];
     const event = requestGenerate(request, key, asked, { taskId, now });

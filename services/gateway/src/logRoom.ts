@@ -26,9 +26,9 @@ import type { ProjectionsHeard } from "./projectionsHeard.ts";
 export interface LogRoom extends Disposable {
   /**
    * Takes room for a request, and for its outcome; dispose of what it gives once the request is stored, or is not.
-   * Rejects with an ApiError where the log has none.
+   * Throws an ApiError where the log has none; gives a promise where it has to look first.
    */
-  take: (request: GenerateRequested) => Promise<Disposable>;
+  take: (request: GenerateRequested) => Disposable | Promise<Disposable>;
   /** Why requests are refused; undefined: they are not. */
   full: () => string | undefined;
   /** What the oldest events of the log are kept for, where that is much of it. */
@@ -41,6 +41,8 @@ const retryAfterS = 5;
 const muchOfLog = 0.5;
 /** How fast the mean follows what this gateway accepts. */
 const meanOver = 100;
+
+type Cost = ReturnType<typeof costOf>;
 
 /** `created`: of which stream; undefined where that is not known. */
 type FoundWork = KnownWork & { created?: string };
@@ -137,13 +139,23 @@ export async function watchLogRoom(
     usage.limit === 0 ||
     (taken.sinceLook > 0 && taken.sinceLook + cost > allowanceOf(usage));
 
-  async function take(request: GenerateRequested): Promise<Disposable> {
-    const { bytes, reserve } = costOf(request, known?.open.bytesPerToken);
-    const cost = bytes + reserve;
-    while (hasToLook(cost))
+  function take(request: GenerateRequested) {
+    const cost = costOf(request, known?.open.bytesPerToken);
+    return hasToLook(cost.bytes + cost.reserve)
+      ? takeAfterLook(cost)
+      : takeNow(cost);
+  }
+
+  async function takeAfterLook(cost: Cost): Promise<Disposable> {
+    while (hasToLook(cost.bytes + cost.reserve))
       await lookAgain().catch((cause: unknown) => {
         throw unavailable("the log can't be looked at", cause);
       });
+    return takeNow(cost);
+  }
+
+  function takeNow({ bytes, reserve }: Cost): Disposable {
+    const cost = bytes + reserve;
     if (used() + cost > usage.limit)
       throw new ApiError("log_full", whyFull(), {
         limit: { name: "EVENTS_MAX_BYTES", value: usage.limit },

@@ -83,10 +83,11 @@ export function makeWorkQueues(
   return {
     ensure(queue) {
       const now = performance.now();
-      forgetOld(now);
       const name = workConsumerName(queue);
       const found = made.get(name);
-      if (found !== undefined) return found.making;
+      if (found !== undefined && now - found.at < trustedForMs)
+        return found.making;
+      forgetOld(now);
       const making = make(queue).catch((error: unknown) => {
         if (made.get(name)?.making === making) made.delete(name);
         throw error instanceof ApiError
