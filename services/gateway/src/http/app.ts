@@ -120,7 +120,9 @@ export async function buildApp(
   refuseOtherRoutes(app);
   readJson(app);
   app.setValidatorCompiler(validatorCompiler);
-  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.setSerializerCompiler(() => JSON.stringify);
+  // Without it fastify looks for the schema of each answer.
+  app.setReplySerializer((data) => JSON.stringify(data));
   app.setErrorHandler(makeErrorHandler(deps.log));
   await addDocs(app, publicPath);
   await app.register(fastifySSE, {

@@ -3,6 +3,7 @@ import {
   GenerateRequest,
   isOpen,
   OutcomeResponse,
+  type TaskState,
 } from "@jetscribe/schema";
 import * as z from "zod";
 import type { App, AppDeps } from "../app.ts";
@@ -55,9 +56,12 @@ export function generateRoute(
     const { key, headers } = request;
     const trace = headers.traceparent ?? "";
     const given = traceparent.test(trace) ? trace : undefined;
-    const accepted = await acceptRequest(request.body, key, given).finally(() =>
-      dropBody(request),
-    );
+    let accepted: TaskState;
+    try {
+      accepted = await acceptRequest(request.body, key, given);
+    } finally {
+      dropBody(request);
+    }
     const { task_id } = accepted;
     void reply.header("location", `${publicPath}/result/${task_id}`);
 
