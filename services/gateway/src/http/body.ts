@@ -40,15 +40,18 @@ export const unsupportedType = () =>
   );
 
 function checkHeaders(headers: FastifyRequest["headers"]): void {
-  const coding = headers["content-encoding"] ?? "identity";
-  if (coding.trim().toLowerCase() !== "identity")
+  const coding = headers["content-encoding"];
+  if (coding !== undefined && coding.trim().toLowerCase() !== "identity")
     throw new ApiError(
       "unsupported_media_type",
       "Content-Encoding: send the body as it is, not compressed",
       { headers: { "accept-encoding": "identity" } },
     );
+  const type = headers["content-type"];
+  // Most clients send no parameters.
+  if (type === "application/json") return;
   const [, charset = "utf-8"] =
-    /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers["content-type"] ?? "") ?? [];
+    /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type ?? "") ?? [];
   if (!/^utf-?8$/i.test(charset))
     throw new ApiError(
       "unsupported_media_type",

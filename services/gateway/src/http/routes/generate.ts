@@ -83,7 +83,8 @@ export function generateRoute(
 }
 
 /** The seconds of `Prefer: wait=N` (RFC 7240), up to the most; undefined: no such wish. */
-function preferredWait(header = ""): number | undefined {
+function preferredWait(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
   const [, wish] = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?/i.exec(header) ?? [];
   return wish === undefined ? undefined : waitSeconds(Number(wish));
 }
