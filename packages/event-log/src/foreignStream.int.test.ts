@@ -31,7 +31,7 @@ for (const version of await natsVersions())
         why: /^stream TOKENS belongs .*: set NAMESPACE/,
       },
       {
-        stream: { name: "ORDERS", subjects: ["llm.*.a"] },
+        stream: { name: "ORDERS", subjects: ["llm.tokens.a"] },
         why: /^stream ORDERS belongs .* takes messages of llm\.tokens\.\*, .*: set NAMESPACE/,
       },
       {
