@@ -74,6 +74,21 @@ export default tseslint.config(
     rules: { "no-restricted-properties": "off" },
   },
   {
+    // What runs in production has a namespace: names come from its broker, never from the constants for subscribers.
+    files: ["packages/*/src/**", "services/*/src/**"],
+    ignores: ["packages/schema/**", "**/*.test.ts", "**/*[tT]estKit.ts"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector:
+            "ImportDeclaration[source.value='@jetscribe/schema'] ImportSpecifier[imported.name=/^(streams|subjects|eventSubject|workConsumerName|parseWorkConsumerName)$/]",
+          message: "Take it from the broker, which knows the namespace.",
+        },
+      ],
+    },
+  },
+  {
     // node:test's test() and describe() return promises that the runner itself awaits.
     files: ["**/*.test.ts", "**/*.compose.ts"],
     rules: { "@typescript-eslint/no-floating-promises": "off" },

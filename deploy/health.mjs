@@ -10,6 +10,8 @@ if (process.getuid?.() === 0) process.setuid(1000);
 
 const TIMEOUT_MS = 8000;
 const broker = new URL(process.env.NATS_URL ?? "nats://127.0.0.1:4222");
+// Before all subjects, as the schema has it.
+const namespace = process.env.NAMESPACE ? `${process.env.NAMESPACE}.` : "";
 const brokerPort = Number(broker.port || 4222);
 
 const checks = {
@@ -47,7 +49,9 @@ function hasModelLoaded() {
     let text = "";
     const socket = net.connect(brokerPort, broker.hostname);
     socket.once("error", () => resolve(false));
-    socket.write('CONNECT {"verbose":false}\r\nSUB llm.workers.> 1\r\n');
+    socket.write(
+      `CONNECT {"verbose":false}\r\nSUB ${namespace}llm.workers.> 1\r\n`,
+    );
     socket.on("data", (chunk) => {
       text += chunk.toString("utf8");
       const lines = text.split("\r\n");

@@ -28,9 +28,20 @@ const STREAMS = ["EVENTS", "TOKENS", "LOGS"];
  * @param {number} system.port of it
  * @param {string} system.folder where its data is
  * @param {string} system.url of the gateway
+ * @param {string | undefined} system.namespace before the names of the streams
  * @param {AbortSignal} system.stopping
  */
-export async function healFullDisk({ nats, port, folder, url, stopping }) {
+export async function healFullDisk({
+  nats,
+  port,
+  folder,
+  url,
+  namespace,
+  stopping,
+}) {
+  const streams = STREAMS.map((name) =>
+    namespace ? `${namespace}-${name}` : name,
+  );
   let looks = 0;
   /** @type {number | undefined} */
   let pid;
@@ -40,7 +51,8 @@ export async function healFullDisk({ nats, port, folder, url, stopping }) {
 
   async function look() {
     const health = await readHealth(url);
-    const stuck = Boolean(health?.storesNothing) || (await isSilent(port));
+    const stuck =
+      Boolean(health?.storesNothing) || (await isSilent(port, streams));
     if (stopping.aborted) return;
     const well = !stuck && health?.nats === true;
     if (well) sayWell();
@@ -99,11 +111,12 @@ async function hasRoom(folder) {
  * Whether it takes a connection and then doesn't answer for its streams. NATS's text protocol: on a connection that
  * asked in vain 2.9 answers nothing else either, so each question has one of its own.
  * @param {number} port
+ * @param {readonly string[]} streams
  * @returns {Promise<boolean>}
  */
-function isSilent(port) {
+function isSilent(port, streams) {
   const inbox = `_INBOX.supervisor.${process.pid}`;
-  const questions = STREAMS.map(
+  const questions = streams.map(
     (stream) => `PUB $JS.API.STREAM.INFO.${stream} ${inbox} 0\r\n\r\n`,
   );
   return new Promise((resolve) => {
@@ -125,7 +138,7 @@ function isSilent(port) {
     );
     socket.on("data", (chunk) => {
       text += chunk.toString("latin1");
-      if (text.split(`\nMSG ${inbox} `).length > STREAMS.length) end(false);
+      if (text.split(`\nMSG ${inbox} `).length > streams.length) end(false);
     });
   });
 }

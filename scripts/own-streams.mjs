@@ -17,7 +17,7 @@ import { NODE_FLAGS } from "./services.mjs";
 export const STREAMS_PROGRAM = "packages/runtime/src/streams/main.ts";
 
 /** What the streams are made by: another value is another stream. */
-const SETTINGS = ["EVENTS_MAX_BYTES", "TASK_TIMEOUT"];
+const SETTINGS = ["NAMESPACE", "EVENTS_MAX_BYTES", "TASK_TIMEOUT"];
 const MADE_BY = ["topology.ts", "logLimit.ts"].map((file) =>
   join(root, "packages/event-log/src", file),
 );

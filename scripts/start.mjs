@@ -125,7 +125,10 @@ async function main() {
     if (stopping.signal.aborted) return;
   }
   for (const one of supervised) one.start();
-  const system = { dataDir, port: natsPort, url, stopping: stopping.signal };
+  const system = {
+    ...{ dataDir, port: natsPort, url, stopping: stopping.signal },
+    namespace: env.NAMESPACE,
+  };
   healBroker(supervised, system);
 
   const health = await waitUntilHealthy(url, supervised, stopping.signal);
@@ -135,7 +138,10 @@ async function main() {
   writeRunning(dataDir, { ...reach, pid: process.pid });
   const tunnel = wantsTunnel ? await openTunnel(url, env) : undefined;
   const publicUrl = tunnel && "url" in tunnel ? tunnel.url : undefined;
-  const facts = { ...reach, publicUrl, dataDir, logDir, engine: env.ENGINE };
+  const facts = {
+    ...{ ...reach, publicUrl, dataDir, logDir, engine: env.ENGINE },
+    namespace: env.NAMESPACE,
+  };
   sayBlock({ ...facts, health, failing: failingNames(supervised) });
   if (tunnel) sayOrCloseTunnel(tunnel, stopping.signal);
   if (health.status !== "healthy") await sayWhenHealthy(url, stopping.signal);

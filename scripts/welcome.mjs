@@ -6,7 +6,7 @@ import { folders, withDotEnv } from "./project.mjs";
 /**
  * What somebody needs who has just started the system.
  * @param {{ health: import("./health.mjs").Health, failing: string[], url: string, key: string | undefined, natsUrl: string,
- *   publicUrl?: string | undefined, dataDir: string, logDir: string, engine: string | undefined }} facts
+ *   namespace?: string | undefined, publicUrl?: string | undefined, dataDir: string, logDir: string, engine: string | undefined }} facts
  */
 export function sayBlock({
   health,
@@ -15,6 +15,7 @@ export function sayBlock({
   publicUrl,
   key,
   natsUrl,
+  namespace,
   dataDir,
   logDir,
   engine,
@@ -43,7 +44,9 @@ export function sayBlock({
   if (publicUrl) say(`  Public URL ${cyan(publicUrl)}`);
   say(`  API key    ${key ?? "as in API_KEYS (only its hash is known here)"}`);
   say(`  Docs       ${cyan(`${url}/docs`)}`);
-  say(`  Events     nats sub -s ${natsUrl} "llm.stored.>"`);
+  say(
+    `  Events     nats sub -s ${natsUrl} "${namespace ? `${namespace}.` : ""}llm.stored.>"`,
+  );
   say(`  Logs       ${join(logDir, "llm_requests.log")}, errors.log, app.log`);
   say(`  Data       ${dataDir}`);
   say();

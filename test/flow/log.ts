@@ -2,16 +2,19 @@
 import { decodeEvent } from "@jetscribe/event-log/codec";
 import { connectBroker } from "@jetscribe/event-log/connection";
 import { scan } from "@jetscribe/event-log/readLog";
-import { streams, type RecordedEvent } from "@jetscribe/schema";
+import type { RecordedEvent } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 
 /** All events in the log, by task, in order. */
 export async function histories(
   natsUrl: string,
+  namespace?: string,
 ): Promise<Map<string, RecordedEvent[]>> {
-  await using broker = await connectBroker({ url: natsUrl, name: "test" });
+  await using broker = await connectBroker({
+    ...{ url: natsUrl, name: "test", namespace },
+  });
   const events = new Map<string, RecordedEvent[]>();
-  const reading = { stream: streams.events, from: { seq: 1 } };
+  const reading = { stream: broker.streams.events, from: { seq: 1 } };
   await scan(broker, reading, (message) => {
     const decoded = decodeEvent(message);
     assert.ok("event" in decoded);

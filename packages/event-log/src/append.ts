@@ -70,6 +70,7 @@ export function makeAppender(
 
   const encode = (event: TaskEvent, queue: Queue, traceparent?: string) =>
     encodeEvent(event, queue, {
+      names: broker,
       source,
       now: new Date(nowMs()),
       traceparent,

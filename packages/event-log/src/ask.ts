@@ -7,7 +7,6 @@
  * A hint can come before its message can be pulled, so the latest queues have a standing pull; and redeliveries send
  * no hint, so a sweep looks at all queues every few seconds.
  */
-import { streams } from "@jetscribe/schema";
 import type { Broker } from "./connection.ts";
 import type { Delivery, PullEnd, Puller } from "./pull.ts";
 import type { Rota, WorkQueue } from "./rota.ts";
@@ -62,7 +61,7 @@ export function makeAsk(
     asked += batch;
     queue.asked = batch;
     puller.pull(
-      { stream: streams.events, consumer: queue.name, batch },
+      { stream: broker.streams.events, consumer: queue.name, batch },
       {
         onDelivery: (delivery) => {
           asked--;
@@ -82,7 +81,7 @@ export function makeAsk(
     rota.stands(queue);
     const consumer = queue.name;
     puller.pull(
-      { stream: streams.events, consumer, batch, expiresMs: standingMs },
+      { stream: broker.streams.events, consumer, batch, expiresMs: standingMs },
       {
         onDelivery: (delivery) => onDelivery(delivery, queue),
         onEnd: (end) => {

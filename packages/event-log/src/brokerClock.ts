@@ -2,7 +2,6 @@
  * The broker's time, which all services share: whatever a machine's own clock says, ids, deadlines and expiry go by it.
  * It is read off a record of one's own in LOGS, and goes on between the readings by a clock that can't be set.
  */
-import { streams, subjects } from "@jetscribe/schema";
 import type { Broker } from "./connection.ts";
 import { elapsedMs } from "./elapsed.ts";
 import { messageAt } from "./streamState.ts";
@@ -100,14 +99,14 @@ async function readAhead(broker: Broker, service: string): Promise<Bounds> {
   const record = { level: 20, time: Date.now(), service, msg: "clock check" };
   const sentAt = elapsedMs();
   const ack = await broker.nc.request(
-    subjects.log(service),
+    broker.subjects.log(service),
     JSON.stringify(record),
     { timeout: answerWithinMs },
   );
   const answeredAt = elapsedMs();
   const { seq } = ack.json<{ seq?: number }>();
   if (seq === undefined) throw new Error("the broker did not take the record");
-  const stored = await messageAt(broker, streams.logs, seq);
+  const stored = await messageAt(broker, broker.streams.logs, seq);
   if (stored === undefined) throw new Error("the record is gone already");
   const storedMs = stored.time * 1_000;
   return { least: storedMs - answeredAt, most: storedMs + 1 - sentAt };

@@ -3,11 +3,11 @@
  * whose body is the JSON data (cloudevents/spec, nats-protocol-binding).
  */
 import {
-  eventSubject,
   eventTypes,
   messageId,
   parseEventSubject,
   type EventType,
+  type Names,
   type Queue,
   type RecordedEvent,
   type TaskEvent,
@@ -39,10 +39,12 @@ export function encodeEvent(
   event: TaskEvent,
   queue: Queue,
   {
+    names,
     source,
     now,
     traceparent,
   }: {
+    names: Pick<Names, "eventSubject">;
     /** The service that appends it: `gateway`. */
     source: string;
     now: Date;
@@ -60,7 +62,7 @@ export function encodeEvent(
     `Nats-Msg-Id: ${id}\r\n\r\n`;
   const body = Buffer.from(JSON.stringify(event.data));
   return {
-    subject: eventSubject(event.type, queue),
+    subject: names.eventSubject(event.type, queue),
     id,
     headers: asHeaders(text),
     body,

@@ -1,12 +1,18 @@
-import { newTaskId, type TaskEvent } from "@jetscribe/schema";
+import { makeNames, newTaskId, type TaskEvent } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeEvent, encodeEvent } from "./codec.ts";
 import { completed, queue, requestedBy, started } from "./testKit.ts";
 
+const names = makeNames();
+
 const stored = (event: TaskEvent) => {
   const now = new Date(0);
-  const { subject, body } = encodeEvent(event, queue, { source: "test", now });
+  const { subject, body } = encodeEvent(event, queue, {
+    names,
+    source: "test",
+    now,
+  });
   return { subject, data: body, seq: 7, time: 1.5 };
 };
 
@@ -22,7 +28,11 @@ test("every event comes back as it went, with its place", () => {
 test("the headers are one text, whose length counts", () => {
   const event = started(newTaskId(), 3);
   const now = new Date("2026-01-02T03:04:05.678Z");
-  const encoded = encodeEvent(event, queue, { source: "inference", now });
+  const encoded = encodeEvent(event, queue, {
+    names,
+    source: "inference",
+    now,
+  });
   const text = Buffer.from(
     (encoded.headers as unknown as { encode(): Uint8Array }).encode(),
   ).toString();

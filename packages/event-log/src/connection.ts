@@ -1,10 +1,15 @@
 /** The connection to the broker: it is kept for ever, and says when it comes and goes. */
+import { makeNames, type Names } from "@jetscribe/schema";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { errors, type Msg, type Subscription } from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as sleep } from "node:timers/promises";
 
-export interface Broker extends AsyncDisposable {
+/** For whoever reads the setting. */
+export { isNamespace } from "@jetscribe/schema";
+
+/** With what this system calls its streams, subjects and consumers there. */
+export interface Broker extends AsyncDisposable, Names {
   /** For this package only. */
   readonly nc: NatsConnection;
   /** For this package only. */
@@ -30,23 +35,27 @@ export interface Broker extends AsyncDisposable {
 export async function connectBroker({
   url,
   name,
+  namespace,
   signal,
   onRefused,
 }: {
   url: string;
   /** Shown by the server's connection list. */
   name: string;
+  /** Stands before the names of streams, subjects and consumers; absent: nothing does. */
+  namespace?: string | undefined;
   signal?: AbortSignal;
   /** Called with each reason why there is no connection, at the first connect and at later ones, once while it stays. */
   onRefused?: (reason: string) => void;
 }): Promise<Broker> {
   const tell = tellOnce(onRefused);
+  const names = makeNames(namespace);
   for (;;) {
     signal?.throwIfAborted();
     // Its own way of waiting for a broker that is not there yet can't be ended.
     const connecting = connect({ ...serversOf(url), ...staying, name });
     try {
-      return await watch(await orAborted(connecting, signal), tell);
+      return await watch(await orAborted(connecting, signal), names, tell);
     } catch (error) {
       if (signal?.aborted !== true) tell(reasonOf(error));
       void connecting.then((late) => late.close()).catch(() => undefined);
@@ -111,7 +120,11 @@ function serversOf(url: string) {
     : { servers, ...tls, token: user };
 }
 
-async function watch(nc: NatsConnection, tell: Tell): Promise<Broker> {
+async function watch(
+  nc: NatsConnection,
+  names: Names,
+  tell: Tell,
+): Promise<Broker> {
   writeOncePerTurn(nc);
   // Before anything is awaited, or a loss in between would never be told.
   const changes = nc.status();
@@ -140,6 +153,7 @@ async function watch(nc: NatsConnection, tell: Tell): Promise<Broker> {
     return () => void set.delete(listener);
   };
   return {
+    ...names,
     nc,
     jsm,
     get connected() {

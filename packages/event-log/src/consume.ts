@@ -102,7 +102,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   const { model, slots, handle, onGivenUp, onStuck } = options;
   const { sweepEveryMs = 5_000, stuckAfterMs = 10_000 } = options;
   const { readActive, listEveryMs = 30_000 } = options;
-  const rota = makeRota();
+  const rota = makeRota(broker);
   const marks = makeMarks(broker);
   const work = makeFindWork(broker, { model, readActive, listEveryMs });
   const puller = makePuller(broker, (delivery) => {

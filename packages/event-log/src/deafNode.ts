@@ -2,7 +2,6 @@
  * A node of a cluster that is cut off from the others keeps its clients, and answers nothing that needs the others:
  * whoever is connected to it has to go. An election takes up to 9 s, and is waited for.
  */
-import { streams } from "@jetscribe/schema";
 import { orAborted, type Broker } from "./connection.ts";
 import { streamState } from "./streamState.ts";
 
@@ -33,7 +32,7 @@ export function leaveDeafNode(broker: Broker, onLeave: () => void): Disposable {
     if (!broker.connected) return;
     try {
       const signal = AbortSignal.timeout(answersWithinMs);
-      await orAborted(streamState(broker, streams.events), signal);
+      await orAborted(streamState(broker, broker.streams.events), signal);
       answered = performance.now();
     } catch {
       const silentMs = performance.now() - answered;

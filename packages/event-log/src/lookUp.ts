@@ -3,8 +3,6 @@ import {
   evolve,
   parseEventSubject,
   slugOf,
-  streams,
-  subjects,
   taskIdTime,
   type Queue,
   type TaskState,
@@ -50,12 +48,16 @@ export async function findTask(
   const { taskId, owner } = wanted;
   const time = taskIdTime(taskId);
   if (time === undefined) return undefined;
-  const end = await orAborted(streamState(broker, streams.events), signal);
+  const end = await orAborted(
+    streamState(broker, broker.streams.events),
+    signal,
+  );
   const seqs =
     (await askTaskIndex(broker, taskId, end, signal)) ??
     (await searchEvents(broker, wanted, { time, end }, signal));
   const task = await foldEvents(broker, taskId, seqs, signal);
-  if (task === undefined) await confirm(broker, streams.events, end, signal);
+  if (task === undefined)
+    await confirm(broker, broker.streams.events, end, signal);
   return task !== undefined && slugOf(task.owner) === owner ? task : undefined;
 }
 
@@ -74,9 +76,13 @@ async function searchEvents(
   await scan(
     broker,
     {
-      stream: streams.events,
+      stream: broker.streams.events,
       from: { timeMs: Math.max(0, time - clockToleranceMs) },
-      filter: subjects.event("requested", { model: "*", lane: "*", owner }),
+      filter: broker.subjects.event("requested", {
+        model: "*",
+        lane: "*",
+        owner,
+      }),
       headersOnly: true,
       node,
     },
@@ -103,9 +109,9 @@ async function eventsOf(
   await scan(
     broker,
     {
-      stream: streams.events,
+      stream: broker.streams.events,
       from: { seq },
-      filter: subjects.event("*", queue),
+      filter: broker.subjects.event("*", queue),
       headersOnly: true,
       node,
     },
@@ -128,7 +134,9 @@ async function foldEvents(
   signal?: AbortSignal,
   from?: TaskState,
 ): Promise<TaskState | undefined> {
-  const messages = seqs.map((seq) => messageAt(broker, streams.events, seq));
+  const messages = seqs.map((seq) =>
+    messageAt(broker, broker.streams.events, seq),
+  );
   let state = from;
   for (const message of await orAborted(Promise.all(messages), signal)) {
     const decoded = message && decodeEvent(message);
@@ -144,7 +152,7 @@ export async function hasLost(
   broker: Broker,
   task: Pick<TaskState, "task_id" | "seq">,
 ): Promise<boolean> {
-  const { lastSeq } = await streamState(broker, streams.events);
+  const { lastSeq } = await streamState(broker, broker.streams.events);
   return await isMissing(broker, task, lastSeq);
 }
 
@@ -201,7 +209,7 @@ export function makeLogIndex(
     const done = followStream(
       broker,
       {
-        stream: streams.events,
+        stream: broker.streams.events,
         headersOnly: true,
         // Whatever interrupted the reading may have changed the log too.
         resume: () => {
@@ -249,7 +257,10 @@ export function makeLogIndex(
       clearTimeout(idle);
       idle = setTimeout(() => void stop(), idleAfterMs).unref();
       const signal = AbortSignal.timeout(deadlineMs);
-      const end = await orAborted(streamState(broker, streams.events), signal);
+      const end = await orAborted(
+        streamState(broker, broker.streams.events),
+        signal,
+      );
       const { lastSeq } = end;
       const { task_id, seq } = requested;
       const fold = async (seqs: readonly number[]) =>

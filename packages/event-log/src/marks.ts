@@ -1,5 +1,4 @@
 /** Readings of the log's end: what is stored behind one can't have been run before it. */
-import { streams } from "@jetscribe/schema";
 import type { Broker } from "./connection.ts";
 import { elapsedMs } from "./elapsed.ts";
 import type { Delivery } from "./pull.ts";
@@ -31,7 +30,10 @@ export function makeMarks(broker: Broker) {
   return {
     async read(): Promise<Mark> {
       const at = elapsedMs();
-      const { lastSeq, created } = await streamState(broker, streams.events);
+      const { lastSeq, created } = await streamState(
+        broker,
+        broker.streams.events,
+      );
       forgetOld();
       const mark = { at, seq: lastSeq, created };
       marks.push(mark);

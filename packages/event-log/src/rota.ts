@@ -1,8 +1,8 @@
 /** Which queues may have work, and so take turns; what each had of the worker, in tokens. `turns.ts` says who is next. */
 import {
   laneShares,
-  workConsumerName,
   type Lane as LaneName,
+  type Names,
   type Queue,
 } from "@jetscribe/schema";
 import {
@@ -42,7 +42,10 @@ const weight = 0.2;
 const learn = (mean: number, tokens: number) => mean + weight * (tokens - mean);
 
 /** `now` is a monotonic clock in ms. */
-export function makeRota(now: () => number = () => performance.now()) {
+export function makeRota(
+  { workConsumerName }: Pick<Names, "workConsumerName">,
+  now: () => number = () => performance.now(),
+) {
   const known = new Map<string, WorkQueue>();
   const laneOf = (name: LaneName): Lane<WorkQueue> => ({
     ...noTurns<WorkQueue>(),

@@ -1,7 +1,9 @@
-import type { Queue } from "@jetscribe/schema";
+import { makeNames, type Queue } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeRota, type Rota } from "./rota.ts";
+
+const names = makeNames();
 
 const queue = (owner: string, lane: Queue["lane"] = "interactive"): Queue => ({
   ...{ model: "demo", lane, owner },
@@ -30,7 +32,7 @@ function order(rota: Rota, tokens = 10) {
 }
 
 test("what a look shows takes turns, unless all of it is in our own hands", () => {
-  const rota = makeRota();
+  const rota = makeRota(names);
   rota.found([info("a", 1), info("b", 0), info("c", 2)], none);
   assert.equal(order(rota), "ac");
   rota.found([info("c", 2)], new Map([[named(rota, "c"), 2]]));
@@ -40,7 +42,7 @@ test("what a look shows takes turns, unless all of it is in our own hands", () =
 
 test("queues without work for ten minutes are forgotten; not those in hand, asked, pulled, or waiting for a turn", () => {
   let now = 0;
-  const rota = makeRota(() => now);
+  const rota = makeRota(names, () => now);
   for (const owner of ["idle", "held", "asked", "pulled", "waits", "late"])
     rota.hinted(queue(owner));
   for (let one; (one = nextOf(rota));) rota.delivered(one, 0);
@@ -58,7 +60,7 @@ test("queues without work for ten minutes are forgotten; not those in hand, aske
 });
 
 test("interactive work goes first; within a lane the one that waits longest", () => {
-  const rota = makeRota();
+  const rota = makeRota(names);
   rota.hinted(queue("x", "batch"));
   for (const owner of ["a", "b", "c"]) rota.hinted(queue(owner));
   assert.equal(
@@ -68,7 +70,7 @@ test("interactive work goes first; within a lane the one that waits longest", ()
 });
 
 test("turns are counted in tokens, and hints put off nobody's", () => {
-  const rota = makeRota();
+  const rota = makeRota(names);
   rota.found([info("a", 9), info("b", 9)], none);
   const turns = Array.from({ length: 8 }, () => {
     const one = nextOf(rota);
@@ -82,7 +84,7 @@ test("turns are counted in tokens, and hints put off nobody's", () => {
 });
 
 test("of ten tokens one is the batch lane's, while other work waits", () => {
-  const rota = makeRota();
+  const rota = makeRota(names);
   rota.found([info("a", 99)], none);
   rota.hinted(queue("x", "batch"));
   const turns = Array.from({ length: 100 }, () => {
@@ -95,7 +97,7 @@ test("of ten tokens one is the batch lane's, while other work waits", () => {
 });
 
 test("tokens that were charged too much are given back", () => {
-  const rota = makeRota();
+  const rota = makeRota(names);
   rota.found([info("a", 9), info("b", 9)], none);
   rota.served(named(rota, "a"), 50);
   assert.equal(nextOf(rota)?.queue.owner, "b");
@@ -104,7 +106,7 @@ test("tokens that were charged too much are given back", () => {
 });
 
 test("an owner's usual task is learned from those that it finished", () => {
-  const rota = makeRota();
+  const rota = makeRota(names);
   rota.found([info("a", 99), info("b", 99)], none);
   const [a, b] = [named(rota, "a"), named(rota, "b")];
   for (let i = 0; i < 40; i++) {
@@ -116,7 +118,7 @@ test("an owner's usual task is learned from those that it finished", () => {
 });
 
 test("one that is asked already is not asked a second time, and its turn is kept", () => {
-  const rota = makeRota();
+  const rota = makeRota(names);
   for (const owner of ["a", "b"]) rota.hinted(queue(owner));
   const a = named(rota, "a");
   rota.served(named(rota, "b"), 500);
@@ -127,7 +129,7 @@ test("one that is asked already is not asked a second time, and its turn is kept
 });
 
 test("one that does not answer keeps no turn of others", () => {
-  const rota = makeRota();
+  const rota = makeRota(names);
   rota.found([info("a", 9), info("b", 9)], none);
   const [a, b] = [named(rota, "a"), named(rota, "b")];
   rota.served(b, 500);
@@ -137,7 +139,7 @@ test("one that does not answer keeps no turn of others", () => {
 });
 
 test("what comes to a standing pull takes no turns until that is over", () => {
-  const rota = makeRota();
+  const rota = makeRota(names);
   rota.hinted(queue("a"));
   const a = named(rota, "a");
   rota.next(1);
@@ -150,7 +152,7 @@ test("what comes to a standing pull takes no turns until that is over", () => {
 });
 
 test("an empty answer to a hint is asked once more, and no oftener", () => {
-  const rota = makeRota();
+  const rota = makeRota(names);
   rota.hinted(queue("a"));
   const one = nextOf(rota);
   assert.ok(one);
@@ -161,7 +163,7 @@ test("an empty answer to a hint is asked once more, and no oftener", () => {
 });
 
 test("a hint that comes while its queue is asked outlives an older word that nothing waits", () => {
-  const rota = makeRota();
+  const rota = makeRota(names);
   rota.hinted(queue("a"));
   const one = nextOf(rota);
   assert.ok(one);
@@ -173,7 +175,7 @@ test("a hint that comes while its queue is asked outlives an older word that not
 });
 
 test("four queues are recent: those where work was seen last", () => {
-  const rota = makeRota();
+  const rota = makeRota(names);
   for (const owner of ["a", "b", "c", "d", "e", "b"]) rota.hinted(queue(owner));
   const owners = rota.recent().map((one) => one.queue.owner);
   assert.deepEqual(owners, ["b", "e", "d", "c"]);

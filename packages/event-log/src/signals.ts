@@ -3,7 +3,6 @@ import {
   parseStoredSubject,
   parseWakeSubject,
   ProjectionAnnouncement,
-  subjects,
   WorkerAnnouncement,
   type EventType,
   type Queue,
@@ -22,7 +21,7 @@ export function announceWorker(
 ): void {
   if (broker.connected)
     broker.nc.publish(
-      subjects.worker(modelSlug, announcement.worker_id),
+      broker.subjects.worker(modelSlug, announcement.worker_id),
       JSON.stringify(announcement),
     );
 }
@@ -35,7 +34,7 @@ export const hearWorkers = (
 ): Disposable =>
   hear(
     broker,
-    subjects.worker(modelSlug, "*"),
+    broker.subjects.worker(modelSlug, "*"),
     WorkerAnnouncement,
     onAnnouncement,
   );
@@ -46,7 +45,7 @@ export function announceProjection(
 ): void {
   if (broker.connected)
     broker.nc.publish(
-      subjects.projection(announcement.name),
+      broker.subjects.projection(announcement.name),
       JSON.stringify(announcement),
     );
 }
@@ -57,7 +56,7 @@ export const hearProjections = (
 ): Disposable =>
   hear(
     broker,
-    subjects.projection("*"),
+    broker.subjects.projection("*"),
     ProjectionAnnouncement,
     onAnnouncement,
   );
@@ -78,12 +77,12 @@ export function hearWake(
   const wake = (queue: Queue | undefined) => queue && onWake(queue);
   const hearing = new DisposableStack();
   hearing.use(
-    listen(broker, subjects.stored("requested", any), ({ subject }) =>
+    listen(broker, broker.subjects.stored("requested", any), ({ subject }) =>
       wake(parseStoredSubject(subject)?.queue),
     ),
   );
   hearing.use(
-    listen(broker, subjects.wake(any), ({ subject }) =>
+    listen(broker, broker.subjects.wake(any), ({ subject }) =>
       wake(parseWakeSubject(subject)),
     ),
   );
@@ -92,7 +91,7 @@ export function hearWake(
 
 /** Says that a queue has a request again, which was handed back. */
 export function sendWake(broker: Broker, queue: Queue): void {
-  if (broker.connected) broker.nc.publish(subjects.wake(queue));
+  if (broker.connected) broker.nc.publish(broker.subjects.wake(queue));
 }
 
 /** A stored event, as the broker tells of it: at most once, and without its body. */
@@ -111,7 +110,7 @@ export const hearStored = (
   queue: Queue,
   onStored: (hint: StoredHint) => void,
 ): Disposable =>
-  listen(broker, subjects.stored("*", queue), (msg) => {
+  listen(broker, broker.subjects.stored("*", queue), (msg) => {
     const hint = storedHintOf(msg);
     if (hint !== undefined) onStored(hint);
   });
@@ -124,7 +123,11 @@ export const hearCancelled = (
 ): Disposable =>
   listen(
     broker,
-    subjects.stored("cancelled", { model: modelSlug, lane: "*", owner: "*" }),
+    broker.subjects.stored("cancelled", {
+      model: modelSlug,
+      lane: "*",
+      owner: "*",
+    }),
     (msg) => {
       const hint = storedHintOf(msg);
       if (hint !== undefined) onCancelled(hint.taskId);
@@ -150,7 +153,7 @@ export function sendLogRecord(
   line: string,
 ): boolean {
   if (!broker.connected) return false;
-  broker.nc.publish(subjects.log(service), line);
+  broker.nc.publish(broker.subjects.log(service), line);
   return true;
 }
 

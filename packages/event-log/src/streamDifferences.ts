@@ -1,5 +1,5 @@
 /** Pure: an existing stream against the settings of a service that meets it. */
-import { streams } from "@jetscribe/schema";
+import type { Names } from "@jetscribe/schema";
 import type { StreamConfig } from "@nats-io/jetstream";
 import { differences } from "./readBack.ts";
 
@@ -33,7 +33,10 @@ export const differencesOf = (
 };
 
 /** Whether services can work with it: other sizes and copies, another age of what is no truth, another live feed. */
-export function isBearable({ stream, field, found }: StreamDifference) {
+export function isBearable(
+  { stream, field, found }: StreamDifference,
+  { streams }: Pick<Names, "streams">,
+) {
   switch (field) {
     case "max_bytes":
       // The gateways' limit follows from it.

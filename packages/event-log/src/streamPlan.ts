@@ -2,12 +2,12 @@
  * What an operator changes on the streams: first the plan, which says what each change costs, then the change. Services
  * never do this; they make what is missing, and compare.
  */
-import { parseEventSubject, streams } from "@jetscribe/schema";
+import { parseEventSubject } from "@jetscribe/schema";
 import type { Broker } from "./connection.ts";
 import { limitOf } from "./logLimit.ts";
 import { orMissing } from "./readBack.ts";
 import { scan } from "./readLog.ts";
-import { isFrom210, whyUnusable } from "./serverVersion.ts";
+import { isFrom210 } from "./serverVersion.ts";
 import {
   differencesOf,
   type StreamDifference,
@@ -17,6 +17,7 @@ import { streamState, type StreamState } from "./streamState.ts";
 import {
   orTopologyError,
   refuseDifference,
+  refuseUnusable,
   TopologyError,
   wantedStreams,
   type TopologySettings,
@@ -35,16 +36,18 @@ export interface StreamPlan {
   refusals: string[];
 }
 
-/** Compares the streams with the settings; changes nothing. Rejects where the broker can't be asked. */
+/**
+ * Compares the streams with the settings; changes nothing. Rejects where the broker can't be asked, with a TopologyError
+ * where the server is too old or a stream of another application is in the way.
+ */
 export async function planStreams(
   broker: Broker,
   settings: TopologySettings,
 ): Promise<StreamPlan[]> {
-  const unusable = whyUnusable(broker.serverVersion);
-  if (unusable !== undefined) throw new TopologyError(unusable);
+  const all = wantedStreams(settings, broker);
+  await refuseUnusable(broker, all);
   const plans: StreamPlan[] = [];
-  for (const wanted of wantedStreams(settings))
-    plans.push(await planStream(broker, wanted));
+  for (const wanted of all) plans.push(await planStream(broker, wanted));
   return plans;
 }
 
@@ -57,7 +60,7 @@ export async function applyStreams(
   for (const { stream, refusals } of plans)
     if (refusals.length > 0)
       throw new TopologyError(`stream ${stream}: ${refusals.join("; ")}`);
-  const wanted = wantedStreams(settings);
+  const wanted = wantedStreams(settings, broker);
   for (const [i, plan] of plans.entries()) {
     const one = wanted[i];
     if (one) await orTopologyError(one, applyStream(broker, one, plan));
@@ -115,7 +118,7 @@ async function weighSize(
   { losses, refusals }: StreamPlan,
 ): Promise<void> {
   const to = Number(wanted);
-  if (stream !== streams.events) {
+  if (stream !== broker.streams.events) {
     if (state.bytes > to)
       losses.push(`the oldest ${state.bytes - to} bytes of ${stream}`);
     return;
@@ -141,7 +144,7 @@ async function unfinished(
   /** By task id: the bytes that stand before the request. */
   const open = new Map<string, number>();
   let before = 0;
-  const reading = { stream: streams.events, from: { seq: firstSeq } };
+  const reading = { stream: broker.streams.events, from: { seq: firstSeq } };
   await scan(broker, { ...reading, node: leader?.node }, (message) => {
     const { type } = parseEventSubject(message.subject) ?? {};
     const id = message.header("ce-subject");

@@ -1,5 +1,5 @@
 /** What the broker says about a stream, and single messages of it. */
-import { messageId, streams } from "@jetscribe/schema";
+import { messageId } from "@jetscribe/schema";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeEvent, type LogMessage } from "./codec.ts";
@@ -71,7 +71,7 @@ export async function confirm(
  * Drops all messages of EVENTS before a sequence. By sequence only: a purge with a filter has to look at each message.
  */
 export async function purgeEventsBefore(
-  { jsm }: Broker,
+  { jsm, streams }: Broker,
   seq: number,
 ): Promise<void> {
   await jsm.streams.purge(streams.events, { seq });
@@ -106,7 +106,7 @@ export async function eventIdAt(
   broker: Broker,
   seq: number,
 ): Promise<string | undefined> {
-  const message = await messageAt(broker, streams.events, seq);
+  const message = await messageAt(broker, broker.streams.events, seq);
   return message && idOf(message);
 }
 

@@ -2,7 +2,6 @@
  * The task index by request and reply: where a task's events stand in the log. A results service keeps it beside itself
  * and answers; any of several does.
  */
-import { subjects } from "@jetscribe/schema";
 import * as z from "zod";
 import { orAborted, subscribe, type Broker } from "./connection.ts";
 import { parseJson } from "./parseJson.ts";
@@ -34,15 +33,19 @@ const answerWithinMs = 1_500;
  * none. Undefined: no index answers, or none has read so far. Rejects with the signal's reason only.
  */
 export async function askTaskIndex(
-  { nc }: Broker,
+  broker: Broker,
   taskId: string,
   { created, lastSeq }: Pick<StreamState, "created" | "lastSeq">,
   signal?: AbortSignal,
 ): Promise<number[] | undefined> {
   const question: IndexQuestion = { task_id: taskId, created, seq: lastSeq };
-  const asking = nc.request(subjects.index, JSON.stringify(question), {
-    timeout: answerWithinMs,
-  });
+  const asking = broker.nc.request(
+    broker.subjects.index,
+    JSON.stringify(question),
+    {
+      timeout: answerWithinMs,
+    },
+  );
   try {
     const answer = await orAborted(asking, signal);
     return IndexAnswer.parse(answer.json()).seqs;
@@ -59,7 +62,7 @@ export function serveTaskIndex(
 ): Disposable {
   const subscription = subscribe(
     broker,
-    subjects.index,
+    broker.subjects.index,
     (msg) => {
       const question = IndexQuestion.safeParse(parseJson(msg.string()));
       if (!question.success) return;
@@ -67,7 +70,7 @@ export function serveTaskIndex(
         if (broker.connected) msg.respond(JSON.stringify(word));
       });
     },
-    { queue: subjects.index },
+    { queue: broker.subjects.index },
   );
   return { [Symbol.dispose]: () => subscription.unsubscribe() };
 }

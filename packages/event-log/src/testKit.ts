@@ -69,7 +69,7 @@ export interface Log extends AsyncDisposable {
   broker: Broker;
   appender: Appender;
   /** One more connection; closed with the log. */
-  connect: () => Promise<Broker>;
+  connect: (namespace?: string) => Promise<Broker>;
   /** So many requests in a queue, in order. Returns the ids of their tasks. */
   request: (count: number, of?: Queue) => Promise<string[]>;
   append: (event: TaskEvent, of?: Queue) => Promise<number>;
@@ -93,8 +93,10 @@ export async function openLog(
     nats,
     broker,
     appender,
-    connect: async () =>
-      all.use(await connectBroker({ url: nats.url, name: "another" })),
+    connect: async (namespace) =>
+      all.use(
+        await connectBroker({ url: nats.url, name: "another", namespace }),
+      ),
     async request(count, of = queue) {
       const events = Array.from({ length: count }, () => requestedBy(of));
       await Promise.all(events.map((event) => appender.append(event, of)));

@@ -3,7 +3,6 @@
  * allows a stream 1,000; and the server finds a task's chunks by going through those of all tasks. So few tasks are read
  * at once, and where many readers come at once, as after a gateway's restart, one reading of everything serves them all.
  */
-import { streams, subjects } from "@jetscribe/schema";
 import { makeAtMost } from "./atMost.ts";
 import { orAborted, type Broker } from "./connection.ts";
 import { scan } from "./readLog.ts";
@@ -44,7 +43,7 @@ export function makeReadText(broker: Broker): ReadText {
   }
 
   async function readTogether(taskId: string, signal: AbortSignal) {
-    const subject = subjects.tokens(taskId);
+    const subject = broker.subjects.tokens(taskId);
     const one = waiting.get(subject) ?? {
       chunks: [],
       read: Promise.withResolvers<void>(),
@@ -77,7 +76,7 @@ async function scanFor(
   try {
     await scan(
       broker,
-      { stream: streams.tokens, from: { seq: 1 } },
+      { stream: broker.streams.tokens, from: { seq: 1 } },
       (message) => {
         const chunks = batch.get(message.subject)?.chunks;
         const chunk = chunks && chunkOf(message);

@@ -1,11 +1,5 @@
 /** The TOKENS stream: the text of running tasks. A task's subject there is its lock: rule 4 of the design. */
-import {
-  joinChunks,
-  streams,
-  subjects,
-  TokenChunk,
-  type JoinedText,
-} from "@jetscribe/schema";
+import { joinChunks, TokenChunk, type JoinedText } from "@jetscribe/schema";
 import { makeAnswers } from "./answers.ts";
 import { AppendError, readPubAck } from "./append.ts";
 import { asHeaders, type LogMessage } from "./codec.ts";
@@ -56,7 +50,7 @@ export function makeTokenLog(broker: Broker): TokenLog {
     async put(taskId, chunk, expectedSeq) {
       if (!broker.connected) return { kind: "unknown" };
       const message = {
-        subject: subjects.tokens(taskId),
+        subject: broker.subjects.tokens(taskId),
         body: Buffer.from(JSON.stringify(chunk)),
         headers: asHeaders(
           `NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: ${expectedSeq}\r\n\r\n`,
@@ -103,8 +97,8 @@ export async function readTokens(
   fromSeq = 1,
 ): Promise<StoredChunk[]> {
   const chunks: StoredChunk[] = [];
-  const { tokens: stream } = streams;
-  const filter = subjects.tokens(taskId);
+  const { tokens: stream } = broker.streams;
+  const filter = broker.subjects.tokens(taskId);
   await scan(
     broker,
     { stream, filter, from: { seq: fromSeq } },
@@ -120,11 +114,13 @@ export async function readTokens(
 
 /** A task's last chunk, from the stream's leader; undefined where there is none (any more). */
 export async function lastToken(
-  { jsm }: Broker,
+  broker: Broker,
   taskId: string,
 ): Promise<StoredChunk | undefined> {
-  const query = { last_by_subj: subjects.tokens(taskId) };
-  const found = await orMissing(jsm.streams.getMessage(streams.tokens, query));
+  const query = { last_by_subj: broker.subjects.tokens(taskId) };
+  const found = await orMissing(
+    broker.jsm.streams.getMessage(broker.streams.tokens, query),
+  );
   if (!found) return undefined;
   const chunk = parseChunk(found.data);
   const time = Date.parse(found.timestamp) / 1000;
@@ -137,10 +133,14 @@ export function hearTokens(
   taskId: string,
   onChunk: (chunk: TokenChunk) => void,
 ): Disposable {
-  const subscription = subscribe(broker, subjects.tokens(taskId), (msg) => {
-    const chunk = parseChunk(msg.data);
-    if (chunk !== undefined) onChunk(chunk);
-  });
+  const subscription = subscribe(
+    broker,
+    broker.subjects.tokens(taskId),
+    (msg) => {
+      const chunk = parseChunk(msg.data);
+      if (chunk !== undefined) onChunk(chunk);
+    },
+  );
   return { [Symbol.dispose]: () => subscription.unsubscribe() };
 }
 

@@ -1,11 +1,5 @@
 /** What stands on the broker: streams and work queues as data, created where they are missing. */
-import {
-  streams,
-  subjects,
-  parseWorkConsumerName,
-  workConsumerName,
-  type Queue,
-} from "@jetscribe/schema";
+import type { Names, Queue } from "@jetscribe/schema";
 import {
   AckPolicy,
   DeliverPolicy,
@@ -19,6 +13,7 @@ import {
 } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
 import type { Broker } from "./connection.ts";
+import { whyForeign } from "./foreignStream.ts";
 import { maxBytesOf } from "./logLimit.ts";
 import { differences, orMissing } from "./readBack.ts";
 import { whyUnusable } from "./serverVersion.ts";
@@ -41,11 +36,14 @@ export interface TopologySettings {
 const day = 24 * 3_600_000;
 
 /** The streams as the settings want them. */
-export const wantedStreams = (settings: TopologySettings): WantedStream[] => [
+export const wantedStreams = (
+  settings: TopologySettings,
+  { streams, subjects }: Names,
+): WantedStream[] => [
   {
     ...common(settings),
     name: streams.events,
-    subjects: ["llm.events.>"],
+    subjects: [subjects.allEvents],
     // The broker itself drops nothing: only the leading results service knows what is not needed any more.
     discard: DiscardPolicy.New,
     max_age: 0,
@@ -56,8 +54,8 @@ export const wantedStreams = (settings: TopologySettings): WantedStream[] => [
     allow_direct: true,
     // The live feed of what is stored: headers only, so that no prompt or result leaves the log by it.
     republish: {
-      src: "llm.events.>",
-      dest: "llm.stored.>",
+      src: subjects.allEvents,
+      dest: subjects.allStored,
       headers_only: true,
     },
   },
@@ -101,14 +99,30 @@ export async function ensureTopology(
   broker: Broker,
   settings: TopologySettings,
 ): Promise<StreamDifference[]> {
-  const unusable = whyUnusable(broker.serverVersion);
-  if (unusable !== undefined) throw new TopologyError(unusable);
+  const all = wantedStreams(settings, broker);
+  await refuseUnusable(broker, all);
   const found: StreamDifference[] = [];
-  for (const wanted of wantedStreams(settings))
+  for (const wanted of all)
     found.push(
       ...(await orTopologyError(wanted, ensureStream(broker, wanted))),
     );
   return found;
+}
+
+/**
+ * Throws a TopologyError where the server is too old, or something of another application is in the way: before any
+ * stream is made, so that nothing of ours is left on somebody else's broker.
+ */
+export async function refuseUnusable(
+  broker: Broker,
+  all: readonly WantedStream[],
+): Promise<void> {
+  const refuse = (why: string | undefined) => {
+    if (why !== undefined) throw new TopologyError(why);
+  };
+  refuse(whyUnusable(broker.serverVersion));
+  for (const wanted of all)
+    refuse(await orTopologyError(wanted, whyForeign(broker, wanted)));
 }
 
 /** The broker's refusal as a TopologyError, unless it is a passing one. */
@@ -133,12 +147,13 @@ const isPassing = (error: JetStreamApiError): boolean =>
   passing.has(error.apiError().err_code);
 
 async function ensureStream(
-  { jsm }: Broker,
+  broker: Broker,
   wanted: WantedStream,
 ): Promise<StreamDifference[]> {
+  const { jsm } = broker;
   const find = () => orMissing(jsm.streams.info(wanted.name));
   const found = await find();
-  if (found !== undefined) return compare(wanted, found.config);
+  if (found !== undefined) return compare(broker, wanted, found.config);
   try {
     const { config } = await jsm.streams.add(wanted);
     refuseDifference(wanted, config);
@@ -147,14 +162,14 @@ async function ensureStream(
     // Another service was first.
     const raced = error instanceof JetStreamApiError && (await find());
     if (!raced) throw error;
-    return compare(wanted, raced.config);
+    return compare(broker, wanted, raced.config);
   }
 }
 
 /** The differences that can be lived with. Throws a TopologyError for the others. */
-function compare(wanted: WantedStream, found: StreamConfig) {
+function compare(broker: Broker, wanted: WantedStream, found: StreamConfig) {
   const all = differencesOf(wanted, found);
-  const unbearable = all.filter((one) => !isBearable(one));
+  const unbearable = all.filter((one) => !isBearable(one, broker));
   if (unbearable.length > 0)
     throw new TopologyError(
       `stream ${wanted.name} can't be used as it is: ${unbearable.map(wordsOf).join("; ")}. ` +
@@ -178,11 +193,12 @@ export function refuseDifference(
 const namesWithinMs = 5_000;
 
 const workConsumer = (
+  names: Names,
   queue: Queue,
   ackWaitMs: number,
 ): Partial<ConsumerConfig> & { durable_name: string } => ({
-  durable_name: workConsumerName(queue),
-  filter_subject: subjects.event("requested", queue),
+  durable_name: names.workConsumerName(queue),
+  filter_subject: names.subjects.event("requested", queue),
   deliver_policy: DeliverPolicy.All,
   ack_policy: AckPolicy.Explicit,
   ack_wait: nanos(ackWaitMs),
@@ -216,15 +232,16 @@ const infoOf = (queue: Queue, info: ConsumerInfo): WorkQueueInfo => ({
  * log's start.
  */
 export async function ensureWorkQueue(
-  { jsm }: Broker,
+  broker: Broker,
   queue: Queue,
   { ackWaitMs, fromSeq }: { ackWaitMs: number; fromSeq?: number | undefined },
 ): Promise<void> {
-  const name = workConsumerName(queue);
+  const { jsm, streams } = broker;
+  const name = broker.workConsumerName(queue);
   const found = () => orMissing(jsm.consumers.info(streams.events, name));
   if (await found()) return;
   const wanted = {
-    ...workConsumer(queue, ackWaitMs),
+    ...workConsumer(broker, queue, ackWaitMs),
     ...(fromSeq !== undefined && {
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: Math.max(1, fromSeq),
@@ -257,7 +274,7 @@ export async function remakeWorkQueue(
 
 /** Removes a queue's consumer, with all that it knows of what was acknowledged. */
 export async function removeWorkQueue(
-  { jsm }: Broker,
+  { jsm, streams, workConsumerName }: Broker,
   queue: Queue,
 ): Promise<void> {
   const name = workConsumerName(queue);
@@ -272,7 +289,11 @@ interface NamesPage {
 }
 
 /** All queues that have a consumer. Costs the server much less than `listWorkQueues`, which also says what they hold. */
-export async function workQueueNames({ nc }: Broker): Promise<Queue[]> {
+export async function workQueueNames({
+  nc,
+  streams,
+  parseWorkConsumerName,
+}: Broker): Promise<Queue[]> {
   const names: string[] = [];
   for (let total = 1; names.length < total;) {
     const reply = await nc.request(
@@ -293,7 +314,7 @@ export async function workQueueNames({ nc }: Broker): Promise<Queue[]> {
 }
 
 /** How many consumers more the broker makes on EVENTS. */
-export async function roomForConsumers({ jsm }: Broker): Promise<{
+export async function roomForConsumers({ jsm, streams }: Broker): Promise<{
   left: number;
   most: number;
 }> {
@@ -313,8 +334,8 @@ export async function hasUndelivered(
   const info = await workQueueInfo(broker, queue);
   if (info === undefined) return false;
   const last = await orMissing(
-    broker.jsm.streams.getMessage(streams.events, {
-      last_by_subj: subjects.event("requested", queue),
+    broker.jsm.streams.getMessage(broker.streams.events, {
+      last_by_subj: broker.subjects.event("requested", queue),
     }),
   );
   return (last?.seq ?? 0) > info.deliveredSeq;
@@ -322,7 +343,7 @@ export async function hasUndelivered(
 
 /** All work queues that have a consumer; with `model` (a slug) only that one's. */
 export async function listWorkQueues(
-  { jsm }: Broker,
+  { jsm, streams, parseWorkConsumerName }: Broker,
   model?: string,
 ): Promise<WorkQueueInfo[]> {
   const found: WorkQueueInfo[] = [];
@@ -336,7 +357,7 @@ export async function listWorkQueues(
 
 /** One work queue; undefined where it has no consumer. */
 export async function workQueueInfo(
-  { jsm }: Broker,
+  { jsm, streams, workConsumerName }: Broker,
   queue: Queue,
 ): Promise<WorkQueueInfo | undefined> {
   const info = await orMissing(

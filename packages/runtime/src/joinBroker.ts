@@ -1,5 +1,9 @@
 /** What every service does with the broker: its settings, the connection, the topology, its own log records. */
-import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
+import {
+  connectBroker,
+  isNamespace,
+  type Broker,
+} from "@jetscribe/event-log/connection";
 import { leaveDeafNode } from "@jetscribe/event-log/deafNode";
 import { sendLogRecord } from "@jetscribe/event-log/signals";
 import {
@@ -17,6 +21,11 @@ import type { ServiceContext } from "./lifecycle.ts";
 /** The part of every service's settings that says where the log is and what it keeps. */
 export const BrokerSettings = z.object({
   NATS_URL: natsUrl("nats://127.0.0.1:4222"),
+  /** Stands before the names of streams, subjects and consumers, for systems that share a NATS account. */
+  NAMESPACE: z
+    .string()
+    .refine(isNamespace, "expected 1 to 64 letters, digits, - or _")
+    .optional(),
   EVENTS_MAX_AGE: duration("30d"),
   EVENTS_MAX_BYTES: size("10GiB"),
   TASK_TIMEOUT: duration("300s"),
@@ -63,6 +72,7 @@ export async function joinBroker(
     await connectBroker({
       url: settings.NATS_URL,
       name: service,
+      namespace: settings.NAMESPACE,
       signal: stopping,
       onRefused: (reason) => (patient ? early.add(reason) : warn(reason)),
     }),

@@ -11,7 +11,6 @@ import {
   joinChunks,
   metricsOf,
   queueOf,
-  streams,
   type JoinedText,
   type OpenTask,
   type TaskEvent,
@@ -96,7 +95,7 @@ function cancelled(
 
 /** Whether the outcome that stands in the log is a cancel: ours, or that of somebody with the same wish. */
 async function isCancel(broker: Broker, seq: number): Promise<boolean> {
-  const message = await messageAt(broker, streams.events, seq).catch(
+  const message = await messageAt(broker, broker.streams.events, seq).catch(
     (cause: unknown) => {
       throw unavailable("the outcome can't be read", cause);
     },

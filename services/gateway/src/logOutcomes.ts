@@ -7,7 +7,6 @@ import {
   evolve,
   isOpen,
   isOutcome,
-  streams,
   type EndedTask,
   type OpenTask,
 } from "@jetscribe/schema";
@@ -31,7 +30,7 @@ export function makeLogOutcomes(broker: Broker): LogOutcomes {
     async of(task) {
       const seq = seqs.get(task.task_id);
       if (seq === undefined) return undefined;
-      const message = await messageAt(broker, streams.events, seq);
+      const message = await messageAt(broker, broker.streams.events, seq);
       const decoded = message && decodeEvent(message);
       if (decoded === undefined || !("event" in decoded)) return undefined;
       const { event } = decoded;

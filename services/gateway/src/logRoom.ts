@@ -5,11 +5,7 @@
 import type { Broker } from "@jetscribe/event-log/connection";
 import { streamState } from "@jetscribe/event-log/streamState";
 import type { Logger } from "@jetscribe/runtime";
-import {
-  streams,
-  type GenerateRequested,
-  type LogHeld,
-} from "@jetscribe/schema";
+import type { GenerateRequested, LogHeld } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import { ApiError, unavailable } from "./apiError.ts";
 import {
@@ -72,7 +68,7 @@ export async function watchLogRoom(
     const work = await findWork();
     const { stored, sinceLook } = taken;
     const pass = own.begin();
-    const state = await streamState(broker, streams.events);
+    const state = await streamState(broker, broker.streams.events);
     const { created, lastSeq } = state;
     known = newer(work, created) ?? known;
     if (known?.created !== created) known = undefined;

@@ -2,13 +2,7 @@
 import type { Broker } from "@jetscribe/event-log/connection";
 import { findTask } from "@jetscribe/event-log/lookUp";
 import { streamState } from "@jetscribe/event-log/streamState";
-import {
-  isOpen,
-  slugOf,
-  streams,
-  taskIdTime,
-  type TaskState,
-} from "@jetscribe/schema";
+import { isOpen, slugOf, taskIdTime, type TaskState } from "@jetscribe/schema";
 import {
   makeLookBeyond,
   type Look,
@@ -59,7 +53,10 @@ export function makeReadTask(
 
   const readSurely: ReadTask = async (taskId, owner) => {
     try {
-      const { created, lastSeq } = await streamState(broker, streams.events);
+      const { created, lastSeq } = await streamState(
+        broker,
+        broker.streams.events,
+      );
       const look = await lookBeyond({ created, seq: lastSeq }, [taskId]);
       // Absence in the projection is no proof: the task may have expired there.
       const task = look?.tasks[0] ?? (await search(taskId, owner));

@@ -6,7 +6,6 @@ import type { Appender } from "@jetscribe/event-log/append";
 import type { Broker } from "@jetscribe/event-log/connection";
 import { streamState } from "@jetscribe/event-log/streamState";
 import type { WorkersHeard } from "@jetscribe/event-log/workersHeard";
-import { streams } from "@jetscribe/schema";
 import { unavailable } from "./apiError.ts";
 
 export interface Storing extends Disposable {
@@ -40,7 +39,7 @@ export function watchStoring(
     renewed = false;
   }
   async function ask(): Promise<void> {
-    await streamState(broker, streams.events);
+    await streamState(broker, broker.streams.events);
     if (renewed) note(true);
   }
   const answers = () =>

@@ -1,7 +1,7 @@
 /** The stored events of watched tasks, as the broker tells of them: one subscription per queue, however many tasks. */
 import type { Broker } from "@jetscribe/event-log/connection";
 import { hearStored, type StoredHint } from "@jetscribe/event-log/signals";
-import { queueOf, workConsumerName, type TaskState } from "@jetscribe/schema";
+import { queueOf, type TaskState } from "@jetscribe/schema";
 
 /** Calls back with each event of the task that the log takes from now on; at most once, since hints can be lost. */
 export type WatchStored = (
@@ -19,7 +19,7 @@ export function makeWatchStored(broker: Broker): WatchStored {
 
   function hear(task: TaskState) {
     const queue = queueOf(task);
-    const name = workConsumerName(queue);
+    const name = broker.workConsumerName(queue);
     const watched = new Map<string, Watchers>();
     const hearing = hearStored(broker, queue, (hint) => {
       for (const tell of watched.get(hint.taskId) ?? []) tell(hint);
@@ -30,7 +30,7 @@ export function makeWatchStored(broker: Broker): WatchStored {
   }
 
   return (task, onStored) => {
-    const name = workConsumerName(queueOf(task));
+    const name = broker.workConsumerName(queueOf(task));
     const { hearing, watched } = heard.get(name) ?? hear(task);
     const watchers: Watchers = watched.get(task.task_id) ?? new Set();
     watched.set(task.task_id, watchers.add(onStored));

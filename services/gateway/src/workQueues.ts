@@ -6,12 +6,7 @@ import {
   roomForConsumers,
   workQueueInfo,
 } from "@jetscribe/event-log/topology";
-import {
-  queueIdleForMs,
-  streams,
-  workConsumerName,
-  type Queue,
-} from "@jetscribe/schema";
+import { queueIdleForMs, type Queue } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import { ApiError, unavailable } from "./apiError.ts";
 
@@ -49,7 +44,10 @@ export function makeWorkQueues(
   async function startOf(queue: Queue): Promise<number | undefined> {
     try {
       const { checkpoint } = await reader.look([]);
-      const { created, lastSeq } = await streamState(broker, streams.events);
+      const { created, lastSeq } = await streamState(
+        broker,
+        broker.streams.events,
+      );
       if (!checkpoint?.caughtUp || checkpoint.created !== created)
         return undefined;
       // The log lost its tail: results will notice, and make the queues again.
@@ -83,7 +81,7 @@ export function makeWorkQueues(
   return {
     ensure(queue) {
       const now = performance.now();
-      const name = workConsumerName(queue);
+      const name = broker.workConsumerName(queue);
       const found = made.get(name);
       if (found !== undefined && now - found.at < trustedForMs)
         return found.making;

@@ -5,7 +5,6 @@ import type { Broker } from "@jetscribe/event-log/connection";
 import type { Handled } from "@jetscribe/event-log/consume";
 import { messageAt } from "@jetscribe/event-log/streamState";
 import type { Logger } from "@jetscribe/runtime";
-import { streams } from "@jetscribe/schema";
 import {
   EngineDied,
   EngineError,
@@ -138,7 +137,7 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
   }
 
   async function isOurStart(seq: number): Promise<boolean> {
-    const message = await messageAt(broker, streams.events, seq);
+    const message = await messageAt(broker, broker.streams.events, seq);
     const decoded = message && decodeEvent(message);
     return (
       decoded !== undefined &&

@@ -3,7 +3,7 @@ import type { Broker } from "@jetscribe/event-log/connection";
 import { elapsedMs } from "@jetscribe/event-log/elapsed";
 import type { LogIndex } from "@jetscribe/event-log/lookUp";
 import { streamState } from "@jetscribe/event-log/streamState";
-import { streams, type TaskState } from "@jetscribe/schema";
+import type { TaskState } from "@jetscribe/schema";
 import {
   covers,
   makeLookBeyond,
@@ -46,7 +46,10 @@ export function makeTaskLookUp(
     },
     async know(tasks) {
       const asOf = elapsedMs();
-      const { created, lastSeq } = await streamState(broker, streams.events);
+      const { created, lastSeq } = await streamState(
+        broker,
+        broker.streams.events,
+      );
       const seen = await lookBeyond(
         { created, seq: lastSeq },
         tasks.map(({ task_id }) => task_id),

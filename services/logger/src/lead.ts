@@ -65,8 +65,8 @@ async function lead(
   const broken = new AbortController();
   const signal = AbortSignal.any([stopping, broken.signal]);
   using opened = new DisposableStack();
-  const events = eventSource(checkpoint, config, log);
-  const records = recordSource(checkpoint, config);
+  const events = eventSource(broker, checkpoint, config, log);
+  const records = recordSource(broker, checkpoint, config);
   const files = [...events.files, ...records.files];
   for (const file of files) opened.use(file);
 

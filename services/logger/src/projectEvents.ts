@@ -1,8 +1,12 @@
 /** Pure: a batch of events -> the lines of the tasks that they end. `evolve` is the only fold. */
 import { decodeEvent, type LogMessage } from "@jetscribe/event-log/codec";
 import {
+  eventTypes,
   evolve,
   isOpen,
+  parseEventSubject,
+  type EventType,
+  type Names,
   type OpenTask,
   type TaskState,
 } from "@jetscribe/schema";
@@ -17,10 +21,17 @@ export interface Projected {
 }
 
 /** Nothing of a line comes from starts and retries. */
-const read = ["requested", "completed", "failed", "cancelled"].map(
-  (word) => `llm.events.${word}.`,
-);
-export const readSubjects = read.map((prefix) => `${prefix}>`);
+const read: ReadonlySet<EventType> = new Set([
+  "GenerateRequested",
+  "GenerateCompleted",
+  "GenerateFailed",
+  "GenerateCancelled",
+]);
+
+/** The subjects of the events that lines are made of. */
+export const readSubjects = ({ subjects }: Pick<Names, "subjects">): string[] =>
+  Array.from(read, (type) => subjects.event(eventTypes[type].word, anyQueue));
+const anyQueue = { model: "*", lane: "*", owner: "*" };
 
 export function projectEvents(
   messages: readonly LogMessage[],
@@ -40,7 +51,8 @@ export function projectEvents(
   const errors: Line[] = [];
   for (const message of messages) {
     // An old server sends the others too.
-    if (!read.some((prefix) => message.subject.startsWith(prefix))) continue;
+    const type = parseEventSubject(message.subject)?.type;
+    if (type === undefined || !read.has(type)) continue;
     const decoded = decodeEvent(message);
     if ("garbage" in decoded) {
       onGarbage(message.seq, decoded.garbage);

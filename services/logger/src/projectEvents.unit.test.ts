@@ -1,5 +1,10 @@
 import { encodeEvent, type LogMessage } from "@jetscribe/event-log/codec";
-import { newTaskId, type TaskEvent, type TaskState } from "@jetscribe/schema";
+import {
+  makeNames,
+  newTaskId,
+  type TaskEvent,
+  type TaskState,
+} from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
@@ -15,6 +20,7 @@ function messages(events: TaskEvent[], firstSeq = 1): LogMessage[] {
   return events.map((event, at) => {
     const now = new Date();
     const { subject, body } = encodeEvent(event, queue, {
+      names: makeNames(),
       source: "test",
       now,
     });

@@ -1,7 +1,7 @@
 /** What is read, and into which files it goes. */
 import type { Delivery } from "@jetscribe/event-log/pull";
 import { idOf } from "@jetscribe/event-log/streamState";
-import { streams, subjects, type TaskState } from "@jetscribe/schema";
+import type { Names, TaskState } from "@jetscribe/schema";
 import type { Logger } from "@jetscribe/runtime";
 import { hash } from "node:crypto";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -32,6 +32,7 @@ const rotatingOf = (config: Config): Rotating => ({
 
 /** EVENTS -> `llm_requests.log` and `errors.log`. */
 export function eventSource(
+  names: Names,
   checkpoint: Checkpoint,
   config: Config,
   log: Logger,
@@ -41,8 +42,8 @@ export function eventSource(
     makeLogFile(config.LOG_DIR, name, rotating, checkpoint);
   const [requests, errors] = [make("llm_requests"), make("errors")];
   return {
-    stream: streams.events,
-    filter: readSubjects,
+    stream: names.streams.events,
+    filter: readSubjects(names),
     files: [requests, errors],
     hasTasks: true,
     idOf,
@@ -60,7 +61,12 @@ export function eventSource(
 }
 
 /** LOGS -> `app.log`. It must not log what it meets: that would be the next record. */
-export function recordSource(checkpoint: Checkpoint, config: Config): Source {
+export function recordSource(
+  { streams, subjects }: Names,
+  checkpoint: Checkpoint,
+  config: Config,
+): Source {
+  const prefix = subjects.log("");
   const app = makeLogFile(
     config.LOG_DIR,
     "app",
@@ -74,7 +80,7 @@ export function recordSource(checkpoint: Checkpoint, config: Config): Source {
     idOf: ({ data }) => hash("sha1", data, "base64"),
     write(messages) {
       const lines = messages.flatMap(({ subject, data, time }) => {
-        const service = subject.slice(subjects.log("").length);
+        const service = subject.slice(prefix.length);
         const text = formatRecord(service, data, time);
         return text === undefined ? [] : [{ text, time }];
       });

@@ -14,7 +14,6 @@ import {
   metricsOf,
   queueOf,
   slugOf,
-  streams,
   type Queue,
   type QueuedTask,
   type TaskEvent,
@@ -82,7 +81,7 @@ async function check(deps: StrandedDeps, models: ModelsHeard): Promise<void> {
   const { trim } = deps;
   const { unheardMs = unheardForMs } = deps;
   // What was announced while this process stood still is heard before the answer.
-  const { bytes, maxBytes } = await streamState(broker, streams.events);
+  const { bytes, maxBytes } = await streamState(broker, broker.streams.events);
   noteWorkers(deps, models);
   const { open: work } = projection.role();
   if (work === undefined) return;

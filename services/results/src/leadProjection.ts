@@ -4,7 +4,6 @@ import type { Delivery } from "@jetscribe/event-log/pull";
 import { followStream, type Gather } from "@jetscribe/event-log/readLog";
 import { idOf } from "@jetscribe/event-log/streamState";
 import type { Logger } from "@jetscribe/runtime";
-import { streams } from "@jetscribe/schema";
 import type { Checkpoint } from "@jetscribe/task-store";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeBytesPerToken } from "./bytesPerToken.ts";
@@ -153,7 +152,7 @@ export async function leadProjection(
   }
 
   const following = {
-    ...{ stream: streams.events, gather },
+    ...{ stream: broker.streams.events, gather },
     ...{ resume, onBatch, onInterruption },
   };
   const stopListening = broker.onDisconnect(() => (going = false));

@@ -8,7 +8,7 @@ import {
   workQueueNames,
 } from "@jetscribe/event-log/topology";
 import type { Logger } from "@jetscribe/runtime";
-import { streams, workConsumerName, type Queue } from "@jetscribe/schema";
+import type { Queue } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import type { Projection } from "./projection.ts";
 import { shortfallOf, takeTurns, type Held } from "./shortfall.ts";
@@ -76,7 +76,7 @@ export async function keepQueues(
   async function nextQueues(): Promise<Queue[]> {
     const queues = await reader.openQueues();
     const { chosen, last: end } = takeTurns(
-      queues.map((queue) => ({ queue, name: workConsumerName(queue) })),
+      queues.map((queue) => ({ queue, name: broker.workConsumerName(queue) })),
       { after: last, most: mostPerCheck, always: short },
     );
     last = end;
@@ -99,9 +99,9 @@ export async function keepQueues(
 
   async function check(): Promise<void> {
     if (projection.queuesInDoubt()) await remakeAll();
-    const first = await streamState(broker, streams.events);
+    const first = await streamState(broker, broker.streams.events);
     const looked = await look(await nextQueues());
-    const { lastSeq } = await streamState(broker, streams.events);
+    const { lastSeq } = await streamState(broker, broker.streams.events);
     if (!(await projection.reaches(lastSeq))) return;
     // What is open now, and stood in the log before the consumers were asked, was theirs at that time.
     const counts = await reader.countOpen(
@@ -119,7 +119,7 @@ export async function keepQueues(
       };
       const why = shortfallOf(held, open);
       if (why === undefined) continue;
-      const name = workConsumerName(queue);
+      const name = broker.workConsumerName(queue);
       const since = short.get(name) ?? now;
       if (held !== undefined && now - since < shortForMs)
         stillShort.set(name, since);

@@ -15,12 +15,7 @@ import {
   workQueueNames,
 } from "@jetscribe/event-log/topology";
 import type { Logger } from "@jetscribe/runtime";
-import {
-  queueIdleForMs,
-  streams,
-  workConsumerName,
-  type Queue,
-} from "@jetscribe/schema";
+import { queueIdleForMs, type Queue } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import type { Projection } from "./projection.ts";
 import { whileLeading } from "./whileLeading.ts";
@@ -77,7 +72,7 @@ export function makeRemoveIdle(
   broker.onReconnect(() => idle.clear());
 
   async function isOpen(queue: Queue): Promise<boolean> {
-    const { lastSeq } = await streamState(broker, streams.events);
+    const { lastSeq } = await streamState(broker, broker.streams.events);
     if (!(await projection.reaches(lastSeq))) return true;
     const [open = 0] = await reader.countOpen([{ queue, seq: lastSeq }]);
     return open > 0;
@@ -85,7 +80,7 @@ export function makeRemoveIdle(
 
   /** Asks the consumer; whether it was removed. */
   async function lookAt(queue: Queue, now: number): Promise<boolean> {
-    const name = workConsumerName(queue);
+    const name = broker.workConsumerName(queue);
     const known = idle.get(name);
     const info = await workQueueInfo(broker, queue);
     if (info === undefined) return false;
@@ -105,13 +100,15 @@ export function makeRemoveIdle(
 
   return async () => {
     const queues = await workQueueNames(broker);
-    const open = new Set((await reader.openQueues()).map(workConsumerName));
-    const names = new Set(queues.map(workConsumerName));
+    const open = new Set(
+      (await reader.openQueues()).map(broker.workConsumerName),
+    );
+    const names = new Set(queues.map(broker.workConsumerName));
     for (const name of idle.keys())
       if (open.has(name) || !names.has(name)) idle.delete(name);
     const now = performance.now();
     const isDue = (queue: Queue) => {
-      const name = workConsumerName(queue);
+      const name = broker.workConsumerName(queue);
       if (open.has(name)) return false;
       const known = idle.get(name);
       if (known === undefined || known.unsettled) return true;

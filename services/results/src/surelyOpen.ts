@@ -1,6 +1,6 @@
 import type { Broker } from "@jetscribe/event-log/connection";
 import { streamState } from "@jetscribe/event-log/streamState";
-import { isOpen, streams, type OpenTask } from "@jetscribe/schema";
+import { isOpen, type OpenTask } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import type { Projection } from "./projection.ts";
 
@@ -18,7 +18,7 @@ export async function surelyOpen(
   { broker, reader, projection }: Sources,
   ids: readonly string[],
 ): Promise<OpenTask[]> {
-  const { lastSeq } = await streamState(broker, streams.events);
+  const { lastSeq } = await streamState(broker, broker.streams.events);
   if (!(await projection.reaches(lastSeq))) return [];
   const { tasks, checkpoint } = await reader.look(ids);
   if ((checkpoint?.seq ?? 0) < lastSeq || !checkpoint?.caughtUp) return [];

@@ -5,7 +5,6 @@ import {
   type StreamState,
 } from "@jetscribe/event-log/streamState";
 import type { Logger } from "@jetscribe/runtime";
-import { streams } from "@jetscribe/schema";
 import type { Checkpoint } from "@jetscribe/task-store";
 import type { HeldCheckpoint } from "./heldCheckpoint.ts";
 import { noOpenWork } from "./openWork.ts";
@@ -27,7 +26,7 @@ export async function takeUp(
   { broker, held, log, onRebuild }: TakeUp,
   stored: Checkpoint | undefined,
 ): Promise<StreamState> {
-  const state = await streamState(broker, streams.events);
+  const state = await streamState(broker, broker.streams.events);
   const { created, firstSeq, lastSeq } = state;
   if (stored === undefined) {
     log.info("nothing is projected yet: it is built from the log");

@@ -19,7 +19,6 @@ import {
   type IndexQuestion,
 } from "@jetscribe/event-log/taskIndex";
 import type { Logger } from "@jetscribe/runtime";
-import { streams } from "@jetscribe/schema";
 import { once } from "node:events";
 import { joinOn, makeFeeding } from "./feeding.ts";
 import type { OnRead } from "./leadProjection.ts";
@@ -65,7 +64,7 @@ export function makeTaskIndex(
     const doubtsBefore = doubts;
     comparedAt = -1; // What it is fed meanwhile would move it.
     places ??= openTaskPlaces(dir);
-    const state = await streamState(broker, streams.events);
+    const state = await streamState(broker, broker.streams.events);
     const { seq } = await takeUp(places, state);
     places.removeBefore(state.firstSeq);
     goal = state.lastSeq;
@@ -129,7 +128,7 @@ export function makeTaskIndex(
 
   /** What the log has dropped goes. */
   async function tidy(): Promise<void> {
-    const state = await streamState(broker, streams.events).catch(
+    const state = await streamState(broker, broker.streams.events).catch(
       () => undefined,
     );
     if (state !== undefined) places?.removeBefore(state.firstSeq);
@@ -191,7 +190,7 @@ export function makeTaskIndex(
   }
 
   const following = {
-    ...{ stream: streams.events, headersOnly: true, gather },
+    ...{ stream: broker.streams.events, headersOnly: true, gather },
     ...{ resume, onBatch: take, onInterruption },
   };
 

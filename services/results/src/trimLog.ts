@@ -14,7 +14,7 @@ import {
   type StreamState,
 } from "@jetscribe/event-log/streamState";
 import type { Logger } from "@jetscribe/runtime";
-import { goneAfterMs, streams } from "@jetscribe/schema";
+import { goneAfterMs } from "@jetscribe/schema";
 import type { LogUse, TaskReader } from "@jetscribe/task-store";
 import { bytesFrom, holdsOf, type Hold } from "./logHolds.ts";
 import { ageLimit, planTrim } from "./planTrim.ts";
@@ -71,7 +71,7 @@ export function makeLogTrim({
   let trimmedAt = -Infinity;
 
   async function look(): Promise<void> {
-    const state = await streamState(broker, streams.events);
+    const state = await streamState(broker, broker.streams.events);
     const limit = limitOf(state.maxBytes);
     const now = performance.now();
     const { open = noOpenWork, error } = projection.role();
@@ -92,7 +92,11 @@ export function makeLogTrim({
     const settings = { limit, maxAgeMs };
     const youngFrom =
       state.messages > 0 && state.firstTimeMs < ageLimit(settings, nowMs)
-        ? await firstSeqSince(broker, streams.events, ageLimit(settings, nowMs))
+        ? await firstSeqSince(
+            broker,
+            broker.streams.events,
+            ageLimit(settings, nowMs),
+          )
         : undefined;
     const needed = unsynced.least(now, syncWithin(urgent));
     const places = { youngFrom, needed };
@@ -109,7 +113,7 @@ export function makeLogTrim({
 
   /** The log may have lost its tail since the plan was made. */
   async function trim(upTo: number, use: LogUse): Promise<void> {
-    const state = await streamState(broker, streams.events);
+    const state = await streamState(broker, broker.streams.events);
     if (!(await isIntact(use, state))) return;
     const { leading, error } = projection.role();
     if (!leading || error !== undefined) return;

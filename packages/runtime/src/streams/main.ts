@@ -34,7 +34,7 @@ async function main(): Promise<number> {
   }
   const config = readConfig(BrokerSettings, process.env);
   const settings = topologyOf(config);
-  await using broker = await connect(config.NATS_URL);
+  await using broker = await connect(config);
   const plans = await planStreams(broker, settings);
   for (const line of plans.flatMap(wordsOfPlan)) console.log(line);
   const toDo = plans.filter((plan) => !isEmpty(plan));
@@ -69,9 +69,12 @@ function readCommand() {
   }
 }
 
-async function connect(url: string): Promise<Broker> {
+async function connect({
+  NATS_URL: url,
+  NAMESPACE: namespace,
+}: BrokerSettings): Promise<Broker> {
   const signal = AbortSignal.timeout(connectWithinMs);
-  return await connectBroker({ url, name: "streams", signal }).catch(
+  return await connectBroker({ url, name: "streams", namespace, signal }).catch(
     (cause: unknown) => {
       throw new Error("the broker can't be reached: see NATS_URL", { cause });
     },

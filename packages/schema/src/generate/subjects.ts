@@ -8,12 +8,6 @@ import {
 import { remember } from "./remember.ts";
 import { slugOf } from "./slug.ts";
 
-export const streams = {
-  events: "EVENTS",
-  tokens: "TOKENS",
-  logs: "LOGS",
-} as const;
-
 /** Whose work it is: the part of an event's subject after the type. Model and owner are slugs. */
 export interface Queue {
   model: string;
@@ -35,48 +29,119 @@ const typeOfWord = new Map<string, EventType>(
   ]),
 );
 
-export const subjects = {
-  /** `llm.events.<type>.<model>.<lane>.<owner>`; `*` for any. */
-  event: (
-    word: EventWord | "*",
-    { model, lane, owner }: { [K in keyof Queue]: string },
-  ) => `llm.events.${word}.${model}.${lane}.${owner}`,
-  /** `llm.stored.<type>.<model>.<lane>.<owner>`: the broker republishes each stored event there, without its body. */
-  stored: (
-    word: EventWord | "*",
-    { model, lane, owner }: { [K in keyof Queue]: string },
-  ) => `llm.stored.${word}.${model}.${lane}.${owner}`,
-  /** The hint that a queue has work again: a service handed a task back. */
-  wake: ({ model, lane, owner }: { [K in keyof Queue]: string }) =>
-    `llm.wake.${model}.${lane}.${owner}`,
-  tokens: (taskId: string) => `llm.tokens.${taskId}`,
-  worker: (model: string, workerId: string) =>
-    `llm.workers.${model}.${workerId}`,
-  projection: (name: string) => `llm.projections.${name}`,
-  log: (service: string) => `llm.logs.${service}`,
-  /** Where the task index is asked, by request and reply. */
-  index: "llm.index",
-} as const;
+/**
+ * What a system calls its streams, subjects and consumers on the broker. A namespace stands before each of them, so that
+ * several systems share one NATS account.
+ */
+export interface Names {
+  readonly streams: { events: string; tokens: string; logs: string };
+  readonly subjects: Subjects;
+  /** The subject of an event of a queue's task. */
+  readonly eventSubject: (type: EventType, queue: Queue) => string;
+  /** The durable consumer on EVENTS that is one queue: `infer=<model>=<lane>=<owner>`. */
+  readonly workConsumerName: (queue: Queue) => string;
+  /** The queue that a durable consumer is; undefined for consumers that are no work queue of this namespace. */
+  readonly parseWorkConsumerName: (name: string) => Queue | undefined;
+}
 
-/** The subject of an event of a queue's task. */
-export const eventSubject = (type: EventType, queue: Queue): string =>
-  subjects.event(eventTypes[type].word, queue);
+type Subjects = ReturnType<typeof subjectsUnder>;
+
+/** Queues as subjects name them; `*` for any. */
+type QueuePattern = { [K in keyof Queue]: string };
+
+/** One token of a subject: 1 to 64 letters, digits, `-` and `_`. */
+export const isNamespace = (text: string): boolean =>
+  /^[A-Za-z0-9_-]{1,64}$/.test(text);
+
+/**
+ * The names of a namespace: `shop` has the streams `shop-EVENTS`, `shop-TOKENS` and `shop-LOGS`, subjects as
+ * `shop.llm.events.…` and consumers as `shop=infer=…`. Without one they are `EVENTS`, `llm.events.…` and `infer=…`.
+ * Throws a RangeError where the namespace is no token of a subject.
+ */
+export function makeNames(namespace?: string): Names {
+  if (namespace !== undefined && !isNamespace(namespace))
+    throw new RangeError("a namespace has letters, digits, - and _ only");
+  const before = (separator: string) =>
+    namespace === undefined ? "" : namespace + separator;
+  const subjects = subjectsUnder(`${before(".")}llm.`);
+  const stream = before("-");
+  const infer = `${before("=")}infer=`;
+  return {
+    streams: {
+      events: `${stream}EVENTS`,
+      tokens: `${stream}TOKENS`,
+      logs: `${stream}LOGS`,
+    },
+    subjects,
+    eventSubject: (type, queue) => subjects.event(eventTypes[type].word, queue),
+    workConsumerName: ({ model, lane, owner }) =>
+      `${infer}${model}=${lane}=${owner}`,
+    parseWorkConsumerName: (name) =>
+      name.startsWith(infer)
+        ? toQueue(name.slice(infer.length).split("="))
+        : undefined,
+  };
+}
+
+/** `root`: `llm.`, behind the namespace if there is one. Each subject's beginning is made once, not for each message. */
+function subjectsUnder(root: string) {
+  const [events, stored] = [`${root}events.`, `${root}stored.`];
+  const [wake, tokens] = [`${root}wake.`, `${root}tokens.`];
+  return {
+    /** All events: what EVENTS holds. */
+    allEvents: `${events}>`,
+    /** `llm.events.<type>.<model>.<lane>.<owner>`; `*` for any. */
+    event: (word: EventWord | "*", { model, lane, owner }: QueuePattern) =>
+      `${events}${word}.${model}.${lane}.${owner}`,
+    /** The live feed of all stored events. */
+    allStored: `${stored}>`,
+    /** `llm.stored.<type>.<model>.<lane>.<owner>`: the broker republishes each stored event there, without its body. */
+    stored: (word: EventWord | "*", { model, lane, owner }: QueuePattern) =>
+      `${stored}${word}.${model}.${lane}.${owner}`,
+    /** The hint that a queue has work again: a service handed a task back. */
+    wake: ({ model, lane, owner }: QueuePattern) =>
+      `${wake}${model}.${lane}.${owner}`,
+    tokens: (taskId: string) => `${tokens}${taskId}`,
+    worker: (model: string, workerId: string) =>
+      `${root}workers.${model}.${workerId}`,
+    projection: (name: string) => `${root}projections.${name}`,
+    log: (service: string) => `${root}logs.${service}`,
+    /** Where the task index is asked, by request and reply. */
+    index: `${root}index`,
+  } as const;
+}
+
+/** The names of a system without a namespace, for its subscribers. Services take those of their broker. */
+export const {
+  streams,
+  subjects,
+  eventSubject,
+  workConsumerName,
+  parseWorkConsumerName,
+} = makeNames();
 
 interface EventSubject {
   readonly type: EventType;
   readonly queue: Readonly<Queue>;
 }
 
-const parserOf = (root: "events" | "stored") =>
+/** The tokens behind `llm.<kind>.`, in any namespace; undefined where the subject is of another kind. */
+function tokensOf(kind: string, subject: string): string[] | undefined {
+  const root = `llm.${kind}.`;
+  const inNamespace = !subject.startsWith(root);
+  const rest = inNamespace ? subject.slice(subject.indexOf(".") + 1) : subject;
+  return rest.startsWith(root) ? rest.slice(root.length).split(".") : undefined;
+}
+
+const parserOf = (kind: "events" | "stored") =>
   remember((subject): EventSubject | undefined => {
-    const [llm, second, word = "", ...rest] = subject.split(".");
+    const [word = "", ...rest] = tokensOf(kind, subject) ?? [];
     const type = typeOfWord.get(word);
     const queue = toQueue(rest);
-    if (llm !== "llm" || second !== root) return undefined;
     return type && queue && { type, queue };
   });
 
-/** The type and the queue in an event's subject; undefined where it is none. */
+/** The type and the queue in an event's subject, of any namespace; undefined where it is none. */
 export const parseEventSubject = parserOf("events");
 
 /** The same of the subject on which the broker republishes the stored event. */
@@ -84,10 +149,8 @@ export const parseStoredSubject = parserOf("stored");
 
 /** The queue that a wake-up hint is about. */
 export const parseWakeSubject = remember(
-  (subject): Readonly<Queue> | undefined => {
-    const [llm, wake, ...rest] = subject.split(".");
-    return llm === "llm" && wake === "wake" ? toQueue(rest) : undefined;
-  },
+  (subject): Readonly<Queue> | undefined =>
+    toQueue(tokensOf("wake", subject) ?? []),
 );
 
 function toQueue([model, lane, owner, more]: string[]): Queue | undefined {
@@ -97,15 +160,5 @@ function toQueue([model, lane, owner, more]: string[]): Queue | undefined {
   return { model, lane, owner };
 }
 
-/** The durable consumer on EVENTS that is one queue: `infer=<model>=<lane>=<owner>`. */
-export const workConsumerName = ({ model, lane, owner }: Queue): string =>
-  `infer=${model}=${lane}=${owner}`;
-
 /** The consumer of a queue that had no work for so long is removed. */
 export const queueIdleForMs = 3_600_000;
-
-/** The queue that a durable consumer is; undefined for consumers that are no work queue. */
-export function parseWorkConsumerName(name: string): Queue | undefined {
-  const [infer, ...rest] = name.split("=");
-  return infer === "infer" ? toQueue(rest) : undefined;
-}

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { eventTypes, type EventType } from "./events.ts";
 import {
   eventSubject,
+  makeNames,
   parseEventSubject,
   parseStoredSubject,
   parseWakeSubject,
@@ -60,6 +61,73 @@ test("type and queue come back out of subjects and consumer names", () => {
       assert.deepEqual(parseWakeSubject(subjects.wake(queue)), queue);
       assert.deepEqual(parseWorkConsumerName(workConsumerName(queue)), queue);
     }),
+  );
+});
+
+test("a namespace stands before all streams, subjects and consumers, and is passed over where they are read", () => {
+  const shop = makeNames("shop");
+  const demo = { model: "demo", lane: "batch", owner: "team-a" } as const;
+  const said = [
+    ...Object.values(shop.streams),
+    shop.eventSubject("GenerateRequested", demo),
+    shop.workConsumerName(demo),
+  ];
+  assert.deepEqual(said, [
+    ...["shop-EVENTS", "shop-TOKENS", "shop-LOGS"],
+    "shop.llm.events.requested.demo.batch.team-a",
+    "shop=infer=demo=batch=team-a",
+  ]);
+  const { event, stored, wake, tokens, worker, projection, log, ...rest } =
+    shop.subjects;
+  const all = [
+    ...[event("*", demo), stored("*", demo), wake(demo), tokens("id")],
+    ...[worker("demo", "w1"), projection("results"), log("gateway")],
+    ...Object.values(rest),
+  ];
+  for (const subject of all) assert.match(subject, /^shop\.llm\.[a-z]/);
+});
+
+test("no name of one namespace is another one's", () => {
+  const namespaces = [undefined, "shop", "Shop", "llm", "infer", "events", "-"];
+  const demo = { model: "infer", lane: "batch", owner: "llm" } as const;
+  for (const namespace of namespaces) {
+    const names = makeNames(namespace);
+    const { subjects } = names;
+    const requested = names.eventSubject("GenerateRequested", demo);
+    const event = { type: "GenerateRequested", queue: demo };
+    assert.deepEqual(parseEventSubject(requested), event);
+    const stored = subjects.stored("requested", demo);
+    assert.deepEqual(parseStoredSubject(stored), event);
+    assert.deepEqual(parseWakeSubject(subjects.wake(demo)), demo);
+    for (const other of namespaces) {
+      const { workConsumerName, parseWorkConsumerName } = makeNames(other);
+      const parsed = parseWorkConsumerName(names.workConsumerName(demo));
+      assert.deepEqual(parsed, other === namespace ? demo : undefined);
+      if (other === namespace) continue;
+      assert.notEqual(workConsumerName(demo), names.workConsumerName(demo));
+      assert.ok(
+        !requested.startsWith(makeNames(other).subjects.allEvents.slice(0, -1)),
+      );
+    }
+  }
+});
+
+test("a namespace is one token of a subject", () => {
+  for (const text of [
+    "",
+    "a.b",
+    "*",
+    ">",
+    "a b",
+    "a=b",
+    "ä",
+    "$SYS",
+    "x".repeat(65),
+  ])
+    assert.throws(() => makeNames(text), RangeError, text);
+  assert.equal(
+    makeNames("x".repeat(64)).streams.logs,
+    `${"x".repeat(64)}-LOGS`,
   );
 });
 
