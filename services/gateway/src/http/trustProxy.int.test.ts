@@ -6,7 +6,8 @@ import {
   callerAddress,
   startNgrokStandIn,
 } from "../../../../test/flow/ngrokStandIn.ts";
-import { buildApp, type AppDeps, type AppOptions } from "./app.ts";
+import { buildApp, type AppOptions } from "./app.ts";
+import type { AppDeps } from "./appDeps.ts";
 
 type Trust = AppOptions["trustProxy"];
 interface Seen {
