@@ -95,7 +95,7 @@ async function makeCertificate(): Promise<{ key: string; cert: string }> {
 
 /** The paths that the traffic policy lets through. */
 export async function publicPaths(): Promise<(path: string) => boolean> {
-  const file = new URL("../../deploy/ngrok/policy.json", import.meta.url);
+  const file = new URL("../../../deploy/ngrok/policy.json", import.meta.url);
   const text = await readFile(file, "utf8");
   const [, pattern] = /matches\('([^']+)'\)/.exec(text) ?? [];
   if (pattern === undefined) throw new Error("the policy names no paths");

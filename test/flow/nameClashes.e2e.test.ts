@@ -8,7 +8,7 @@ import type { WorkerAnnouncement } from "@jetscribe/schema";
 import { eventually, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { call } from "../../../test/flow/client.ts";
+import { call } from "./client.ts";
 
 const names = ["Demo", "demo"];
 const worker = (model: string): WorkerAnnouncement => ({

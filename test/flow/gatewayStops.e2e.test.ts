@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { call, post } from "../../../test/flow/client.ts";
-import { readStream, type ServerEvent } from "../../../test/flow/sse.ts";
+import { call, post } from "./client.ts";
+import { readStream, type ServerEvent } from "./sse.ts";
 
 /** Without what is tested here it would take 40 s, and be killed. */
 const mostMs = 20_000;
