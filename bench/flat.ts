@@ -1,5 +1,5 @@
 /** Whether memory stays flat while many tasks go through: of each service, the heap after a collection and what is resident. */
-import { SERVICES, type ServiceName } from "../scripts/services.mjs";
+import { SERVICES, type ServiceName } from "../scripts/system/services.mjs";
 import { round, slopeOf } from "./figures.ts";
 import { inspectable, openHeap, type Heap } from "./heap.ts";
 import type { Figures, Options } from "./measurements.ts";

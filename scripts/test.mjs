@@ -1,4 +1,4 @@
-import "./require-node.mjs";
+import "./install/require-node.mjs";
 import { spawn } from "node:child_process";
 import {
   existsSync,
@@ -9,11 +9,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { dim, fail, green, red, say, step } from "./print.mjs";
-import { root } from "./project.mjs";
-import { run } from "./run.mjs";
-import { findServer, natsVersions } from "./servers.mjs";
-import { setUp } from "./setup.mjs";
+import { dim, fail, green, red, say, step } from "./install/print.mjs";
+import { root } from "./install/project.mjs";
+import { run } from "./install/run.mjs";
+import { findServer, natsVersions } from "./install/servers.mjs";
+import { setUp } from "./install/setup.mjs";
 
 /**
  * `npm test`: set-up, type check, lint and every test on real servers. `npm test -- packages/schema some.test.ts` runs

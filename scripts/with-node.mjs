@@ -1,10 +1,10 @@
-import "./require-node.mjs";
+import "./install/require-node.mjs";
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { fail } from "./print.mjs";
-import { root, UserError } from "./project.mjs";
-import { setUp } from "./setup.mjs";
+import { fail } from "./install/print.mjs";
+import { root, UserError } from "./install/project.mjs";
+import { setUp } from "./install/setup.mjs";
 
 /**
  * Runs a file, or with `--bin NAME` a tool of the workspace, under the right Node, after the set-up:

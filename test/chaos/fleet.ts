@@ -6,10 +6,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { apiKey } from "../../scripts/data-dir.mjs";
-import { readHealth } from "../../scripts/health.mjs";
-import { freePort } from "../../scripts/ports.mjs";
-import { stopInOrder, type ServiceName } from "../../scripts/services.mjs";
+import { apiKey } from "../../scripts/system/data-dir.mjs";
+import { readHealth } from "../../scripts/system/health.mjs";
+import { freePort } from "../../scripts/system/ports.mjs";
+import {
+  stopInOrder,
+  type ServiceName,
+} from "../../scripts/system/services.mjs";
 import { startMember, type Member } from "./member.ts";
 import { startProxy, type Proxy } from "./proxy.ts";
 

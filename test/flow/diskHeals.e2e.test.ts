@@ -11,9 +11,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { readRunning } from "../../scripts/data-dir.mjs";
-import { freePort } from "../../scripts/ports.mjs";
-import { natsVersions } from "../../scripts/servers.mjs";
+import { readRunning } from "../../scripts/system/data-dir.mjs";
+import { freePort } from "../../scripts/system/ports.mjs";
+import { natsVersions } from "../../scripts/install/servers.mjs";
 import {
   call,
   lineCounts,
@@ -25,7 +25,7 @@ import {
 import { countOf, histories } from "./log.ts";
 
 const script = fileURLToPath(
-  new URL("../../scripts/start.mjs", import.meta.url),
+  new URL("../../scripts/system/start.mjs", import.meta.url),
 );
 const diskMiB = 200;
 const mount = `mount -t tmpfs -o size=${diskMiB}m tmpfs "$0"`;

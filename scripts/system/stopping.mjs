@@ -1,6 +1,6 @@
 import { writeRunning } from "./data-dir.mjs";
-import { bold, fail, say, yellow } from "./print.mjs";
-import { identityOf, isAlive, launcher } from "./process-identity.mjs";
+import { bold, fail, say, yellow } from "../install/print.mjs";
+import { identityOf, isAlive, launcher } from "../install/process-identity.mjs";
 import { stopInOrder } from "./services.mjs";
 
 /** @typedef {import("./supervise.mjs").Supervised} Supervised */

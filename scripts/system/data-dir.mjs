@@ -11,9 +11,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { tryLock } from "./lock.mjs";
-import { identityOf, isAlive } from "./process-identity.mjs";
-import { CONFIG_EXIT_CODE, UserError } from "./user-error.mjs";
+import { tryLock } from "../install/lock.mjs";
+import { identityOf, isAlive } from "../install/process-identity.mjs";
+import { CONFIG_EXIT_CODE, UserError } from "../install/user-error.mjs";
 import { killGroup, removeContainer } from "./supervise.mjs";
 
 /**

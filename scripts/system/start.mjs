@@ -1,4 +1,4 @@
-import "./require-node.mjs";
+import "../install/require-node.mjs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { readAddress } from "./address.mjs";
@@ -10,11 +10,16 @@ import {
   lockDataDir,
   writeRunning,
 } from "./data-dir.mjs";
-import { addGpuBinaries } from "./gpu.mjs";
+import { addGpuBinaries } from "../install/gpu.mjs";
 import { neverProxyLoopback } from "./no-proxy.mjs";
 import { applyOwnStreams } from "./own-streams.mjs";
-import { fail, say, step, yellow } from "./print.mjs";
-import { durationMs, folders, UserError, withDotEnv } from "./project.mjs";
+import { fail, say, step, yellow } from "../install/print.mjs";
+import {
+  durationMs,
+  folders,
+  UserError,
+  withDotEnv,
+} from "../install/project.mjs";
 import {
   natsProgram,
   natsReady,
@@ -22,9 +27,9 @@ import {
   redisProgram,
   redisUrl,
 } from "./server-programs.mjs";
-import { findServer } from "./servers.mjs";
+import { findServer } from "../install/servers.mjs";
 import { SERVICES, serviceProgram } from "./services.mjs";
-import { setUp } from "./setup.mjs";
+import { setUp } from "../install/setup.mjs";
 import { stopOnSignal } from "./stopping.mjs";
 import {
   failingNames,
@@ -32,7 +37,7 @@ import {
   waitUntilHealthy,
 } from "./until-healthy.mjs";
 import { openTunnel, TUNNEL_PROXY } from "./tunnel.mjs";
-import { sayVersion } from "./versions.mjs";
+import { sayVersion } from "../install/versions.mjs";
 import { superviseAll } from "./watch.mjs";
 import { sayBlock } from "./welcome.mjs";
 import { findGpus, planWorkers } from "./workers.mjs";

@@ -1,7 +1,16 @@
 import { join } from "node:path";
 import { projectionErrors, workerErrors, workerWarnings } from "./health.mjs";
-import { bold, cyan, dim, green, oneLine, red, say, yellow } from "./print.mjs";
-import { folders, withDotEnv } from "./project.mjs";
+import {
+  bold,
+  cyan,
+  dim,
+  green,
+  oneLine,
+  red,
+  say,
+  yellow,
+} from "../install/print.mjs";
+import { folders, withDotEnv } from "../install/project.mjs";
 
 /**
  * What somebody needs who has just started the system.

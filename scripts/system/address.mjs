@@ -1,7 +1,7 @@
 import { isFree } from "./ports.mjs";
-import { CONFIG_EXIT_CODE, UserError } from "./user-error.mjs";
+import { CONFIG_EXIT_CODE, UserError } from "../install/user-error.mjs";
 
-/** Where the gateway listens, and the URL by which this machine reaches it. @param {import("./project.mjs").Env} env */
+/** Where the gateway listens, and the URL by which this machine reaches it. @param {import("../install/project.mjs").Env} env */
 export async function readAddress(env) {
   const host = env.HOST ?? "127.0.0.1";
   const port = Number(env.PORT ?? 8000);

@@ -1,13 +1,13 @@
-import "./require-node.mjs";
+import "../install/require-node.mjs";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readJson, readRunning } from "./data-dir.mjs";
 import { STREAMS_PROGRAM } from "./own-streams.mjs";
-import { fail } from "./print.mjs";
-import { folders, root, UserError, withDotEnv } from "./project.mjs";
+import { fail } from "../install/print.mjs";
+import { folders, root, UserError, withDotEnv } from "../install/project.mjs";
 import { NODE_FLAGS } from "./services.mjs";
-import { setUp } from "./setup.mjs";
+import { setUp } from "../install/setup.mjs";
 
 /**
  * `npm run streams -- plan|apply [--yes]`: how the streams stand to the settings, and what a change would cost. Settings
@@ -28,7 +28,7 @@ async function main() {
   child.once("exit", (code) => process.exit(code ?? 1));
 }
 
-/** What the services of the system that runs here were given. @param {import("./project.mjs").Env} env */
+/** What the services of the system that runs here were given. @param {import("../install/project.mjs").Env} env */
 function privateServer(env) {
   if (env.NATS_URL) return {};
   const { dataDir } = folders(env);

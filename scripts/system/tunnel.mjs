@@ -1,9 +1,9 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
-import { step } from "./print.mjs";
-import { localDir, root } from "./project.mjs";
-import { run, tail } from "./run.mjs";
+import { step } from "../install/print.mjs";
+import { localDir, root } from "../install/project.mjs";
+import { run, tail } from "../install/run.mjs";
 
 /**
  * `npm start -- --tunnel`: a public URL by ngrok's in-process agent. Whatever keeps it from opening, the system runs on
@@ -24,7 +24,7 @@ export const TUNNEL_PROXY = "127.0.0.1,::1";
 
 /**
  * @param {string} url of the gateway on this machine
- * @param {import("./project.mjs").Env} env
+ * @param {import("../install/project.mjs").Env} env
  * @returns {Promise<Tunnel | Refused>}
  */
 export async function openTunnel(url, env) {
@@ -42,7 +42,7 @@ export async function openTunnel(url, env) {
   }
 }
 
-/** @param {string} url @param {string} authtoken @param {import("./project.mjs").Env} env @returns {Promise<Tunnel>} */
+/** @param {string} url @param {string} authtoken @param {import("../install/project.mjs").Env} env @returns {Promise<Tunnel>} */
 async function connect(url, authtoken, env) {
   const ngrok = await loadAgent();
   const policy = resolve(root, env.NGROK_POLICY ?? "deploy/ngrok/policy.json");

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { allHeard, readHealth, waitsFor, workerErrors } from "./health.mjs";
-import { dim, green, say } from "./print.mjs";
+import { dim, green, say } from "../install/print.mjs";
 
 /** @typedef {import("./health.mjs").Health} Health */
 /** @typedef {import("./supervise.mjs").Supervised} Supervised */

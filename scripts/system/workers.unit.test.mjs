@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { slugOf } from "../packages/schema/src/index.ts";
-import { UserError } from "./project.mjs";
+import { slugOf } from "../../packages/schema/src/index.ts";
+import { UserError } from "../install/project.mjs";
 import { findGpus, planWorkers, sameNameKey } from "./workers.mjs";
 
 const wishes = { workers: undefined, model: undefined, gpus: undefined };

@@ -1,5 +1,5 @@
-import { UserError } from "./project.mjs";
-import { run } from "./run.mjs";
+import { UserError } from "../install/project.mjs";
+import { run } from "../install/run.mjs";
 
 /** The workers that a start runs: each has one model, and one GPU or what the machine has. */
 

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readJson, writePrivate } from "./data-dir.mjs";
-import { say, step, yellow } from "./print.mjs";
-import { root } from "./project.mjs";
-import { run, tail } from "./run.mjs";
+import { say, step, yellow } from "../install/print.mjs";
+import { root } from "../install/project.mjs";
+import { run, tail } from "../install/run.mjs";
 import { NODE_FLAGS } from "./services.mjs";
 
 /**
@@ -12,7 +12,7 @@ import { NODE_FLAGS } from "./services.mjs";
  * changed since the last start, they are applied before the services come up.
  */
 
-/** @typedef {import("./project.mjs").Env} Env */
+/** @typedef {import("../install/project.mjs").Env} Env */
 
 export const STREAMS_PROGRAM = "packages/runtime/src/streams/main.ts";
 

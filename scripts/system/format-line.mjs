@@ -1,4 +1,4 @@
-import { cyan, dim, oneLine, red, yellow } from "./print.mjs";
+import { cyan, dim, oneLine, red, yellow } from "../install/print.mjs";
 
 const WIDTH = 9;
 const HIDDEN = new Set([

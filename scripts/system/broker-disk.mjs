@@ -2,7 +2,7 @@ import { statfs } from "node:fs/promises";
 import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readHealth } from "./health.mjs";
-import { green, red, say, yellow } from "./print.mjs";
+import { green, red, say, yellow } from "../install/print.mjs";
 
 /**
  * A nats-server whose disk was full stores nothing any more, also when there is room again, until it is started anew:

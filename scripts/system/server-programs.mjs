@@ -4,13 +4,13 @@ import net from "node:net";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CONFIG_EXIT_CODE, UserError } from "./user-error.mjs";
-import { libraryEnv } from "./servers.mjs";
-import { compareVersions } from "./versions.mjs";
+import { CONFIG_EXIT_CODE, UserError } from "../install/user-error.mjs";
+import { libraryEnv } from "../install/servers.mjs";
+import { compareVersions } from "../install/versions.mjs";
 
 /** How the two servers are run: configuration file, command line, and when they are ready. */
 
-/** @typedef {import("./servers.mjs").Server} Server */
+/** @typedef {import("../install/servers.mjs").Server} Server */
 /** @typedef {import("./supervise.mjs").Program} Program */
 /**
  * @typedef {object} Place

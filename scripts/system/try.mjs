@@ -1,9 +1,9 @@
-import "./require-node.mjs";
+import "../install/require-node.mjs";
 import { parseArgs } from "node:util";
 import { readRunning } from "./data-dir.mjs";
 import { neverProxyLoopback } from "./no-proxy.mjs";
-import { bold, dim, fail, printable, say } from "./print.mjs";
-import { folders, UserError, withDotEnv } from "./project.mjs";
+import { bold, dim, fail, printable, say } from "../install/print.mjs";
+import { folders, UserError, withDotEnv } from "../install/project.mjs";
 
 /** `npm run try -- "Explain quantum computing"`: one prompt to the running system, and what came of it. */
 

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { killGroup } from "./supervise.mjs";
+import { killGroup } from "../system/supervise.mjs";
 
 /** What runs now: ended with us, wherever a signal or an error ends us. @type {Set<number>} */
 const running = new Set();

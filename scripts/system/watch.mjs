@@ -1,7 +1,7 @@
 import { noteProcesses } from "./data-dir.mjs";
 import { formatLine } from "./format-line.mjs";
-import { red, say } from "./print.mjs";
-import { UserError } from "./project.mjs";
+import { red, say } from "../install/print.mjs";
+import { UserError } from "../install/project.mjs";
 import { CONFIG_EXIT_CODE, serviceOf, SERVICES } from "./services.mjs";
 import { makeSupervised } from "./supervise.mjs";
 

@@ -1,11 +1,11 @@
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readDotEnv } from "./dot-env.mjs";
 
 export { UserError } from "./user-error.mjs";
 
 /** The project's folder. */
-export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+export const root = resolve(fileURLToPath(new URL("../..", import.meta.url)));
 
 /** What the commands bring onto the machine (unpacked servers, GPU binaries); can be deleted at any time. */
 export const localDir = join(root, ".local");

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { root } from "./project.mjs";
-import { CONFIG_EXIT_CODE } from "./user-error.mjs";
+import { root } from "../install/project.mjs";
+import { CONFIG_EXIT_CODE } from "../install/user-error.mjs";
 
 /** The four services, and how a whole system is stopped. */
 
