@@ -6,8 +6,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SERVICES } from "../scripts/system/services.mjs";
 import { ask } from "./ask.ts";
-import { median, round } from "./figures.ts";
-import type { Figures } from "./measurements.ts";
+import { median, round, type Figures } from "./figures.ts";
 import { models } from "./model.ts";
 
 const ROUNDS = 6;

@@ -9,18 +9,10 @@ import type { Fleet } from "./fleet.ts";
 import type { Load } from "./load.ts";
 import type { Member } from "./member.ts";
 import type { Random } from "./random.ts";
+import type { Fault } from "./fault.ts";
 import { stealStart } from "./stealStart.ts";
 import { connectNats } from "./wire/nats.ts";
 import { redisCommands } from "./wire/redis.ts";
-
-export interface Fault {
-  name: string;
-  /** Nothing else is done to it meanwhile. */
-  target: string;
-  /** The worker that it hits. */
-  worker?: Pick<Member, "workerId">;
-  run(random: Random): Promise<void>;
-}
 
 /** Longer than the fleet's ACK_WAIT of 3 s. */
 const frozenMs = [3_500, 7_000] as const;

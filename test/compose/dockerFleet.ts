@@ -4,7 +4,7 @@ import { eventually } from "@jetscribe/testing";
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../../scripts/system/ports.mjs";
-import type { Fault } from "../chaos/faults.ts";
+import type { Fault } from "../chaos/fault.ts";
 import { settings, type Fleet } from "../chaos/fleet.ts";
 import type { Member } from "../chaos/member.ts";
 import type { Random } from "../chaos/random.ts";
