@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { run, tail } from "./run.mjs";
+import { run, runOrThrow } from "./run.mjs";
 
 /**
  * Packages of Debian and Ubuntu, unpacked without being installed: needs no root, starts no service and changes nothing
@@ -40,13 +40,10 @@ export function distribution() {
 /** @returns {Record<string, string | undefined>} */
 function readOsRelease() {
   const file = "/etc/os-release";
-  if (!existsSync(file)) return {};
-  const lines = readFileSync(file, "utf8").split("\n");
+  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+  const lines = text.matchAll(/^(\w+)="?(.*?)"?$/gm);
   return Object.fromEntries(
-    lines.map((line) => {
-      const at = line.indexOf("=");
-      return [line.slice(0, at), line.slice(at + 1).replace(/^"|"$/g, "")];
-    }),
+    [...lines].map(([, key = "", value = ""]) => [key, value]),
   );
 }
 
@@ -62,16 +59,9 @@ export async function unpackDebs(own, suite, names, dir) {
   const temporary = mkdtempSync(join(tmpdir(), "jetscribe-debs-"));
   try {
     const apt = await prepareApt(temporary, own, suite);
-    const foreign = suite !== own.codename;
+    const flags = ["-y", "--no-install-recommends", "--download-only"];
     // Another suite's dependencies would not fit this machine's libraries: there the package must stand alone.
-    if (!foreign)
-      await apt([
-        "-y",
-        "--no-install-recommends",
-        "--download-only",
-        "install",
-        ...names,
-      ]);
+    if (suite === own.codename) await apt([...flags, "install", ...names]);
     // Of those that are installed the command above has fetched nothing.
     const archives = join(temporary, "cache/archives");
     const fetched = readdirSync(archives);
@@ -80,7 +70,12 @@ export async function unpackDebs(own, suite, names, dir) {
     );
     if (missing.length > 0) await apt(["download", ...missing]);
     const unpacked = join(temporary, "unpacked");
-    await unpackAll([temporary, archives], unpacked);
+    mkdirSync(unpacked);
+    for (const folder of [temporary, archives])
+      for (const name of readdirSync(folder))
+        // Never a C library of its own: it would not fit the machine's loader.
+        if (name.endsWith(".deb") && !name.startsWith("libc6_"))
+          await runOrThrow("dpkg-deb", ["-x", join(folder, name), unpacked]);
     rmSync(dir, { recursive: true, force: true });
     mkdirSync(dirname(dir), { recursive: true });
     await moveFolder(unpacked, dir);
@@ -89,12 +84,7 @@ export async function unpackDebs(own, suite, names, dir) {
   }
 }
 
-/**
- * apt with sources, lists and cache of its own.
- * @param {string} dir
- * @param {Distribution} own
- * @param {string} suite
- */
+/** apt with sources, lists and cache of its own. @param {string} dir @param {Distribution} own @param {string} suite */
 async function prepareApt(dir, own, suite) {
   for (const folder of ["lists/partial", "cache/archives/partial"])
     mkdirSync(join(dir, folder), { recursive: true });
@@ -115,19 +105,14 @@ async function prepareApt(dir, own, suite) {
     "Acquire::Check-Valid-Until": "false", // mirrors that are snapshots are older than their dates
     "Acquire::Retries": "2",
   };
-  const flags = Object.entries(options).flatMap(([key, value]) => [
-    "-o",
-    `${key}=${value}`,
-  ]);
+  const flags = Object.entries(options).map((pair) => `-o${pair.join("=")}`);
   /** @param {string[]} args */
-  const apt = async (args) => {
-    const { code, output } = await run("apt-get", ["-qq", ...flags, ...args], {
+  const apt = (args) =>
+    runOrThrow("apt-get", ["-qq", ...flags, ...args], {
       cwd: dir,
       env: { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" },
       timeoutMs: 180_000,
     });
-    if (code !== 0) throw new Error(`apt-get ${args[0]}: ${tail(output, 5)}`);
-  };
   await apt(["update"]);
   return apt;
 }
@@ -136,80 +121,47 @@ async function prepareApt(dir, own, suite) {
  * The machine's own sources of the distribution, or another suite on the same mirror.
  * @param {Distribution} own
  * @param {string} suite
- * @returns {Promise<Source[]>}
  */
 async function sourcesFor(own, suite) {
-  const all = await machineSources();
-  const mine = all.filter(
-    (source) =>
-      [
-        own.codename,
-        `${own.codename}-updates`,
-        `${own.codename}-security`,
-      ].includes(source.suite) &&
-      ["main", "universe"].includes(source.component),
+  const suites = ["", "-updates", "-security"].map(
+    (ending) => own.codename + ending,
   );
-  if (suite === own.codename)
-    return mine.length > 0 ? mine : [defaultSource(own)];
-  const mirror =
-    mine.find((source) => source.suite === own.codename) ?? defaultSource(own);
-  return [{ ...mirror, suite, component: "main" }];
+  const mine = (await machineSources()).filter(
+    ({ suite, component }) =>
+      suites.includes(suite) && ["main", "universe"].includes(component),
+  );
+  if (suite === own.codename && mine.length > 0) return mine;
+  const mirror = mine.find((source) => source.suite === own.codename);
+  const source = mirror ?? defaultSource(own);
+  return suite === own.codename
+    ? [source]
+    : [{ ...source, suite, component: "main" }];
 }
 
 /** @returns {Promise<Source[]>} */
 async function machineSources() {
   const format = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)";
-  // --no-release-info: also where `apt-get update` never ran, as in a fresh container.
-  const args = [
+  const { code, output } = await run("apt-get", [
     "indextargets",
-    "--no-release-info",
-    "--format",
-    format,
-    "Created-By: Packages",
-  ];
-  const { code, output } = await run("apt-get", args);
+    "--no-release-info", // also where `apt-get update` never ran, as in a fresh container
+    ...["--format", format, "Created-By: Packages"],
+  ]);
   if (code !== 0) return [];
-  const lines = [
-    ...new Set(
-      output.split("\n").filter((line) => line.split("|").length === 3),
-    ),
-  ];
-  return lines.map((line) => {
-    const [uri = "", suite = "", component = ""] = line.split("|");
-    return { uri, suite, component };
+  return [...new Set(output.split("\n"))].flatMap((line) => {
+    const [uri, suite, component] = line.split("|");
+    return uri && suite && component ? [{ uri, suite, component }] : [];
   });
 }
 
 /** @param {Distribution} own @returns {Source} */
-function defaultSource({ id, codename }) {
-  return id === "debian"
-    ? {
-        uri: "http://deb.debian.org/debian",
-        suite: codename,
-        component: "main",
-      }
+const defaultSource = ({ id, codename: suite }) =>
+  id === "debian"
+    ? { uri: "http://deb.debian.org/debian", suite, component: "main" }
     : {
         uri: "http://archive.ubuntu.com/ubuntu",
-        suite: codename,
+        suite,
         component: "main universe",
       };
-}
-
-/** @param {string[]} folders @param {string} into */
-async function unpackAll(folders, into) {
-  mkdirSync(into);
-  const files = folders.flatMap((folder) =>
-    readdirSync(folder)
-      .filter((name) => name.endsWith(".deb"))
-      .map((name) => join(folder, name)),
-  );
-  for (const file of files) {
-    // Never a C library of its own: it would not fit the machine's loader.
-    if (/\/libc6_[^/]*$/.test(file)) continue;
-    const { code, output } = await run("dpkg-deb", ["-x", file, into]);
-    if (code !== 0) throw new Error(`dpkg-deb: ${tail(output, 5)}`);
-  }
-}
 
 /** @param {string} from @param {string} to */
 async function moveFolder(from, to) {
@@ -217,8 +169,7 @@ async function moveFolder(from, to) {
     renameSync(from, to);
   } catch {
     // another file system: copied beside its place, so that the place itself is filled at once
-    const { code, output } = await run("cp", ["-a", from, `${to}.partial`]);
-    if (code !== 0) throw new Error(output);
+    await runOrThrow("cp", ["-a", from, `${to}.partial`]);
     renameSync(`${to}.partial`, to);
   }
 }

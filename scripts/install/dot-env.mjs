@@ -8,7 +8,7 @@ import { CONFIG_EXIT_CODE, UserError } from "./user-error.mjs";
  * The settings of a `.env` as editors write it, without those that are empty. What is no setting is an error that names
  * its line and never its value.
  * @param {string} file
- * @returns {Record<string, string>}
+ * @returns {import("./project.mjs").Env}
  */
 export function readDotEnv(file) {
   if (!existsSync(file)) return {};
@@ -19,7 +19,7 @@ export function readDotEnv(file) {
   const text = decode(readFileSync(file), basename(file));
   checkLines(text.split("\n"), basename(file));
   return Object.fromEntries(
-    Object.entries(util.parseEnv(text)).filter(([, value]) => value !== ""),
+    Object.entries(util.parseEnv(text)).filter(([, value]) => value),
   );
 }
 

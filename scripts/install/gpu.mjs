@@ -1,25 +1,25 @@
 import {
   existsSync,
-  lstatSync,
   mkdirSync,
-  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { step } from "./print.mjs";
-import { localDir, root, UserError } from "./project.mjs";
-import { run, tail } from "./run.mjs";
+import { readJson } from "./files.mjs";
+import { localDir, root } from "./project.mjs";
+import { runOrThrow } from "./run.mjs";
+import { UserError } from "./user-error.mjs";
 
 const gpuDir = join(localDir, "gpu");
 const scope = "node_modules/@node-llama-cpp";
 
 /** The packages for each kind of GPU; node-llama-cpp takes the best that it finds and that the machine can run. */
-const PACKAGES = /** @type {Record<string, string[]>} */ ({
-  cuda: ["linux-x64-cuda", "linux-x64-cuda-ext"],
-  vulkan: ["linux-x64-vulkan"],
-});
+const PACKAGES = new Map([
+  ["cuda", ["linux-x64-cuda", "linux-x64-cuda-ext"]],
+  ["vulkan", ["linux-x64-vulkan"]],
+]);
 
 /**
  * Adds the GPU binaries. They go into a folder of their own, linked into node_modules where node-llama-cpp looks for
@@ -27,7 +27,7 @@ const PACKAGES = /** @type {Record<string, string[]>} */ ({
  * @param {string} kind
  */
 export async function addGpuBinaries(kind) {
-  const names = PACKAGES[kind];
+  const names = PACKAGES.get(kind);
   if (!names) throw new UserError(`--gpu=${kind}: expected cuda or vulkan`);
   const machine = `${process.platform}-${process.arch}`;
   if (machine !== "linux-x64")
@@ -47,11 +47,10 @@ export async function addGpuBinaries(kind) {
 /** Links what {@link addGpuBinaries} brought; again after each installation, which may remove what it doesn't know. */
 export function linkGpuBinaries() {
   const version = engineVersion();
-  for (const name of Object.values(PACKAGES).flat()) {
+  for (const name of [...PACKAGES.values()].flat()) {
     if (installedVersion(name) !== version) continue; // another version's binaries would not load
     const link = join(root, scope, name);
-    if (lstatSync(link, { throwIfNoEntry: false }))
-      rmSync(link, { recursive: true });
+    rmSync(link, { recursive: true, force: true });
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(relative(dirname(link), join(gpuDir, scope, name)), link);
   }
@@ -59,14 +58,16 @@ export function linkGpuBinaries() {
 
 /** The exact version of the engine in use: its binaries must be of the same. */
 function engineVersion() {
+  /** @type {{ dependencies: Record<string, string> } | undefined} */
   const manifest = readJson(join(root, "services/inference/package.json"));
-  return String(manifest.dependencies["node-llama-cpp"]);
+  return manifest?.dependencies["node-llama-cpp"] ?? "";
 }
 
 /** @param {string} name */
 function installedVersion(name) {
-  const manifest = join(gpuDir, scope, name, "package.json");
-  return existsSync(manifest) ? String(readJson(manifest).version) : undefined;
+  /** @type {{ version: string } | undefined} */
+  const manifest = readJson(join(gpuDir, scope, name, "package.json"));
+  return manifest?.version;
 }
 
 /** @param {string[]} names @param {string} version */
@@ -75,23 +76,7 @@ async function install(names, version) {
   const manifest = join(gpuDir, "package.json");
   if (!existsSync(manifest)) writeFileSync(manifest, '{ "private": true }\n');
   const packages = names.map((name) => `@node-llama-cpp/${name}@${version}`);
-  const args = [
-    "install",
-    "--prefix",
-    gpuDir,
-    "--ignore-scripts",
-    "--no-audit",
-    "--no-fund",
-    ...packages,
-  ];
-  const { code, output } = await run("npm", args, { cwd: gpuDir });
-  if (code !== 0)
-    throw new UserError(
-      `the GPU binaries could not be installed:\n${tail(output)}`,
-    );
-}
-
-/** @param {string} file */
-function readJson(file) {
-  return JSON.parse(readFileSync(file, "utf8"));
+  const flags = ["--ignore-scripts", "--no-audit", "--no-fund"];
+  const args = ["install", "--prefix", gpuDir, ...flags, ...packages];
+  await runOrThrow("npm", args, { cwd: gpuDir });
 }

@@ -1,14 +1,14 @@
 import {
   linkSync,
   mkdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { identityOf, isAlive } from "./process-identity.mjs";
+import { readJson } from "./files.mjs";
+import { identityOf, isAlive } from "./processes.mjs";
 
 /** @typedef {{ pid: number, identity: string }} Holder */
 
@@ -20,10 +20,8 @@ import { identityOf, isAlive } from "./process-identity.mjs";
 export function tryLock(file) {
   mkdirSync(dirname(file), { recursive: true });
   const mine = `${file}.${process.pid}`;
-  const text = JSON.stringify({
-    pid: process.pid,
-    identity: identityOf(process.pid),
-  });
+  const { pid } = process;
+  const text = JSON.stringify({ pid, identity: identityOf(pid) });
   writeFileSync(mine, text, { mode: 0o600 });
   try {
     for (;;) {
@@ -34,8 +32,8 @@ export function tryLock(file) {
         if (/** @type {NodeJS.ErrnoException} */ (error).code !== "EEXIST")
           throw error;
       }
-      const holder = readHolder(file);
-      if (holder && isAlive(holder)) return { holder };
+      const holder = liveHolder(file);
+      if (holder) return { holder };
       setAside(file, mine);
     }
   } finally {
@@ -51,34 +49,26 @@ export function tryLock(file) {
  * @returns {Promise<T>}
  */
 export async function withLock(file, work) {
-  for (;;) {
-    const lock = tryLock(file);
-    if ("holder" in lock) {
-      await sleep(200); // a file tells nobody when it goes
-      continue;
-    }
-    try {
-      return await work();
-    } finally {
-      lock.release();
-    }
+  let lock = tryLock(file);
+  while ("holder" in lock) {
+    await sleep(200); // a file tells nobody when it goes
+    lock = tryLock(file);
   }
-}
-
-/** @param {string} file @returns {Holder | undefined} */
-function readHolder(file) {
   try {
-    return JSON.parse(readFileSync(file, "utf8"));
-  } catch {
-    return undefined; // gone, or not ours
+    return await work();
+  } finally {
+    lock.release();
   }
 }
 
-/**
- * Removes a dead holder's lock. Two may try at once: whoever catches a fresh lock instead puts it back.
- * @param {string} file
- * @param {string} mine
- */
+/** @param {string} file */
+function liveHolder(file) {
+  /** @type {Holder | undefined} gone, or not ours */
+  const holder = readJson(file);
+  return holder && isAlive(holder) ? holder : undefined;
+}
+
+/** Removes a dead holder's lock. Two may try at once: whoever catches a fresh one instead puts it back. @param {string} file @param {string} mine */
 function setAside(file, mine) {
   const aside = `${mine}.aside`;
   try {
@@ -86,13 +76,10 @@ function setAside(file, mine) {
   } catch {
     return; // somebody else was quicker
   }
-  const holder = readHolder(aside);
-  if (holder && isAlive(holder)) {
-    try {
-      linkSync(aside, file);
-    } catch {
-      // a third one has it by now
-    }
+  try {
+    if (liveHolder(aside)) linkSync(aside, file);
+  } catch {
+    // a third one has it by now
   }
   rmSync(aside, { force: true });
 }

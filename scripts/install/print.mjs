@@ -1,7 +1,6 @@
-import { UserError } from "./project.mjs";
+import { UserError } from "./user-error.mjs";
 
-const colourful =
-  Boolean(process.stdout.isTTY) && !process.env.NO_COLOR ? true : false;
+const colourful = process.stdout.isTTY && !process.env.NO_COLOR;
 
 /** @param {number} code @returns {(text: string) => string} */
 const colour = (code) => (text) =>
@@ -16,8 +15,8 @@ export const cyan = colour(36);
 
 // Nobody reads it any more, as after `npm run try … | head -3`: the command goes on without a word.
 for (const stream of [process.stdout, process.stderr])
-  stream.on("error", (error) => {
-    if (!("code" in error) || error.code !== "EPIPE") throw error;
+  stream.on("error", (/** @type {NodeJS.ErrnoException} */ error) => {
+    if (error.code !== "EPIPE") throw error;
   });
 
 /** @param {string} line */
@@ -36,14 +35,13 @@ export async function step(title, work) {
   const start = Date.now();
   const seconds = () => Math.round((Date.now() - start) / 1000);
   let shown = false;
-  const first = setTimeout(() => {
+  /** @param {string} soFar */
+  const show = (soFar) => {
     shown = true;
-    say(dim(`… ${title}`));
-  }, 1000);
-  const more = setInterval(
-    () => say(dim(`… ${title}, ${seconds()} s so far`)),
-    15_000,
-  );
+    say(dim(`… ${title}${soFar}`));
+  };
+  const first = setTimeout(show, 1000, "");
+  const more = setInterval(() => show(`, ${seconds()} s so far`), 15_000);
   try {
     const result = await work();
     if (shown) say(`${green("✓")} ${title} ${dim(`(${seconds()} s)`)}`);
@@ -60,14 +58,11 @@ export async function step(title, work) {
  * @returns {never}
  */
 export function fail(error) {
-  const text =
-    error instanceof UserError
-      ? error.message
-      : error instanceof Error
-        ? (error.stack ?? error.message)
-        : String(error);
+  const mistake = error instanceof UserError ? error : undefined;
+  const stack = error instanceof Error ? error.stack : undefined;
+  const text = mistake?.message ?? stack ?? String(error);
   process.stderr.write(`\n${red("✗")} ${text}\n`);
-  process.exit(error instanceof UserError ? error.exitCode : 1);
+  process.exit(mistake?.exitCode ?? 1);
 }
 
 /**
@@ -75,11 +70,9 @@ export function fail(error) {
  * @param {string} text
  */
 export function printable(text) {
-  // eslint-disable-next-line no-control-regex -- these are what is taken out
-  const unsafe =
-    /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
   return text.replace(
-    unsafe,
+    // Control characters (but for tab and line feed), line separators, bidi overrides.
+    /(?![\t\n])[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

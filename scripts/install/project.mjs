@@ -2,8 +2,6 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readDotEnv } from "./dot-env.mjs";
 
-export { UserError } from "./user-error.mjs";
-
 /** The project's folder. */
 export const root = resolve(fileURLToPath(new URL("../..", import.meta.url)));
 
@@ -19,10 +17,8 @@ export const localDir = join(root, ".local");
  * @returns {Env}
  */
 export function withDotEnv(env = process.env, file = join(root, ".env")) {
-  const set = Object.fromEntries(
-    Object.entries(env).filter(([, value]) => value !== ""),
-  );
-  return { ...readDotEnv(file), ...set };
+  const set = Object.entries(env).filter(([, value]) => value !== "");
+  return { ...readDotEnv(file), ...Object.fromEntries(set) };
 }
 
 /**
@@ -34,17 +30,4 @@ export function folders(env) {
     dataDir: resolve(root, env.DATA_DIR ?? ".data"),
     logDir: resolve(root, env.LOG_DIR ?? "logs"),
   };
-}
-
-/**
- * A duration of the configuration (`30`, `15s`, `5m`, `2h`, `30d`) in milliseconds.
- * @param {string | undefined} text
- * @param {number} otherwise when unset or no duration (the services refuse those by name)
- */
-export function durationMs(text, otherwise) {
-  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(text?.trim() ?? "");
-  if (!match) return otherwise;
-  const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-  const unit = /** @type {keyof typeof units} */ (match[2] ?? "s");
-  return Number(match[1]) * units[unit];
 }

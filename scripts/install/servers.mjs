@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { distribution, unpackDebs } from "./debs.mjs";
 import { withLock } from "./lock.mjs";
 import { step } from "./print.mjs";
-import { localDir, UserError } from "./project.mjs";
+import { localDir } from "./project.mjs";
 import { run } from "./run.mjs";
 import { onPath } from "./setup.mjs";
+import { UserError } from "./user-error.mjs";
 import { compareVersions } from "./versions.mjs";
 
 /**
@@ -14,6 +15,7 @@ import { compareVersions } from "./versions.mjs";
  */
 
 /** @typedef {"nats" | "redis"} Kind */
+/** @typedef {{ kind: Kind, binary: string, libraryPath?: string }} Program libraryPath: of what was unpacked with it */
 /**
  * @typedef {object} Server a server that this machine can run
  * @property {Kind} kind
@@ -26,14 +28,12 @@ import { compareVersions } from "./versions.mjs";
 const KINDS = {
   nats: {
     names: ["nats-server"],
-    package: "nats-server",
     packages: ["nats-server"],
     image: "nats:2-alpine",
     version: /v?(\d+\.\d+\.\d+)/,
   },
   redis: {
     names: ["redis-server", "valkey-server"],
-    package: "redis-server",
     // The program of redis-server is a link to one of redis-tools.
     packages: ["redis-server", "redis-tools"],
     image: "redis:7-alpine",
@@ -41,13 +41,7 @@ const KINDS = {
   },
 };
 
-const serversDir = join(localDir, "servers");
-
-/**
- * The server to run.
- * @param {Kind} kind
- * @returns {Promise<Server>}
- */
+/** The server to run. @param {Kind} kind @returns {Promise<Server>} */
 export async function findServer(kind) {
   return (
     (await fromPath(kind)) ??
@@ -67,13 +61,12 @@ export async function natsVersions() {
     await fromPath("nats"),
     await fromPackages("nats", suitesFor("nats")), // the newest first: any that is unpacked counts as good enough
     own ? await fromPackages("nats", [own]) : undefined,
-  ];
-  const distinct = new Map();
-  for (const server of found) if (server) distinct.set(server.version, server);
-  const all = [...distinct.values()].sort((a, b) =>
+  ].filter((server) => server !== undefined);
+  const distinct = new Map(found.map((server) => [server.version, server]));
+  if (distinct.size === 0) return [await findServer("nats")];
+  return [...distinct.values()].sort((a, b) =>
     compareVersions(a.version, b.version),
   );
-  return all.length > 0 ? all : [await findServer("nats")];
 }
 
 /**
@@ -90,13 +83,9 @@ function suitesFor(kind) {
 }
 
 /** @param {Kind} kind */
-async function fromPath(kind) {
-  for (const name of KINDS[kind].names)
-    for (const binary of onPath(name)) {
-      const server = await probeServer({ kind, binary });
-      if (server) return server;
-    }
-  return undefined;
+function fromPath(kind) {
+  const binaries = KINDS[kind].names.flatMap(onPath);
+  return firstOf(binaries, (binary) => probeServer({ kind, binary }));
 }
 
 /**
@@ -117,14 +106,12 @@ async function fromPackages(kind, suites) {
 }
 
 /**
- * @template T
- * @param {string[]} suites
- * @param {(suite: string) => Promise<T | undefined>} look
- * @returns {Promise<T | undefined>}
+ * @param {string[]} places
+ * @param {(place: string) => Promise<Server | undefined>} look
  */
-async function firstOf(suites, look) {
-  for (const suite of suites) {
-    const found = await look(suite);
+async function firstOf(places, look) {
+  for (const place of places) {
+    const found = await look(place);
     if (found) return found;
   }
   return undefined;
@@ -134,9 +121,10 @@ async function firstOf(suites, look) {
 async function unpack(kind, suite) {
   const own = distribution();
   if (!own) return undefined;
-  const { package: name, packages } = KINDS[kind];
+  const { packages } = KINDS[kind];
+  const title = `unpacking ${packages[0]} of ${own.id} ${suite} into .local/`;
   try {
-    await step(`unpacking ${name} of ${own.id} ${suite} into .local/`, () =>
+    await step(title, () =>
       unpackDebs(own, suite, packages, unpackedDir(kind, suite)),
     );
   } catch {
@@ -146,47 +134,35 @@ async function unpack(kind, suite) {
 }
 
 /** @param {Kind} kind @param {string} suite */
-function unpackedDir(kind, suite) {
-  return join(serversDir, `${KINDS[kind].package}-${suite}`);
-}
+const unpackedDir = (kind, suite) =>
+  join(localDir, "servers", `${kind}-server-${suite}`);
 
-/** @param {Kind} kind @param {string} suite @returns {Promise<Server | undefined>} */
+/** @param {Kind} kind @param {string} suite */
 async function probeUnpacked(kind, suite) {
   const dir = unpackedDir(kind, suite);
   const binary = ["usr/sbin", "usr/bin"]
-    .map((folder) => join(dir, folder, KINDS[kind].package))
+    .map((folder) => join(dir, folder, `${kind}-server`))
     .find((file) => existsSync(file));
   if (!binary) return undefined;
-  const libraryPath = libraryFolders(dir).join(":");
-  return probeServer({ kind, binary, ...(libraryPath ? { libraryPath } : {}) });
-}
-
-/** The folders with shared libraries: `usr/lib/<machine>`. @param {string} dir */
-function libraryFolders(dir) {
-  return ["usr/lib", "lib"]
+  // The folders with shared libraries are usr/lib/<machine>.
+  const libraryPath = ["usr/lib", "lib"]
     .map((folder) => join(dir, folder))
     .filter((folder) => existsSync(folder))
     .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
-    .filter((folder) => folder.includes("-linux-gnu"));
+    .filter((folder) => folder.includes("-linux-gnu"))
+    .join(":");
+  return probeServer({ kind, binary, ...(libraryPath ? { libraryPath } : {}) });
 }
 
-/**
- * Whether the server runs here at all, and its version.
- * @param {{ kind: Kind, binary: string, libraryPath?: string }} found
- * @returns {Promise<Server | undefined>}
- */
+/** Whether the server runs here at all, and its version. @param {Program} found @returns {Promise<Server | undefined>} */
 export async function probeServer(found) {
-  const { code, output } = await run(found.binary, ["--version"], {
-    env: libraryEnv(found),
-  });
+  const env = libraryEnv(found);
+  const { code, output } = await run(found.binary, ["--version"], { env });
   const version = KINDS[found.kind].version.exec(output)?.[1];
   return code === 0 && version ? { ...found, version } : undefined;
 }
 
-/**
- * @param {{ libraryPath?: string }} server
- * @returns {Record<string, string>}
- */
+/** @param {Pick<Server, "libraryPath">} server @returns {Record<string, string>} */
 export function libraryEnv({ libraryPath }) {
   if (!libraryPath) return {};
   const others = process.env.LD_LIBRARY_PATH;
@@ -195,37 +171,26 @@ export function libraryEnv({ libraryPath }) {
 
 /** @param {Kind} kind @returns {Promise<Server | undefined>} */
 async function fromDocker(kind) {
-  const { image } = KINDS[kind];
-  const engine = await run(
-    "docker",
-    ["version", "--format", "{{.Server.Version}}"],
-    { timeoutMs: 10_000 },
-  );
+  const { image, version } = KINDS[kind];
+  const engine = await run("docker", ["version"], { timeoutMs: 10_000 });
   if (engine.code !== 0) return undefined;
-  const args = [
-    "run",
-    "--rm",
-    image,
-    kind === "nats" ? "nats-server" : "redis-server",
-    "--version",
-  ];
+  const args = ["run", "--rm", image, `${kind}-server`, "--version"];
   const { code, output } = await step(`getting the image ${image}`, () =>
     run("docker", args, { timeoutMs: 600_000 }),
   );
-  const version = KINDS[kind].version.exec(output)?.[1];
-  return code === 0 && version ? { kind, image, version } : undefined;
+  const found = version.exec(output)?.[1];
+  return code === 0 && found ? { kind, image, version: found } : undefined;
 }
 
 /** @param {Kind} kind @returns {never} */
 function giveUp(kind) {
-  const name = KINDS[kind].package;
-  const url = `${kind.toUpperCase()}_URL`;
+  const name = `${kind}-server`;
   throw new UserError(
     `${name} is neither on PATH nor could it be brought here. One of these helps, then run the same command again:\n` +
       `  Debian, Ubuntu       sudo apt-get update && sudo apt-get install -y ${name}\n` +
-      `  macOS                brew install ${kind === "nats" ? "nats-server" : "redis"}\n` +
+      `  macOS                brew install ${kind === "nats" ? name : kind}\n` +
       `  Windows              wsl --install -d Debian, then start.bat (it runs inside WSL 2)\n` +
       `  Docker               start the Docker engine: the images nats:2-alpine and redis:7-alpine are used\n` +
-      `  a server elsewhere   ${url}=${kind}://host:${kind === "nats" ? 4222 : 6379} npm start`,
+      `  a server elsewhere   ${kind.toUpperCase()}_URL=${kind}://host:${kind === "nats" ? 4222 : 6379} npm start`,
   );
 }

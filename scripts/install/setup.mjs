@@ -1,15 +1,18 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readJson } from "./files.mjs";
 import { linkGpuBinaries } from "./gpu.mjs";
 import { withLock } from "./lock.mjs";
 import { step } from "./print.mjs";
-import { localDir, root, UserError } from "./project.mjs";
-import { run, tail } from "./run.mjs";
+import { localDir, root } from "./project.mjs";
+import { run, runOrThrow } from "./run.mjs";
+import { UserError } from "./user-error.mjs";
+import { compareVersions } from "./versions.mjs";
 
 const PNPM = "pnpm@12.21.0";
 /** Runs TypeScript as it is, without a flag and a warning for every file. */
-const OLDEST_NODE = [24, 12];
+const OLDEST_NODE = "24.12.0";
 
 /** Written last, so it is there only when all of the set-up is. */
 const stampFile = join(root, "node_modules", ".jetscribe.json");
@@ -25,7 +28,12 @@ export async function setUp() {
   return withLock(join(localDir, "setup.lock"), async () => {
     const meanwhile = readStamp();
     if (meanwhile) return meanwhile;
-    await step("installing the packages", installPackages);
+    await step("installing the packages", () =>
+      runOrThrow("npx", ["-y", PNPM, "install", "--frozen-lockfile"], {
+        cwd: root,
+        env: { CI: "true" }, // no questions, no screen control
+      }),
+    );
     linkGpuBinaries();
     const node = await findNode();
     writeFileSync(stampFile, JSON.stringify({ inputs: hashInputs(), node }));
@@ -34,14 +42,10 @@ export async function setUp() {
 }
 
 function readStamp() {
-  try {
-    const stamp = JSON.parse(readFileSync(stampFile, "utf8"));
-    if (stamp.inputs === hashInputs() && existsSync(stamp.node))
-      return { node: String(stamp.node) };
-  } catch {
-    // none yet
-  }
-  return undefined;
+  /** @type {{ inputs: string, node: string } | undefined} */
+  const stamp = readJson(stampFile);
+  const holds = stamp?.inputs === hashInputs() && existsSync(stamp.node);
+  return holds ? { node: stamp.node } : undefined;
 }
 
 /** Changes whenever the packages have to be installed again; times don't tell that, a checkout sets them anew. */
@@ -59,39 +63,24 @@ function hashInputs() {
   return hash.digest("hex");
 }
 
-async function installPackages() {
-  // CI: no questions, no screen control.
-  const options = { cwd: root, env: { CI: "true" } };
-  const args = ["-y", PNPM, "install", "--frozen-lockfile"];
-  const { code, output } = await run("npx", args, options);
-  if (code === 0) return;
-  throw new UserError(
-    `the packages could not be installed (npx ${args.join(" ")}):\n${tail(output)}`,
-  );
-}
-
 /** The workspace's own Node where the registry has one for this machine, else the machine's if it is new enough. */
 async function findNode() {
   const arch = `node-${process.platform}-${process.arch}`;
   const own = join(root, "tools/node/node_modules", arch, "bin/node");
   for (const node of [own, process.execPath, ...onPath("node")]) {
-    if (existsSync(node) && (await isNewEnough(node))) return node;
+    if (!existsSync(node)) continue;
+    const { output } = await run(node, ["--version"]);
+    if (isNewEnough(output)) return node;
   }
   throw new UserError(
-    `Jetscribe needs Node ${OLDEST_NODE.join(".")} or newer, and there is none for this machine in the npm registry.\n` +
+    `Jetscribe needs Node ${OLDEST_NODE} or newer, and there is none for this machine in the npm registry.\n` +
       `This is ${process.version}. Install a current one: https://nodejs.org/en/download`,
   );
 }
 
-/** @param {string} node */
-async function isNewEnough(node) {
-  const { code, output } = await run(node, ["--version"]);
-  const [major = 0, minor = 0] = output.replace("v", "").split(".").map(Number);
-  const [wantMajor = 0, wantMinor = 0] = OLDEST_NODE;
-  return (
-    code === 0 &&
-    (major > wantMajor || (major === wantMajor && minor >= wantMinor))
-  );
+/** Whether such a Node runs TypeScript. @param {string} version as Node says it: `v24.12.0` */
+export function isNewEnough(version) {
+  return compareVersions(version.slice(1), OLDEST_NODE) >= 0;
 }
 
 /**

@@ -7,7 +7,9 @@ import { root } from "./project.mjs";
 
 /** @param {string} a @param {string} b */
 export function compareVersions(a, b) {
-  const [left, right] = [a.split(".").map(Number), b.split(".").map(Number)];
+  const [left = [], right = []] = [a, b].map((text) =>
+    text.split(".").map((part) => parseInt(part)),
+  );
   for (let i = 0; i < 3; i++)
     if (left[i] !== right[i]) return (left[i] ?? 0) - (right[i] ?? 0);
   return 0;
@@ -33,9 +35,7 @@ export function sayVersion(server) {
   const { kind, version, binary, image } = server;
   const from = image
     ? `Docker image ${image}`
-    : binary?.startsWith(root)
-      ? binary.slice(root.length + 1)
-      : binary;
+    : binary?.replace(`${root}/`, "");
   say(`${kind}-server ${version} ${dim(`(${from})`)}`);
   const missing = missingFeatures(server);
   if (missing) say(yellow(`  this version has ${missing}`));

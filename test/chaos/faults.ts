@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SERVICES } from "../../scripts/system/services.mjs";
+import { SERVICES } from "../../scripts/system/services.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Load } from "./load.ts";
 import type { Member } from "./member.ts";

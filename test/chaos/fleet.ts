@@ -6,13 +6,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { apiKey } from "../../scripts/system/data-dir.mjs";
-import { readHealth } from "../../scripts/system/health.mjs";
-import { freePort } from "../../scripts/system/ports.mjs";
+import { apiKey } from "../../scripts/system/dataDir.ts";
+import { readHealth } from "../../scripts/system/health.ts";
+import { freePort } from "../../scripts/system/freePort.ts";
 import {
   stopInOrder,
   type ServiceName,
-} from "../../scripts/system/services.mjs";
+} from "../../scripts/system/services.ts";
 import { startMember, type Member } from "./member.ts";
 import { startProxy, type Proxy } from "./proxy.ts";
 

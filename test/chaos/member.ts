@@ -3,11 +3,11 @@ import { endWithUs, ended } from "../../packages/testing/src/leftovers.ts";
 import {
   serviceProgram,
   type ServiceName,
-} from "../../scripts/system/services.mjs";
+} from "../../scripts/system/services.ts";
 import {
   makeSupervised,
   type Supervised,
-} from "../../scripts/system/supervise.mjs";
+} from "../../scripts/system/supervise.ts";
 import { readFileSync } from "node:fs";
 
 /** What a service said on its standard output. */

@@ -11,8 +11,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { readRunning } from "../../scripts/system/data-dir.mjs";
-import { freePort } from "../../scripts/system/ports.mjs";
+import { readRunning } from "../../scripts/system/dataDir.ts";
+import { freePort } from "../../scripts/system/freePort.ts";
 import { natsVersions } from "../../scripts/install/servers.mjs";
 import {
   call,
@@ -25,7 +25,7 @@ import {
 import { countOf, histories } from "./log.ts";
 
 const script = fileURLToPath(
-  new URL("../../scripts/system/start.mjs", import.meta.url),
+  new URL("../../scripts/start.mjs", import.meta.url),
 );
 const diskMiB = 200;
 const mount = `mount -t tmpfs -o size=${diskMiB}m tmpfs "$0"`;

@@ -22,7 +22,7 @@ import {
 } from "./client.ts";
 
 const script = fileURLToPath(
-  new URL("../../scripts/system/start.mjs", import.meta.url),
+  new URL("../../scripts/start.mjs", import.meta.url),
 );
 const key = "a-key-for-the-test";
 

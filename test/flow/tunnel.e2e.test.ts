@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { freePort } from "../../scripts/system/ports.mjs";
+import { freePort } from "../../scripts/system/freePort.ts";
 import { call, post } from "./client.ts";
 
 describe("behind the tunnel", () => {
@@ -101,7 +101,7 @@ async function startWithTunnel(token: string, until: RegExp): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "jetscribe-tunnel-"));
   const port = String(await freePort());
   const script = fileURLToPath(
-    new URL("../../scripts/system/start.mjs", import.meta.url),
+    new URL("../../scripts/start.mjs", import.meta.url),
   );
   const child = spawn(process.execPath, [script, "--tunnel"], {
     env: {
