@@ -1,5 +1,6 @@
 // Typed lint, and the doors: each vendor has one package that may import it.
 import tseslint from "typescript-eslint";
+import imports from "./tools/lint/imports.js";
 
 /** Vendor modules and the folders that may import them. */
 const doors = [
@@ -21,6 +22,29 @@ const shut = (allowed) =>
       message: `Only ${open.join(", ")} may import this.`,
     }));
 
+/**
+ * Who sees whom, besides itself. What runs in production sees downwards: packages, then services, then what runs the
+ * system. `install` sees nothing: it runs before packages and Node 24 are there. `packages/testing` starts whole systems,
+ * so only tests and what tests are made of see it.
+ */
+const testing = String.raw`packages/testing/`;
+const packages = String.raw`packages/(?!testing/)`;
+const install = String.raw`scripts/(install/|[^/]+\.mjs$)`;
+const system = String.raw`scripts/system/`;
+const layer = (files, ...sees) => ({
+  files: new RegExp(`^(${files})`),
+  sees: sees.length > 0 ? new RegExp(`^(${sees.join("|")})`) : /^$/,
+});
+const services = ["gateway", "inference", "results", "logger"];
+const layersWith = (...also) => [
+  "error",
+  layer(packages, ...also),
+  ...services.map((name) => layer(`services/${name}/`, packages, ...also)),
+  layer(install),
+  layer(system, packages, install),
+  layer(testing, packages, install, system),
+];
+
 export default tseslint.config(
   {
     ignores: [
@@ -31,13 +55,13 @@ export default tseslint.config(
       "models/train/",
       "models/verify/",
       "deploy/**",
-      "scripts/**",
       "eslint.config.js",
     ],
   },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true } },
+    plugins: { imports },
     linterOptions: { reportUnusedDisableDirectives: "error" },
     rules: {
       "@typescript-eslint/no-floating-promises": "error",
@@ -57,6 +81,8 @@ export default tseslint.config(
         },
       ],
       eqeqeq: "error",
+      "imports/no-cycle": "error",
+      "imports/layers": layersWith(),
     },
   },
   ...doors.map((door) => ({
@@ -68,6 +94,7 @@ export default tseslint.config(
       "**/main.ts",
       "**/*.test.ts",
       "packages/testing/**",
+      "scripts/**",
       "bench/**",
       "test/**",
     ],
@@ -87,6 +114,10 @@ export default tseslint.config(
         },
       ],
     },
+  },
+  {
+    files: ["**/*.test.ts", "**/*[tT]estKit.ts", "**/*Contract.ts"],
+    rules: { "imports/layers": layersWith(testing) },
   },
   {
     // node:test's test() and describe() return promises that the runner itself awaits.

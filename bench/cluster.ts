@@ -4,8 +4,7 @@ import { ensureTopology, ensureWorkQueue } from "@jetscribe/event-log/topology";
 import { startNatsCluster, type NatsCluster } from "@jetscribe/testing";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openConnection } from "./connection.ts";
-import { round } from "./figures.ts";
-import type { Figures } from "./measurements.ts";
+import { round, type Figures } from "./figures.ts";
 import { usageOf } from "./processes.ts";
 import { startSystem, type System } from "./system.ts";
 

@@ -4,10 +4,9 @@ import { subjects, type GenerateStarted } from "@jetscribe/schema";
 import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SERVICES } from "../scripts/services.mjs";
+import { SERVICES } from "../scripts/system/services.ts";
 import { ask } from "./ask.ts";
-import { median, round } from "./figures.ts";
-import type { Figures } from "./measurements.ts";
+import { median, round, type Figures } from "./figures.ts";
 import { models } from "./model.ts";
 
 const ROUNDS = 6;

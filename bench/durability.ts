@@ -1,7 +1,6 @@
 /** What it costs on the whole path that an event survives more than a crash of the broker. */
 import { openConnection } from "./connection.ts";
-import { median, round } from "./figures.ts";
-import type { Figures } from "./measurements.ts";
+import { median, round, type Figures } from "./figures.ts";
 import { startSystem, submit, untilDone, type System } from "./system.ts";
 
 /** By what is survived: the death of a process, of the machine, the loss of a disk, and the last two. */

@@ -3,8 +3,7 @@ import { startStack, type Stack } from "@jetscribe/testing";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeRandom } from "../test/chaos/random.ts";
 import { ask } from "./ask.ts";
-import { round } from "./figures.ts";
-import type { Figures } from "./measurements.ts";
+import { round, type Figures } from "./figures.ts";
 
 const TASKS = 200;
 /** Those that wait before the worker's speed is known have no estimate. */

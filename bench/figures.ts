@@ -1,4 +1,11 @@
-/** Percentiles, medians, and numbers that are short enough to read. */
+/** What a measurement is given and gives; percentiles, medians, and numbers that are short enough to read. */
+
+/** Row -> column -> figure. */
+export type Figures = Record<string, Record<string, number>>;
+
+export interface Options {
+  tasks: number;
+}
 
 /** Four digits are more than any of these measurements is worth. */
 export const round = (value: number): number => Number(value.toPrecision(4));

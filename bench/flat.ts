@@ -1,8 +1,7 @@
 /** Whether memory stays flat while many tasks go through: of each service, the heap after a collection and what is resident. */
-import { SERVICES, type ServiceName } from "../scripts/services.mjs";
-import { round, slopeOf } from "./figures.ts";
+import { SERVICES, type ServiceName } from "../scripts/system/services.ts";
+import { round, slopeOf, type Figures, type Options } from "./figures.ts";
 import { inspectable, openHeap, type Heap } from "./heap.ts";
-import type { Figures, Options } from "./measurements.ts";
 import { startSystem, submit, untilDone, type System } from "./system.ts";
 
 const SAMPLES = 20;

@@ -6,7 +6,7 @@ import { deaths } from "./deaths.ts";
 import { drive } from "./drive.ts";
 import { durability } from "./durability.ts";
 import { estimate } from "./estimate.ts";
-import { percentiles, round } from "./figures.ts";
+import { percentiles, round, type Figures, type Options } from "./figures.ts";
 import { memory } from "./flat.ts";
 import { abort, firstToken, tokens } from "./model.ts";
 import { prefix } from "./prefix.ts";
@@ -22,13 +22,6 @@ import {
   untilDone,
   type Part,
 } from "./system.ts";
-
-/** Row -> column -> figure. */
-export type Figures = Record<string, Record<string, number>>;
-
-export interface Options {
-  tasks: number;
-}
 
 const CONNECTIONS = 64;
 const SECONDS = 4;

@@ -8,8 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { ask } from "./ask.ts";
 import type { BareJob, BareRound } from "./bareLoop.ts";
-import { median, round } from "./figures.ts";
-import type { Figures } from "./measurements.ts";
+import { median, round, type Figures } from "./figures.ts";
 import { ensureRandomModel } from "./randomModel.ts";
 
 const root = join(import.meta.dirname, "..");

@@ -1,8 +1,7 @@
 /** What a system prompt saves that many tasks share: beside it the same tasks, each with another one of the same length. */
 import { startStack, type Stack } from "@jetscribe/testing";
 import { ask } from "./ask.ts";
-import { median, round } from "./figures.ts";
-import type { Figures } from "./measurements.ts";
+import { median, round, type Figures } from "./figures.ts";
 import { models } from "./model.ts";
 
 const SLOTS = 4;

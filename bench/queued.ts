@@ -1,6 +1,6 @@
 /** What many queued tasks of several owners cost in memory. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Figures, Options } from "./measurements.ts";
+import type { Figures, Options } from "./figures.ts";
 import { perPart } from "./perPart.ts";
 import type { Usage } from "./processes.ts";
 import { startSystem, submit, type Part, type System } from "./system.ts";

@@ -4,8 +4,7 @@ import { followStream, type Following } from "@jetscribe/event-log/readLog";
 import { streams } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import { redisCommands } from "../test/chaos/wire/redis.ts";
-import { median, round } from "./figures.ts";
-import type { Figures, Options } from "./measurements.ts";
+import { median, round, type Figures, type Options } from "./figures.ts";
 import { startSystem, submit, untilDone, type System } from "./system.ts";
 
 /** Of each: one after the other, in turns. */

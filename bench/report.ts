@@ -2,8 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { join } from "node:path";
-import { median, round } from "./figures.ts";
-import type { Figures } from "./measurements.ts";
+import { median, round, type Figures } from "./figures.ts";
 
 const ENGINE =
   "fake engine (FAKE_MS=0) where no model is named; one gateway, one worker";

@@ -4,11 +4,8 @@
  * npm run bench -- [--only accept,drain,latency,get,queued,memory,rebuild,index,deaths,durability,cluster,tokens,first_token,abort,estimate,prefix] [--tasks 5000] [--reps 3]
  */
 import { parseArgs } from "node:util";
-import {
-  measurements,
-  type Figures,
-  type Measurement,
-} from "./measurements.ts";
+import type { Figures } from "./figures.ts";
+import { measurements, type Measurement } from "./measurements.ts";
 import { table, writeResults } from "./report.ts";
 
 const { values } = parseArgs({

@@ -21,8 +21,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeTaskIndex } from "../services/results/src/taskIndex.ts";
-import { percentiles, round } from "./figures.ts";
-import type { Figures, Options } from "./measurements.ts";
+import { percentiles, round, type Figures, type Options } from "./figures.ts";
 import { usageOf } from "./processes.ts";
 
 /** Times the number of tasks; each has three events. */

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { distribution, unpackDebs } from "../scripts/debs.mjs";
-import { fail } from "../scripts/print.mjs";
-import { localDir, UserError } from "../scripts/project.mjs";
-import { findServer, natsVersions } from "../scripts/servers.mjs";
-import { onPath, setUp } from "../scripts/setup.mjs";
+import { distribution, unpackDebs } from "../scripts/install/debs.mjs";
+import { fail } from "../scripts/install/print.mjs";
+import { localDir, UserError } from "../scripts/install/project.mjs";
+import { findServer, natsVersions } from "../scripts/install/servers.mjs";
+import { onPath, setUp } from "../scripts/install/setup.mjs";
 
 /**
  * For the shell scripts beside it: where a program is, brought here without being installed where it is missing.
@@ -40,7 +40,7 @@ async function find(name) {
   return own ? { file: own, libraries: "" } : unpack(packaged);
 }
 
-/** @param {import("../scripts/servers.mjs").Server | undefined} server */
+/** @param {import("../scripts/install/servers.mjs").Server | undefined} server */
 function placeOf(server) {
   if (!server?.binary)
     throw new UserError("a server's program is needed, not its image");

@@ -1,4 +1,4 @@
-import { apiKey } from "../scripts/data-dir.mjs";
+import { apiKey } from "../scripts/system/dataDir.ts";
 
 /** The gateway in a container: where API_KEYS is empty, one key is made at the first start and kept in the volume. */
 

@@ -1,7 +1,7 @@
 /**
  * A reporter for `node --test` that writes one line of JSON: how many tests there were. The count of the whole run is
  * the summary that names no file.
- * @param {AsyncIterable<{ type: string, data: any }>} source
+ * @param {AsyncIterable<{ type: string, data: { file?: string, counts: Record<"passed" | "failed" | "cancelled" | "skipped" | "todo", number> } }>} source
  */
 export default async function* countTests(source) {
   for await (const { type, data } of source) {

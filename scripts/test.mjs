@@ -1,19 +1,14 @@
-import "./require-node.mjs";
+import "./install/require-node.mjs";
 import { spawn } from "node:child_process";
-import {
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { dim, fail, green, red, say, step } from "./print.mjs";
-import { root } from "./project.mjs";
-import { run } from "./run.mjs";
-import { findServer, natsVersions } from "./servers.mjs";
-import { setUp } from "./setup.mjs";
+import { readJson } from "./install/files.mjs";
+import { dim, fail, green, red, say, step } from "./install/print.mjs";
+import { root } from "./install/project.mjs";
+import { run } from "./install/run.mjs";
+import { findServer, natsVersions } from "./install/servers.mjs";
+import { setUp } from "./install/setup.mjs";
 
 /**
  * `npm test`: set-up, type check, lint and every test on real servers. `npm test -- packages/schema some.test.ts` runs
@@ -27,7 +22,7 @@ const EVERYWHERE = [
   "services/**/*.test.ts",
   // The other folders of test/ are `npm run test:long`.
   "test/{chaos,compose,flow}/**/*.test.ts",
-  "scripts/**/*.test.mjs",
+  "scripts/**/*.test.ts",
 ];
 /** The tools that look at the whole source: name, and arguments. */
 const CHECKS = [
@@ -114,7 +109,7 @@ async function runChecks(env) {
 function toGlob(path) {
   const absolute = join(root, path);
   const isFolder = existsSync(absolute) && statSync(absolute).isDirectory();
-  return isFolder ? `${path.replace(/\/+$/, "")}/**/*.test.{ts,mjs}` : path;
+  return isFolder ? `${path.replace(/\/+$/, "")}/**/*.test.ts` : path;
 }
 
 /**
@@ -140,7 +135,8 @@ async function runTests(node, globs, env) {
   ];
   try {
     const code = await inForeground(node, args, env);
-    const counts = readCounts(countFile);
+    /** @type {Counts} */
+    const counts = readJson(countFile) ?? { passed: 0, failed: 1, skipped: 0 };
     // A runner that fails without a failed test (no file matched, say) is a failure all the same.
     return code !== 0 && counts.failed === 0
       ? { ...counts, failed: 1 }
@@ -148,12 +144,6 @@ async function runTests(node, globs, env) {
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
-}
-
-/** @param {string} file @returns {Counts} */
-function readCounts(file) {
-  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
-  return text === "" ? { passed: 0, failed: 1, skipped: 0 } : JSON.parse(text);
 }
 
 /**

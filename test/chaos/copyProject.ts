@@ -1,7 +1,7 @@
 /** The project in another folder, to be changed there: its sources are copied, what was installed is linked. */
 import { cp, mkdir, readdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { root } from "../../scripts/project.mjs";
+import { root } from "../../scripts/install/project.mjs";
 
 const sources = ["packages", "services", "scripts", "test", "models"];
 const files = ["package.json", "pnpm-workspace.yaml"];

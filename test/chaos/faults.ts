@@ -4,23 +4,15 @@ import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SERVICES } from "../../scripts/services.mjs";
+import { SERVICES } from "../../scripts/system/services.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Load } from "./load.ts";
 import type { Member } from "./member.ts";
 import type { Random } from "./random.ts";
+import type { Fault } from "./fault.ts";
 import { stealStart } from "./stealStart.ts";
 import { connectNats } from "./wire/nats.ts";
 import { redisCommands } from "./wire/redis.ts";
-
-export interface Fault {
-  name: string;
-  /** Nothing else is done to it meanwhile. */
-  target: string;
-  /** The worker that it hits. */
-  worker?: Pick<Member, "workerId">;
-  run(random: Random): Promise<void>;
-}
 
 /** Longer than the fleet's ACK_WAIT of 3 s. */
 const frozenMs = [3_500, 7_000] as const;

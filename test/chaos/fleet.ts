@@ -6,10 +6,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { apiKey } from "../../scripts/data-dir.mjs";
-import { readHealth } from "../../scripts/health.mjs";
-import { freePort } from "../../scripts/ports.mjs";
-import { stopInOrder, type ServiceName } from "../../scripts/services.mjs";
+import { apiKey } from "../../scripts/system/dataDir.ts";
+import { readHealth } from "../../scripts/system/health.ts";
+import { freePort } from "../../scripts/system/freePort.ts";
+import {
+  stopInOrder,
+  type ServiceName,
+} from "../../scripts/system/services.ts";
 import { startMember, type Member } from "./member.ts";
 import { startProxy, type Proxy } from "./proxy.ts";
 

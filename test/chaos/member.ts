@@ -1,7 +1,13 @@
 /** One process of a service. */
 import { endWithUs, ended } from "../../packages/testing/src/leftovers.ts";
-import { serviceProgram, type ServiceName } from "../../scripts/services.mjs";
-import { makeSupervised, type Supervised } from "../../scripts/supervise.mjs";
+import {
+  serviceProgram,
+  type ServiceName,
+} from "../../scripts/system/services.ts";
+import {
+  makeSupervised,
+  type Supervised,
+} from "../../scripts/system/supervise.ts";
 import { readFileSync } from "node:fs";
 
 /** What a service said on its standard output. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { root } from "../../scripts/project.mjs";
+import { root } from "../../scripts/install/project.mjs";
 import { mutants } from "./mutants.ts";
 
 for (const { name, file, find, replace } of mutants)

@@ -1,6 +1,6 @@
 /** A worker that nobody ever hears of again is first to start a task: for everybody else that start is another's. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Fault } from "./faults.ts";
+import type { Fault } from "./fault.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Load } from "./load.ts";
 import { connectNats } from "./wire/nats.ts";

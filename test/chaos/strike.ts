@@ -1,6 +1,6 @@
 /** From the seed: one fault after the other, in two rows, until the time is over. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Fault } from "./faults.ts";
+import type { Fault } from "./fault.ts";
 import type { Journal } from "./journal.ts";
 import type { Random } from "./random.ts";
 

@@ -1,7 +1,7 @@
 /** The adapters' own tests, on the oldest and the newest server that can be had as an image. */
 import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { localDir, root } from "../../scripts/project.mjs";
+import { localDir, root } from "../../scripts/install/project.mjs";
 import { getImage } from "./images.ts";
 import { docker, shell } from "./shell.ts";
 

@@ -2,7 +2,7 @@
 import { chown, cp, mkdir, mkdtemp, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { root } from "../../scripts/project.mjs";
+import { root } from "../../scripts/install/project.mjs";
 import { shell } from "./shell.ts";
 
 /** The user whose checkout it is, where the tests may choose one; root's logs would be those of user 1000. */

@@ -1,6 +1,6 @@
 /** The images that the tests need: from their registry; where that can't be reached, from this machine's packages. */
 import { join } from "node:path";
-import { root } from "../../scripts/project.mjs";
+import { root } from "../../scripts/install/project.mjs";
 import { docker, shell } from "./shell.ts";
 
 /** Those of deploy/Dockerfile. */

@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { root } from "../../scripts/project.mjs";
+import { root } from "../../scripts/install/project.mjs";
 import { adapterRuns } from "./adapters.ts";
 import { getBaseImages } from "./images.ts";
 import { shell } from "./shell.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { NODE_FLAGS } from "../../scripts/services.mjs";
+import { NODE_FLAGS } from "../../scripts/system/services.ts";
 
 /** What the containers decide by themselves: where servers and data are, that the broker is one, and by profile the GPU. */
 const decided = ["NATS_URL", "REDIS_URL", "DATA_DIR", "REPLICAS", "GPU"];

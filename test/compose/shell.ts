@@ -1,7 +1,7 @@
 /** The programs that the tests run as a person would. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { tail } from "../../scripts/run.mjs";
+import { tail } from "../../scripts/install/run.mjs";
 
 const execute = promisify(execFile);
 

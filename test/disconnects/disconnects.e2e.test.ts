@@ -5,7 +5,7 @@ import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePort } from "../../scripts/ports.mjs";
+import { freePort } from "../../scripts/system/freePort.ts";
 import { check } from "../chaos/check.ts";
 import { call } from "../chaos/client.ts";
 import { gather } from "../chaos/evidence.ts";

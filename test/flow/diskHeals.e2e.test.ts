@@ -11,9 +11,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { readRunning } from "../../scripts/data-dir.mjs";
-import { freePort } from "../../scripts/ports.mjs";
-import { natsVersions } from "../../scripts/servers.mjs";
+import { readRunning } from "../../scripts/system/dataDir.ts";
+import { freePort } from "../../scripts/system/freePort.ts";
+import { natsVersions } from "../../scripts/install/servers.mjs";
 import {
   call,
   lineCounts,

@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { SERVICES } from "../../scripts/services.mjs";
+import { SERVICES } from "../../scripts/system/services.ts";
 import { call, outcomes, post, postMany } from "./client.ts";
 import { histories } from "./log.ts";
 import { readStream, textOf } from "./sse.ts";

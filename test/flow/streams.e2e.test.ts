@@ -9,8 +9,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { serviceProgram } from "../../scripts/services.mjs";
-import { makeSupervised } from "../../scripts/supervise.mjs";
+import { serviceProgram } from "../../scripts/system/services.ts";
+import { makeSupervised } from "../../scripts/system/supervise.ts";
 import { outcomes, postMany } from "./client.ts";
 
 const MiB = 2 ** 20;

@@ -1,5 +1,12 @@
 /** The gateway behind ngrok, for which a proxy on this machine stands in; and `npm start -- --tunnel` without one. */
-import { eventually, startStack, type Stack } from "@jetscribe/testing";
+import {
+  eventually,
+  publicPaths,
+  startNgrokStandIn,
+  startStack,
+  type NgrokStandIn,
+  type Stack,
+} from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -8,13 +15,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { freePort } from "../../scripts/ports.mjs";
+import { freePort } from "../../scripts/system/freePort.ts";
 import { call, post } from "./client.ts";
-import {
-  publicPaths,
-  startNgrokStandIn,
-  type NgrokStandIn,
-} from "./ngrokStandIn.ts";
 
 describe("behind the tunnel", () => {
   let stack: Stack;

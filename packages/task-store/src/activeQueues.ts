@@ -5,7 +5,7 @@ import type { ChainableCommander, Redis } from "ioredis";
 import { decodeCheckpoint, type Checkpoint } from "./codec.ts";
 import { resultsOf } from "./backlog.ts";
 import { keys } from "./keys.ts";
-import type { Change } from "./taskWriter.ts";
+import type { Change } from "./change.ts";
 
 /** A queue with open tasks. */
 export interface ActiveQueue {

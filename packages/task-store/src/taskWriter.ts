@@ -11,13 +11,8 @@ import {
   encodeCheckpoint,
   type Checkpoint,
 } from "./codec.ts";
+import type { Change } from "./change.ts";
 import { writeTasks } from "./writeTasks.ts";
-
-/** A task before and after the events of a batch. */
-export interface Change {
-  before: TaskState | undefined;
-  after: TaskState;
-}
 
 interface Move {
   /** The checkpoint that must be in Redis; undefined: none. */

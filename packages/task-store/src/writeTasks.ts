@@ -5,7 +5,7 @@ import { writeOpen } from "./activeQueues.ts";
 import { writeUsual } from "./backlog.ts";
 import { tellDone } from "./done.ts";
 import { keys, queueNameOf, runningName } from "./keys.ts";
-import type { Change } from "./taskWriter.ts";
+import type { Change } from "./change.ts";
 import { encodeTask } from "./codec.ts";
 
 const script = (name: string) =>

@@ -10,7 +10,7 @@ import {
   removeContainer,
   type Program,
   type Supervised,
-} from "../../../scripts/supervise.mjs";
+} from "../../../scripts/system/supervise.ts";
 
 export type ServerProcess = Pick<
   Supervised,

@@ -2,7 +2,7 @@ import {
   probeServer,
   type Kind,
   type Server,
-} from "../../../scripts/servers.mjs";
+} from "../../../scripts/install/servers.mjs";
 
 /** A server as the test run gives it: a program here, or the same program in an image. */
 export interface GivenServer extends Server {

@@ -6,6 +6,12 @@ export {
 export { makeClockStep, type ClockStep } from "./clockStep.ts";
 export { eventually } from "./eventually.ts";
 export {
+  callerAddress,
+  publicPaths,
+  startNgrokStandIn,
+  type NgrokStandIn,
+} from "./ngrokStandIn.ts";
+export {
   natsVersions,
   startNats,
   startRedis,

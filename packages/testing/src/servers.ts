@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "../../../scripts/ports.mjs";
+import { freePort } from "../../../scripts/system/freePort.ts";
 import {
   natsProgram,
   natsReady,
@@ -10,12 +10,15 @@ import {
   redisReady,
   redisUrl,
   type Membership,
-} from "../../../scripts/server-programs.mjs";
+} from "../../../scripts/system/serverPrograms.ts";
 import {
   findServer,
   natsVersions as findNatsVersions,
-} from "../../../scripts/servers.mjs";
-import { makeSupervised, type Program } from "../../../scripts/supervise.mjs";
+} from "../../../scripts/install/servers.mjs";
+import {
+  makeSupervised,
+  type Program,
+} from "../../../scripts/system/supervise.ts";
 import { eventually } from "./eventually.ts";
 import { ended, endWithUs } from "./leftovers.ts";
 import { makeContainer, type ServerProcess } from "./container.ts";

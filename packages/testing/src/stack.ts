@@ -1,19 +1,19 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { apiKey } from "../../../scripts/data-dir.mjs";
-import { readHealth, workerErrors } from "../../../scripts/health.mjs";
-import { freePort } from "../../../scripts/ports.mjs";
+import { apiKey } from "../../../scripts/system/dataDir.ts";
+import { readHealth, workerErrors } from "../../../scripts/system/health.ts";
+import { freePort } from "../../../scripts/system/freePort.ts";
 import {
   SERVICES,
   serviceProgram,
   stopInOrder,
   type ServiceName,
-} from "../../../scripts/services.mjs";
+} from "../../../scripts/system/services.ts";
 import {
   makeSupervised,
   type Supervised,
-} from "../../../scripts/supervise.mjs";
+} from "../../../scripts/system/supervise.ts";
 import { startNatsCluster, type NatsCluster } from "./cluster.ts";
 import { eventually } from "./eventually.ts";
 import { ended, endWithUs } from "./leftovers.ts";

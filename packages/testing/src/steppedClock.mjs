@@ -11,6 +11,7 @@ class SteppedDate extends Real {
   constructor(...given) {
     super(.../** @type {[number]} */ (given.length > 0 ? given : [now()]));
   }
+  /** @override */
   static now() {
     return now();
   }

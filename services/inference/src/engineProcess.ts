@@ -20,7 +20,7 @@ import {
   type EngineResult,
   type GenerateOptions,
 } from "./engine.ts";
-import { exceptLoopback } from "./exceptLoopback.ts";
+import { exceptLoopback } from "@jetscribe/runtime/exceptLoopback";
 import type { FromChild, WireError } from "./engineMessages.ts";
 import { forkEngine, type EngineEnd, type EngineFork } from "./forkEngine.ts";
 import { makeGenerations, type Generations } from "./generations.ts";

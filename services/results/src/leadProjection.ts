@@ -4,14 +4,13 @@ import type { Delivery } from "@jetscribe/event-log/pull";
 import { followStream, type Gather } from "@jetscribe/event-log/readLog";
 import { idOf } from "@jetscribe/event-log/streamState";
 import type { Logger } from "@jetscribe/runtime";
-import type { Checkpoint } from "@jetscribe/task-store";
+import type { Checkpoint, TaskReader, TaskWriter } from "@jetscribe/task-store";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeBytesPerToken } from "./bytesPerToken.ts";
 import { holdCheckpoint, Refused } from "./heldCheckpoint.ts";
 import { measure } from "./measure.ts";
 import { makeOpenTasks } from "./openTasks.ts";
 import { noOpenWork, openWorkAfter } from "./openWork.ts";
-import type { Store } from "./projection.ts";
 import { projectTasks } from "./projectTasks.ts";
 import { readEvents } from "./readEvents.ts";
 import { takeUp } from "./takeUp.ts";
@@ -32,6 +31,11 @@ const gather: Gather = {
 const fewEvents = 8;
 const smallBatch = 256;
 const gatherMs = 20;
+
+export interface Store {
+  reader: TaskReader;
+  writer: TaskWriter;
+}
 
 export interface Lead extends Store {
   broker: Broker;

@@ -5,20 +5,10 @@
  */
 import type { Broker } from "@jetscribe/event-log/connection";
 import type { Logger } from "@jetscribe/runtime";
-import type {
-  Checkpoint,
-  OpenWork,
-  TaskReader,
-  TaskWriter,
-} from "@jetscribe/task-store";
+import type { Checkpoint, OpenWork } from "@jetscribe/task-store";
 import { setTimeout as sleep } from "node:timers/promises";
-import { leadProjection, type OnRead } from "./leadProjection.ts";
+import { leadProjection, type OnRead, type Store } from "./leadProjection.ts";
 import { untilVacant } from "./vacancy.ts";
-
-export interface Store {
-  reader: TaskReader;
-  writer: TaskWriter;
-}
 
 /** What this instance does, and how far the projection is as far as it knows. */
 export interface Role {

@@ -1,23 +1,8 @@
 /** The REST interface as routes; it never listens. */
-import type { Logger } from "@jetscribe/runtime";
 import { fastifySSE } from "@fastify/sse";
-import fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyReply,
-  type RawServerDefault,
-} from "fastify";
+import fastify, { type FastifyReply } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { CancelTask } from "../cancelTask.ts";
-import type { AcceptRequest } from "../acceptRequest.ts";
-import type { ApiKey } from "../apiKeys.ts";
-import type { Forecast } from "../forecast.ts";
-import type { makeHealth } from "../health.ts";
-import type { ReadTask } from "../readTask.ts";
-import type { StreamTask } from "../streamTask.ts";
-import type { WaitForOutcome } from "../waitForOutcome.ts";
-import type { TaskReader } from "@jetscribe/task-store";
+import type { App, AppDeps } from "./appDeps.ts";
 import { requireKey } from "./auth.ts";
 import { limitBodies, type BodyLimits } from "./bodiesInFlight.ts";
 import { readJson, readNoBody } from "./body.ts";
@@ -37,23 +22,6 @@ import { streamRoute } from "./routes/stream.ts";
 import { answerForServer, refuseBrokenRequest } from "./serverErrors.ts";
 import { validatorCompiler } from "./validate.ts";
 
-export interface AppDeps {
-  keys: readonly ApiKey[];
-  acceptRequest: AcceptRequest;
-  readTask: ReadTask;
-  waitForOutcome: WaitForOutcome;
-  streamTask: StreamTask;
-  cancelTask: CancelTask;
-  places: TaskReader["places"];
-  forecast: Pick<Forecast, "of">;
-  health: ReturnType<typeof makeHealth>;
-  /** Why this gateway should get no calls now; undefined: it may. */
-  unready: () => string | undefined;
-  /** Aborts when the service is to stop. */
-  stopping: AbortSignal;
-  log: Logger;
-}
-
 export interface AppOptions extends BodyLimits {
   trustProxy: boolean | number | string[];
   /** The path that a proxy serves it under, as `/llm`; "": none. */
@@ -63,14 +31,6 @@ export interface AppOptions extends BodyLimits {
   /** A request has to come to its end within so long. */
   requestTimeoutMs?: number;
 }
-
-export type App = FastifyInstance<
-  RawServerDefault,
-  IncomingMessage,
-  ServerResponse,
-  FastifyBaseLogger,
-  ZodTypeProvider
->;
 
 /** Proxies end connections on which nothing comes for a minute or so. */
 const keepAliveMs = 15_000;

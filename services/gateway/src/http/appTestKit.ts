@@ -7,7 +7,8 @@ import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { buildApp, type AppDeps, type AppOptions } from "./app.ts";
+import { buildApp, type AppOptions } from "./app.ts";
+import type { AppDeps } from "./appDeps.ts";
 
 export const key = "key-of-a";
 const queued = (): TaskState => ({

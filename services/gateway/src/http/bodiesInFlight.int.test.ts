@@ -7,7 +7,8 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { suite, test } from "node:test";
 import { ApiKeyList } from "../apiKeys.ts";
-import { buildApp, type AppDeps } from "./app.ts";
+import { buildApp } from "./app.ts";
+import type { AppDeps } from "./appDeps.ts";
 
 const bodyLimit = 60_000;
 const key = "0123456789abcdef";

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from "fastify";
 import { isUtf8 } from "node:buffer";
 import { ApiError } from "../apiError.ts";
-import type { App } from "./app.ts";
+import type { App } from "./appDeps.ts";
 
 /** From now on the routes of this scope read JSON and nothing else. */
 export function readJson(app: App): void {

@@ -3,7 +3,7 @@
  * the others: for callers that never ask anything, that send half a request, or that don't read their stream.
  */
 import type { Socket } from "node:net";
-import type { App } from "./app.ts";
+import type { App } from "./appDeps.ts";
 
 /** Waits and streams end at once when the service stops, and have so long to get their last words out. */
 const lastWordsMs = 1_000;

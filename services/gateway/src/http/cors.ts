@@ -1,6 +1,6 @@
 /** Pages of other origins that may call (CORS_ORIGINS). A browser asks first, without a key. */
 import { fastifyCors } from "@fastify/cors";
-import type { App } from "./app.ts";
+import type { App } from "./appDeps.ts";
 
 export type CorsOrigins = "*" | readonly string[];
 

@@ -8,7 +8,7 @@ import {
 } from "fastify-type-provider-zod";
 import { STATUS_CODES } from "node:http";
 import * as z from "zod";
-import type { App } from "./app.ts";
+import type { App } from "./appDeps.ts";
 import { problemTypes } from "./problem.ts";
 
 export async function addDocs(app: App, publicPath: string): Promise<void> {

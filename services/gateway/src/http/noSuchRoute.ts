@@ -1,6 +1,6 @@
 /** A path that is not there is a 404; one that takes other methods a 405 that names them. */
 import { ApiError } from "../apiError.ts";
-import type { App } from "./app.ts";
+import type { App } from "./appDeps.ts";
 
 /** Of all routes that are registered from now on. Refuses before a body is read. */
 export function refuseOtherRoutes(app: App): void {

@@ -2,7 +2,7 @@
 import { STATUS_CODES, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ApiError, unavailable } from "../apiError.ts";
-import type { App } from "./app.ts";
+import type { App } from "./appDeps.ts";
 import { problemType } from "./problem.ts";
 
 /** Of what is no HTTP request, by Node's code of the error; of all others 400. */

@@ -1,12 +1,10 @@
 /** Whose word on a caller's address and protocol is taken (TRUST_PROXY), with headers that somebody forged. */
+import { callerAddress, startNgrokStandIn } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { json } from "node:stream/consumers";
 import { suite, test } from "node:test";
-import {
-  callerAddress,
-  startNgrokStandIn,
-} from "../../../../test/flow/ngrokStandIn.ts";
-import { buildApp, type AppDeps, type AppOptions } from "./app.ts";
+import { buildApp, type AppOptions } from "./app.ts";
+import type { AppDeps } from "./appDeps.ts";
 
 type Trust = AppOptions["trustProxy"];
 interface Seen {

@@ -6,7 +6,7 @@
 import type { FastifyReply } from "fastify";
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import type { App } from "./app.ts";
+import type { App } from "./appDeps.ts";
 
 /** Bytes: a client that sends more is cut off. One that is slow is cut off by the server's time-out for requests. */
 const mostDropped = 64 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { CancelledResponse } from "@jetscribe/schema";
-import type { App, AppDeps } from "../app.ts";
+import type { App, AppDeps } from "../appDeps.ts";
 import { answer, problems, security } from "../docs.ts";
 import { taskOfCall, TaskParams } from "../taskOfCall.ts";
 import { hangUp } from "../wait.ts";

@@ -6,7 +6,7 @@ import {
   type TaskState,
 } from "@jetscribe/schema";
 import * as z from "zod";
-import type { App, AppDeps } from "../app.ts";
+import type { App, AppDeps } from "../appDeps.ts";
 import { outcomeOf } from "../../resultOf.ts";
 import { dropBody } from "../bodiesInFlight.ts";
 import { answer, problems, security } from "../docs.ts";

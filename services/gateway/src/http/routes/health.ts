@@ -1,7 +1,7 @@
 import { HealthResponse } from "@jetscribe/schema";
 import * as z from "zod";
 import { unavailable } from "../../apiError.ts";
-import type { App, AppDeps } from "../app.ts";
+import type { App, AppDeps } from "../appDeps.ts";
 import { answer, problems } from "../docs.ts";
 
 const Ok = z.object({ status: z.literal("ok") });

@@ -1,7 +1,7 @@
 import { isOpen, OutcomeResponse, PendingResponse } from "@jetscribe/schema";
 import type { ReadTask } from "../../readTask.ts";
 import { outcomeOf, pendingOf } from "../../resultOf.ts";
-import type { App, AppDeps } from "../app.ts";
+import type { App, AppDeps } from "../appDeps.ts";
 import { answer, problems, security } from "../docs.ts";
 import { taskOfCall, TaskParams } from "../taskOfCall.ts";
 import { hangUp, WaitQuery } from "../wait.ts";

@@ -1,6 +1,6 @@
 import { StatusResponse } from "@jetscribe/schema";
 import { statusOf } from "../../resultOf.ts";
-import type { App, AppDeps } from "../app.ts";
+import type { App, AppDeps } from "../appDeps.ts";
 import { answer, problems, security } from "../docs.ts";
 import { taskOfCall, TaskParams } from "../taskOfCall.ts";
 

@@ -1,6 +1,6 @@
 import { isOpen } from "@jetscribe/schema";
 import * as z from "zod";
-import type { App, AppDeps } from "../app.ts";
+import type { App, AppDeps } from "../appDeps.ts";
 import { answer, problems, security } from "../docs.ts";
 import { taskOfCall, TaskParams } from "../taskOfCall.ts";
 import { hangUp } from "../wait.ts";

@@ -1,0 +1,53 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { readJson } from "../install/files.mjs";
+import { say, step, yellow } from "../install/print.mjs";
+import { root, type Env } from "../install/project.mjs";
+import { run, tail } from "../install/run.mjs";
+import { writePrivate } from "./dataDir.ts";
+import { NODE_FLAGS } from "./services.ts";
+
+/** What the streams are made by: another value is another stream. */
+const SETTINGS = ["NAMESPACE", "EVENTS_MAX_BYTES", "TASK_TIMEOUT"];
+const MADE_BY = ["topology.ts", "logLimit.ts"].map((file) =>
+  join(root, "packages/event-log/src", file),
+);
+const PROGRAM = "packages/runtime/src/streams/main.ts";
+
+/**
+ * `npm start` is the operator of its own broker: where the settings of the streams, or what the project makes of them,
+ * changed since the last start, they are applied before the services come up; `startBroker` is called only then. Whatever can't be applied is said; the
+ * services then go on with what is there, or name what they can't work with.
+ */
+export async function applyOwnStreams(
+  startBroker: () => Promise<void>,
+  node: string,
+  env: Env,
+  dataDir: string,
+): Promise<void> {
+  const file = join(dataDir, "streams.json");
+  const wanted = fingerprint(env);
+  if (readJson<{ applied: string }>(file)?.applied === wanted) return;
+  const isNew = !existsSync(join(dataDir, "nats", "jetstream"));
+  const applied = isNew || (await apply());
+  if (applied) writePrivate(file, JSON.stringify({ applied: wanted }));
+
+  async function apply() {
+    await startBroker();
+    const args = [...NODE_FLAGS, PROGRAM, "apply", "--yes"];
+    const { code, output } = await step("applying the streams' settings", () =>
+      run(node, args, { cwd: root, env }),
+    );
+    if (code !== 0)
+      say(yellow(`The streams stay as they are:\n${tail(output)}`));
+    return code === 0;
+  }
+}
+
+function fingerprint(env: Env): string {
+  const hash = createHash("sha256");
+  for (const name of SETTINGS) hash.update(`${name}=${env[name] ?? ""}\n`);
+  for (const file of MADE_BY) hash.update(readFileSync(file));
+  return hash.digest("hex");
+}

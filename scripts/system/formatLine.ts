@@ -1,0 +1,79 @@
+import { cyan, dim, oneLine, red, yellow } from "../install/print.mjs";
+
+const WIDTH = 9;
+const HIDDEN = new Set("level time msg service pid hostname v err".split(" "));
+const LEVELS: Record<string, string> = {
+  10: "TRACE",
+  20: "DEBUG",
+  30: "INFO",
+  40: "WARN",
+  50: "ERROR",
+  60: "FATAL",
+};
+
+/** The fields of a pino record that are known here. */
+interface LogRecord {
+  level: string | number;
+  /** ms since the epoch, or ISO 8601. */
+  time: string | number;
+  msg?: string;
+  err?: { type?: string; message?: string; stack?: string };
+}
+
+/**
+ * A line of the service `name` for people: `gateway   | 12:00:01 INFO  message key=value`, with the stack of an error
+ * below it. Anything that is no log record stays as it is, behind the prefix.
+ */
+export function formatLine(name: string, line: string): string {
+  const prefix = `${cyan(name.padEnd(WIDTH))} ${dim("|")} `;
+  const record = parseRecord(line);
+  if (!record) return prefix + oneLine(line);
+  const level = LEVELS[record.level] ?? String(record.level).toUpperCase();
+  const head = [
+    dim(clock(record.time)),
+    paint(level),
+    oneLine(record.msg ?? ""),
+  ];
+  const fields = Object.entries(record)
+    .filter(([key]) => !HIDDEN.has(key))
+    .map(([key, value]) => dim(`${oneLine(key)}=`) + formatValue(value));
+  return [[...head, ...fields].join(" "), ...stack(record.err)]
+    .map((text) => prefix + text)
+    .join("\n");
+}
+
+function parseRecord(line: string): LogRecord | undefined {
+  if (!line.startsWith("{")) return undefined;
+  try {
+    const record = JSON.parse(line) as LogRecord;
+    return "level" in record ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function clock(time: LogRecord["time"]): string {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime())
+    ? "--:--:--"
+    : date.toTimeString().slice(0, 8);
+}
+
+function paint(level: string): string {
+  const text = level.padEnd(5);
+  if (level === "ERROR" || level === "FATAL") return red(text);
+  return level === "WARN" ? yellow(text) : text;
+}
+
+function formatValue(value: unknown): string {
+  if (typeof value === "number") return String(Math.round(value * 1e3) / 1e3);
+  const isBare = typeof value === "string" && /^[^\s"=]+$/.test(value);
+  return oneLine(isBare ? value : (JSON.stringify(value) ?? ""));
+}
+
+function stack(error: LogRecord["err"]): string[] {
+  if (!error) return [];
+  const text =
+    error.stack ?? [error.type, error.message].filter(Boolean).join(": ");
+  return text.split("\n").map((line) => `    ${oneLine(line.trimEnd())}`);
+}

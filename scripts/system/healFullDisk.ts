@@ -1,0 +1,121 @@
+import { statfs } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { makeNames } from "@jetscribe/schema";
+import { green, red, say, yellow } from "../install/print.mjs";
+import { askServer } from "./askServer.ts";
+import { readHealth } from "./health.ts";
+import type { Supervised } from "./supervise.ts";
+
+const LOOK_EVERY_MS = 2000;
+/** So often in a row it has to be seen in that state: a disk that is only slow answers in the end. */
+const SURELY_LOOKS = 5;
+const ANSWERS_WITHIN_MS = 2000;
+const RESTART_EVERY_MS = 60_000;
+const STOP_DEADLINE_MS = 2000;
+/** Some of the largest messages; with less the disk would be full again at once. */
+const ROOM_BYTES = 64 * 2 ** 20;
+
+export interface OwnBroker {
+  nats: Supervised;
+  /** The broker's. */
+  port: number;
+  /** Where its data is. */
+  folder: string;
+  /** Of the gateway. */
+  url: string;
+  /** What stands before the names of its streams; empty: nothing. */
+  namespace: string | undefined;
+  stopping: AbortSignal;
+}
+
+/**
+ * A nats-server whose disk was full stores nothing any more, also when there is room again, until it is started anew:
+ * 2.15.1 leaves what is written to a stream unanswered, 2.9.10 whatever is asked about it, and SIGTERM too. Here that
+ * is done for the one that `npm start` runs.
+ */
+export async function healFullDisk(broker: OwnBroker): Promise<void> {
+  const { nats, port, folder, url, stopping } = broker;
+  const names = Object.values(makeNames(broker.namespace || undefined).streams);
+  let looks = 0;
+  let pid: number | undefined;
+  let restartedAt = -Infinity;
+  let wasStuck = false;
+  let saidFull = false;
+
+  async function look() {
+    const health = await readHealth(url);
+    const stuck =
+      Boolean(health?.stores_nothing) || (await isSilent(port, names));
+    if (stopping.aborted) return;
+    const well = !stuck && health?.nats === true;
+    if (well) sayWell();
+    // Nothing is known yet of one that was just started: it may have a large log to load.
+    if (well || pid !== nats.pid) looks = 0;
+    pid = nats.pid;
+    if (!stuck) return;
+    looks++;
+    const isEarly = performance.now() - restartedAt < RESTART_EVERY_MS;
+    if (!(await hasRoom(folder))) sayFull();
+    else if (looks >= SURELY_LOOKS && !isEarly) await restart();
+  }
+
+  function sayWell() {
+    if (wasStuck) say(green("The broker stores again."));
+    wasStuck = saidFull = false;
+  }
+
+  function sayFull() {
+    if (saidFull) return;
+    wasStuck = saidFull = true;
+    say(
+      red(
+        `The broker's disk is full: no prompt is accepted, nothing accepted is lost. Make room on the disk of ${folder} ` +
+          `(${ROOM_BYTES / 2 ** 20} MiB at least): then all goes on by itself.`,
+      ),
+    );
+  }
+
+  async function restart() {
+    wasStuck = true;
+    say(
+      yellow(
+        "The broker stores nothing although its disk has room, as after a full disk: starting it again.",
+      ),
+    );
+    await nats.stop(STOP_DEADLINE_MS);
+    if (stopping.aborted) return;
+    nats.start();
+    restartedAt = performance.now();
+  }
+
+  while (!stopping.aborted) {
+    await look();
+    await sleep(LOOK_EVERY_MS, undefined, { signal: stopping }).catch(() => {});
+  }
+}
+
+async function hasRoom(folder: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize >= ROOM_BYTES;
+}
+
+/**
+ * Whether it takes a connection and then doesn't answer for its streams. On a connection that asked in vain 2.9 answers
+ * nothing else either, so each look has one of its own.
+ */
+async function isSilent(
+  port: number,
+  names: readonly string[],
+): Promise<boolean> {
+  const inbox = `_INBOX.supervisor.${process.pid}`;
+  const questions = names.map(
+    (stream) => `PUB $JS.API.STREAM.INFO.${stream} ${inbox} 0\r\n\r\n`,
+  );
+  const { text, end } = await askServer(
+    port,
+    `CONNECT {"verbose":false}\r\nSUB ${inbox} 1\r\n${questions.join("")}`,
+    ANSWERS_WITHIN_MS,
+    (text) => text.split(`\nMSG ${inbox} `).length > names.length,
+  );
+  return end === "silent" && text.startsWith("INFO ");
+}

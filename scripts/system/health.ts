@@ -1,0 +1,65 @@
+import type { HealthResponse } from "@jetscribe/schema";
+
+/** `GET /health`, and whether it says that all is well enough to work. */
+export type Health = HealthResponse & { healthy: boolean };
+
+/** One look at `GET /health` of the gateway; undefined: it doesn't answer (yet). */
+export async function readHealth(url: string): Promise<Health | undefined> {
+  try {
+    const signal = AbortSignal.timeout(3000);
+    const response = await fetch(`${url}/health`, { signal });
+    // Whatever answers here may be another program.
+    const body = (await response.json()) as Partial<HealthResponse>;
+    return { ...noHealth, ...body, healthy: response.ok };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Of a system that hasn't answered. */
+export const noHealth: Health = {
+  healthy: false,
+  status: "unhealthy",
+  nats: false,
+  redis: false,
+  workers: [],
+  projections: [],
+};
+
+/** What the workers report as broken, one line each. */
+export const workerErrors = ({ workers }: Health): string[] =>
+  workers.flatMap(({ worker_id, error }) =>
+    error ? [`worker ${worker_id}: ${error.type}: ${error.message}`] : [],
+  );
+
+/** The services that read the log and don't work, one line each. */
+export const projectionErrors = ({
+  projections,
+  away = [],
+}: Health): string[] => [
+  ...projections.flatMap(({ name, error }) =>
+    error ? [`${name}: ${error}`] : [],
+  ),
+  ...away.map((name) => `${name}: it is down, or ends again and again`),
+];
+
+/** Whether each service that reads the log has been heard, or is known to be away. */
+export function allHeard({ projections, away = [] }: Health): boolean {
+  const known = [...projections.map(({ name }) => name), ...away];
+  return ["results", "logger"].every((name) => known.includes(name));
+}
+
+/** What the workers have not got as it was asked for, each once. */
+export const workerWarnings = ({ workers }: Health): string[] => [
+  ...new Set(workers.flatMap(({ warnings = [] }) => warnings)),
+];
+
+/** What a system that isn't healthy yet waits for, in words. */
+export function waitsFor(health: Health | undefined): string {
+  if (!health) return "the gateway to answer";
+  if (health.workers.length === 0) return "a worker to announce itself";
+  const loading = health.workers.find(({ model_loaded }) => !model_loaded);
+  if (loading) return `the model ${loading.model} to be loaded`;
+  if (health.healthy) return "results and logger to announce themselves";
+  return `status ${health.status}`;
+}

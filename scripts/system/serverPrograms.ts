@@ -1,0 +1,216 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism, totalmem } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { libraryEnv, type Server } from "../install/servers.mjs";
+import { CONFIG_EXIT_CODE, UserError } from "../install/user-error.mjs";
+import { compareVersions } from "../install/versions.mjs";
+import { askServer } from "./askServer.ts";
+import type { Program } from "./supervise.ts";
+
+/** How the two servers are run: configuration file, command line, and when they are ready. */
+interface Place {
+  /** Holds the server's configuration and, in a folder of its own, its data. */
+  dataDir: string;
+  /** On loopback. */
+  port: number;
+}
+
+export interface NatsPlace extends Place {
+  /** `process` (default) or `machine`: what a crash of it may not lose an event to. */
+  durability?: string | undefined;
+  member?: Membership | undefined;
+  /** As nats-server reads it. */
+  maxPayload?: string | undefined;
+  /** Further lines. */
+  config?: readonly string[] | undefined;
+}
+
+/** A nats-server's place in a cluster on this machine; for tests and the bench. */
+export interface Membership {
+  /** Of the server. */
+  name: string;
+  /** Where the others reach it, on loopback. */
+  port: number;
+  monitorPort: number;
+  /** The ports by which it reaches the others. */
+  routes: readonly number[];
+}
+
+/** Beyond what any disk holds: what is kept is decided by the streams' own limits. */
+const UNLIMITED_BYTES = 2 ** 50;
+
+/**
+ * Above this nats-server collects its garbage more often, so that its memory has a bound. It needs its blocks of the last
+ * ten seconds and its message ids of the last two minutes, which grows with what the machine can do: on two cores, where
+ * tasks came for two minutes, it did little but collect with 192 MB, and they were done at two thirds of the speed that
+ * they are with 512. GOMEMLIMIT in the environment sets another.
+ */
+const NATS_MEMORY = `${256 * availableParallelism()}MiB`;
+
+/**
+ * So many threads of nats-server run Go code at once. With as many as cores, threads that look for work wake each other
+ * all the time: on two cores a task cost it 118 µs, and costs it 88 with one. GOMAXPROCS in the environment sets another.
+ */
+const NATS_THREADS = String(
+  Math.max(1, Math.floor(availableParallelism() / 2)),
+);
+
+/** In bytes, where a quarter of the machine's memory is less. */
+const LEAST_REDIS_MEMORY = 256 * 2 ** 20;
+
+/** Where a container finds its configuration and its data, and listens. */
+const IN_CONTAINER = { config: "/etc/jetscribe.conf", data: "/data" };
+const DEFAULT_PORTS = { nats: 4222, redis: 6379 };
+
+/** Where no program listens. */
+const NOBODYS_PORT = 1;
+
+export function natsProgram(server: Server, options: NatsPlace): Program {
+  const { durability, member, maxPayload = "8MB", config = [] } = options;
+  const seen = seenBy(server, options);
+  const jetstream = [
+    `store_dir: ${JSON.stringify(seen.data)}`,
+    `max_file_store: ${UNLIMITED_BYTES}`,
+    ...syncInterval(server, durability),
+  ];
+  const lines = [
+    `server_name: ${member?.name ?? "jetscribe"}`,
+    `listen: ${JSON.stringify(`${seen.host}:${seen.port}`)}`,
+    `max_payload: ${maxPayload}`,
+    `jetstream {\n  ${jetstream.join("\n  ")}\n}`,
+    ...(member ? clusterLines(member) : []),
+    ...config,
+  ];
+  const nats = program(server, options, lines, ["-c", seen.config]);
+  return {
+    ...nats,
+    env: { GOMEMLIMIT: NATS_MEMORY, GOMAXPROCS: NATS_THREADS, ...nats.env },
+  };
+}
+
+export function redisProgram(server: Server, place: Place): Program {
+  const seen = seenBy(server, place);
+  const lines = [
+    `bind ${seen.host}`,
+    `port ${seen.port}`,
+    // The published port of a container reaches the server from another address.
+    `protected-mode ${server.image ? "no" : "yes"}`,
+    `dir ${JSON.stringify(seen.data)}`,
+    "appendonly yes",
+    "appendfsync everysec",
+    'save ""',
+    // Full, it refuses what is to be stored, and the projection stands still until results have expired: better than a
+    // machine without memory. Nothing is lost: all of it is in the log.
+    `maxmemory ${Math.max(LEAST_REDIS_MEMORY, Math.floor(totalmem() / 4))}`,
+    "maxmemory-policy noeviction",
+    "daemonize no",
+  ];
+  return program(server, place, lines, [seen.config]);
+}
+
+function clusterLines({ port, monitorPort, routes }: Membership): string[] {
+  const cluster = [
+    "name: jetscribe",
+    `listen: "127.0.0.1:${port}"`,
+    // Clients and members keep to the addresses that they were given: a test can cut those.
+    "no_advertise: true",
+    `advertise: "127.0.0.1:${NOBODYS_PORT}"`,
+    `routes: [${routes.map((to) => `"nats://127.0.0.1:${to}"`).join(", ")}]`,
+  ];
+  return [
+    `http: "127.0.0.1:${monitorPort}"`,
+    `cluster {\n  ${cluster.join("\n  ")}\n}`,
+  ];
+}
+
+function syncInterval(server: Server, durability = "process"): string[] {
+  if (durability !== "process" && durability !== "machine")
+    throw new UserError(
+      `DURABILITY=${durability}: expected process or machine`,
+      CONFIG_EXIT_CODE,
+    );
+  if (compareVersions(server.version, "2.10.0") >= 0)
+    return [`sync_interval: ${durability === "machine" ? "always" : '"1s"'}`];
+  if (durability === "machine")
+    throw new UserError(
+      `DURABILITY=machine needs nats-server 2.10 or newer, found is ${server.version} (${server.binary ?? server.image}).\n` +
+        "Put a newer one first on PATH: https://github.com/nats-io/nats-server/releases",
+    );
+  return [];
+}
+
+/** Where the server listens and finds its files, as it sees them itself. */
+function seenBy({ kind, image }: Server, { dataDir, port }: Place) {
+  return image
+    ? { host: "0.0.0.0", port: DEFAULT_PORTS[kind], ...IN_CONTAINER }
+    : {
+        host: "127.0.0.1",
+        port,
+        data: join(dataDir, kind),
+        config: join(dataDir, `${kind}.conf`),
+      };
+}
+
+function program(
+  server: Server,
+  { dataDir, port }: Place,
+  lines: string[],
+  args: string[],
+): Program {
+  const { kind, binary, image = "" } = server;
+  const [data, config] = [join(dataDir, kind), join(dataDir, `${kind}.conf`)];
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  const head = "# Written by `npm start`, at each start.";
+  const text = `${[head, ...lines].join("\n")}\n`;
+  writeFileSync(config, text, { mode: 0o600 });
+  const common = { name: kind, cwd: dataDir };
+  if (binary) {
+    const env = { ...process.env, ...libraryEnv(server) };
+    return { ...common, command: binary, args, env };
+  }
+  const id = createHash("sha256").update(dataDir).digest("hex").slice(0, 8);
+  const container = `jetscribe-${kind}-${id}`;
+  const flags = [
+    ...["run", "--rm", "--name", container],
+    ...["--user", `${process.getuid?.()}:${process.getgid?.()}`],
+    ...["-p", `127.0.0.1:${port}:${DEFAULT_PORTS[kind]}`],
+    ...["-v", `${data}:${IN_CONTAINER.data}`],
+    ...["-v", `${config}:${IN_CONTAINER.config}:ro`],
+    ...[image, `${kind}-server`],
+  ];
+  return {
+    ...common,
+    command: "docker",
+    args: [...flags, ...args],
+    env: process.env,
+    container,
+  };
+}
+
+export const natsUrl = (port: number): string => `nats://127.0.0.1:${port}`;
+export const redisUrl = (port: number): string => `redis://127.0.0.1:${port}`;
+
+/** Resolves once nats-server takes connections, and has JetStream. Rejects when the signal aborts. */
+export const natsReady = (port: number, signal?: AbortSignal): Promise<void> =>
+  firstLine(port, "", /^INFO .*"jetstream":\s*true/, signal);
+
+/** Resolves once redis-server has loaded its data and answers. Rejects when the signal aborts. */
+export const redisReady = (port: number, signal?: AbortSignal): Promise<void> =>
+  firstLine(port, "PING\r\n", /^\+PONG/, signal);
+
+/** Asks until the first line that the server says is the wanted one. */
+async function firstLine(
+  port: number,
+  request: string,
+  wanted: RegExp,
+  signal?: AbortSignal,
+): Promise<void> {
+  const hasLine = (text: string) => text.includes("\n");
+  for (;;) {
+    const { text } = await askServer(port, request, 1000, hasLine);
+    if (wanted.test(text)) return;
+    await sleep(10, undefined, signal && { signal });
+  }
+}

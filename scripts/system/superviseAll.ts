@@ -1,0 +1,54 @@
+import { red, say } from "../install/print.mjs";
+import { CONFIG_EXIT_CODE, UserError } from "../install/user-error.mjs";
+import { noteProcesses } from "./dataDir.ts";
+import { formatLine } from "./formatLine.ts";
+import { serviceOf, SERVICES } from "./services.ts";
+import { makeSupervised, type Program, type Supervised } from "./supervise.ts";
+
+/** The processes of a running system, and what people see of them. `giveUp` is called when one can never run. */
+export function superviseAll(
+  programs: readonly Program[],
+  dataDir: string,
+  giveUp: (error: Error) => void,
+): Supervised[] {
+  const notes = noteProcesses(dataDir);
+  return programs.map((program) => {
+    const { name, container } = program;
+    const isService = SERVICES.some((service) => service === serviceOf(name));
+    const one: Supervised = makeSupervised(program, {
+      onStart: (pid) => notes.started(name, pid, container),
+      onLine: (line) => {
+        if (isService || isServerTrouble(line)) say(formatLine(name, line));
+      },
+      onExit: ({ code, signal, restartInMs }) => {
+        notes.ended(name);
+        if (code === CONFIG_EXIT_CODE && isService)
+          giveUp(new UserError(plainLines(one), CONFIG_EXIT_CODE));
+        if (restartInMs === undefined) return;
+        // What a server said last explains its end, unless somebody else ended it.
+        if (!isService && code !== null) say(lastLines(one));
+        const how = signal
+          ? `was killed by ${signal}`
+          : `ended with code ${code}`;
+        say(
+          red(`${name} ${how}; starting it again in ${restartInMs / 1000} s`),
+        );
+      },
+    });
+    return one;
+  });
+}
+
+/** What it said besides log records: the list of what is wrong. */
+function plainLines(one: Supervised): string {
+  const lines = one.output().split("\n");
+  return lines.filter((line) => !line.startsWith("{")).join("\n");
+}
+
+function lastLines(one: Supervised): string {
+  const lines = one.output().split("\n").slice(-5);
+  return lines.map((line) => formatLine(one.name, line)).join("\n");
+}
+
+/** nats-server's errors; what it and Redis say otherwise is of no use to somebody who sees them run. */
+const isServerTrouble = (line: string) => /\[(ERR|FTL)\]/.test(line);

@@ -1,0 +1,148 @@
+import type { OutcomeResponse, Problem } from "@jetscribe/schema";
+import { exceptLoopback } from "@jetscribe/runtime/exceptLoopback";
+import { parseArgs } from "node:util";
+import { bold, dim, fail, printable, say } from "../install/print.mjs";
+import { folders, withDotEnv } from "../install/project.mjs";
+import { UserError } from "../install/user-error.mjs";
+import { readRunning } from "./dataDir.ts";
+
+/** `npm run try -- "Explain quantum computing"`: one prompt to the running system, and what came of it. */
+
+const USAGE =
+  'npm run try -- "Explain quantum computing" [--url URL] [--key KEY] [--max-tokens N] [--temperature T] [--raw]';
+const WAIT_S = 30;
+
+await main().catch(fail);
+
+async function main() {
+  const { values, positionals } = readOptions();
+  if (positionals.length === 0)
+    throw new UserError(`what is the prompt?\nusage: ${USAGE}`);
+  const { url, key } = findSystem(values);
+  Object.assign(process.env, exceptLoopback(process.env, url));
+  const call = makeCall(url, key);
+  const { "max-tokens": maxTokens, temperature, raw } = values;
+  const { task_id: id } = (await call("POST", "/generate", {
+    prompt: positionals.join(" "),
+    ...(maxTokens !== undefined && { max_tokens: Number(maxTokens) }),
+    ...(temperature !== undefined && { temperature: Number(temperature) }),
+    ...(raw && { raw }),
+  })) as { task_id: string };
+  say(dim(`task ${id}`));
+  report(await waitForOutcome(call, id));
+}
+
+function readOptions() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        url: { type: "string" },
+        key: { type: "string" },
+        "max-tokens": { type: "string" },
+        temperature: { type: "string" },
+        raw: { type: "boolean" },
+      },
+    });
+  } catch (error) {
+    throw new UserError(`${(error as Error).message}\nusage: ${USAGE}`);
+  }
+}
+
+/** The system that was named, or the one that runs here. */
+function findSystem(given: { url?: string; key?: string }) {
+  const running = readRunning(folders(withDotEnv()).dataDir);
+  const url = given.url ?? running?.url;
+  if (!url)
+    throw new UserError(
+      "nothing runs here: start it with npm start, or name a system by --url and --key",
+    );
+  const key = given.key ?? (url === running?.url ? running.key : undefined);
+  if (!key)
+    throw new UserError(
+      "which API key? Name it by --key (of the running system only its hash is known here)",
+    );
+  return { url: url.replace(/\/+$/, ""), key };
+}
+
+type Call = (method: string, path: string, body?: object) => Promise<unknown>;
+
+function makeCall(url: string, key: string): Call {
+  return async (method, path, body) => {
+    const headers = { "X-API-Key": key, "Content-Type": "application/json" };
+    const response = await fetch(url + path, {
+      method,
+      headers,
+      ...(body && { body: JSON.stringify(body) }),
+    }).catch((error: Error) => {
+      const { code, message } = (error.cause ?? error) as NodeJS.ErrnoException;
+      throw new UserError(
+        `${url} doesn't answer (${code ?? message}): does it run? (npm start)`,
+      );
+    });
+    const answer: unknown = await response.json().catch(() => ({}));
+    if (response.ok) return answer;
+    throw new UserError(
+      describeProblem(response.status, answer as Partial<Problem>),
+    );
+  };
+}
+
+/** RFC 9457 problem details as lines. */
+function describeProblem(
+  status: number,
+  { title = "error", detail, errors = [] }: Partial<Problem>,
+): string {
+  const head = `${status} ${title}`;
+  const lines = [
+    detail ? `${head}: ${detail}` : head,
+    ...errors.map(({ field, message }) => `  ${field}: ${message}`),
+  ];
+  if (status === 401)
+    lines.push(
+      "  the key is not one of this system's API_KEYS: npm start prints it",
+    );
+  return printable(lines.join("\n"));
+}
+
+async function waitForOutcome(
+  call: Call,
+  id: string,
+): Promise<OutcomeResponse> {
+  let shown = "";
+  for (;;) {
+    const answer = (await call("GET", `/result/${id}?wait=${WAIT_S}`)) as
+      OutcomeResponse | { status: "queued" } | { status: "processing" };
+    if (answer.status !== "queued" && answer.status !== "processing")
+      return answer;
+    if (answer.status !== shown) say(dim(`… ${answer.status}`));
+    shown = answer.status;
+  }
+}
+
+function report(outcome: OutcomeResponse): void {
+  if (outcome.status === "failed")
+    throw new UserError(
+      printable(
+        `the task failed: ${outcome.error_type}: ${outcome.error_message}`,
+      ),
+    );
+  if (outcome.status === "cancelled")
+    throw new UserError("the task was cancelled");
+  const { result, metrics } = outcome;
+  say(`\n${printable(result)}\n`);
+  const seconds = (value: number) => `${value.toFixed(2)} s`;
+  const rows = {
+    "waited in the queue": seconds(metrics.queue_wait_time),
+    processing: seconds(metrics.processing_time),
+    total: seconds(metrics.total_time),
+    prompt: `${metrics.prompt_tokens} tokens`,
+    completion: `${metrics.completion_tokens} tokens`,
+    speed: `${metrics.tokens_per_second.toFixed(1)} tokens/s`,
+    ...(typeof metrics.time_to_first_token === "number" && {
+      "first token after": seconds(metrics.time_to_first_token),
+    }),
+  };
+  for (const [name, value] of Object.entries(rows))
+    say(`${dim(name.padEnd(20))} ${bold(value)}`);
+}
