@@ -1,6 +1,6 @@
 /** The documents of the project, read for what can be checked: links, headings, code spans and sessions. */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -15,7 +15,7 @@ export const files: ReadonlySet<string> = new Set(
     encoding: "utf8",
   })
     .split("\n")
-    .filter(Boolean),
+    .filter((path) => path !== "" && existsSync(`${root}${path}`)),
 );
 
 /** The folders that these files are in. */
