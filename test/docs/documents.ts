@@ -52,7 +52,7 @@ export function readDocument(path: string): Document {
 }
 
 export const documents: readonly Document[] = [...files]
-  .filter((path) => path.endsWith(".md") && !path.startsWith("models/"))
+  .filter((path) => path.endsWith(".md"))
   .map(readDocument);
 
 /** What stands between single backticks. */
