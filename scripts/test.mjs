@@ -21,7 +21,7 @@ const EVERYWHERE = [
   "packages/**/*.test.ts",
   "services/**/*.test.ts",
   // The other folders of test/ are `npm run test:long`.
-  "test/{chaos,compose,flow}/**/*.test.ts",
+  "test/{chaos,compose,docs,flow}/**/*.test.ts",
   "scripts/**/*.test.ts",
 ];
 /** The tools that look at the whole source: name, and arguments. */
