@@ -4,6 +4,7 @@ import { PassingMap } from "./passingMap.ts";
 export interface Latest<K, V> {
   set: (key: K, value: V) => void;
   get: (key: K) => V | undefined;
+  delete: (key: K) => void;
 }
 
 export function makeLatest<K, V>(most: number): Latest<K, V> {
@@ -17,5 +18,6 @@ export function makeLatest<K, V>(most: number): Latest<K, V> {
       if (oldest !== undefined) values.delete(oldest);
     },
     get: (key) => values.get(key),
+    delete: (key) => values.delete(key),
   };
 }

@@ -5,6 +5,7 @@
 import { createInbox, nanos, type Msg } from "@nats-io/nats-core";
 import type { LogMessage } from "./codec.ts";
 import { subscribe, type Broker } from "./connection.ts";
+import { parseAckSubject } from "./ackSubject.ts";
 import { headerIn, sizeOf } from "./headerIn.ts";
 
 /** A message that a consumer delivered. */
@@ -183,28 +184,23 @@ function statusEnd(msg: Msg): PullEnd | undefined {
 /** Beside its parts a stored message has 34 bytes: lengths, sequence, time, checksum. */
 const recordBytes = 34;
 
-/**
- * The delivery in a message, from its ack subject
- * `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<count>.<seq>.<consumer seq>.<time>.<pending>[.<random>]`;
- * undefined for a status.
- */
+/** The delivery in a message; undefined for a status. */
 function toDelivery(msg: Msg): Delivery | undefined {
   const reply = msg.reply ?? "";
-  if (!reply.startsWith("$JS.ACK.")) return undefined;
-  const tokens = reply.split(".");
-  const at = tokens.length === 9 ? 4 : 6;
+  const ack = parseAckSubject(reply);
+  if (ack === undefined) return undefined;
   const { subject, data } = msg;
   const size = sizeOf(msg) - reply.length;
   return {
     subject,
     data,
     reply,
-    consumer: tokens[at - 1] ?? "",
-    deliveryCount: Number(tokens[at]),
-    seq: Number(tokens[at + 1]),
-    consumerSeq: Number(tokens[at + 2]),
-    time: Number(tokens[at + 3]) / 1e9,
-    pending: Number(tokens[at + 4]),
+    consumer: ack.consumer,
+    deliveryCount: ack.deliveryCount,
+    seq: ack.seq,
+    consumerSeq: ack.consumerSeq,
+    time: ack.time,
+    pending: ack.pending,
     storedBytes: size + recordBytes,
     header: (name) => headerIn(data, size - subject.length, name),
   };

@@ -1,10 +1,10 @@
 /** How many tasks of each queue are open: kept by model, so that a reading costs by the number of active queues. */
 import { readFileSync } from "node:fs";
-import { isOpen, queueOf, type Queue, type TaskState } from "@jetscribe/schema";
+import type { Queue, TaskState } from "@jetscribe/schema";
 import type { ChainableCommander, Redis } from "ioredis";
 import { decodeCheckpoint, type Checkpoint } from "./codec.ts";
 import { resultsOf } from "./backlog.ts";
-import { keys } from "./keys.ts";
+import { keys, parseQueueName } from "./keys.ts";
 import type { Change } from "./change.ts";
 
 /** A queue with open tasks. */
@@ -26,34 +26,28 @@ const countOpen = readFileSync(
 );
 
 type Kind = "waiting" | "running";
-const kindOf = ({ status }: TaskState): Kind =>
-  status === "processing" ? "running" : "waiting";
 export const openField = (
   { lane, owner }: Pick<Queue, "lane" | "owner">,
   kind: Kind,
 ): string => `${lane}:${owner}:${kind}`;
 
+/** Changes by the name of the queue that their task is in. */
+export type ChangesByQueue = ReadonlyMap<string, readonly Change[]>;
+
 /** Adds the command that brings the counts to what the changed tasks make of them. */
 export function writeOpen(
   commands: ChainableCommander,
-  changed: readonly Change[],
+  byQueue: ChangesByQueue,
 ): void {
-  const changes = new Map<string, { key: string; field: string; by: number }>();
-  const add = (task: TaskState | undefined, by: number) => {
-    if (task === undefined || !isOpen(task)) return;
-    const queue = queueOf(task);
-    const [key, field] = [
-      keys.open(queue.model),
-      openField(queue, kindOf(task)),
-    ];
-    const before = changes.get(key + field)?.by ?? 0;
-    changes.set(key + field, { key, field, by: before + by });
-  };
-  for (const { before, after } of changed) {
-    add(before, -1);
-    add(after, 1);
-  }
-  const counts = [...changes.values()].filter(({ by }) => by !== 0);
+  const counts = [...byQueue].flatMap(([name, changed]) => {
+    const queue = parseQueueName(name);
+    const key = keys.open(queue.model);
+    const { waiting, running } = openMore(changed);
+    return [
+      { key, field: openField(queue, "waiting"), by: waiting },
+      { key, field: openField(queue, "running"), by: running },
+    ].filter(({ by }) => by !== 0);
+  });
   if (counts.length === 0) return;
   commands.eval(
     countOpen,
@@ -61,6 +55,20 @@ export function writeOpen(
     ...counts.map(({ key }) => key),
     ...counts.flatMap(({ field, by }) => [field, by]),
   );
+}
+
+/** How many more tasks wait and run than before. */
+function openMore(changed: readonly Change[]): Record<Kind, number> {
+  let [waiting, running] = [0, 0];
+  const count = (task: TaskState | undefined, by: number) => {
+    if (task?.status === "queued") waiting += by;
+    else if (task?.status === "processing") running += by;
+  };
+  for (const { before, after } of changed) {
+    count(before, -1);
+    count(after, 1);
+  }
+  return { waiting, running };
 }
 
 /** The active queues of a model (a slug). */

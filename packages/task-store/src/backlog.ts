@@ -65,19 +65,19 @@ export function writeUsual(
   commands: ChainableCommander,
   ended: readonly TaskState[],
 ): void {
-  const sums = new Map<string, number>();
-  const add = (field: string, more: number) =>
-    sums.set(field, (sums.get(field) ?? 0) + more);
-  for (const task of ended) {
-    if (!("metrics" in task)) continue;
-    const { prompt_tokens, completion_tokens } = task.metrics;
-    // One that never ran says nothing.
-    if (prompt_tokens + completion_tokens === 0) continue;
-    add(queueNameOf(task) + ofTasks, 1);
-    add(queueNameOf(task) + ofTokens, prompt_tokens + completion_tokens);
+  // One that never ran says nothing.
+  const ran = ended.filter((task) => tokensOf(task) > 0);
+  for (const [name, tasks] of Map.groupBy(ran, queueNameOf)) {
+    const tokens = tasks.reduce((sum, task) => sum + tokensOf(task), 0);
+    commands.hincrby(keys.usual, name + ofTasks, tasks.length);
+    commands.hincrby(keys.usual, name + ofTokens, tokens);
   }
-  for (const [field, more] of sums) commands.hincrby(keys.usual, field, more);
 }
+
+const tokensOf = (task: TaskState): number =>
+  "metrics" in task
+    ? task.metrics.prompt_tokens + task.metrics.completion_tokens
+    : 0;
 
 /** One command for each, in one go. */
 export async function all<T>(

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { deadlineOf, isOpen, slugOf, type TaskState } from "@jetscribe/schema";
 import type { ChainableCommander } from "ioredis";
-import { writeOpen } from "./activeQueues.ts";
+import { writeOpen, type ChangesByQueue } from "./activeQueues.ts";
 import { writeUsual } from "./backlog.ts";
 import { tellDone } from "./done.ts";
 import { keys, queueNameOf, runningName } from "./keys.ts";
@@ -40,9 +40,10 @@ export function writeTasks(
   const placed = changed.filter(
     ({ before, after }) => before !== undefined || isOpen(after),
   );
-  writePlaces(commands, placed);
-  writeOpen(commands, placed);
-  writeDeadlines(commands, placed, options);
+  const byQueue = Map.groupBy(placed, ({ after }) => queueNameOf(after));
+  writePlaces(commands, byQueue);
+  writeOpen(commands, byQueue);
+  writeDeadlines(commands, byQueue, options);
   const ended = changed
     .filter(({ before }) => before === undefined || isOpen(before))
     .flatMap(({ after }) => (isOpen(after) ? [] : [after]));
@@ -97,20 +98,23 @@ function writeValues(
 }
 
 /** Each task stands where its state says, and nowhere else. */
-function writePlaces(commands: ChainableCommander, changed: readonly Change[]) {
-  if (changed.length === 0) return;
-  const queues = new Map<string, { add: Scored[]; remove: string[] }>();
+function writePlaces(commands: ChainableCommander, byQueue: ChangesByQueue) {
+  if (byQueue.size === 0) return;
   const running = { add: [] as Scored[], remove: [] as string[] };
-  for (const { after } of changed) {
-    const { task_id, seq, status } = after;
-    const name = queueNameOf(after);
-    const queue = queues.get(name) ?? { add: [], remove: [] };
+  const queues = new Map<string, typeof running>();
+  for (const [name, changed] of byQueue) {
+    const queue: typeof running = { add: [], remove: [] };
     queues.set(name, queue);
-    const runs = runningName(name, task_id);
-    if (status === "queued") queue.add.push([seq, task_id]);
-    else queue.remove.push(task_id);
-    if (status === "processing") running.add.push([seq, runs]);
-    else running.remove.push(runs);
+    for (const { before, after } of changed) {
+      const { task_id, seq, status } = after;
+      if (status === before?.status) continue;
+      if (status === "queued") queue.add.push([seq, task_id]);
+      else if (before?.status === "queued") queue.remove.push(task_id);
+      if (status === "processing")
+        running.add.push([seq, runningName(name, task_id)]);
+      else if (before?.status === "processing")
+        running.remove.push(runningName(name, task_id));
+    }
   }
   writeSet(commands, keys.running, running);
   for (const [name, queue] of queues)
@@ -122,7 +126,7 @@ function writePlaces(commands: ChainableCommander, changed: readonly Change[]) {
 
 function writeDeadlines(
   commands: ChainableCommander,
-  changed: readonly Change[],
+  byQueue: ChangesByQueue,
   { longestWaitMs }: WriteOptions,
 ) {
   const deadlines = { add: [] as Scored[], remove: [] as string[] };
@@ -133,13 +137,14 @@ function writeDeadlines(
       ? undefined
       : deadlineOf(task).at;
   };
-  for (const { before, after } of changed) {
-    const [was, is] = [scoreOf(before), scoreOf(after)];
-    if (was === is) continue;
-    const name = runningName(queueNameOf(after), after.task_id);
-    if (is === undefined) deadlines.remove.push(name);
-    else deadlines.add.push([is, name]);
-  }
+  for (const [queue, changed] of byQueue)
+    for (const { before, after } of changed) {
+      const [was, is] = [scoreOf(before), scoreOf(after)];
+      if (was === is) continue;
+      const name = runningName(queue, after.task_id);
+      if (is === undefined) deadlines.remove.push(name);
+      else deadlines.add.push([is, name]);
+    }
   writeSet(commands, keys.deadlines, deadlines);
 }
 

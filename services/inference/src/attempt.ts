@@ -72,20 +72,25 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
   const attempt: Attempt = async (inHand, { attempt, alone, claim }) => {
     let claimed: Claim | undefined;
     // The time of a task that never ran begins with its start.
-    using limit =
+    const limit =
       inHand.task.first_start === undefined
-        ? null
+        ? undefined
         : stopOnTimeout(inHand, clock.nowS());
     const { signal } = limit ?? inHand;
+    // Not `using`, here and in `run`: that would take every task 0.3 µs more.
     try {
-      using _ = { [Symbol.dispose]: await gate.enter(alone, signal) };
-      claimed = await claimOf(inHand, attempt, claim);
-      // The last that is waited for before the engine gets the task.
-      const info = await engineInfo(signal);
-      if (info === undefined) return comeBack(0);
-      if (stopping.aborted) inHand.interrupt("drain");
-      inHand.signal.throwIfAborted();
-      return await run(inHand, info, claimed);
+      const leave = await gate.enter(alone, signal);
+      try {
+        claimed = await claimOf(inHand, attempt, claim);
+        // The last that is waited for before the engine gets the task.
+        const info = await engineInfo(signal);
+        if (info === undefined) return comeBack(0);
+        if (stopping.aborted) inHand.interrupt("drain");
+        inHand.signal.throwIfAborted();
+        return await run(inHand, info, claimed);
+      } finally {
+        leave();
+      }
     } catch (error) {
       if (error instanceof EngineDied) {
         const { reason } = error.death;
@@ -96,6 +101,8 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
       if (!(error instanceof EngineError)) throw error;
       const { kept } = claimed ?? (await claimOf(inHand, attempt, claim));
       return await recordFailure(inHand, error, progressOf(kept), clock.nowS());
+    } finally {
+      limit?.[Symbol.dispose]();
     }
   };
 
@@ -159,7 +166,7 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     const live = makeLiveText(lock, inHand, claim, workerId);
     let waiting: string | undefined;
     const onWaiting = (why: string | undefined) => void (waiting = why);
-    using stop = stopOnTimeout(inHand, nowS(), () => waiting);
+    const stop = stopOnTimeout(inHand, nowS(), () => waiting);
     const { signal } = stop;
     const onText: GenerateOptions["onText"] = (text, counts) => {
       progress.firstToken ??= nowS();
@@ -188,6 +195,7 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
       const closed = live.close().catch(() => undefined); // It was told above, where it counts.
       await over;
       await closed;
+      stop[Symbol.dispose]();
     }
   }
 

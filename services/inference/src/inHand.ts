@@ -119,6 +119,7 @@ export function holdTasks({
   function hold(item: WorkItem): TaskInHand {
     const { task_id } = item.event.data;
     const stop = new AbortController();
+    const heldAt = now();
     let why: InterruptReason | undefined;
     const interrupt = (reason: InterruptReason) => {
       if (why !== undefined) return;
@@ -134,8 +135,8 @@ export function holdTasks({
       signal: stop.signal,
       interrupt,
       interrupted: () => why,
-      confirmed: now(),
-      asked: now(),
+      confirmed: heldAt,
+      asked: heldAt,
       checkLease() {
         if (now() - held.confirmed > provesForMs) interrupt("lease");
       },

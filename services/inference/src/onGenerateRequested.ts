@@ -47,12 +47,14 @@ export function makeOnGenerateRequested({
   log,
 }: Deps): (item: WorkItem) => Promise<Handled> {
   async function onGenerateRequested(item: WorkItem): Promise<Handled> {
-    using inHand = held.hold(item);
+    const inHand = held.hold(item);
     try {
       if (wasCancelled(inHand.task.task_id)) return await onceStored(inHand);
       return (await endedAlready(inHand)) ? done : await settle(inHand);
     } catch (error) {
       return await brokenOff(inHand, error);
+    } finally {
+      inHand[Symbol.dispose]();
     }
   }
 

@@ -7,7 +7,8 @@
  * - rotated: what became of the earlier generations of a file; written before the file is renamed.
  * - tasks: the open ones, and those that ended within these ten minutes, in case their end is cut off.
  */
-import type { TaskState } from "@jetscribe/schema";
+import { makeLatest } from "@jetscribe/event-log/latest";
+import { isOpen, type OpenTask, type TaskState } from "@jetscribe/schema";
 import {
   openOwnDatabase,
   type OwnDatabase,
@@ -37,6 +38,9 @@ const keptSeconds = 600;
 /** Rows that are too old are removed as often. */
 const tidyEverySeconds = 10;
 
+/** So many open tasks are known without a look into the file: those that changed last. */
+const mostInMemory = 2_000;
+
 /** Opens the checkpoint once nobody else has it; rejects with the signal's reason. */
 export async function openCheckpoint(
   dir: string,
@@ -60,11 +64,13 @@ function makeCheckpoint(file: OwnDatabase, path: string) {
   const tasks = taskRows(db);
   const marks = markRows(db);
   const tidied = new Map<string, number>();
+  /** As they are in the file. */
+  let open = makeLatest<string, OpenTask>(mostInMemory);
 
   return {
     ...rotationRows(db),
     marks: marks.of,
-    task: tasks.get,
+    task: (id: string) => open.get(id) ?? tasks.get(id),
     /** Whether it is still the file that stands at its path. */
     get intact(): boolean {
       return statSync(path, { throwIfNoEntry: false })?.ino === ino;
@@ -77,7 +83,7 @@ function makeCheckpoint(file: OwnDatabase, path: string) {
         time,
         changed,
         from,
-      }: { time: number; changed: Iterable<TaskState>; from: number },
+      }: { time: number; changed: readonly TaskState[]; from: number },
     ): void {
       const second = Math.floor(time);
       atomically(() => {
@@ -89,6 +95,9 @@ function makeCheckpoint(file: OwnDatabase, path: string) {
         marks.removeBefore(stream, second - keptSeconds);
         if (hasTasks) tasks.removeBefore(second - keptSeconds);
       });
+      for (const task of changed)
+        if (isOpen(task)) open.set(task.task_id, task);
+        else open.delete(task.task_id);
     },
     /** Forgets what came after a sequence; 0: all of the stream. */
     cutBack({ stream, hasTasks }: Whose, seq: number): void {
@@ -96,6 +105,7 @@ function makeCheckpoint(file: OwnDatabase, path: string) {
         marks.removeAfter(stream, seq);
         if (hasTasks) tasks.removeAfter(seq);
       });
+      if (hasTasks) open = makeLatest(mostInMemory);
     },
     discardIfCorrupt: file.discardIfCorrupt,
     [Symbol.dispose]: () => file[Symbol.dispose](),

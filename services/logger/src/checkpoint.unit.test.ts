@@ -72,6 +72,19 @@ test("what was taken in can be cut back: later tasks go, and what ended later is
   assert.equal(checkpoint.task(late.task_id), undefined);
 });
 
+test("what was cut back is forgotten, also by the process that took it in", async () => {
+  using dir = tempDir();
+  using checkpoint = await open(dir.path);
+  const [early, late] = [task(1), task(3)];
+  checkpoint.commit(S, mark(2), { time: 10, changed: [early], from: 0 });
+  const changed = [ended(early, 4, 11), late];
+  checkpoint.commit(S, mark(4), { time: 11, changed, from: 2 });
+  assert.equal(checkpoint.task(early.task_id), "ended");
+  checkpoint.cutBack(S, 2);
+  assert.deepEqual(checkpoint.task(early.task_id), early);
+  assert.equal(checkpoint.task(late.task_id), undefined);
+});
+
 test("only the last ten minutes stay, and the open tasks", async () => {
   using dir = tempDir();
   using checkpoint = await open(dir.path);

@@ -19,7 +19,7 @@ export interface Source {
   /** Whether the checkpoint's tasks are this stream's. */
   hasTasks: boolean;
   /** Writes the lines of a batch into the files. Returns the tasks that changed. */
-  write: (messages: readonly Delivery[]) => Iterable<TaskState>;
+  write: (messages: readonly Delivery[]) => readonly TaskState[];
   /** Tells a message from another one at the same sequence. */
   idOf: (message: Parameters<typeof idOf>[0]) => string;
 }
@@ -55,7 +55,7 @@ export function eventSource(
       });
       requests.append(projected.requests);
       errors.append(projected.errors);
-      return projected.tasks.values();
+      return [...projected.tasks.values()];
     },
   };
 }

@@ -29,6 +29,8 @@ const schema = `
   CREATE TABLE tasks (id BLOB PRIMARY KEY, seqs BLOB NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), created TEXT, seq INTEGER, id TEXT) STRICT;
   PRAGMA user_version = ${schemaVersion};`;
+/** A row of many at once takes 1.0 µs, and 1.7 µs alone. */
+const rowsAtOnce = 16;
 /** Of processes that have an index in one folder. */
 const mostFiles = 16;
 
@@ -50,10 +52,13 @@ const keyOf = (taskId: string): Uint8Array =>
 function makeIndexFile(file: OwnDatabase) {
   const { db, atomically } = file;
   const get = db.prepare("SELECT seqs FROM tasks WHERE id = ?");
-  const add = db.prepare(
-    `INSERT INTO tasks (id, seqs) VALUES (?, ?)
-     ON CONFLICT (id) DO UPDATE SET seqs = CAST(seqs || x'00' || excluded.seqs AS BLOB)`,
-  );
+  const prepareAdd = (rows: number) =>
+    db.prepare(
+      `INSERT INTO tasks (id, seqs) VALUES ${new Array(rows).fill("(?, ?)").join()}
+       ON CONFLICT (id) DO UPDATE SET seqs = CAST(seqs || x'00' || excluded.seqs AS BLOB)`,
+    );
+  const addOne = prepareAdd(1);
+  const addMany = prepareAdd(rowsAtOnce);
   const from = db.prepare(
     "SELECT id, seqs FROM tasks WHERE id > ? ORDER BY id LIMIT ?",
   );
@@ -80,10 +85,16 @@ function makeIndexFile(file: OwnDatabase) {
       position: Position,
     ): void {
       atomically(() => {
+        let rows: Uint8Array[] = [];
         for (const [id, seqs] of tasks) {
           const key = keyOf(id);
-          if (key.length === 16) add.run(key, encodeSeqs(seqs));
+          if (key.length === 16) rows.push(key, encodeSeqs(seqs));
+          if (rows.length < 2 * rowsAtOnce) continue;
+          addMany.run(...rows);
+          rows = [];
         }
+        for (let i = 0; i < rows.length; i += 2)
+          addOne.run(...rows.slice(i, i + 2));
         moveTo(position);
       });
     },

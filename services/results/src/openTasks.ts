@@ -2,7 +2,7 @@
  * The open tasks that this instance wrote last, so that their next events need no reading: as long as its checkpoint
  * stands in Redis nobody else has written there. What isn't among them is read.
  */
-import { PassingMap } from "@jetscribe/event-log/passingMap";
+import { makeLatest } from "@jetscribe/event-log/latest";
 import { isOpen, type TaskState } from "@jetscribe/schema";
 import type { Change, TaskWriter } from "@jetscribe/task-store";
 
@@ -20,8 +20,8 @@ export interface OpenTasks {
 const most = 2_000;
 
 export function makeOpenTasks({ read }: Pick<TaskWriter, "read">): OpenTasks {
-  /** The one that changed last at the end. */
-  const known = new PassingMap<string, TaskState>();
+  /** Those that changed last. */
+  let known = makeLatest<string, TaskState>(most);
 
   return {
     async read(ids) {
@@ -34,17 +34,10 @@ export function makeOpenTasks({ read }: Pick<TaskWriter, "read">): OpenTasks {
       return tasks;
     },
     note(changes) {
-      for (const { after } of changes) {
-        known.delete(after.task_id);
+      for (const { after } of changes)
         if (isOpen(after)) known.set(after.task_id, after);
-      }
-      for (const id of known.keys()) {
-        if (known.size <= most) return;
-        known.delete(id);
-      }
+        else known.delete(after.task_id);
     },
-    forget() {
-      for (const id of known.keys()) known.delete(id);
-    },
+    forget: () => void (known = makeLatest(most)),
   };
 }

@@ -39,16 +39,22 @@ export function makeFakeEngine(config: EngineConfig): Engine {
     const length = ignore_eos ? max_tokens : fakeTokens;
     const count = Math.max(first, Math.min(length, max_tokens));
     const textSeed = seedOf(request);
-    const words = (from: number, to: number) => fakeText(textSeed, from, to);
-    const say = (from: number, to: number) => {
-      const counts = { promptTokens, completionTokens: to };
-      if (to > from) onText(words(from, to), counts);
+    const text = fakeText(textSeed, first, count);
+    const say = (piece: string, completionTokens: number) => {
+      if (piece !== "") onText(piece, { promptTokens, completionTokens });
     };
+    const sayWords = (from: number, to: number) =>
+      say(fakeText(textSeed, from, to), to);
     if (fakeMs > 0 && !request.probe)
-      await speakSlowly({ first, count }, fakeMs / fakeTokens, say, signal);
-    else say(first, count);
+      await speakSlowly(
+        { first, count },
+        fakeMs / fakeTokens,
+        sayWords,
+        signal,
+      );
+    else say(text, count);
     return {
-      text: begun + words(first, count),
+      text: begun + text,
       finishReason: ignore_eos || count < fakeTokens ? "length" : "stop",
       promptTokens,
       completionTokens: count,
