@@ -37,11 +37,7 @@ async function launch(t: TestContext) {
     },
   );
   const ended = once(launcher, "exit") as Promise<[number | null]>;
-  t.after(async () => {
-    launcher.kill();
-    await ended;
-    await rm(dir, { recursive: true, force: true, maxRetries: 5 });
-  });
+  t.after(() => launcher.kill());
   launcher.stdout.resume();
   const running = () => {
     assert.equal(launcher.exitCode, null);
@@ -50,6 +46,12 @@ async function launch(t: TestContext) {
   const { pid } = await eventually(running, { timeoutMs: 60_000 });
   assert.notEqual(pid, launcher.pid);
   const system = { pid, identity: identityOf(pid) };
+  t.after(async () => {
+    await ended;
+    if (isAlive(system)) process.kill(system.pid, "SIGTERM");
+    await eventually(() => !isAlive(system));
+    await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+  });
   return { launcher, ended, system, dataDir };
 }
 
