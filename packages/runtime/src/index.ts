@@ -22,4 +22,4 @@ export {
   type LogSink,
 } from "./logger.ts";
 export { chooseModelName, modelNameOf } from "./modelName.ts";
-export { natsUrl, redisUrl } from "./serverUrl.ts";
+export { RedisSettings } from "./redisSettings.ts";

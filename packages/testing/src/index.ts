@@ -7,6 +7,7 @@ export { makeClockStep, type ClockStep } from "./clockStep.ts";
 export { eventually } from "./eventually.ts";
 export {
   natsVersions,
+  redisPrefix,
   startNats,
   startRedis,
   withNats,

@@ -35,9 +35,8 @@ await runService(
 
     const broker = await joinBroker("results", config, service);
     const clock = await joinClock("results", broker, service);
-    const store = stack.use(
-      connectStore({ url: config.REDIS_URL, name: "results", log }),
-    );
+    const redis = { url: config.REDIS_URL, prefix: config.REDIS_PREFIX };
+    const store = stack.use(connectStore({ ...redis, name: "results", log }));
     store.onReady(() => {
       assertKeepsTasks(store).catch((error: unknown) => {
         if (!(error instanceof EvictingRedis)) return;
@@ -47,7 +46,7 @@ await runService(
     });
     // What the writer watches on its connection would be let go by any reader's EXEC on it.
     const reading = stack.use(
-      connectStore({ url: config.REDIS_URL, name: "results-reading", log }),
+      connectStore({ ...redis, name: "results-reading", log }),
     );
     const reader = makeTaskReader(reading);
     const longestWaitMs = Math.floor(config.EVENTS_MAX_AGE / 2);
