@@ -1,13 +1,10 @@
 import "./require-node.mjs";
-import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { readJson, readRunning } from "./data-dir.mjs";
+import { readJson } from "./data-dir.mjs";
 import { STREAMS_PROGRAM } from "./own-streams.mjs";
 import { fail } from "./print.mjs";
-import { folders, root, UserError, withDotEnv } from "./project.mjs";
-import { NODE_FLAGS } from "./services.mjs";
-import { setUp } from "./setup.mjs";
+import { folders, withDotEnv } from "./project.mjs";
+import { runningHere, runTool } from "./tool.mjs";
 
 /**
  * `npm run streams -- plan|apply [--yes]`: how the streams stand to the settings, and what a change would cost. Settings
@@ -18,28 +15,16 @@ main().catch(fail);
 
 async function main() {
   const env = withDotEnv();
-  const { node } = await setUp();
-  const args = [...NODE_FLAGS, STREAMS_PROGRAM, ...process.argv.slice(2)];
-  const child = spawn(node, args, {
-    ...{ cwd: root, stdio: "inherit" },
-    env: { ...privateServer(env), ...env },
-  });
-  child.once("error", fail);
-  child.once("exit", (code) => process.exit(code ?? 1));
+  await runTool(STREAMS_PROGRAM, { ...privateServer(env), ...env });
 }
 
 /** What the services of the system that runs here were given. @param {import("./project.mjs").Env} env */
 function privateServer(env) {
   if (env.NATS_URL) return {};
-  const { dataDir } = folders(env);
-  const choices = join(dataDir, "choices.json");
-  const running = readRunning(dataDir);
-  if (!running || !existsSync(choices))
-    throw new UserError(
-      "no system runs here: start it with npm start, or name the broker by NATS_URL",
-    );
+  const { natsUrl } = runningHere(env, "the broker by NATS_URL");
+  const choices = readJson(join(folders(env).dataDir, "choices.json"));
   return {
-    NATS_URL: running.natsUrl,
-    EVENTS_MAX_BYTES: String(readJson(choices)?.eventsMaxBytes),
+    NATS_URL: natsUrl,
+    EVENTS_MAX_BYTES: String(choices?.eventsMaxBytes),
   };
 }

@@ -1,3 +1,4 @@
+export { isConfirmed } from "./confirm.ts";
 export {
   ConfigError,
   configExitCode,

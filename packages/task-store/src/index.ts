@@ -16,6 +16,11 @@ export type { LogUse, Milestone, OldestOpen } from "./logUse.ts";
 export type { Unfinished } from "./unfinished.ts";
 export { makeTaskWriter, type Change, type TaskWriter } from "./taskWriter.ts";
 export { hearDone } from "./done.ts";
+export {
+  findUnprefixed,
+  hasUnprefixed,
+  removeUnprefixed,
+} from "./unprefixed.ts";
 export type { Checkpoint, OpenWork } from "./codec.ts";
 export type { Look } from "./look.ts";
 export { covers, makeLookBeyond, type LogEnd } from "./lookBeyond.ts";

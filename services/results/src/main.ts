@@ -25,6 +25,7 @@ import { keepQueues } from "./queueKeeper.ts";
 import { makeTaskIndex } from "./taskIndex.ts";
 import { removeIdleQueues } from "./removeIdleQueues.ts";
 import { makeLogTrim } from "./trimLog.ts";
+import { warnOfUnprefixed } from "./unprefixed/warnOfUnprefixed.ts";
 
 await runService(
   "results",
@@ -48,6 +49,7 @@ await runService(
     const reading = stack.use(
       connectStore({ ...redis, name: "results-reading", log }),
     );
+    warnOfUnprefixed(reading, log);
     const reader = makeTaskReader(reading);
     const longestWaitMs = Math.floor(config.EVENTS_MAX_AGE / 2);
     const writer = makeTaskWriter(store, {

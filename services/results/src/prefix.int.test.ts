@@ -172,6 +172,11 @@ test("a user of Redis who may do nothing outside the prefix is enough", async ()
   await eventually(() => told.includes(id));
   await all.redis.del(`${redisPrefix}checkpoint`);
   await assertProjected(writer.broker, redis.reader);
-  assert.deepEqual(await all.redis.acl("LOG"), []);
+  // It looks once whether an earlier version has left its checkpoint.
+  const refused = (await all.redis.acl("LOG")) as string[][];
+  assert.deepEqual(
+    refused.map((entry) => entry[entry.indexOf("object") + 1]),
+    ["checkpoint"],
+  );
   assert.ok(!results.output().includes("secret"));
 });
