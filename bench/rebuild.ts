@@ -2,6 +2,7 @@
 import { connectBroker } from "@jetscribe/event-log/connection";
 import { followStream, type Following } from "@jetscribe/event-log/readLog";
 import { streams } from "@jetscribe/schema";
+import { redisPrefix } from "@jetscribe/testing";
 import { setTimeout as sleep } from "node:timers/promises";
 import { redisCommands } from "../test/chaos/wire/redis.ts";
 import { median, round, type Figures, type Options } from "./figures.ts";
@@ -68,7 +69,9 @@ async function rebuildOnce(system: System): Promise<number> {
 }
 
 async function checkpointOf({ stack }: System) {
-  const [text] = await redisCommands(stack.redis.port, [["GET", "checkpoint"]]);
+  const [text] = await redisCommands(stack.redis.port, [
+    ["GET", `${redisPrefix}checkpoint`],
+  ]);
   if (typeof text !== "string" || !text.startsWith("["))
     return { seq: undefined, caughtUp: false };
   const [, , seq, , caughtUp] = JSON.parse(text) as unknown[];

@@ -1,8 +1,6 @@
-import { readChoices } from "./choices.ts";
-import { readRunning } from "./dataDir.ts";
 import { fail } from "../install/print.mjs";
-import { folders, root, withDotEnv, type Env } from "../install/project.mjs";
-import { UserError } from "../install/user-error.mjs";
+import { root, withDotEnv } from "../install/project.mjs";
+import { privateServers } from "./privateServers.ts";
 
 /**
  * `npm run streams -- plan|apply [--yes]`: how the streams stand to the settings, and what a change would cost. Settings
@@ -10,25 +8,12 @@ import { UserError } from "../install/user-error.mjs";
  */
 try {
   const env = withDotEnv();
-  Object.assign(process.env, privateServer(env), env);
+  const servers = env["NATS_URL"]
+    ? {}
+    : privateServers(env, "the broker by NATS_URL");
+  Object.assign(process.env, servers, env);
 } catch (error) {
   fail(error);
 }
 process.chdir(root);
 await import("../../packages/runtime/src/streams/main.ts");
-
-/** What the services of the system that runs here were given. */
-function privateServer(env: Env): Env {
-  if (env["NATS_URL"]) return {};
-  const { dataDir } = folders(env);
-  const running = readRunning(dataDir);
-  const choices = readChoices(dataDir);
-  if (!running || !choices)
-    throw new UserError(
-      "no system runs here: start it with npm start, or name the broker by NATS_URL",
-    );
-  return {
-    NATS_URL: running.natsUrl,
-    EVENTS_MAX_BYTES: String(choices.eventsMaxBytes),
-  };
-}

@@ -1,4 +1,5 @@
 /** Everything that the checker looks at, read without any code of the system. */
+import { redisPrefix } from "@jetscribe/testing";
 import { statSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -69,20 +70,22 @@ export interface WorkQueue {
 
 export async function readProjection(port: number): Promise<Projection> {
   const [checkpoint, found, running] = await redisCommands(port, [
-    ["GET", "checkpoint"],
+    ["GET", `${redisPrefix}checkpoint`],
     ["KEYS", "*"],
-    ["ZRANGE", "running", "0", "-1"],
+    ["ZRANGE", `${redisPrefix}running`, "0", "-1"],
   ]);
   const keys = found as string[];
-  const taskKeys = keys.filter((key) => key.startsWith("task:"));
-  const queueKeys = keys.filter((key) => key.startsWith("queue:"));
+  const keysOf = (kind: string) =>
+    keys.filter((key) => key.startsWith(redisPrefix + kind));
+  const [taskKeys, queueKeys] = [keysOf("task:"), keysOf("queue:")];
   const [values, queued] = await Promise.all([
     redisCommands(port, taskKeys.map((key) => ["GET", key])), // prettier-ignore
     redisCommands(port, queueKeys.map((key) => ["ZRANGE", key, "0", "-1"])), // prettier-ignore
   ]);
   const [, , seq = -1, , caughtUp = false] = parseArray(checkpoint);
   const tasks = taskKeys.map(
-    (key, i) => [key.slice("task:".length), parseArray(values[i])] as const,
+    (key, i) =>
+      [key.slice(`${redisPrefix}task:`.length), parseArray(values[i])] as const,
   );
   return {
     seq: Number(seq),

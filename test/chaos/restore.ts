@@ -2,7 +2,7 @@
  * EVENTS' folder is put back to a copy from some seconds ago: what was accepted since is lost, and nothing may come of it
  * any more, although workers are about to finish it, and the stream of their text knows of no loss.
  */
-import { eventually } from "@jetscribe/testing";
+import { eventually, redisPrefix } from "@jetscribe/testing";
 import { cp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Fleet } from "./fleet.ts";
@@ -79,6 +79,6 @@ async function eventsFolder(dataDir: string): Promise<string> {
 
 /** Whether the projection was made anew. */
 async function isForgotten({ redis }: Fleet, lost: readonly Told[]) {
-  const keys = lost.map(({ taskId }) => `task:${taskId}`);
+  const keys = lost.map(({ taskId }) => `${redisPrefix}task:${taskId}`);
   return (await redisCommands(redis.port, [["EXISTS", ...keys]]))[0] === 0;
 }

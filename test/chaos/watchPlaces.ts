@@ -2,6 +2,7 @@
  * Queue depth and positions, against the log: at every moment in which the projection stood still while it was looked
  * at, what it shows has to be what the log says up to its checkpoint.
  */
+import { redisPrefix } from "@jetscribe/testing";
 import { isDeepStrictEqual } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
 import { call } from "./client.ts";
@@ -115,7 +116,7 @@ function shownOf(open: readonly OpenTask[], seq: number): Shown {
   for (const { id, queue, runs } of open) {
     const name = queue.split("=").slice(1).join(":");
     if (runs) running.push(`${name}:${id}`);
-    else (waiting[`queue:${name}`] ??= []).push(id);
+    else (waiting[`${redisPrefix}queue:${name}`] ??= []).push(id);
   }
   return { seq, waiting, running };
 }
@@ -123,15 +124,15 @@ function shownOf(open: readonly OpenTask[], seq: number): Shown {
 /** Undefined: it is away, rebuilds, or moved meanwhile. */
 async function readShown(port: number): Promise<Shown | undefined> {
   const [before, keys] = await redisCommands(port, [
-    ["GET", "checkpoint"],
-    ["KEYS", "queue:*"],
+    ["GET", `${redisPrefix}checkpoint`],
+    ["KEYS", `${redisPrefix}queue:*`],
   ]);
   const names = (keys as string[]).toSorted();
   const [after, running, ...queued] = await redisCommands(port, [
-    ["GET", "checkpoint"],
-    ["ZRANGE", "running", "0", "-1"],
+    ["GET", `${redisPrefix}checkpoint`],
+    ["ZRANGE", `${redisPrefix}running`, "0", "-1"],
     ...names.map((name) => ["ZRANGE", name, "0", "-1"]),
-    ["GET", "checkpoint"],
+    ["GET", `${redisPrefix}checkpoint`],
   ]);
   const places = [before, after, queued.pop()].map(placeOf);
   const [place] = places;

@@ -1,6 +1,11 @@
 /** The machine's clock is set, by hours, while the system runs. */
 import { taskIdTime } from "@jetscribe/schema";
-import { eventually, makeClockStep, startStack } from "@jetscribe/testing";
+import {
+  eventually,
+  makeClockStep,
+  redisPrefix,
+  startStack,
+} from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { redisCommands } from "../chaos/wire/redis.ts";
@@ -24,7 +29,7 @@ test("a step of the clock changes nothing: ids, waits, durations, deadlines and 
   const isRight = (id: string) =>
     assert.ok(Math.abs((taskIdTime(id) ?? 0) - Date.now()) < slackS * 1_000);
   const ttlS = async (id: string) => {
-    const commands = [["PTTL", `task:${id}`]];
+    const commands = [["PTTL", `${redisPrefix}task:${id}`]];
     const [ttlMs] = await redisCommands(stack.redis.port, commands);
     return Number(ttlMs) / 1_000;
   };

@@ -1,5 +1,5 @@
 /** A Redis that has no memory left: what it lacks is in the log, and it gets that when there is room. */
-import { eventually, startStack } from "@jetscribe/testing";
+import { eventually, redisPrefix, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { redisCommands } from "../chaos/wire/redis.ts";
@@ -43,7 +43,10 @@ test("with a full Redis prompts are accepted, generated and answered from the lo
   const ids = [before, ...meanwhile];
   await eventually(
     async () => {
-      const stored = await redis("MGET", ...ids.map((id) => `task:${id}`));
+      const stored = await redis(
+        "MGET",
+        ...ids.map((id) => `${redisPrefix}task:${id}`),
+      );
       return (stored as unknown[]).every((one) =>
         /completed/.test(String(one)),
       );

@@ -2,7 +2,12 @@
  * Callers that wait while the projection stands still: a task's outcome is in the log, and they are told of it within
  * two seconds, whatever is down besides the broker.
  */
-import { eventually, startStack, type Stack } from "@jetscribe/testing";
+import {
+  eventually,
+  redisPrefix,
+  startStack,
+  type Stack,
+} from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import { redisCommands } from "../chaos/wire/redis.ts";
@@ -145,7 +150,7 @@ suite("while the projection stands still", { timeout: 240_000 }, () => {
     const [reply] = await redis(
       stack,
       "MGET",
-      ...ids.map((id) => `task:${id}`),
+      ...ids.map((id) => `${redisPrefix}task:${id}`),
     );
     assert.doesNotMatch(String(reply), /completed/);
     const since = Date.now();

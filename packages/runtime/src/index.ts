@@ -1,3 +1,4 @@
+export { isConfirmed } from "./confirm.ts";
 export {
   ConfigError,
   configExitCode,
@@ -22,4 +23,4 @@ export {
   type LogSink,
 } from "./logger.ts";
 export { chooseModelName, modelNameOf } from "./modelName.ts";
-export { natsUrl, redisUrl } from "./serverUrl.ts";
+export { RedisSettings } from "./redisSettings.ts";

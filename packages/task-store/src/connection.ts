@@ -8,7 +8,9 @@ export interface StoreLog {
 
 /** A connection to Redis that comes back by itself, and whose commands fail at once while it is away. */
 export interface Store extends AsyncDisposable {
+  /** Puts `prefix` before every key of a command; not before channels, nor before what SCAN or KEYS match. */
   readonly redis: Redis;
+  readonly prefix: string;
   ready(): boolean;
   /** Resolves once it is connected, or after so long. */
   whenReady(ms: number): Promise<void>;
@@ -23,18 +25,21 @@ export interface Store extends AsyncDisposable {
 const SILENCE_MS = 1_000;
 const MAX_BACK_OFF_MS = 1_000;
 
-/** Connects in the background, for ever. `name` is what `CLIENT LIST` shows. */
+/** Connects in the background, for ever. `name` is what `CLIENT LIST` shows; no key is touched that lacks `prefix`. */
 export function connectStore({
   url,
+  prefix,
   name,
   log,
 }: {
   url: string;
+  prefix: string;
   name: string;
   log?: StoreLog;
 }): Store {
   const redis = new Redis(url, {
     connectionName: name,
+    keyPrefix: prefix,
     enableOfflineQueue: false,
     // A command that is sent again after a reconnect could overtake its caller's decision to give up.
     autoResendUnfulfilledCommands: false,
@@ -63,6 +68,7 @@ export function connectStore({
   logChanges(redis, name, log);
   return {
     redis,
+    prefix,
     ready,
     whenReady,
     onReady: (listener) => void redis.on("ready", listener),

@@ -7,9 +7,14 @@ import { keys } from "./keys.ts";
 export function tellDone(
   commands: ChainableCommander,
   taskIds: readonly string[],
+  prefix: string,
 ): void {
-  if (taskIds.length > 0) commands.publish(keys.done, taskIds.join("\n"));
+  if (taskIds.length > 0)
+    commands.publish(channelOf(prefix), taskIds.join("\n"));
 }
+
+/** The client puts its prefix before keys only. */
+const channelOf = (prefix: string) => prefix + keys.done;
 
 export interface DoneHandlers {
   onDone: (taskIds: string[]) => void;
@@ -22,7 +27,7 @@ const pingEveryMs = 3_000;
 
 /** Hears it on a connection of its own, and again after each loss of that. */
 export function hearDone(
-  { redis }: Pick<Store, "redis">,
+  { redis, prefix }: Pick<Store, "redis" | "prefix">,
   { onDone, onListening }: DoneHandlers,
   log?: StoreLog,
 ): Disposable {
@@ -33,7 +38,7 @@ export function hearDone(
   });
   logChanges(own, name, log);
   own.on("ready", () => {
-    own.subscribe(keys.done).then(onListening, (err: unknown) => {
+    own.subscribe(channelOf(prefix)).then(onListening, (err: unknown) => {
       log?.warn({ err }, "outcomes are not heard of");
     });
   });

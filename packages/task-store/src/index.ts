@@ -17,6 +17,11 @@ export type { Unfinished } from "./unfinished.ts";
 export type { Change } from "./change.ts";
 export { makeTaskWriter, type TaskWriter } from "./taskWriter.ts";
 export { hearDone } from "./done.ts";
+export {
+  findUnprefixed,
+  hasUnprefixed,
+  removeUnprefixed,
+} from "./unprefixed.ts";
 export type { Checkpoint, OpenWork } from "./codec.ts";
 export type { Look } from "./look.ts";
 export { covers, makeLookBeyond, type LogEnd } from "./lookBeyond.ts";

@@ -1,5 +1,5 @@
 /**
- * Every key of the projection:
+ * Every key of the projection. Redis has each of them with the connection's prefix before it (`REDIS_PREFIX`):
  *
  *   checkpoint             how far the log is folded in
  *   task:<id>              one task; expires with its outcome and not before
@@ -12,11 +12,10 @@
  *                          seconds since the epoch
  *   usual                  `<queue>:tasks` and `<queue>:tokens`: how many were finished, and what they took together
  *   waits                  `<estimated> <real>` of the latest tasks whose wait was estimated, in seconds, newest first
- *   tasks:recent           the latest task ids, newest first
  *   milestones             `<seq> <bytes>`: how many bytes the log's messages have up to some sequences, newest last
  *   projections            how far the other projections are: `<seq> <ms since the epoch when they said so>` by name
  *
- * and its one channel:
+ * and its one channel, which has the prefix too:
  *
  *   done                   the ids of tasks whose outcome can be read, one a line
  *
@@ -35,13 +34,15 @@ export const keys = {
   deadlines: "deadlines",
   usual: "usual",
   waits: "waits",
-  recent: "tasks:recent",
   milestones: "milestones",
   projections: "projections",
   done: "done",
 } as const;
 
-/** Whether a key is what the log was folded into. */
+/**
+ * Whether a key, without its prefix, is what the log was folded into. Words that begin a key here are no words of a
+ * prefix (`REDIS_PREFIX` is refused otherwise), so a key of another system, whose prefix begins with ours, never is.
+ */
 export const isProjected = (key: string): boolean =>
   key.startsWith("task:") ||
   key.startsWith("queue:") ||
@@ -52,7 +53,6 @@ export const isProjected = (key: string): boolean =>
   key === keys.deadlines ||
   key === keys.usual ||
   key === keys.waits ||
-  key === keys.recent ||
   key === keys.milestones;
 
 export const queueName = ({ model, lane, owner }: Queue): string =>

@@ -1,5 +1,5 @@
 /** Which part of the log is needed, read while owners come and go, on a real Redis. */
-import { eventually, withRedis } from "@jetscribe/testing";
+import { eventually, redisPrefix, withRedis } from "@jetscribe/testing";
 import type { Redis } from "ioredis";
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
@@ -40,8 +40,16 @@ async function withReader(
   use: (redis: Redis, reader: TaskReader) => Promise<void>,
 ) {
   await withRedis(async ({ url }) => {
-    await using own = connectStore({ url, name: "writer" });
-    await using shared = connectStore({ url, name: "reader" });
+    await using own = connectStore({
+      url,
+      prefix: redisPrefix,
+      name: "writer",
+    });
+    await using shared = connectStore({
+      url,
+      prefix: redisPrefix,
+      name: "reader",
+    });
     await eventually(() => own.ready() && shared.ready());
     const writer = makeTaskWriter(own, { resultTtlMs: 3_600_000 });
     await writer.clear({ expected: undefined, next: checkpoint });

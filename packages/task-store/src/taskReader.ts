@@ -30,8 +30,6 @@ export interface TaskReader {
   logUse(firstSeq: number): Promise<LogUse | undefined>;
   /** The estimated and the real wait of the latest tasks, in seconds, newest first; 1,000 at most. */
   waits(): Promise<{ estimated: number; real: number }[]>;
-  /** How many tasks wait in a queue. */
-  waiting(queue: Queue): Promise<number>;
   /** Every queue in which tasks wait, and how many. */
   queues(): Promise<{ queue: Queue; waiting: number }[]>;
   /** The queues of a model (a slug) that have open tasks, and how many. */
@@ -61,15 +59,12 @@ export interface TaskReader {
     now: number,
     most: { ofEach: number; early: number },
   ): Promise<string[]>;
-  /** The ids of the latest tasks, newest first; 1,000 at most. */
-  recent(count: number): Promise<string[]>;
   ping(): Promise<void>;
 }
 
 /** The connection may be shared with other readers, and with no writer. */
 export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
   useToRead(redis);
-  const waiting = (queue: Queue) => redis.zcard(keys.queue(queueName(queue)));
 
   async function queues() {
     const names = await redis.smembers(keys.queues);
@@ -154,7 +149,6 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
         const [estimated = 0, real = 0] = pair.split(" ").map(Number);
         return { estimated, real };
       }),
-    waiting,
     queues,
     oldestWaiting,
     running,
@@ -164,8 +158,6 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
     active: (model) => readActive(redis, model),
     models: () => redis.smembers(keys.models),
     overdue: (at) => redis.zcount(keys.deadlines, 0, `(${at}`),
-    recent: async (count) =>
-      count < 1 ? [] : redis.lrange(keys.recent, 0, count - 1),
     ping: async () => void (await redis.ping()),
   };
 }

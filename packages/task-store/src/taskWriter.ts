@@ -63,7 +63,7 @@ export function makeTaskWriter(
     now?: () => number;
   },
 ): TaskWriter {
-  const { redis } = store;
+  const { redis, prefix } = store;
   useToWatch(redis);
   const look = makeLook(redis);
   const inTurn = makeTurns();
@@ -137,8 +137,12 @@ export function makeTaskWriter(
     if (!claimed) return false;
     let cursor = "0";
     do {
-      const [after, found] = await redis.scan(cursor, "COUNT", clearStep);
-      const ours = found.filter(isProjected);
+      // A prefix has no letter that has a meaning in a pattern.
+      const matching = ["MATCH", `${prefix}*`, "COUNT", clearStep] as const;
+      const [after, found] = await redis.scan(cursor, ...matching);
+      const ours = found
+        .map((key) => key.slice(prefix.length))
+        .filter(isProjected);
       if (
         ours.length > 0 &&
         !(await step(isOurs, (commands) => commands.unlink(ours)))
@@ -160,7 +164,7 @@ export function makeTaskWriter(
           (stored) => stored === (expected ? encodeCheckpoint(expected) : null),
           (commands) => {
             writeTasks(commands, changed, {
-              ...{ resultTtlMs, longestWaitMs },
+              ...{ prefix, resultTtlMs, longestWaitMs },
               now: now(),
             });
             writeMilestones(commands, milestones);

@@ -12,9 +12,12 @@ const script = (name: string) =>
   readFileSync(new URL(name, import.meta.url), "utf8");
 const markQueues = script("./markQueues.lua");
 const setOutcomes = script("./setOutcomes.lua");
-const RECENT = 1_000;
+/** So many of the latest waits are kept. */
+const WAITS = 1_000;
 
 export interface WriteOptions {
+  /** The connection's. */
+  prefix: string;
   resultTtlMs: number;
   /** ms since the epoch. */
   now: number;
@@ -52,18 +55,14 @@ export function writeTasks(
   tellDone(
     commands,
     ended.map((task) => task.task_id),
+    options.prefix,
   );
-  const made = changed
-    .filter(({ before }) => before === undefined)
-    .map(({ after }) => after)
-    .sort((a, b) => a.seq - b.seq)
-    .slice(-RECENT);
-  if (made.length === 0) return;
-  commands.sadd(keys.models, [
-    ...new Set(made.map(({ model }) => slugOf(model))),
-  ]);
-  commands.lpush(keys.recent, ...made.map((task) => task.task_id));
-  commands.ltrim(keys.recent, 0, RECENT - 1);
+  const models = new Set(
+    changed.flatMap(({ before, after }) =>
+      before === undefined ? [slugOf(after.model)] : [],
+    ),
+  );
+  if (models.size > 0) commands.sadd(keys.models, [...models]);
 }
 
 /** An outcome lives for `resultTtlMs` from its own time on, so that a rebuild brings back only what is still alive. */
@@ -157,8 +156,8 @@ function writeWaits(commands: ChainableCommander, ended: readonly TaskState[]) {
     return `${estimated_wait} ${real.toFixed(3)}`;
   });
   if (waits.length === 0) return;
-  commands.lpush(keys.waits, ...waits.slice(-RECENT));
-  commands.ltrim(keys.waits, 0, RECENT - 1);
+  commands.lpush(keys.waits, ...waits.slice(-WAITS));
+  commands.ltrim(keys.waits, 0, WAITS - 1);
 }
 
 type Scored = [score: number, member: string];

@@ -13,6 +13,7 @@ export {
 } from "./ngrokStandIn.ts";
 export {
   natsVersions,
+  redisPrefix,
   startNats,
   startRedis,
   withNats,

@@ -44,6 +44,9 @@ export interface NatsOptions extends ServerOptions {
   member?: Membership;
 }
 
+/** What stands before every key of a system in Redis where `REDIS_PREFIX` is not set. */
+export const redisPrefix = "jetscribe:";
+
 /** A real server of its own for a test. */
 export interface TestServer extends AsyncDisposable {
   readonly url: string;

@@ -3,7 +3,7 @@ import {
   chooseModelName,
   count,
   duration,
-  redisUrl,
+  RedisSettings,
   size,
 } from "@jetscribe/runtime";
 import * as z from "zod";
@@ -60,9 +60,9 @@ function originOf(text: string): string | undefined {
 
 /** The gateway's settings; each variable is described in `.env.example`. */
 export const Config = BrokerSettings.extend({
+  ...RedisSettings.shape,
   HOST: z.string().default("127.0.0.1"),
   PORT: count(8_000, { min: 1, max: 65_535 }),
-  REDIS_URL: redisUrl("redis://127.0.0.1:6379"),
   API_KEYS: ApiKeyList,
   MODEL: z.string().default("demo.gguf"),
   MODEL_NAME: z.string().optional(),
@@ -79,7 +79,7 @@ export const Config = BrokerSettings.extend({
   CORS_ORIGINS: CorsOrigins,
 }).transform((env, context) => ({
   broker: env,
-  redisUrl: env.REDIS_URL,
+  redis: { url: env.REDIS_URL, prefix: env.REDIS_PREFIX },
   listen: { host: env.HOST, port: env.PORT },
   keys: env.API_KEYS,
   /** The model of a request that names none, as people see it. */

@@ -8,7 +8,7 @@ export interface DoneHeard extends Disposable {
 }
 
 export function hearAllDone(
-  store: Pick<Store, "redis">,
+  store: Pick<Store, "redis" | "prefix">,
   log?: StoreLog,
 ): DoneHeard {
   const waiting = new PassingMap<string, Set<() => void>>();

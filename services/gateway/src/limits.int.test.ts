@@ -3,7 +3,12 @@ import { connectBroker } from "@jetscribe/event-log/connection";
 import { streamState } from "@jetscribe/event-log/streamState";
 import { streams } from "@jetscribe/schema";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
-import { eventually, startStack, type Stack } from "@jetscribe/testing";
+import {
+  eventually,
+  redisPrefix,
+  startStack,
+  type Stack,
+} from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 
@@ -92,7 +97,11 @@ suite("limits", () => {
   });
 
   test("the other gateway counts them too", async () => {
-    await using store = connectStore({ url: stack.redisUrl, name: "test" });
+    await using store = connectStore({
+      url: stack.redisUrl,
+      prefix: redisPrefix,
+      name: "test",
+    });
     const reader = makeTaskReader(store);
     await eventually(
       async () => (await reader.unfinished())?.byOwner.get("a") === 3,

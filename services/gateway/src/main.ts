@@ -43,7 +43,7 @@ await runService(
 
     const broker = await joinBroker("gateway", config.broker, service);
     const store = stack.use(
-      connectStore({ url: config.redisUrl, name: "gateway", log }),
+      connectStore({ ...config.redis, name: "gateway", log }),
     );
     const reader = makeTaskReader(store);
     const clock = await joinClock("gateway", broker, service);

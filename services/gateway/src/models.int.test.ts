@@ -5,7 +5,7 @@ import {
   makeTaskWriter,
   type Checkpoint,
 } from "@jetscribe/task-store";
-import { eventually, startRedis } from "@jetscribe/testing";
+import { eventually, redisPrefix, startRedis } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ApiError } from "./apiError.ts";
@@ -27,7 +27,9 @@ const queued = (model: string, seq: number): QueuedTask => ({
 async function open() {
   await using opened = new AsyncDisposableStack();
   const redis = opened.use(await startRedis());
-  const store = opened.use(connectStore({ url: redis.url, name: "test" }));
+  const store = opened.use(
+    connectStore({ url: redis.url, prefix: redisPrefix, name: "test" }),
+  );
   await eventually(() => store.ready());
   const writer = makeTaskWriter(store, { resultTtlMs: 60_000 });
   let checkpoint: Checkpoint | undefined;
@@ -40,7 +42,9 @@ async function open() {
   await commit(at(0));
   const clashes = new Map<string, string[]>();
   const known = () => clashes;
-  const reading = opened.use(connectStore({ url: redis.url, name: "reader" }));
+  const reading = opened.use(
+    connectStore({ url: redis.url, prefix: redisPrefix, name: "reader" }),
+  );
   await eventually(() => reading.ready());
   const models = makeModels(makeTaskReader(reading), "Demo", { known });
   const all = opened.move();

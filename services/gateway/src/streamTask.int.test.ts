@@ -13,6 +13,7 @@ import {
 } from "@jetscribe/schema";
 import {
   eventually,
+  redisPrefix,
   startNats,
   startRedis,
   type TestServer,
@@ -64,9 +65,9 @@ suite("a reader's stream", () => {
       ...{ taskTimeoutMs: 60_000, replicas: 1 },
     });
     redis = await startRedis();
-    store = connectStore({ url: redis.url, name: "test" });
+    store = connectStore({ url: redis.url, prefix: redisPrefix, name: "test" });
     done = hearAllDone(store);
-    await eventually(() => store.redis.publish("done", ""));
+    await eventually(() => store.redis.publish(`${redisPrefix}done`, ""));
   });
   after(async () => {
     await broker[Symbol.asyncDispose]();
@@ -247,7 +248,10 @@ suite("a reader's stream", () => {
     const wait = waitForOutcome(task.task_id, "a", {
       ...{ ms: 60_000, signal, known: task },
     });
-    await store.redis.publish("done", `${newTaskId()}\n${task.task_id}`);
+    await store.redis.publish(
+      `${redisPrefix}done`,
+      `${newTaskId()}\n${task.task_id}`,
+    );
     assert.equal((await wait)?.status, "cancelled");
   });
 

@@ -3,7 +3,7 @@ import {
   chooseModelName,
   count,
   duration,
-  redisUrl,
+  RedisSettings,
 } from "@jetscribe/runtime";
 import { slugOf } from "@jetscribe/schema";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ const UpstreamUrl = z
 
 /** The worker's settings; each variable is described in `.env.example`. */
 export const Config = BrokerSettings.extend({
-  REDIS_URL: redisUrl("redis://127.0.0.1:6379"),
+  ...RedisSettings.shape,
   DATA_DIR: z.string().default(".data"),
   MODEL: z.string().default(demoModel),
   MODEL_NAME: z.string().optional(),
@@ -73,7 +73,7 @@ export const Config = BrokerSettings.extend({
   };
   return {
     broker: env,
-    redisUrl: env.REDIS_URL,
+    redis: { url: env.REDIS_URL, prefix: env.REDIS_PREFIX },
     /** As people see it, and as it stands in subjects. */
     modelName,
     model: slugOf(modelName),

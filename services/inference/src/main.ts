@@ -48,7 +48,7 @@ await runService(
     const broker = await joinBroker("inference", config.broker, service);
     const clock = await joinClock("inference", broker, service);
     const store = stack.use(
-      connectStore({ url: config.redisUrl, name: "inference", log }),
+      connectStore({ ...config.redis, name: "inference", log }),
     );
     const appender = stack.use(makeAppender(broker, "inference", clock.nowMs));
 

@@ -1,9 +1,9 @@
-import { BrokerSettings, duration, redisUrl } from "@jetscribe/runtime";
+import { BrokerSettings, duration, RedisSettings } from "@jetscribe/runtime";
 import * as z from "zod";
 
 export const Config = z.object({
   ...BrokerSettings.shape,
-  REDIS_URL: redisUrl("redis://127.0.0.1:6379"),
+  ...RedisSettings.shape,
   /** How long a task can be read in Redis after its outcome; later the log has it. */
   RESULT_TTL: duration("1h").refine((ms) => ms > 0, "must be over 0"),
   ACK_WAIT: duration("15s"),

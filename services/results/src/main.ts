@@ -25,6 +25,7 @@ import { keepQueues } from "./queueKeeper.ts";
 import { makeTaskIndex } from "./taskIndex.ts";
 import { removeIdleQueues } from "./removeIdleQueues.ts";
 import { makeLogTrim } from "./trimLog.ts";
+import { warnOfUnprefixed } from "./unprefixed/warnOfUnprefixed.ts";
 
 await runService(
   "results",
@@ -35,9 +36,8 @@ await runService(
 
     const broker = await joinBroker("results", config, service);
     const clock = await joinClock("results", broker, service);
-    const store = stack.use(
-      connectStore({ url: config.REDIS_URL, name: "results", log }),
-    );
+    const redis = { url: config.REDIS_URL, prefix: config.REDIS_PREFIX };
+    const store = stack.use(connectStore({ ...redis, name: "results", log }));
     store.onReady(() => {
       assertKeepsTasks(store).catch((error: unknown) => {
         if (!(error instanceof EvictingRedis)) return;
@@ -47,8 +47,9 @@ await runService(
     });
     // What the writer watches on its connection would be let go by any reader's EXEC on it.
     const reading = stack.use(
-      connectStore({ url: config.REDIS_URL, name: "results-reading", log }),
+      connectStore({ ...redis, name: "results-reading", log }),
     );
+    warnOfUnprefixed(reading, log);
     const reader = makeTaskReader(reading);
     const longestWaitMs = Math.floor(config.EVENTS_MAX_AGE / 2);
     const writer = makeTaskWriter(store, {

@@ -11,7 +11,7 @@ import {
   makeTaskReader,
   makeTaskWriter,
 } from "@jetscribe/task-store";
-import { eventually } from "@jetscribe/testing";
+import { eventually, redisPrefix } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { endStranded } from "./endStranded.ts";
@@ -85,7 +85,11 @@ test("a log that fills up ends the oldest waiting tasks of models without a work
   const stop = new AbortController();
   await using opened = new AsyncDisposableStack();
   const connect = async () => {
-    const store = connectStore({ url: on.redis.url, name: "test" });
+    const store = connectStore({
+      url: on.redis.url,
+      prefix: redisPrefix,
+      name: "test",
+    });
     opened.defer(() => store.close());
     await eventually(() => store.ready());
     return store;

@@ -24,6 +24,7 @@ import {
 } from "@jetscribe/task-store";
 import {
   eventually,
+  redisPrefix,
   startNats,
   startRedis,
   type NatsVersion,
@@ -176,9 +177,12 @@ export interface OpenReader extends AsyncDisposable {
   hearDone: () => Promise<string[]>;
 }
 
-export async function openReader(url: string): Promise<OpenReader> {
+export async function openReader(
+  url: string,
+  prefix = redisPrefix,
+): Promise<OpenReader> {
   const stack = new AsyncDisposableStack();
-  const store = connectStore({ url, name: "test" });
+  const store = connectStore({ url, prefix, name: "test" });
   stack.defer(() => store.close());
   await eventually(() => store.ready());
   return {

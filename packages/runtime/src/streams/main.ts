@@ -5,13 +5,9 @@
  * Exit codes: 0 done, or nothing to do; 1 not applied; 2 `plan` found changes; 64 wrong use; 78 wrong settings.
  */
 import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
-import {
-  applyStreams,
-  planStreams,
-  type StreamPlan,
-} from "@jetscribe/event-log/streamPlan";
-import { createInterface } from "node:readline/promises";
+import { applyStreams, planStreams } from "@jetscribe/event-log/streamPlan";
 import { parseArgs } from "node:util";
+import { isConfirmed } from "../confirm.ts";
 import { ConfigError, configExitCode, readConfig } from "../config.ts";
 import { BrokerSettings, topologyOf } from "../joinBroker.ts";
 import { isEmpty, wordsOfPlan } from "./words.ts";
@@ -44,7 +40,8 @@ async function main(): Promise<number> {
     console.error("Nothing was changed.");
     return 1;
   }
-  if (!command.yes && !(await isConfirmed(toDo))) {
+  const names = toDo.map(({ stream }) => stream).join(", ");
+  if (!command.yes && !(await isConfirmed(`Change ${names}?`))) {
     console.error(
       "Nothing was changed. To change it without a question: --yes",
     );
@@ -79,16 +76,4 @@ async function connect({
       throw new Error("the broker can't be reached: see NATS_URL", { cause });
     },
   );
-}
-
-/** Asks on a terminal; elsewhere nobody could answer. */
-async function isConfirmed(plans: readonly StreamPlan[]): Promise<boolean> {
-  if (!process.stdin.isTTY) return false;
-  const names = plans.map(({ stream }) => stream).join(", ");
-  const asking = createInterface({
-    ...{ input: process.stdin, output: process.stdout },
-  });
-  const answer = await asking.question(`Change ${names}? [y/N] `);
-  asking.close();
-  return /^y(es)?$/i.test(answer.trim());
 }
