@@ -26,6 +26,7 @@ export default tseslint.config(
     ignores: [
       "**/node_modules/",
       "**/dist/",
+      "coverage/",
       ".data*/",
       ".local/",
       "models/train/",
@@ -67,15 +68,11 @@ export default tseslint.config(
     files: [
       "**/main.ts",
       "**/*.test.ts",
+      "vitest.config.ts",
       "packages/testing/**",
       "bench/**",
       "test/**",
     ],
     rules: { "no-restricted-properties": "off" },
-  },
-  {
-    // node:test's test() and describe() return promises that the runner itself awaits.
-    files: ["**/*.test.ts", "**/*.compose.ts"],
-    rules: { "@typescript-eslint/no-floating-promises": "off" },
   },
 );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { test } from "node:test";
+import { test } from "vitest";
 import { makeSupervised } from "./supervise.mjs";
 
 /** @param {string} script @returns {import("./supervise.mjs").Program} */

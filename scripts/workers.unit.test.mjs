@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { slugOf } from "../packages/schema/src/index.ts";
 import { UserError } from "./project.mjs";
 import { findGpus, planWorkers, sameNameKey } from "./workers.mjs";

@@ -2,7 +2,7 @@
 import { taskIdTime } from "@jetscribe/schema";
 import { eventually, makeClockStep, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { redisCommands } from "../chaos/wire/redis.ts";
 import { call, outcome, post } from "./client.ts";
 

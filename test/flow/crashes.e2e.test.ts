@@ -7,7 +7,7 @@ import {
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { test } from "node:test";
+import { test } from "vitest";
 import { call, lineCounts, outcomes, type Answer } from "./client.ts";
 import { countOf, histories } from "./log.ts";
 

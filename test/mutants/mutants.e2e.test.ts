@@ -1,13 +1,13 @@
 /** The chaos checker proves itself: broken systems, each of which it has to see. */
 import assert from "node:assert/strict";
-import { before, suite, test } from "node:test";
+import { beforeAll, describe, test } from "vitest";
 import { catchMutants, type Catch } from "../chaos/catchMutants.ts";
 import { mutants } from "../chaos/mutants.ts";
 
 for (const [run, those] of Map.groupBy(mutants, ({ run }) => run))
-  suite(`the checker sees every mutant of the run: ${run}`, () => {
+  describe(`the checker sees every mutant of the run: ${run}`, () => {
     let caught: Catch;
-    before(async () => {
+    beforeAll(async () => {
       caught = await catchMutants(those);
     });
     for (const mutant of those)
@@ -17,6 +17,6 @@ for (const [run, those] of Map.groupBy(mutants, ({ run }) => run))
           line !== undefined,
           `${String(mutant.caught)}\n${caught.output}`,
         );
-        t.diagnostic(line);
+        void t.annotate(line);
       });
   });

@@ -1,8 +1,8 @@
 import { streams, workConsumerName, type Queue } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { describe, test } from "vitest";
 import type { Broker } from "./connection.ts";
 import {
   consumeWork,
@@ -65,7 +65,7 @@ const allSettled = (log: Log, of = queue, timeoutMs = 8_000) =>
 const sorted = (ids: Iterable<string>) => [...ids].sort();
 
 for (const version of await natsVersions())
-  suite(`consumeWork, the ${version} nats-server`, () => {
+  describe(`consumeWork, the ${version} nats-server`, () => {
     test("work comes in order with all that belongs to it, and is acknowledged when it is done", async () => {
       await using log = await openLog(version);
       await withQueues(log);

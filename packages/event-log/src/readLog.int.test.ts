@@ -3,8 +3,8 @@ import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { describe, test } from "vitest";
 import { appendUntilStored } from "./append.ts";
 import type { Broker } from "./connection.ts";
 import type { Delivery } from "./pull.ts";
@@ -53,7 +53,7 @@ const readersOf = async ({ broker }: Log) =>
   (await broker.jsm.consumers.list(streams.events).next()).length;
 
 for (const version of await natsVersions())
-  suite(`readLog, the ${version} nats-server`, () => {
+  describe(`readLog, the ${version} nats-server`, () => {
     test("a scan reads what stands there, and ends", async () => {
       await using log = await openLog(version);
       const seqsFrom = async (seq: number, filter?: string) => {

@@ -5,11 +5,11 @@ import { streams } from "@jetscribe/schema";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
 import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 
-suite("limits", () => {
+describe("limits", () => {
   let stack: Stack;
-  before(async () => {
+  beforeAll(async () => {
     stack = await startStack({
       services: ["gateway", "gateway-2", "inference", "results"],
       env: {
@@ -20,7 +20,7 @@ suite("limits", () => {
       },
     });
   });
-  after(() => stack.stop());
+  afterAll(() => stack.stop());
 
   async function call(
     key: string,

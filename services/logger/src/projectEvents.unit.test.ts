@@ -1,7 +1,7 @@
 import { encodeEvent, type LogMessage } from "@jetscribe/event-log/codec";
 import { newTaskId, type TaskEvent, type TaskState } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import {
   idOfLine,
   outcomeEvent,

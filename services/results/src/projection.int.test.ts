@@ -9,8 +9,8 @@ import {
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { describe, test } from "vitest";
 import {
   assertProjected,
   completed,
@@ -214,7 +214,7 @@ test("a Redis that evicts open tasks ends the service, which says why for /healt
 });
 
 for (const version of await natsVersions())
-  suite(`nats-server, the ${version}`, () => {
+  describe(`nats-server, the ${version}`, () => {
     test("a broker that dies is waited for, and what it kept is projected", async () => {
       await using on = await servers(version);
       await using results = startResults(on);

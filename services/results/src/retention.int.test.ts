@@ -13,7 +13,7 @@ import {
 } from "@jetscribe/task-store";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { endStranded } from "./endStranded.ts";
 import { listen } from "./listening.ts";
 import { makeProjection } from "./projection.ts";

@@ -16,8 +16,8 @@ import {
 import assert from "node:assert/strict";
 import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { describe, test } from "vitest";
 import { makeTaskIndex } from "./taskIndex.ts";
 import {
   completed,
@@ -155,7 +155,7 @@ function keepWriting(writer: Writer) {
 
 const versions = await natsVersions();
 for (const version of versions)
-  suite(`the task index, the ${version} nats-server`, () => {
+  describe(`the task index, the ${version} nats-server`, () => {
     test("a task is found in each of its states, whatever the time in its id, by its owner", async () => {
       await using on = await open(version);
       const { writer, dir } = on;

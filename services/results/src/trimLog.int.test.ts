@@ -5,7 +5,7 @@ import { newTaskId, streams } from "@jetscribe/schema";
 import type { LogUse } from "@jetscribe/task-store";
 import { eventually, startNats } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import type { Role } from "./projection.ts";
 import { completed, openWriter, requested } from "./testKit.ts";
 import { makeLogTrim } from "./trimLog.ts";

@@ -1,7 +1,7 @@
 /** Whose word on a caller's address and protocol is taken (TRUST_PROXY), with headers that somebody forged. */
 import assert from "node:assert/strict";
 import { json } from "node:stream/consumers";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import {
   callerAddress,
   startNgrokStandIn,
@@ -61,7 +61,7 @@ const forged = {
 };
 const hsts = "max-age=31536000";
 
-suite("TRUST_PROXY", () => {
+describe("TRUST_PROXY", () => {
   for (const trust of [["127.0.0.1"], ["127.0.0.1", "::1"], 1])
     test(`${String(trust)}: the caller's address is what ngrok gives, whatever the caller claims`, async () => {
       const honest = await seenThroughNgrok(trust);
