@@ -63,6 +63,7 @@ export default defineConfig({
         hookTimeout: limitMs,
       },
     })),
+    setupFiles: ["packages/testing/src/setUp.ts"],
     restoreMocks: true,
     coverage: {
       reporter: ["text", "html"],

@@ -12,7 +12,7 @@ for (const [what, said] of [
     `a server that ends the connection while it ${what} is seen`,
     { timeout: 5_000 },
     async (t) => {
-      const server = createServer((socket) => socket.end(said));
+      const server = createServer((socket) => socket.resume().end(said));
       t.onTestFinished(() => void server.close());
       server.listen(0, "127.0.0.1");
       await once(server, "listening");

@@ -1,0 +1,13 @@
+/** Runs around each file of tests: see `setupFiles` in vitest.config.ts. */
+import { afterAll } from "vitest";
+import { watchLeftovers } from "./leftBehind.ts";
+
+// This file is loaded first, so this hook runs last.
+const watch = watchLeftovers();
+afterAll(async () => {
+  const left = await watch.leftBehind();
+  if (left.length > 0)
+    throw new Error(
+      `this file leaves something behind (--detectAsyncLeaks tells where timers and sockets were made):\n  ${left.join("\n  ")}`,
+    );
+});
