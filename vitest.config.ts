@@ -1,4 +1,5 @@
 /** How the tests run: one project for each suffix of a test's name, by what the test needs. */
+import { randomInt } from "node:crypto";
 import { configDefaults, defineConfig } from "vitest/config";
 
 /** What `npm run test:long` runs and `npm test` leaves out: rare faults, each of which takes its time to bring about. */
@@ -46,6 +47,10 @@ const kinds: Kind[] = [
   },
 ];
 
+/** Decides every random number of the run. */
+const seed = process.env["SEED"] ?? String(randomInt(2 ** 31));
+console.log(`seed ${seed}: SEED=${seed} draws the same random numbers again`);
+
 export default defineConfig({
   test: {
     pool: "forks",
@@ -63,6 +68,7 @@ export default defineConfig({
         hookTimeout: limitMs,
       },
     })),
+    env: { SEED: seed },
     setupFiles: ["packages/testing/src/setUp.ts"],
     restoreMocks: true,
     coverage: {

@@ -1,5 +1,5 @@
 /** A cluster of three loses each node in turn, and one of them its connections, under a mixed load. */
-import { eventually, type NatsCluster } from "@jetscribe/testing";
+import { eventually, makeRandom, type NatsCluster } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,7 +12,6 @@ import type { Fleet } from "../chaos/fleet.ts";
 import { makeJournal, type Journal } from "../chaos/journal.ts";
 import { makeLoad, type Told } from "../chaos/load.ts";
 import { spreadPoison } from "../chaos/poison.ts";
-import { makeRandom } from "../chaos/random.ts";
 import { makeLogReader } from "../chaos/readLog.ts";
 import { settle } from "../chaos/settle.ts";
 import { watchQueues } from "../chaos/watchQueues.ts";

@@ -5,7 +5,7 @@ import { check } from "../chaos/check.ts";
 import { gather } from "../chaos/evidence.ts";
 import { makeJournal } from "../chaos/journal.ts";
 import { makeLoad } from "../chaos/load.ts";
-import { makeRandom } from "../chaos/random.ts";
+import { makeRandom, testSeed } from "@jetscribe/testing";
 import { makeLogReader } from "../chaos/readLog.ts";
 import { settle } from "../chaos/settle.ts";
 import { strike } from "../chaos/strike.ts";
@@ -13,7 +13,7 @@ import { watchQueues } from "../chaos/watchQueues.ts";
 import { startDockerFleet } from "./dockerFleet.ts";
 
 const seconds = Number(process.env["CHAOS_SECONDS"] ?? 40);
-const seed = Number(process.env["CHAOS_SEED"] ?? Date.now() % 2 ** 31);
+const seed = testSeed();
 
 test("no promise is broken while containers are killed, restarted and paused", async (t) => {
   const { fleet, faults, remove } = await startDockerFleet();

@@ -1,7 +1,12 @@
 /** A cancel, at every time of a task's life. */
 import { connectBroker, subscribe } from "@jetscribe/event-log/connection";
 import { subscribed } from "@jetscribe/event-log/signals";
-import { eventually, startStack, type Stack } from "@jetscribe/testing";
+import {
+  eventually,
+  startStack,
+  testRandom,
+  type Stack,
+} from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, test } from "vitest";
@@ -86,9 +91,10 @@ test("a thousand races between cancel and completion have one winner each, and e
   });
   await subscribed(broker);
   const answers = new Map<string, number>();
+  const random = testRandom();
   async function race(): Promise<void> {
     const id = await post(stack);
-    await sleep(Math.random() * 700);
+    await sleep(random.int(0, 700));
     const { status, body } = await cancel(stack, id);
     assert.ok([200, 409].includes(status), JSON.stringify(body));
     answers.set(id, status);

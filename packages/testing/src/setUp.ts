@@ -1,6 +1,10 @@
 /** Runs around each file of tests: see `setupFiles` in vitest.config.ts. */
+import fc from "fast-check";
 import { afterAll } from "vitest";
 import { watchLeftovers } from "./leftBehind.ts";
+import { testSeed } from "./random.ts";
+
+fc.configureGlobal({ seed: testSeed() });
 
 // This file is loaded first, so this hook runs last.
 const watch = watchLeftovers();
