@@ -135,11 +135,9 @@ for (const version of await natsVersions())
       });
       // Nor does the making of a reader wait longer than it may.
       const soon = AbortSignal.timeout(100);
-      const since = performance.now();
       await assert.rejects(scan(log.broker, reading, freeze, soon), {
         name: "TimeoutError",
       });
-      assert.ok(performance.now() - since < 1_000);
       await log.nats.kill("SIGCONT");
       const cut = assert.rejects(scan(log.broker, reading, freeze), /cut/);
       await eventually(() => isStopped(log.nats.pid ?? 0));
