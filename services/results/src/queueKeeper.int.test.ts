@@ -49,7 +49,8 @@ const startOf = async ({ broker }: Writer, of = queue) => {
 };
 
 for (const version of await natsVersions())
-  describe(`nats-server, the ${version}`, () => {
+  // Each test has servers of its own, and mostly waits.
+  describe(`nats-server, the ${version}`, { concurrent: true }, () => {
     test("a work queue that is gone is made again from its oldest open request", async () => {
       await using on = await servers(version);
       await using writer = await openWriter(on.nats.url);

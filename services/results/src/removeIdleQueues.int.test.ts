@@ -24,7 +24,8 @@ const ackWaitMs = 15_000;
 const owned = (owner: string) => ({ ...queue, owner });
 
 for (const version of await natsVersions())
-  describe(`nats-server, the ${version}`, () => {
+  // Each test has servers of its own, and mostly waits.
+  describe(`nats-server, the ${version}`, { concurrent: true }, () => {
     test("a queue without open tasks that delivered nothing meanwhile is removed; others stay", async () => {
       await using on = await servers(version);
       await using writer = await openWriter(on.nats.url);
