@@ -126,9 +126,14 @@ for (const version of await natsVersions())
       await using log = await openLog(version);
       await log.request(5);
       const reading = { stream: streams.events, from: { seq: 1 } };
-      // Over a batch, so that the second one is asked of a broker that says nothing any more.
-      await log.request(600);
-      const freeze = () => process.kill(log.nats.pid ?? 0, "SIGSTOP") && false;
+      // Several batches, so that a later one is asked of a broker that says nothing any more; it runs on for a moment.
+      await log.request(5_000);
+      const freeze = () => {
+        const { pid } = log.nats;
+        // Without this a message that comes after its end would stop the process group of the tests.
+        if (pid !== undefined) process.kill(pid, "SIGSTOP");
+        return false;
+      };
       const over = AbortSignal.timeout(300);
       await assert.rejects(scan(log.broker, reading, freeze, over), {
         name: "TimeoutError",
@@ -140,7 +145,7 @@ for (const version of await natsVersions())
       });
       await log.nats.kill("SIGCONT");
       const cut = assert.rejects(scan(log.broker, reading, freeze), /cut/);
-      await eventually(() => isStopped(log.nats.pid ?? 0));
+      await eventually(() => log.nats.pid && isStopped(log.nats.pid));
       await log.nats.kill("SIGKILL");
       await cut;
     });

@@ -315,7 +315,6 @@ for (const version of versions)
         await using emptied = await openReader(redis.url);
         await untilAnswered(writer);
         await untilFed(writer);
-        const thaw = () => process.kill(redis.pid ?? 0, "SIGCONT");
         for (const { strike, mend, standsStill } of [
           {
             strike: () => redis.kill(),
@@ -324,7 +323,7 @@ for (const version of versions)
           },
           {
             strike: () => redis.kill("SIGSTOP"),
-            mend: thaw,
+            mend: () => redis.kill("SIGCONT"),
             standsStill: true,
           },
           { strike: () => nats.kill(), mend: () => nats.restart() },
