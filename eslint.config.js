@@ -50,6 +50,7 @@ export default tseslint.config(
     ignores: [
       "**/node_modules/",
       "**/dist/",
+      "coverage/",
       ".data*/",
       ".local/",
       "models/train/",
@@ -93,6 +94,7 @@ export default tseslint.config(
     files: [
       "**/main.ts",
       "**/*.test.ts",
+      "vitest.config.ts",
       "packages/testing/**",
       "scripts/**",
       "bench/**",
@@ -118,10 +120,5 @@ export default tseslint.config(
   {
     files: ["**/*.test.ts", "**/*[tT]estKit.ts", "**/*Contract.ts"],
     rules: { "imports/layers": layersWith(testing) },
-  },
-  {
-    // node:test's test() and describe() return promises that the runner itself awaits.
-    files: ["**/*.test.ts", "**/*.compose.ts"],
-    rules: { "@typescript-eslint/no-floating-promises": "off" },
   },
 );

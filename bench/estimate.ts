@@ -1,7 +1,6 @@
 /** How wrong the estimated waits are, as `/health` says it: all kinds of tasks on the fake engine, which takes its time. */
-import { startStack, type Stack } from "@jetscribe/testing";
+import { makeRandom, startStack, type Stack } from "@jetscribe/testing";
 import { setTimeout as sleep } from "node:timers/promises";
-import { makeRandom } from "../test/chaos/random.ts";
 import { ask } from "./ask.ts";
 import { round, type Figures } from "./figures.ts";
 

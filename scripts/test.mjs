@@ -1,6 +1,6 @@
 import "./install/require-node.mjs";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readJson } from "./install/files.mjs";
@@ -11,33 +11,27 @@ import { findServer, natsVersions } from "./install/servers.mjs";
 import { setUp } from "./install/setup.mjs";
 
 /**
- * `npm test`: set-up, type check, lint and every test on real servers. `npm test -- packages/schema some.test.ts` runs
- * only the tests in these folders or files. The last line is `N passed, N failed`; a failed check counts as one.
+ * `npm test`: set-up, type check, lint and every test on real servers but the long ones. With arguments only tests run, the
+ * long ones too: in files and folders whose paths contain one of them (`npm test -- packages/schema append.int`), and with
+ * vitest's own options (`npm test -- packages/schema -t "a name"`). The last line is `N passed, N failed`; a failed check
+ * counts as one.
  */
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 
-const EVERYWHERE = [
-  "packages/**/*.test.ts",
-  "services/**/*.test.ts",
-  // The other folders of test/ are `npm run test:long`.
-  "test/{chaos,compose,docs,flow}/**/*.test.ts",
-  "scripts/**/*.test.ts",
-];
 /** The tools that look at the whole source: name, and arguments. */
 const CHECKS = [
   ["tsc", "-p", "."],
   ["eslint", "."],
   ["prettier", "--check", "."],
 ];
-const TEST_TIMEOUT_MS = 120_000;
-/** For all of them: a test that leaves something open keeps its file's process, and with it the run, from ending. */
-const RUN_TIMEOUT_MS = 20 * 60_000;
+/** For all of them: whatever hangs, the run ends. */
+const RUN_TIMEOUT_MS = 30 * 60_000;
 
 main().catch(fail);
 
 async function main() {
-  const only = process.argv.slice(2);
+  const args = process.argv.slice(2);
   const [{ node }, servers] = await Promise.all([setUp(), findServers()]);
   const env = {
     ...process.env,
@@ -45,14 +39,10 @@ async function main() {
     PATH: `${join(node, "..")}:${process.env.PATH}`,
   };
   const counts =
-    only.length > 0
+    args.length > 0
       ? { passed: 0, failed: 0, skipped: 0 }
       : await runChecks(env);
-  const tests = await runTests(
-    node,
-    only.length > 0 ? only.map(toGlob) : EVERYWHERE,
-    env,
-  );
+  const tests = await runTests(node, [...projectsFor(args), ...args], env);
   const sum = {
     passed: counts.passed + tests.passed,
     failed: counts.failed + tests.failed,
@@ -105,36 +95,43 @@ async function runChecks(env) {
   return { passed: results.length - failed, failed, skipped: 0 };
 }
 
-/** A folder stands for the tests in it. @param {string} path */
-function toGlob(path) {
-  const absolute = join(root, path);
-  const isFolder = existsSync(absolute) && statSync(absolute).isDirectory();
-  return isFolder ? `${path.replace(/\/+$/, "")}/**/*.test.ts` : path;
+/**
+ * Those of vitest.config.ts that run: a path may be one of a long test; the containers need a Docker engine.
+ * @param {string[]} args
+ */
+function projectsFor(args) {
+  if (args.some((arg) => arg.startsWith("--project"))) return [];
+  const names = args.some((arg) => !arg.startsWith("-"));
+  return names
+    ? ["--project=!compose"]
+    : ["--project=!compose", "--project=!long"];
 }
 
 /**
  * @param {string} node
- * @param {string[]} globs
+ * @param {string[]} args
  * @param {Record<string, string | undefined>} env
  * @returns {Promise<Counts>}
  */
-async function runTests(node, globs, env) {
+async function runTests(node, args, env) {
   const dir = mkdtempSync(join(tmpdir(), "jetscribe-test-"));
   const countFile = join(dir, "count");
-  const args = [
-    "--disable-warning=ExperimentalWarning",
-    "--test",
-    "--test-concurrency=2",
-    `--test-timeout=${TEST_TIMEOUT_MS}`,
-    ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
-    ...[
-      `--test-reporter=${join(root, "scripts/test-count.mjs")}`,
-      `--test-reporter-destination=${countFile}`,
-    ],
-    ...globs,
+  const watches = args.includes("--watch");
+  const command = [
+    join(root, "node_modules/vitest/vitest.mjs"),
+    ...(watches ? [] : ["--run"]),
+    ...(process.stdout.isTTY ? [] : ["--no-color"]),
+    "--reporter=default",
+    `--reporter=${join(root, "scripts/test-count.mjs")}`,
+    ...args,
   ];
   try {
-    const code = await inForeground(node, args, env);
+    const code = await inForeground(
+      node,
+      command,
+      { ...env, TEST_COUNT_FILE: countFile },
+      watches ? undefined : RUN_TIMEOUT_MS,
+    );
     /** @type {Counts} */
     const counts = readJson(countFile) ?? { passed: 0, failed: 1, skipped: 0 };
     // A runner that fails without a failed test (no file matched, say) is a failure all the same.
@@ -150,21 +147,28 @@ async function runTests(node, globs, env) {
  * @param {string} command
  * @param {string[]} args
  * @param {Record<string, string | undefined>} env
+ * @param {number | undefined} limitMs without one it may be talked to, and runs until it is told to stop
  * @returns {Promise<number | null>}
  */
-function inForeground(command, args, env) {
+function inForeground(command, args, env, limitMs) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: root,
       env,
-      stdio: ["ignore", "inherit", "inherit"],
+      stdio: [
+        limitMs === undefined ? "inherit" : "ignore",
+        "inherit",
+        "inherit",
+      ],
     });
-    const deadline = setTimeout(() => {
+    const late = () => {
       say(
-        red(`the tests did not end within ${RUN_TIMEOUT_MS / 60_000} minutes`),
+        red(`the tests did not end within ${Number(limitMs) / 60_000} minutes`),
       );
-      child.kill("SIGINT"); // makes the runner name what still runs
-    }, RUN_TIMEOUT_MS);
+      child.kill("SIGTERM");
+    };
+    const deadline =
+      limitMs === undefined ? undefined : setTimeout(late, limitMs);
     process.once("SIGTERM", () => child.kill("SIGTERM"));
     child.once("error", reject);
     child.once("exit", (code) => {

@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test } from "vitest";
 import { distribution, unpackDebs } from "./debs.mjs";
 import { run } from "./run.mjs";
 
@@ -52,10 +52,10 @@ async function pretendRedisTools(dir: string): Promise<string | undefined> {
 
 test(
   "redis-server is unpacked whole on a machine that has redis-tools",
-  { skip: own ? false : "there is no apt" },
+  { skip: Boolean(own ? false : "there is no apt") },
   async (t) => {
     const dir = mkdtempSync(join(tmpdir(), "jetscribe-debs-"));
-    t.after(() => {
+    t.onTestFinished(() => {
       delete process.env.APT_CONFIG;
       rmSync(dir, { recursive: true });
     });

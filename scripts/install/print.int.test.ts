@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import { test } from "node:test";
+import { test } from "vitest";
 
 const print = new URL("./print.mjs", import.meta.url).href;
 /** Says a line, and more once its stdin ends. */

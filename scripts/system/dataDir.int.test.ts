@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test } from "vitest";
 import { readJson } from "../install/files.mjs";
 import { apiKey, endLeftovers, lockDataDir, noteProcesses } from "./dataDir.ts";
 

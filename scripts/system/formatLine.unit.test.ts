@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { formatLine } from "./formatLine.ts";
 
 const time = new Date(2026, 0, 2, 12, 0, 1).getTime();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { UserError } from "../install/user-error.mjs";
 import { findGpus, planWorkers } from "./planWorkers.ts";
 

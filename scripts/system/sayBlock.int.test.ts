@@ -3,8 +3,8 @@ import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { test } from "node:test";
 import { promisify } from "node:util";
+import { test } from "vitest";
 
 const worker = { worker_id: "w", model: "demo", model_loaded: true };
 const both = [{ name: "logger" }, { name: "results" }];

@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test } from "vitest";
 import { root } from "../install/project.mjs";
 
 const dir = mkdtempSync(join(tmpdir(), "jetscribe-settings-"));

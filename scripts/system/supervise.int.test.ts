@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { test } from "node:test";
+import { test } from "vitest";
 import {
   makeSupervised,
   type Exit,

@@ -1,7 +1,7 @@
 /** Tasks finish out of order, one waits, and the broker is restarted: nothing runs twice. */
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { check } from "./check.ts";
 import { call } from "./client.ts";
 import { gather } from "./evidence.ts";

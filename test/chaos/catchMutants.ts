@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { copyProject } from "./copyProject.ts";
+import { findCode } from "./findCode.ts";
 import { runs, type Mutant } from "./mutants.ts";
 
 const seed = "7";
@@ -46,10 +47,15 @@ function argumentsOf(mutants: readonly Mutant[]): readonly string[] {
 
 async function mutate(path: string, { name, find, replace }: Mutant) {
   const text = await readFile(path, "utf8");
-  const parts = text.split(find);
-  if (parts.length !== 2)
-    throw new Error(`${name}: ${path} has ${parts.length - 1} such places`);
-  await writeFile(path, parts.join(replace));
+  const [place, ...others] = findCode(text, find);
+  if (place === undefined || others.length > 0)
+    throw new Error(
+      `${name}: not one place in ${path}, but ${place ? 1 + others.length : 0}`,
+    );
+  await writeFile(
+    path,
+    text.slice(0, place.start) + replace + text.slice(place.end),
+  );
 }
 
 async function runChaos(dir: string, args: readonly string[]) {

@@ -1,6 +1,6 @@
 /** A short run of the chaos harness; `pnpm chaos` runs longer ones, with other seeds. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { runChaos } from "./chaos.ts";
 import { formatReport } from "./report.ts";
 

@@ -1,5 +1,5 @@
 /** One run: a system, a load, faults, and the checker's word. */
-import type { NatsVersion } from "@jetscribe/testing";
+import { makeRandom, type NatsVersion } from "@jetscribe/testing";
 import { check } from "./check.ts";
 import { gather } from "./evidence.ts";
 import { faultsOf } from "./faults.ts";
@@ -10,7 +10,6 @@ import { lineUp } from "./lineUp.ts";
 import { listenStored } from "./listenStored.ts";
 import { makeLoad, type Load } from "./load.ts";
 import { spreadPoison } from "./poison.ts";
-import { makeRandom } from "./random.ts";
 import { makeLogReader, type LogReader } from "./readLog.ts";
 import type { Kind } from "./requests.ts";
 import { restoreBroker, restoreEnv } from "./restore.ts";

@@ -1,6 +1,6 @@
 /** The checker on evidence that is right, and with one thing wrong in it at a time. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { check } from "./check.ts";
 import type { Evidence, LogFiles } from "./evidence.ts";
 import { fakeText } from "./fakeText.ts";

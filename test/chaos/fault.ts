@@ -1,5 +1,5 @@
 import type { Member } from "./member.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "@jetscribe/testing";
 
 /** Something that can be done to a fleet. */
 export interface Fault {

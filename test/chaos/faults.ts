@@ -1,5 +1,5 @@
 /** All that is done to the system. Each fault heals itself. */
-import type { TestServer } from "@jetscribe/testing";
+import type { Random, TestServer } from "@jetscribe/testing";
 import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,6 @@ import { SERVICES } from "../../scripts/system/services.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Load } from "./load.ts";
 import type { Member } from "./member.ts";
-import type { Random } from "./random.ts";
 import type { Fault } from "./fault.ts";
 import { stealStart } from "./stealStart.ts";
 import { connectNats } from "./wire/nats.ts";

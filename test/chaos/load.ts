@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { call, type Answer } from "./client.ts";
 import { msPerToken, type Fleet } from "./fleet.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "@jetscribe/testing";
 import { nextRequest, onlyRequest, type Kind, type Wanted } from "./requests.ts"; // prettier-ignore
 import { readStream, type StreamSeen } from "./readStream.ts";
 

@@ -32,7 +32,7 @@ export interface Mutant {
   /** The promise that it breaks. */
   name: string;
   file: string;
-  /** Stands there exactly once. */
+  /** Its tokens stand there exactly once, in whatever layout. */
   find: string;
   replace: string;
   run: keyof typeof runs;

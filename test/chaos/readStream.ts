@@ -1,7 +1,7 @@
 /** A reader of `GET /stream` as a browser is one: it comes back with the last id whenever the connection breaks. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fleet } from "./fleet.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "@jetscribe/testing";
 
 export interface StreamSeen {
   /** The pieces, joined; a reset empties it. */

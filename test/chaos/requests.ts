@@ -1,6 +1,6 @@
 /** The mix of requests that a seed decides. */
 import { fakeTokens } from "./fleet.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "@jetscribe/testing";
 
 /**
  * - short, long: waited for, or fetched in the end

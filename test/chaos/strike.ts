@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault } from "./fault.ts";
 import type { Journal } from "./journal.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "@jetscribe/testing";
 
 const rows = 2;
 

@@ -1,10 +1,10 @@
 /** A cluster of three loses each node in turn, and one of them its connections, under a mixed load. */
-import { eventually, type NatsCluster } from "@jetscribe/testing";
+import { eventually, makeRandom, type NatsCluster } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "vitest";
 import { check } from "../chaos/check.ts";
 import { call } from "../chaos/client.ts";
 import { gather } from "../chaos/evidence.ts";
@@ -12,7 +12,6 @@ import type { Fleet } from "../chaos/fleet.ts";
 import { makeJournal, type Journal } from "../chaos/journal.ts";
 import { makeLoad, type Told } from "../chaos/load.ts";
 import { spreadPoison } from "../chaos/poison.ts";
-import { makeRandom } from "../chaos/random.ts";
 import { makeLogReader } from "../chaos/readLog.ts";
 import { settle } from "../chaos/settle.ts";
 import { watchQueues } from "../chaos/watchQueues.ts";
@@ -126,7 +125,7 @@ test(
     for (const [name, count] of counted) assert.equal(count, 3, name);
 
     const random = makeRandom(seed);
-    const journal = makeJournal((line) => t.diagnostic(line));
+    const journal = makeJournal((line) => void t.annotate(line));
     const log = makeLogReader(fleet);
     await using watch = watchQueues(fleet, log);
     await using poison = spreadPoison(fleet, journal);
@@ -145,7 +144,7 @@ test(
     const seen = { told, journal: journal.entries, sightings };
     const evidence = await gather(fleet, seen, log);
     const statuses = told.map(({ answer }) => answer.status);
-    t.diagnostic(
+    void t.annotate(
       `${told.length} calls, ${statuses.filter((status) => status === 202).length} accepted, ${evidence.log.length} events`,
     );
     const violations = check(evidence);

@@ -10,7 +10,7 @@ import { eventually, type TestServer } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test } from "vitest";
 import { startCutCluster } from "./cutCluster.ts";
 
 const { owner } = queue;

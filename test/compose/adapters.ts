@@ -7,7 +7,8 @@ import { docker, shell } from "./shell.ts";
 
 export interface AdapterRun {
   name: string;
-  files: string;
+  /** Whose tests with servers are run. */
+  folder: string;
   env: Record<string, string>;
 }
 
@@ -34,7 +35,7 @@ export async function adapterRuns(): Promise<AdapterRun[]> {
   return [
     {
       name: `event-log on ${nats.join(" and ")}`,
-      files: "packages/event-log/src/*.int.test.ts",
+      folder: "packages/event-log/src",
       env: {
         ...common,
         ...{ NATS_IMAGE: newest, NATS_IMAGE_NEWEST: newest },
@@ -43,7 +44,7 @@ export async function adapterRuns(): Promise<AdapterRun[]> {
     },
     ...redis.map((one) => ({
       name: `task-store on ${one}`,
-      files: "packages/task-store/src/*.int.test.ts",
+      folder: "packages/task-store/src",
       env: { ...common, REDIS_IMAGE: one },
     })),
   ];

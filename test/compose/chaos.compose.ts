@@ -1,11 +1,11 @@
 /** The chaos harness on containers: `docker kill`, `restart` and `pause` of all of them under a mixed load. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { check } from "../chaos/check.ts";
 import { gather } from "../chaos/evidence.ts";
 import { makeJournal } from "../chaos/journal.ts";
 import { makeLoad } from "../chaos/load.ts";
-import { makeRandom } from "../chaos/random.ts";
+import { makeRandom, testSeed } from "@jetscribe/testing";
 import { makeLogReader } from "../chaos/readLog.ts";
 import { settle } from "../chaos/settle.ts";
 import { strike } from "../chaos/strike.ts";
@@ -13,13 +13,13 @@ import { watchQueues } from "../chaos/watchQueues.ts";
 import { startDockerFleet } from "./dockerFleet.ts";
 
 const seconds = Number(process.env["CHAOS_SECONDS"] ?? 40);
-const seed = Number(process.env["CHAOS_SEED"] ?? Date.now() % 2 ** 31);
+const seed = testSeed();
 
 test("no promise is broken while containers are killed, restarted and paused", async (t) => {
   const { fleet, faults, remove } = await startDockerFleet();
-  t.after(remove);
+  t.onTestFinished(remove);
   const random = makeRandom(seed);
-  const journal = makeJournal((line) => t.diagnostic(line));
+  const journal = makeJournal((line) => void t.annotate(line));
   const log = makeLogReader(fleet);
   await using watch = watchQueues(fleet, log);
   const load = makeLoad(fleet, random.fork(1), {
@@ -41,7 +41,7 @@ test("no promise is broken while containers are killed, restarted and paused", a
     { told, journal: journal.entries, sightings },
     log,
   );
-  t.diagnostic(`seed ${seed}: ${told.length} calls, ${journal.entries.length} faults`); // prettier-ignore
+  void t.annotate(`seed ${seed}: ${told.length} calls, ${journal.entries.length} faults`); // prettier-ignore
   assert.ok(told.length > seconds && journal.entries.length > 3);
   assert.deepEqual(check(evidence), []);
 });

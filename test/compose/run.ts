@@ -35,27 +35,29 @@ async function whatIsMissing(): Promise<string | undefined> {
 }
 
 async function adapters(): Promise<void> {
-  for (const { name, files, env } of await adapterRuns()) {
+  for (const { name, folder, env } of await adapterRuns()) {
     console.log(`\n${name}`);
-    await runTests(files, env);
+    await runTests(["--project=integration", "--project=long", folder], env);
   }
 }
 
 async function system(): Promise<void> {
   await getBaseImages();
-  await runTests("test/compose/*.compose.ts");
+  await runTests(["--project=compose"]);
 }
 
 async function runTests(
-  files: string,
+  options: readonly string[],
   env: Record<string, string> = {},
 ): Promise<void> {
-  const args = ["--disable-warning=ExperimentalWarning", "--test"];
-  const limits = ["--test-concurrency=1", "--test-timeout=900000"];
   const child = spawn(
     process.execPath,
-    [...args, ...limits, join(root, files)],
+    [
+      join(root, "node_modules/vitest/vitest.mjs"),
+      ...["--run", "--maxWorkers=1", ...options],
+    ],
     {
+      cwd: root,
       stdio: ["ignore", "inherit", "inherit"],
       env: { ...process.env, ...env },
     },

@@ -1,7 +1,7 @@
 /** The same settings for `npm start` and for the containers. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { test } from "node:test";
+import { test } from "vitest";
 import { NODE_FLAGS } from "../../scripts/system/services.ts";
 
 /** What the containers decide by themselves: where servers and data are, that the broker is one, and by profile the GPU. */

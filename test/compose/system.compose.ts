@@ -3,7 +3,7 @@ import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import {
   call,
   lineCounts,
@@ -21,11 +21,11 @@ const services = ["nats", "redis", "gateway", "inference", "results", "logger"];
 
 describe("the system in containers", () => {
   let stack: ComposeStack;
-  before(async () => {
+  beforeAll(async () => {
     stack = await makeComposeStack();
     await stack.up();
   });
-  after(() => stack.remove());
+  afterAll(() => stack.remove());
 
   /** All outcomes are there, and each task has one line in the log. */
   async function assertAllDone(ids: string[]): Promise<void> {

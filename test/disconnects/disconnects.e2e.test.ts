@@ -1,10 +1,10 @@
 /** Every connection to the broker and to Redis is cut fifty times in a row, under load: nothing is stuck, nothing grows. */
-import { eventually } from "@jetscribe/testing";
+import { eventually, makeRandom } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "vitest";
 import { freePort } from "../../scripts/system/freePort.ts";
 import { check } from "../chaos/check.ts";
 import { call } from "../chaos/client.ts";
@@ -12,7 +12,6 @@ import { gather } from "../chaos/evidence.ts";
 import { startFleet, type Fleet } from "../chaos/fleet.ts";
 import { makeJournal, type Journal } from "../chaos/journal.ts";
 import { makeLoad, type Load } from "../chaos/load.ts";
-import { makeRandom } from "../chaos/random.ts";
 import { makeLogReader } from "../chaos/readLog.ts";
 import { settle } from "../chaos/settle.ts";
 import { redisCommands } from "../chaos/wire/redis.ts";

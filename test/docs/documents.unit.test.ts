@@ -5,7 +5,7 @@ import { Config as LoggerConfig } from "../../services/logger/src/config.ts";
 import { Config as ResultsConfig } from "../../services/results/src/config.ts";
 import assert from "node:assert/strict";
 import { posix } from "node:path";
-import { test } from "node:test";
+import { test } from "vitest";
 import {
   anchorsOf,
   codeSpans,

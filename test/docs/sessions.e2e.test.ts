@@ -6,15 +6,15 @@ import { once } from "node:events";
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { outcome, post } from "../flow/client.ts";
 import { readDocument, root, type Document } from "./documents.ts";
 import { matches, stepsOf, withIds, type Ids, type Step } from "./sessions.ts";
 
-suite("the sessions of", () => {
+describe("the sessions of", () => {
   let stack: Stack;
   let dir: string;
-  before(async () => {
+  beforeAll(async () => {
     stack = await startStack();
     dir = await mkdtemp(join(tmpdir(), "jetscribe-docs-"));
     // As the project's folder of somebody who ran `npm start` and installed the NATS client.
@@ -23,7 +23,7 @@ suite("the sessions of", () => {
     const modules = join(root, "packages/event-log/node_modules");
     await symlink(modules, join(dir, "node_modules"));
   });
-  after(async () => {
+  afterAll(async () => {
     await rm(dir, { recursive: true, force: true });
     await stack.stop();
   });

@@ -1,6 +1,6 @@
 /** How a session's output is held against what was printed. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { matches, stepsOf } from "./sessions.ts";
 
 const [shown, printed, other] = ["1", "2", "3"].map(

@@ -6,7 +6,7 @@ import { eventually, natsVersions, type TestServer } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { cp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test } from "vitest";
 import { check } from "../chaos/check.ts";
 import { call } from "../chaos/client.ts";
 import { gather } from "../chaos/evidence.ts";

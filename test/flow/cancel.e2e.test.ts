@@ -1,10 +1,15 @@
 /** A cancel, at every time of a task's life. */
 import { connectBroker, subscribe } from "@jetscribe/event-log/connection";
 import { subscribed } from "@jetscribe/event-log/signals";
-import { eventually, startStack, type Stack } from "@jetscribe/testing";
+import {
+  eventually,
+  startStack,
+  testRandom,
+  type Stack,
+} from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { call, lineCounts, logLines, outcome, post } from "./client.ts";
 import { countOf, histories } from "./log.ts";
 
@@ -17,13 +22,13 @@ const processing = (stack: Stack, id: string) =>
     return body["status"] === "processing";
   });
 
-suite("a cancelled task", () => {
+describe("a cancelled task", () => {
   let stack: Stack;
-  before(async () => {
+  beforeAll(async () => {
     const pace = { FAKE_MS: "60000", FAKE_TOKENS: "600", SLOTS: "1" };
     stack = await startStack({ env: { ENGINE: "fake", ...pace } });
   });
-  after(() => stack.stop());
+  afterAll(() => stack.stop());
 
   test("that waits never reaches the engine; one that runs stops and frees its slot", async () => {
     const running = await post(stack, { max_tokens: 600 });
@@ -86,9 +91,10 @@ test("a thousand races between cancel and completion have one winner each, and e
   });
   await subscribed(broker);
   const answers = new Map<string, number>();
+  const random = testRandom();
   async function race(): Promise<void> {
     const id = await post(stack);
-    await sleep(Math.random() * 700);
+    await sleep(random.int(0, 700));
     const { status, body } = await cancel(stack, id);
     assert.ok([200, 409].includes(status), JSON.stringify(body));
     answers.set(id, status);

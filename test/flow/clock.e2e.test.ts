@@ -7,7 +7,7 @@ import {
   startStack,
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { redisCommands } from "../chaos/wire/redis.ts";
 import { call, outcome, post } from "./client.ts";
 

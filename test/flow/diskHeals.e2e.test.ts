@@ -9,8 +9,8 @@ import { once } from "node:events";
 import { mkdtemp, open, readFile, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { test, type TestContext } from "vitest";
 import { readRunning } from "../../scripts/system/dataDir.ts";
 import { freePort } from "../../scripts/system/freePort.ts";
 import { natsVersions } from "../../scripts/install/servers.mjs";
@@ -61,7 +61,7 @@ async function startOnDisk(t: TestContext, natsServer: string) {
   let said = "";
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
-  t.after(async () => {
+  t.onTestFinished(async () => {
     if (child.exitCode === null && child.signalCode === null) {
       child.kill("SIGTERM");
       await once(child, "exit");
@@ -102,7 +102,7 @@ const generate = {
 for (const { version, binary } of await natsVersions())
   test(
     `a full disk of the broker (${version}): nothing is accepted; when there is room all goes on by itself`,
-    { skip: skip || (!binary && "the server runs in a container") },
+    { skip: Boolean(skip || (!binary && "the server runs in a container")) },
     async (t) => {
       const system = await startOnDisk(t, binary ?? "");
       const health = async () => (await call(system, "/health")).body;
@@ -153,7 +153,7 @@ for (const { version, binary } of await natsVersions())
         { timeoutMs: 60_000 },
       );
       const healedMs = Math.round(performance.now() - roomAt);
-      t.diagnostic(`stores again ${healedMs} ms after there was room`);
+      void t.annotate(`stores again ${healedMs} ms after there was room`);
       const results = await outcomes(system, accepted, 90_000);
       assert.ok(results.every(({ status }) => status === "completed"));
       await healthy();

@@ -5,7 +5,7 @@
 import { eventually, natsVersions, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { test } from "node:test";
+import { test } from "vitest";
 import { call, lineCounts, outcome, outcomes, post } from "./client.ts";
 import { countOf, histories } from "./log.ts";
 
@@ -23,7 +23,7 @@ const skip = process.platform !== "linux" && "prlimit is Linux's";
 for (const natsVersion of await natsVersions())
   test(
     `what a broker (${natsVersion}) on a full disk can't store is not accepted; once it is started with room, all is as promised`,
-    { skip },
+    { skip: Boolean(skip) },
     async () => {
       const env = { ENGINE: "fake", FAKE_MS: "50", SLOTS: "4", ACK_WAIT: "3s" };
       await using stack = await startStack({ env, natsVersion });

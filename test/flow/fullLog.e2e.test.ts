@@ -5,16 +5,16 @@ import { streamState } from "@jetscribe/event-log/streamState";
 import { streams } from "@jetscribe/schema";
 import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { call, outcomes, type Running } from "./client.ts";
 
 const limit = 2 * 2 ** 20;
 
-suite("a log of 2 MiB with two gateways", () => {
+describe("a log of 2 MiB with two gateways", () => {
   let stack: Stack;
   let gateways: Running[] = [];
-  before(async () => {
+  beforeAll(async () => {
     stack = await startStack({
       services: ["gateway", "gateway-2", "inference", "results", "logger"],
       env: {
@@ -28,7 +28,7 @@ suite("a log of 2 MiB with two gateways", () => {
       { url: url2, key },
     ];
   });
-  after(() => stack.stop());
+  afterAll(() => stack.stop());
 
   const post = (running: Running, fields: object) =>
     call(running, "/generate", {

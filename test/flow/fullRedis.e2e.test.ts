@@ -1,7 +1,7 @@
 /** A Redis that has no memory left: what it lacks is in the log, and it gets that when there is room. */
 import { eventually, redisPrefix, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { redisCommands } from "../chaos/wire/redis.ts";
 import { call, lineCounts, outcome, outcomes, post } from "./client.ts";
 

@@ -6,7 +6,7 @@ import { eventually, natsVersions, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test } from "vitest";
 import { fakeText } from "../chaos/fakeText.ts";
 import { lineCounts, outcome, post } from "./client.ts";
 import { readAll, readStream, textOf, type ServerEvent } from "./sse.ts";

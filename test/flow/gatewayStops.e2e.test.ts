@@ -3,7 +3,7 @@ import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { test } from "node:test";
+import { test } from "vitest";
 import { call, post } from "./client.ts";
 import { readStream, type ServerEvent } from "./sse.ts";
 

@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test, type TestContext } from "vitest";
 import { identityOf, isAlive } from "../../scripts/install/processes.mjs";
 import { root } from "../../scripts/install/project.mjs";
 import { readRunning } from "../../scripts/system/dataDir.ts";
@@ -37,7 +37,7 @@ async function launch(t: TestContext) {
     },
   );
   const ended = once(launcher, "exit") as Promise<[number | null]>;
-  t.after(() => launcher.kill());
+  t.onTestFinished(() => void launcher.kill());
   launcher.stdout.resume();
   const running = () => {
     assert.equal(launcher.exitCode, null);
@@ -46,7 +46,7 @@ async function launch(t: TestContext) {
   const { pid } = await eventually(running, { timeoutMs: 60_000 });
   assert.notEqual(pid, launcher.pid);
   const system = { pid, identity: identityOf(pid) };
-  t.after(async () => {
+  t.onTestFinished(async () => {
     await ended;
     if (isAlive(system)) process.kill(system.pid, "SIGTERM");
     await eventually(() => !isAlive(system));

@@ -2,7 +2,7 @@
 import { eventually, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { test } from "node:test";
+import { test } from "vitest";
 import { call, outcome, post } from "./client.ts";
 
 test("an engine that stands still behind a live worker is seen, and comes back", async () => {

@@ -5,7 +5,7 @@ import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test } from "vitest";
 import { call, outcomes, postMany } from "./client.ts";
 import { countOf, histories } from "./log.ts";
 

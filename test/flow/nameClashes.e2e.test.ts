@@ -7,7 +7,7 @@ import {
 import type { WorkerAnnouncement } from "@jetscribe/schema";
 import { eventually, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { call } from "./client.ts";
 
 const names = ["Demo", "demo"];

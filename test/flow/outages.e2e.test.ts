@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { test } from "vitest";
 import { call, outcome, post } from "./client.ts";
 
 const fake = { ENGINE: "fake" };
@@ -75,7 +75,7 @@ test("a broker that does not answer makes a 503 with a task id, whose result tel
 
 test("a model that is missing or broken is said in /health; once it is there, it works", async (t) => {
   const dir = await mkdtemp(join(tmpdir(), "jetscribe-model-"));
-  t.after(() => rm(dir, { recursive: true, force: true }));
+  t.onTestFinished(() => rm(dir, { recursive: true, force: true }));
   const model = join(dir, "demo.gguf");
   await using stack = await startStack({
     env: { MODEL: model },

@@ -1,7 +1,7 @@
 /** Where the workers run, as `/health` says it. */
 import { startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { call, outcome, post } from "./client.ts";
 
 test("a worker that was to have a GPU and has none works on, and says so", async () => {

@@ -1,15 +1,15 @@
 /** One prompt from end to end, on the real model. */
 import { startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { call, lineCounts, logLines, outcome, post } from "./client.ts";
 
-suite("a prompt", () => {
+describe("a prompt", () => {
   let stack: Stack;
-  before(async () => {
+  beforeAll(async () => {
     stack = await startStack();
   });
-  after(() => stack.stop());
+  afterAll(() => stack.stop());
 
   test("is accepted, generated, looked up and logged", async () => {
     const accepted = await call(stack, "/generate", {

@@ -5,7 +5,7 @@ import { eventually, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { once } from "node:events";
-import { test } from "node:test";
+import { test } from "vitest";
 import { call, lineCounts, outcomes, postMany } from "./client.ts";
 import { countOf, histories } from "./log.ts";
 

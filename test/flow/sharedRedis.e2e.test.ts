@@ -1,7 +1,7 @@
 /** Two whole systems that share one database of Redis with each other, and with anybody. */
 import { startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { redisCommands } from "../chaos/wire/redis.ts";
 import { call, outcomes, postMany } from "./client.ts";
 

@@ -4,7 +4,7 @@ import { connectBroker } from "@jetscribe/event-log/connection";
 import type { ProjectionAnnouncement } from "@jetscribe/schema";
 import { eventually, startStack, type Member } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { lineCounts, outcome, outcomes, post, postMany } from "./client.ts";
 import { countOf, histories } from "./log.ts";
 
@@ -45,7 +45,9 @@ test("each of two instances is killed in turn: the other goes on", async (t) => 
       await outcome(stack, id);
       assert.deepEqual(await lineCounts(stack.logDir, [id]), [1]);
       const ms = Math.round(performance.now() - since);
-      t.diagnostic(`${member} was killed: a task and its line after ${ms} ms`);
+      void t.annotate(
+        `${member} was killed: a task and its line after ${ms} ms`,
+      );
       ids.push(id);
       await stack.restart(member);
       if ((await leader(name)) !== first) break;

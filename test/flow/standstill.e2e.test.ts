@@ -9,7 +9,7 @@ import {
   type Stack,
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { redisCommands } from "../chaos/wire/redis.ts";
 import { call, outcome, post } from "./client.ts";
 import { readStream, textOf, type ServerEvent } from "./sse.ts";
@@ -111,9 +111,9 @@ async function projecting(stack: Stack): Promise<void> {
 const redis = (stack: Stack, ...command: string[]) =>
   redisCommands(stack.redis.port, [command]);
 
-suite("while the projection stands still", { timeout: 240_000 }, () => {
+describe("while the projection stands still", { timeout: 240_000 }, () => {
   let stack: Stack;
-  before(async () => {
+  beforeAll(async () => {
     stack = await startStack({
       env: { ENGINE: "fake", FAKE_MS: String(taskMs), SLOTS: "16" },
       services: ["gateway", "gateway-2", "inference", "results", "logger"],
@@ -121,7 +121,7 @@ suite("while the projection stands still", { timeout: 240_000 }, () => {
     // The first estimate, the first connection: out of the way.
     await outcome(stack, await post(stack));
   });
-  after(() => stack.stop());
+  afterAll(() => stack.stop());
 
   test("since results is frozen, from the first moment on, callers are told in time", async () => {
     await using _frozen = await freezeResults(stack);

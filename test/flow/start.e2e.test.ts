@@ -10,8 +10,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { test } from "vitest";
 import {
   call,
   lineCounts,
@@ -93,7 +93,7 @@ test("kill -9 of everything with 40 tasks queued: the next start completes them 
   };
   const running = { url: `http://127.0.0.1:${port}`, key };
   let current = start(env);
-  t.after(async () => {
+  t.onTestFinished(async () => {
     await killTree(current.child);
     await rm(dir, { recursive: true, force: true, maxRetries: 5 });
   });
@@ -150,7 +150,7 @@ test("an EVENTS of an earlier version is changed by the next start, and keeps wh
     ENGINE: "fake",
   };
   let current = start(env);
-  t.after(async () => {
+  t.onTestFinished(async () => {
     await killTree(current.child);
     await rm(dir, { recursive: true, force: true, maxRetries: 5 });
   });
@@ -211,7 +211,7 @@ test("two models with two workers each: a request names its model", async (t) =>
     },
     ["--workers=2", "--model", "Small=small.gguf", "--model", "large=l.gguf"],
   );
-  t.after(async () => {
+  t.onTestFinished(async () => {
     await killTree(child);
     await rm(dir, { recursive: true, force: true, maxRetries: 5 });
   });
@@ -258,7 +258,7 @@ test("a start that is not all well says so by name, and works: LOG_DIR is a file
     ...{ ENGINE: "fake", MODEL_NAME: "模型" },
     ...{ NODE_USE_ENV_PROXY: "1", HTTP_PROXY: "http://127.0.0.1:9" },
   });
-  t.after(async () => {
+  t.onTestFinished(async () => {
     await killTree(child);
     await rm(dir, { recursive: true, force: true, maxRetries: 5 });
   });

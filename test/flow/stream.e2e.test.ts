@@ -1,7 +1,7 @@
 /** The text of a running task, as its readers see it. */
 import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { call, outcome, post } from "./client.ts";
 import { readAll, readStream, textOf, type ServerEvent } from "./sse.ts";
 
@@ -9,12 +9,12 @@ const names = (events: readonly ServerEvent[]) =>
   events.map(({ event }) => event);
 const last = (events: readonly ServerEvent[]) => events.at(-1);
 
-suite("a stream of the real model", () => {
+describe("a stream of the real model", () => {
   let stack: Stack;
-  before(async () => {
+  beforeAll(async () => {
     stack = await startStack();
   });
-  after(() => stack.stop());
+  afterAll(() => stack.stop());
 
   test("brings the text while it is written, and ends with the result", async () => {
     const id = await post(stack, { max_tokens: 400, temperature: 1 });
@@ -45,13 +45,13 @@ suite("a stream of the real model", () => {
   });
 });
 
-suite("a stream", () => {
+describe("a stream", () => {
   let stack: Stack;
-  before(async () => {
+  beforeAll(async () => {
     const pace = { FAKE_MS: "1500", FAKE_TOKENS: "60", SLOTS: "64" };
     stack = await startStack({ env: { ENGINE: "fake", ...pace } });
   });
-  after(() => stack.stop());
+  afterAll(() => stack.stop());
 
   test("says in which state the task is", async () => {
     const id = await post(stack, { max_tokens: 100 });

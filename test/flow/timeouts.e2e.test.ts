@@ -1,7 +1,7 @@
 /** Tasks that take too long: to be started, or to run. */
 import { eventually, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { call, lineCounts, logLines, outcome, post } from "./client.ts";
 import { countOf, histories } from "./log.ts";
 

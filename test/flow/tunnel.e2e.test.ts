@@ -13,15 +13,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { json } from "node:stream/consumers";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { freePort } from "../../scripts/system/freePort.ts";
 import { call, post } from "./client.ts";
 
 describe("behind the tunnel", () => {
   let stack: Stack;
   let ngrok: NgrokStandIn;
-  before(async () => {
+  beforeAll(async () => {
     stack = await startStack({
       env: {
         ...{ ENGINE: "fake", FAKE_MS: "4000", FAKE_TOKENS: "20" },
@@ -30,7 +30,7 @@ describe("behind the tunnel", () => {
     });
     ngrok = await startNgrokStandIn(stack.url, await publicPaths());
   });
-  after(async () => {
+  afterAll(async () => {
     await ngrok[Symbol.asyncDispose]();
     await stack.stop();
   });

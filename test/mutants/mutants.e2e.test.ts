@@ -1,20 +1,22 @@
 /** The chaos checker proves itself: broken systems, each of which it has to see. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { catchMutants } from "../chaos/catchMutants.ts";
+import { beforeAll, describe, test } from "vitest";
+import { catchMutants, type Catch } from "../chaos/catchMutants.ts";
 import { mutants } from "../chaos/mutants.ts";
 
 for (const [run, those] of Map.groupBy(mutants, ({ run }) => run))
-  test(
-    `the checker sees every mutant of the run: ${run}`,
-    { timeout: 300_000 },
-    async (t) => {
-      const { said, output } = await catchMutants(those);
-      for (const { name, caught } of those)
-        await t.test(name, () => {
-          const line = said.get(name);
-          assert.ok(line !== undefined, `${String(caught)}\n${output}`);
-          t.diagnostic(line);
-        });
-    },
-  );
+  describe(`the checker sees every mutant of the run: ${run}`, () => {
+    let caught: Catch;
+    beforeAll(async () => {
+      caught = await catchMutants(those);
+    });
+    for (const mutant of those)
+      test(mutant.name, (t) => {
+        const line = caught.said.get(mutant.name);
+        assert.ok(
+          line !== undefined,
+          `${String(mutant.caught)}\n${caught.output}`,
+        );
+        void t.annotate(line);
+      });
+  });

@@ -1,7 +1,7 @@
 import { newTaskId, streams } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import {
   appendUntilStored,
   makeAppender,
@@ -17,7 +17,7 @@ const rejects = (appending: Promise<unknown>, code: AppendErrorCode) =>
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 for (const version of await natsVersions())
-  suite(`append, the ${version} nats-server`, () => {
+  describe(`append, the ${version} nats-server`, () => {
     test("an event stands in the log as a CloudEvent", async () => {
       await using log = await openLog(version);
       const event = requestedBy(queue, { prompt: "für dich: \r\n \u{1F30A}" });

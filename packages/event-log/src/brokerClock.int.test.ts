@@ -1,7 +1,7 @@
 import { streams } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test, vi } from "vitest";
 import { makeBrokerClock } from "./brokerClock.ts";
 import { openLog } from "./testKit.ts";
 
@@ -11,11 +11,11 @@ const realMs = Date.now.bind(Date);
 const isRight = (ms: number) => Math.abs(ms - realMs()) < 1_000;
 
 for (const version of await natsVersions())
-  suite(`the broker's clock, the ${version} nats-server`, () => {
-    test("is right on a machine whose clock is a day ahead, and stays so when that is set", async (t) => {
+  describe(`the broker's clock, the ${version} nats-server`, () => {
+    test("is right on a machine whose clock is a day ahead, and stays so when that is set", async () => {
       await using log = await openLog(version);
       let stepMs = dayMs;
-      t.mock.method(Date, "now", () => realMs() + stepMs);
+      vi.spyOn(Date, "now").mockImplementation(() => realMs() + stepMs);
       const corrections: number[] = [];
       using clock = await makeBrokerClock(log.broker, "gateway", {
         onCorrected: (byMs) => corrections.push(byMs),
@@ -49,10 +49,10 @@ for (const version of await natsVersions())
       assert.ok(clock.nowMs() > before && isRight(clock.nowMs()));
     });
 
-    test("begins with the machine's time where it can't be read, and is corrected once it can", async (t) => {
+    test("begins with the machine's time where it can't be read, and is corrected once it can", async () => {
       await using log = await openLog(version);
       await log.broker.jsm.streams.delete(streams.logs);
-      t.mock.method(Date, "now", () => realMs() - dayMs);
+      vi.spyOn(Date, "now").mockImplementation(() => realMs() - dayMs);
       using clock = await makeBrokerClock(log.broker, "gateway");
       assert.ok(isRight(clock.nowMs() + dayMs));
       assert.equal(clock.isRead(), false);

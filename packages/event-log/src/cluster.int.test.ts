@@ -2,7 +2,7 @@ import { streams } from "@jetscribe/schema";
 import { eventually, startNats, startNatsCluster } from "@jetscribe/testing";
 import { AckPolicy, JetStreamApiError } from "@nats-io/jetstream";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { makeAppender } from "./append.ts";
 import { connectBroker, type Broker } from "./connection.ts";
 import { makePuller, type PullEnd } from "./pull.ts";

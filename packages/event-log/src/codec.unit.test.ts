@@ -1,6 +1,6 @@
 import { makeNames, newTaskId, type TaskEvent } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { decodeEvent, encodeEvent } from "./codec.ts";
 import { completed, queue, requestedBy, started } from "./testKit.ts";
 

@@ -1,7 +1,7 @@
 import { streams, workConsumerName, type Queue } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import type { Broker } from "./connection.ts";
 import { consumeWork } from "./consume.ts";
 import { makeFindWork, sample, type ActiveQueues } from "./findWork.ts";
@@ -30,7 +30,7 @@ const markOf = async ({ broker }: Log) => {
 };
 
 for (const version of await natsVersions())
-  suite(`work that no hint told of, the ${version} nats-server`, () => {
+  describe(`work that no hint told of, the ${version} nats-server`, () => {
     test("a worker finds it by the projection, and lists no consumers", async () => {
       await using log = await openLog(version);
       for (const owner of ["a", "b", "idle"])

@@ -2,14 +2,14 @@
 import { startNats, natsVersions } from "@jetscribe/testing";
 import type { StreamConfig } from "@nats-io/jetstream";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { connectBroker } from "./connection.ts";
 import { applyStreams, planStreams } from "./streamPlan.ts";
 import { settings } from "./testKit.ts";
 import { ensureTopology } from "./topology.ts";
 
 for (const version of await natsVersions())
-  suite(`a shared broker, the ${version} nats-server`, () => {
+  describe(`a shared broker, the ${version} nats-server`, () => {
     const foreign: {
       stream: Partial<StreamConfig> & { name: string };
       why: RegExp;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { makeLatest } from "./latest.ts";
 
 test("the oldest makes room, and what is set again takes none", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { leaderOf } from "./leader.ts";
 
 /** The others, by how long ago they were heard. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { headroomOf, limitOf, maxBytesOf } from "./logLimit.ts";
 
 test("a stream's size tells the limit that it was made for, of whatever size", () => {

@@ -2,7 +2,7 @@
 import { newTaskId } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { makeAppender } from "./append.ts";
 import { makeBrokerClock } from "./brokerClock.ts";
 import type { Broker } from "./connection.ts";
@@ -51,7 +51,7 @@ const flushAll = (brokers: readonly Broker[]) =>
   Promise.all(brokers.map(({ nc }) => nc.flush()));
 
 for (const version of await natsVersions())
-  suite(`three systems on one server, the ${version} nats-server`, () => {
+  describe(`three systems on one server, the ${version} nats-server`, () => {
     test("each worker takes the tasks of its own system, from work queues of its own", async () => {
       await using log = await openLog(version);
       const brokers = await openSystems(log);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { makePace } from "./pace.ts";
 
 test("nothing is known before a task is finished", () => {

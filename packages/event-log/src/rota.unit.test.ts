@@ -1,6 +1,6 @@
 import { makeNames, type Queue } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { makeRota, type Rota } from "./rota.ts";
 
 const names = makeNames();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { isFrom210, whyUnusable } from "./serverVersion.ts";
 
 test("nats-server 2.9.12 to 2.9.14 are refused by name, and no others", () => {

@@ -1,7 +1,7 @@
 import { newTaskId, subjects, type Queue } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { makeAppender } from "./append.ts";
 import { decodeEvent } from "./codec.ts";
 import type { Broker } from "./connection.ts";
@@ -55,7 +55,7 @@ function hearAll(broker: Broker) {
 }
 
 for (const version of await natsVersions())
-  suite(`signals, the ${version} nats-server`, () => {
+  describe(`signals, the ${version} nats-server`, () => {
     test("what is said is heard by others", async () => {
       await using log = await openLog(version);
       const listener = await log.connect();

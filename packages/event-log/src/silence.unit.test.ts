@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { makeSilence } from "./silence.ts";
 
 test("one answer that is missing is no silence, several in a row are", () => {

@@ -4,7 +4,7 @@ import { natsVersions } from "@jetscribe/testing";
 import { DiscardPolicy } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { limitOf } from "./logLimit.ts";
 import { applyStreams, planStreams } from "./streamPlan.ts";
 import { streamState } from "./streamState.ts";
@@ -12,7 +12,7 @@ import { completed, openLog, queue, requestedBy, settings } from "./testKit.ts";
 import { ensureTopology } from "./topology.ts";
 
 for (const version of await natsVersions())
-  suite(`streams plan and apply, the ${version} nats-server`, () => {
+  describe(`streams plan and apply, the ${version} nats-server`, () => {
     test("where all is as it should be there is nothing to do, and a plan changes nothing", async () => {
       await using log = await openLog(version);
       const { jsm } = log.broker;

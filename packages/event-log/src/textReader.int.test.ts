@@ -1,7 +1,7 @@
 import { newTaskId, streams, type TokenChunk } from "@jetscribe/schema";
 import { natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { openLog, settings } from "./testKit.ts";
 import { makeReadText } from "./textReader.ts";
 import { makeTokenLog, readTokens } from "./tokens.ts";
@@ -14,7 +14,7 @@ const chunk = (n: number, text: string): TokenChunk => ({
 const { signal } = new AbortController();
 
 for (const version of await natsVersions())
-  suite(`stored text, the ${version} nats-server`, () => {
+  describe(`stored text, the ${version} nats-server`, () => {
     test("each of many readers at once has all chunks of its own task, in order", async () => {
       await using log = await openLog(version);
       using tokens = makeTokenLog(log.broker);

@@ -7,7 +7,7 @@ import {
 import { eventually, natsVersions } from "@jetscribe/testing";
 import { DiscardPolicy } from "@nats-io/jetstream";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { subscribed } from "./signals.ts";
 import { openLog } from "./testKit.ts";
 import {
@@ -33,7 +33,7 @@ const seqOf = (put: PutChunk): number => {
 };
 
 for (const version of await natsVersions())
-  suite(`tokens, the ${version} nats-server`, () => {
+  describe(`tokens, the ${version} nats-server`, () => {
     test("are read back in order, of one task only, from any sequence on", async () => {
       await using log = await openLog(version);
       using tokens = makeTokenLog(log.broker);

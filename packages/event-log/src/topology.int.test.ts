@@ -7,7 +7,7 @@ import {
 } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { limitOf, maxBytesOf } from "./logLimit.ts";
 import { messageAt, streamState } from "./streamState.ts";
 import { openLog, queue, settings } from "./testKit.ts";
@@ -24,7 +24,7 @@ const ackWaitMs = 15_000;
 const owned = (owner: string): Queue => ({ ...queue, owner });
 
 for (const version of await natsVersions())
-  suite(`topology, the ${version} nats-server`, () => {
+  describe(`topology, the ${version} nats-server`, () => {
     test("makes what is missing, and nothing anew where all is there", async () => {
       await using log = await openLog(version);
       const { jsm } = log.broker;

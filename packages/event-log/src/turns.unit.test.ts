@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "vitest";
 import { enter, leave, noTurns, shareOut, type Lane } from "./turns.ts";
 
 interface Someone {

@@ -3,13 +3,13 @@ import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { test } from "node:test";
 import { promisify } from "node:util";
+import { test } from "vitest";
 
 test("loopback is never proxied, whatever NO_PROXY says", async (t) => {
   const server = createServer((_request, response) => response.end("direct"));
   await once(server.listen(0, "::"), "listening");
-  t.after(() => {
+  t.onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { exceptLoopback } from "./exceptLoopback.ts";
 
 const noProxy = (env: NodeJS.ProcessEnv, url?: string) => {

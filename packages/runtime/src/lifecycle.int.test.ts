@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
-import { test, type TestContext } from "node:test";
+import { test, type TestContext } from "vitest";
 
 const modules = ["lifecycle", "config"].map(
   (name) => new URL(`./${name}.ts`, import.meta.url).href,
@@ -22,7 +22,7 @@ function startService(t: TestContext, script: string, env = {}) {
      await runService("probe", async ({ stack, stopping, fail, log }) => { ${script} },
        { env: ${JSON.stringify(env)}, drainTimeoutMs: 0 });`,
   ]);
-  t.after(() => child.kill("SIGKILL"));
+  t.onTestFinished(() => void child.kill("SIGKILL"));
   const seen: string[] = [];
   const lines = createInterface({ input: child.stdout });
   const told = new EventTarget();
@@ -139,7 +139,7 @@ test("the same signal within a second is the same one; later it is a second", as
   assert.ok(!service.seen.includes("stopped by force"));
   // Each further one is the same until the second is over.
   const repeat = setInterval(() => service.child.kill("SIGINT"), 50);
-  t.after(() => clearInterval(repeat));
+  t.onTestFinished(() => clearInterval(repeat));
   assert.equal((await service.end()).code, 1);
   assert.equal(service.seen.at(-1), "stopped by force");
 });

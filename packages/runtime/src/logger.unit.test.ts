@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { test } from "node:test";
+import { test } from "vitest";
 
 const run = promisify(execFile);
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import * as z from "zod";
+import { test } from "vitest";
 import { ConfigError, readConfig } from "./config.ts";
 import { natsUrl, redisUrl } from "./serverUrl.ts";
 

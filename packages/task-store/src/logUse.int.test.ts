@@ -2,7 +2,7 @@
 import { eventually, redisPrefix, withRedis } from "@jetscribe/testing";
 import type { Redis } from "ioredis";
 import assert from "node:assert/strict";
-import { test, type TestContext } from "node:test";
+import { test, vi } from "vitest";
 import {
   connectStore,
   makeTaskReader,
@@ -18,14 +18,10 @@ const checkpoint = {
 const queueOf = (owner: string) => `demo:interactive:${owner}`;
 
 /** Before each reading the only queue is another owner's. */
-function changeOwners(
-  t: TestContext,
-  redis: Redis,
-  ownerOf: (reading: number) => string,
-) {
+function changeOwners(redis: Redis, ownerOf: (reading: number) => string) {
   const multi = redis.multi.bind(redis) as () => ReturnType<Redis["multi"]>;
   let readings = 0;
-  t.mock.method(redis, "multi", () => {
+  vi.spyOn(redis, "multi").mockImplementation(() => {
     assert.ok(++readings < 20, "it reads for ever");
     const name = queueOf(ownerOf(readings));
     // On the same connection, so that it is done before the reading.
@@ -57,15 +53,15 @@ async function withReader(
   });
 }
 
-test("two owners that take turns don't keep the reading from its end", (t) =>
+test("two owners that take turns don't keep the reading from its end", () =>
   withReader(async (redis, reader) => {
-    changeOwners(t, redis, (reading) => (reading % 2 === 0 ? "a" : "b"));
+    changeOwners(redis, (reading) => (reading % 2 === 0 ? "a" : "b"));
     const use = await reader.logUse(1);
     assert.equal(use?.oldestOpen?.seq, 7);
   }));
 
-test("where a new owner comes before each reading nothing is known", (t) =>
+test("where a new owner comes before each reading nothing is known", () =>
   withReader(async (redis, reader) => {
-    changeOwners(t, redis, (reading) => `owner-${reading}`);
+    changeOwners(redis, (reading) => `owner-${reading}`);
     assert.equal(await reader.logUse(1), undefined);
   }));

@@ -1,6 +1,6 @@
 import type { Queue } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { placeIn, type Backlog } from "./place.ts";
 
 const queue = (owner: string, lane: Queue["lane"] = "interactive"): Queue => ({

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
-import { after, before, suite, test } from "node:test";
 import {
   newTaskId,
   slugOf,
@@ -17,6 +16,7 @@ import {
   type TestServer,
 } from "@jetscribe/testing";
 import fc from "fast-check";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import {
   assertKeepsTasks,
   connectStore,
@@ -136,11 +136,11 @@ const at = (seq: number, caughtUp = true): Checkpoint => ({
   open: { tasks: 0, tokens: 0, bytes: 0, bytesPerToken: 8 },
 });
 
-suite("the task store", () => {
+describe("the task store", () => {
   let server: TestServer;
   let db = 0;
-  before(async () => void (server = await startRedis()));
-  after(() => server.stop());
+  beforeAll(async () => void (server = await startRedis()));
+  afterAll(() => server.stop());
   /** A name space of its own. */
   const fresh = (options?: { clearStep?: number; longestWaitMs?: number }) =>
     open(`${server.url}/${++db}`, options);
@@ -657,7 +657,7 @@ async function openWire(target: number) {
   };
 }
 
-suite("a Redis that goes away", () => {
+describe("a Redis that goes away", () => {
   const within = async (ms: number, promise: Promise<unknown>) => {
     const start = performance.now();
     await assert.rejects(promise);

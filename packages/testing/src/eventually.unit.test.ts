@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { eventually } from "./eventually.ts";
 
 test("eventually gives the first truthy value", async () => {

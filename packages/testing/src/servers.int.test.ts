@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { natsVersions, startNats, startRedis, withNats } from "./servers.ts";
 
 /** Sends lines to a server and gives what it says until `enough` matches: both protocols are text. */
@@ -44,7 +44,7 @@ const STREAM = JSON.stringify({
 });
 
 for (const version of await natsVersions()) {
-  suite(`nats-server, the ${version}`, () => {
+  describe(`nats-server, the ${version}`, () => {
     test("a stream survives SIGKILL and a restart on the same port", async () => {
       await using nats = await startNats({ version });
       await askNats(nats.port, "$JS.API.STREAM.CREATE.T", STREAM);

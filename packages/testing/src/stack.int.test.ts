@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { test } from "node:test";
+import { test } from "vitest";
 import { startStack } from "./stack.ts";
 
 const isAlive = (pid: number) => {

@@ -1,8 +1,8 @@
 import { readConfig } from "@jetscribe/runtime";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { test } from "node:test";
 import * as z from "zod";
+import { test } from "vitest";
 import { ApiKeyList, makeFindKey } from "./apiKeys.ts";
 
 const read = (API_KEYS: string) =>

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { capacityOf, estimateWait } from "./estimateWait.ts";
 import { waitErrorOf } from "./waitError.ts";
 

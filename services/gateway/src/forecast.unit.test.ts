@@ -2,7 +2,7 @@ import type { Queue, WorkerAnnouncement } from "@jetscribe/schema";
 import type { Backlog } from "@jetscribe/task-store";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { makeForecast } from "./forecast.ts";
 
 const queue = (owner: string): Queue => ({

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { freshFor } from "./freshFor.ts";
 
 test("a reading that took long is made less often, within bounds", () => {

@@ -3,9 +3,9 @@ import { startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, suite, test } from "node:test";
 import openapiTS, { astToString, type OpenAPI3 } from "openapi-typescript";
 import ts from "typescript";
+import { afterAll, beforeAll, describe, test } from "vitest";
 
 /** What a user of the client writes. `@ts-expect-error` fails the check where the line below has no error. */
 const program = `
@@ -61,16 +61,16 @@ interface Used {
   events: string;
 }
 
-suite("a client generated from /openapi.json", () => {
+describe("a client generated from /openapi.json", () => {
   let stack: Stack;
   let folder: string;
-  before(async () => {
+  beforeAll(async () => {
     const pace = { FAKE_MS: "60000", FAKE_TOKENS: "600" };
     stack = await startStack({ env: { ENGINE: "fake", ...pace } });
     // Within the package, so that the client's library is found.
     folder = await mkdtemp(join(import.meta.dirname, ".generated-"));
   });
-  after(async () => {
+  afterAll(async () => {
     await rm(folder, { recursive: true, force: true });
     await stack.stop();
   });

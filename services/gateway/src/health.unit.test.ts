@@ -1,6 +1,6 @@
 import type { WorkerAnnouncement } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { makeHealth } from "./health.ts";
 
 const worker: WorkerAnnouncement = {

@@ -10,11 +10,11 @@ import {
   type Stack,
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 
-suite("limits", () => {
+describe("limits", () => {
   let stack: Stack;
-  before(async () => {
+  beforeAll(async () => {
     stack = await startStack({
       services: ["gateway", "gateway-2", "inference", "results"],
       env: {
@@ -25,7 +25,7 @@ suite("limits", () => {
       },
     });
   });
-  after(() => stack.stop());
+  afterAll(() => stack.stop());
 
   async function call(
     key: string,

@@ -2,7 +2,7 @@ import { ConfigError } from "@jetscribe/runtime";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { test } from "node:test";
+import { test } from "vitest";
 import { listenError } from "./listenError.ts";
 
 async function errorOf(host: string): Promise<unknown> {

@@ -4,15 +4,15 @@ import { streamState } from "@jetscribe/event-log/streamState";
 import { streams, type HealthResponse } from "@jetscribe/schema";
 import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, test } from "vitest";
 
 const maxBytes = 2 ** 20;
 const promptBytes = 20_000;
 
-suite("a small log", () => {
+describe("a small log", () => {
   let stack: Stack;
-  before(async () => {
+  beforeAll(async () => {
     stack = await startStack({
       services: ["gateway", "results", "logger"],
       env: { EVENTS_MAX_BYTES: String(maxBytes) },
@@ -20,7 +20,7 @@ suite("a small log", () => {
     });
     await ready();
   });
-  after(() => stack.stop());
+  afterAll(() => stack.stop());
 
   const ready = () =>
     eventually(async () => (await fetch(`${stack.url}/readyz`)).ok, {

@@ -8,7 +8,7 @@ import { makeLogger } from "@jetscribe/runtime";
 import { newTaskId, streams, type Queue } from "@jetscribe/schema";
 import { startNats } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { watchLogRoom } from "./logRoom.ts";
 
 const queue: Queue = { model: "demo", lane: "interactive", owner: "a" };

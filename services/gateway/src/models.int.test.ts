@@ -7,7 +7,7 @@ import {
 } from "@jetscribe/task-store";
 import { eventually, redisPrefix, startRedis } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { ApiError } from "./apiError.ts";
 import { makeModels } from "./models.ts";
 

@@ -2,7 +2,7 @@ import { connectBroker } from "@jetscribe/event-log/connection";
 import { announceProjection } from "@jetscribe/event-log/signals";
 import { eventually, startNats } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { hearAllProjections } from "./projectionsHeard.ts";
 
 test("a service that is silent for 6 s is away, by name, until it is heard", async () => {

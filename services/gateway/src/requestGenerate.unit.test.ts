@@ -5,7 +5,7 @@ import {
   queueOf,
 } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { requestGenerate } from "./requestGenerate.ts";
 
 const key = { name: "Team A", owner: "team-a", digest: Buffer.alloc(32) };

@@ -4,16 +4,16 @@ import { streamState } from "@jetscribe/event-log/streamState";
 import { streams } from "@jetscribe/schema";
 import { startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 
-suite("response_format", () => {
+describe("response_format", () => {
   let stack: Stack;
-  before(async () => {
+  beforeAll(async () => {
     stack = await startStack({
       env: { ENGINE: "fake", FAKE_MS: "1", API_KEYS: "a:key-of-a" },
     });
   });
-  after(() => stack.stop());
+  afterAll(() => stack.stop());
 
   /** `schema` as JSON: some can't be written in JavaScript. */
   async function post(schema: string) {

@@ -5,14 +5,14 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { request as httpRequest } from "node:http";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 
 const hash = createHash("sha256").update("key-of-b").digest("hex");
 const bodyLimit = 64 * 1024;
 
-suite("REST", () => {
+describe("REST", () => {
   let stack: Stack;
-  before(async () => {
+  beforeAll(async () => {
     stack = await startStack({
       env: {
         ENGINE: "fake",
@@ -22,7 +22,7 @@ suite("REST", () => {
       },
     });
   });
-  after(() => stack.stop());
+  afterAll(() => stack.stop());
 
   async function call(
     path: string,

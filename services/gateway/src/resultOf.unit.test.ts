@@ -1,7 +1,7 @@
 import { evolve, type RecordedEvent } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { test } from "node:test";
+import { test } from "vitest";
 import { outcomeOf } from "./resultOf.ts";
 
 const fixtures = new URL(

@@ -1,7 +1,7 @@
 import { openLog, queue, requestedBy } from "@jetscribe/event-log/testKit";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { watchStoring } from "./storing.ts";
 
 test("a broker that was frozen stores again when it answers what was given up, though nobody calls", async () => {

@@ -19,7 +19,7 @@ import {
   type TestServer,
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { hearAllDone, type DoneHeard } from "./doneHeard.ts";
 import { makeLogOutcomes } from "./logOutcomes.ts";
 import type { ReadTask } from "./readTask.ts";
@@ -48,14 +48,14 @@ const chunk = (n: number, offset: number, text: string): TokenChunk => ({
   ...{ completion_tokens: n, prompt_tokens: 1 },
 });
 
-suite("a reader's stream", () => {
+describe("a reader's stream", () => {
   let readText: ReadText;
   let nats: TestServer;
   let broker: Broker;
   let redis: TestServer;
   let store: Store;
   let done: DoneHeard;
-  before(async () => {
+  beforeAll(async () => {
     // The newest servers allow a stream 1,000 consumers.
     nats = await startNats({ version: "newest" });
     broker = await connectBroker({ url: nats.url, name: "test" });
@@ -69,7 +69,7 @@ suite("a reader's stream", () => {
     done = hearAllDone(store);
     await eventually(() => store.redis.publish(`${redisPrefix}done`, ""));
   });
-  after(async () => {
+  afterAll(async () => {
     await broker[Symbol.asyncDispose]();
     await nats.stop();
     done[Symbol.dispose]();

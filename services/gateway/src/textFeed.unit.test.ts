@@ -1,7 +1,7 @@
 import type { CompletedTask, TokenChunk } from "@jetscribe/schema";
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { makeTextFeed, type StreamEvent } from "./textFeed.ts";
 
 const chunk = (

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { waitErrorOf } from "./waitError.ts";
 
 test("the error is a share of the real wait, too long and too short alike", () => {

@@ -1,16 +1,16 @@
 /** What a waiting task is told: its place, its wait, and how they change; and how wrong that was. */
 import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 
-suite("waiting", () => {
+describe("waiting", () => {
   let stack: Stack;
-  before(async () => {
+  beforeAll(async () => {
     stack = await startStack({
       env: { ENGINE: "fake", FAKE_MS: "400", SLOTS: "1" },
     });
   });
-  after(() => stack.stop());
+  afterAll(() => stack.stop());
 
   async function call(path: string, body?: object) {
     const response = await fetch(stack.url + path, {

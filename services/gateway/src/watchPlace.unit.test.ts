@@ -1,7 +1,7 @@
 import { newTaskId, type TaskState } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { makeWatchPlace } from "./watchPlace.ts";
 
 const queued = (): TaskState => ({

@@ -21,7 +21,7 @@ import {
   type TestServer,
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { makeLogOutcomes, type LogOutcomes } from "./logOutcomes.ts";
 import { makeWatchStored } from "./watchStored.ts";
 import { makeWatchTask } from "./watchTask.ts";
@@ -64,7 +64,7 @@ function watchOn(version: NatsVersion): void {
   let searches = 0;
   /** What a search finds. */
   let found: TaskState | undefined;
-  before(async () => {
+  beforeAll(async () => {
     nats = await startNats({ version });
     broker = await connectBroker({ url: nats.url, name: "test" });
     await ensureTopology(broker, {
@@ -74,7 +74,7 @@ function watchOn(version: NatsVersion): void {
     appender = makeAppender(broker, "gateway");
     outcomes = makeLogOutcomes(broker);
   });
-  after(async () => {
+  afterAll(async () => {
     appender[Symbol.dispose]();
     await broker[Symbol.asyncDispose]();
     await nats.stop();
@@ -169,4 +169,5 @@ function watchOn(version: NatsVersion): void {
 }
 
 for (const version of await natsVersions())
-  suite(`a watched task, the ${version} nats-server`, () => watchOn(version));
+  describe(`a watched task, the ${version} nats-server`, () =>
+    watchOn(version));

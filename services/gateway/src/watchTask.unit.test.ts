@@ -1,6 +1,6 @@
 import type { OpenTask, TaskState } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { isLater, progressed } from "./watchTask.ts";
 
 const queued: OpenTask = {

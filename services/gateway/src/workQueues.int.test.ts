@@ -12,7 +12,7 @@ import { newTaskId, streams, type Queue } from "@jetscribe/schema";
 import type { Look } from "@jetscribe/task-store";
 import { natsVersions, startNats, type NatsVersion } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { ApiError } from "./apiError.ts";
 import { makeWorkQueues } from "./workQueues.ts";
 
@@ -77,7 +77,7 @@ async function open(version: NatsVersion, mostConsumers?: number) {
 }
 
 for (const version of await natsVersions())
-  suite(`work queues on demand, the ${version} nats-server`, () => {
+  describe(`work queues on demand, the ${version} nats-server`, () => {
     test("one that was removed begins behind what has ended, or at its oldest open request", async () => {
       await using opened = await open(version);
       const { broker, queues, projection, request } = opened;

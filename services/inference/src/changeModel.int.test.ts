@@ -4,7 +4,7 @@ import { ensureWorkQueue, workQueueInfo } from "@jetscribe/event-log/topology";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { test } from "node:test";
+import { test } from "vitest";
 import {
   ackWaitMs,
   completionOf,

@@ -1,6 +1,6 @@
 import { readConfig } from "@jetscribe/runtime";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { Config } from "./config.ts";
 
 const read = (env: Record<string, string>) => readConfig(Config, env);

@@ -5,7 +5,7 @@ import {
   type TaskState,
 } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { decide, type Witness } from "./decide.ts";
 import { completed, retried, started } from "./outcomes.ts";
 
@@ -65,7 +65,7 @@ const done = (task: TaskState) =>
     { now: 4, params: { max_tokens: 1, temperature: 0, top_p: 1 } },
   );
 
-suite("a delivered task", () => {
+describe("a delivered task", () => {
   test("that was never started is started", () => {
     const plan = { kind: "start", attempt: 1, alone: false };
     assert.deepEqual(decide(given(), silence, limits), plan);

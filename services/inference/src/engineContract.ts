@@ -1,6 +1,6 @@
 /** What every engine keeps, whatever stands behind the port; each adapter's test runs it, in a real child. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { afterAll, beforeAll, test } from "vitest";
 import { EngineError, type EngineConfig, type TokenCounts } from "./engine.ts";
 import { ask, openEngine, type Ask, type TestEngine } from "./engineTestKit.ts";
 
@@ -17,11 +17,11 @@ export function engineContract(
   toGoOn: Pick<Ask, "prompt" | "raw"> = { prompt },
 ): void {
   let engine: TestEngine;
-  before(async () => {
+  beforeAll(async () => {
     engine = await openEngine({ ...config, slots, contextSize });
     await engine.whenReady();
   });
-  after(() => engine[Symbol.asyncDispose]());
+  afterAll(() => engine[Symbol.asyncDispose]());
 
   void test("says what it is", async () => {
     const info = await engine.whenReady();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import { test } from "vitest";
 import { makeOutbox } from "./engineMessages.ts";
 
 test("an outbox sends the messages of a turn together, in order", async () => {

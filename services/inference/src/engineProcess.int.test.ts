@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { describe, test } from "node:test";
+import { describe, test } from "vitest";
 import { EngineDied } from "./engine.ts";
 import { ask, demoModel, openEngine } from "./engineTestKit.ts";
 

@@ -3,7 +3,7 @@ import { ensureWorkQueue } from "@jetscribe/event-log/topology";
 import { isOutcome, type Lane, type RecordedEvent } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import {
   ackWaitMs,
   queue,
@@ -93,7 +93,7 @@ function tokensWhen({ outcomes }: Look, most: number): number[] {
   return [...tokens.values()];
 }
 
-suite("fairness", () => {
+describe("fairness", () => {
   test("one task of a key starts within the next few, though another key has a thousand waiting", async () => {
     await using system = await startSystem();
     await requests(system, { owner: "many" }, 1_000, 16);

@@ -1,6 +1,6 @@
 import type { GenerateParams } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { EngineError } from "./engine.ts";
 import { checkForm } from "./form.ts";
 

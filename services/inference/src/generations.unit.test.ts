@@ -1,6 +1,6 @@
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "vitest";
 import { EngineDied, EngineError, type EngineRequest } from "./engine.ts";
 import type { ToChild } from "./engineMessages.ts";
 import { makeGenerations } from "./generations.ts";

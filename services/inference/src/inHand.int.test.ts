@@ -3,7 +3,7 @@ import { makeLogIndex } from "@jetscribe/event-log/lookUp";
 import { streams, type OutcomeEvent } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { holdTasks } from "./inHand.ts";
 import { crashedTooOften, started } from "./outcomes.ts";
 import { makeTaskLookUp } from "./taskLookUp.ts";
@@ -35,7 +35,7 @@ async function hold({ broker, appender }: System, stack: AsyncDisposableStack) {
   });
 }
 
-suite("a task in hand", { concurrency: 2 }, () => {
+describe("a task in hand", { concurrent: true }, () => {
   test("is broken off at the renewal that finds an outcome, as a cancel is one", async () => {
     await using system = await startSystem();
     await using stack = new AsyncDisposableStack();

@@ -1,6 +1,6 @@
 import type { WorkItem } from "@jetscribe/event-log/consume";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { holdTasks } from "./inHand.ts";
 import { queue, requestOf } from "./workerTestKit.ts";
 

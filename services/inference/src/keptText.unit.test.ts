@@ -1,7 +1,7 @@
 import type { StoredChunk } from "@jetscribe/event-log/tokens";
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "vitest";
 import { keptNothing, keptTextOf } from "./keptText.ts";
 
 let seq = 0;

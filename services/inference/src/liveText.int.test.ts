@@ -16,7 +16,7 @@ import {
   type NatsVersion,
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { makeAttempt } from "./attempt.ts";
 import { makeGate } from "./gate.ts";
 import { done, lost } from "./handled.ts";
@@ -130,7 +130,7 @@ const textOf = (chunks: readonly TokenChunk[]) =>
   chunks.map(({ text }) => text).join("");
 
 for (const version of await natsVersions())
-  suite(`live text, the ${version} nats-server`, () => {
+  describe(`live text, the ${version} nats-server`, () => {
     test("leaves in numbered chunks, joined by their offsets, once the start is recorded", async () => {
       await using system = await open(version);
       const live = system.a.live();

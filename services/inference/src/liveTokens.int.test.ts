@@ -4,7 +4,7 @@ import { isOutcome, type TokenChunk } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { fakeText, seedOf } from "./fake/fakeText.ts";
 import {
   cancel,
@@ -67,7 +67,7 @@ async function assertContinued(
   );
 }
 
-suite("the text of a running task", { concurrency: 2 }, () => {
+describe("the text of a running task", { concurrent: true }, () => {
   test("is streamed while it is written", async () => {
     await using system = await startSystem();
     const id = await system.request(long);
@@ -268,7 +268,7 @@ async function leftBy(
 }
 
 /** Ends a task as the gateway does when it is told to cancel it. */
-suite("a cancelled task", { concurrency: 2 }, () => {
+describe("a cancelled task", { concurrent: true }, () => {
   test("that runs stops, frees its slot, and nothing more comes of it", async () => {
     await using system = await startSystem();
     // No renewal comes in time to find the cancel in the log.
@@ -310,7 +310,7 @@ suite("a cancelled task", { concurrency: 2 }, () => {
   });
 });
 
-suite("a task that kills the engine each time it starts", () => {
+describe("a task that kills the engine each time it starts", () => {
   test("ends as WorkerCrashed, and the others complete", async () => {
     await using system = await startSystem();
     const worker = await system.startWorker({ ...paced(800), SLOTS: "16" });

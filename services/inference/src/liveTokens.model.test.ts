@@ -3,7 +3,7 @@ import { readTokens } from "@jetscribe/event-log/tokens";
 import { isOutcome, newTaskId, type RecordedEvent } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import {
   completionOf,
   engineOf,
@@ -36,7 +36,7 @@ async function textsOf(system: System): Promise<string[]> {
   return ids.map((id) => completionOf(events, id).result);
 }
 
-suite("the demo model's text", () => {
+describe("the demo model's text", () => {
   test("goes on after the engine was killed, without a seam", async () => {
     await using system = await startSystem();
     const worker = await system.startWorker({ ...llama, SLOTS: "4" });

@@ -1,7 +1,7 @@
 import type { WorkItem } from "@jetscribe/event-log/consume";
 import { evolve, type TaskState } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { holdTasks } from "./inHand.ts";
 import { makeOnGenerateRequested, type Deps } from "./onGenerateRequested.ts";
 import { crashedTooOften } from "./outcomes.ts";

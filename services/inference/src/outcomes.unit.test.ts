@@ -5,7 +5,7 @@ import {
   type TaskState,
 } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { EngineDied } from "./engine.ts";
 import {
   completed,

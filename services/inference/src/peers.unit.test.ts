@@ -1,6 +1,6 @@
 import { announceEvery, type WorkerAnnouncement } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { makePeers } from "./peers.ts";
 
 const says = (

@@ -1,6 +1,6 @@
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { gatherPieces } from "./pieces.ts";
 
 function gather() {

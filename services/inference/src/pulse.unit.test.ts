@@ -1,6 +1,6 @@
-import { eventually } from "@jetscribe/testing";
+import { eventually, testRandom } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import type { EngineResult } from "./engine.ts";
 import type { EngineProcess } from "./engineProcess.ts";
 import { makePulse } from "./pulse.ts";
@@ -49,13 +49,14 @@ test("one that stands still is seen, and seen again when it goes on", async () =
 
 test("one with work is not probed, and lives by its tokens", async () => {
   const engine = makeEngine();
+  const random = testRandom();
   using pulse = makePulse(
     {
       ...engine,
       async generate(_, { onText, onRead, signal }) {
         while (!signal.aborted) {
           await new Promise((resolve) => setTimeout(resolve, 5));
-          if (Math.random() < 0.5) onText("a", counts);
+          if (random.chance(0.5)) onText("a", counts);
           else onRead?.();
         }
         return result;

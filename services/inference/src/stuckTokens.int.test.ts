@@ -6,7 +6,7 @@ import { isOutcome, streams, subjects } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import {
   cancel,
   historyOf,
@@ -47,9 +47,9 @@ const outcomeOf = async ({ broker }: System, id: string) =>
 
 const skip = process.platform !== "linux" && "prlimit is Linux's";
 for (const version of await natsVersions())
-  suite(
+  describe(
     `while TOKENS is stuck (${version} nats-server) a task`,
-    { skip, concurrency: 2 },
+    { skip: Boolean(skip), concurrent: true },
     () => {
       test("completes, times out or is cancelled as ever", async () => {
         await using system = await startSystem({ version });

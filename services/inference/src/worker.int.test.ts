@@ -3,8 +3,8 @@ import { remakeWorkQueue, workQueueInfo } from "@jetscribe/event-log/topology";
 import { isOutcome } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { describe, test } from "vitest";
 import {
   ackWaitMs,
   engineOf,
@@ -21,7 +21,7 @@ import {
 
 const complete = ["requested", "started.1", "completed"];
 
-suite("a worker", { concurrency: 2 }, () => {
+describe("a worker", { concurrent: true }, () => {
   test("generates what waits and what comes", async () => {
     await using system = await startSystem();
     const before = await system.request();

@@ -1,7 +1,7 @@
 import type { EndedTask, FailedTask } from "@jetscribe/schema";
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "vitest";
 import { escape, indent, quote } from "./escape.ts";
 import { formatError, formatLine } from "./formatLine.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "vitest";
 import { formatRecord } from "./formatRecord.ts";
 
 const time = Date.UTC(2026, 10, 24, 10, 0, 0, 123);

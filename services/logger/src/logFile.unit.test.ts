@@ -7,7 +7,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test } from "vitest";
 import { openCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { makeLogFile, start, type Line } from "./logFile.ts";
 import { filesOf, readLines, tempDir } from "./testKit.ts";

@@ -4,7 +4,7 @@ import {
   streams,
   type ProjectionAnnouncement,
 } from "@jetscribe/schema";
-import { eventually, withNats } from "@jetscribe/testing";
+import { eventually, testRandom, withNats } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
@@ -16,8 +16,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "vitest";
 import { openCheckpoint } from "./checkpoint.ts";
 import {
   filesOf,
@@ -74,12 +74,13 @@ test("kill -9 at random moments: each task has one line, and the files are those
         await sleep(5);
       }
     })();
+    const random = testRandom();
     let torn = 0;
     for (let round = 0; torn < 3 && round < 80; round++) {
       {
         await using logger = startLogger(nats.url, dir.path, small);
         await eventually(() => logger.output().includes("writing the"));
-        await sleep(Math.random() * 200);
+        await sleep(random.int(0, 200));
         // A batch is being written: its commit follows.
         const before = sizeOf(dir.path);
         await eventually(() => sizeOf(dir.path) !== before, { everyMs: 1 });

@@ -6,7 +6,7 @@ import {
   type TaskState,
 } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import {
   idOfLine,
   outcomeEvent,

@@ -2,7 +2,7 @@ import { AppendError } from "@jetscribe/event-log/append";
 import { isOpen, newTaskId, type TaskEvent } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { makeEndOverdue } from "./endOverdue.ts";
 import {
   openReader,

@@ -1,6 +1,6 @@
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { endOverdue, type OverdueDeps } from "./endOverdue.ts";
 
 test("nothing is looked at for its deadline before the broker's time is known", async () => {

@@ -1,6 +1,6 @@
 import type { Delivery } from "@jetscribe/event-log/pull";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { joinOn } from "./feeding.ts";
 
 /** Messages at these sequences; the id of each is its sequence, unless another is given. */

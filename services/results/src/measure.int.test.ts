@@ -3,7 +3,7 @@ import { streamState } from "@jetscribe/event-log/streamState";
 import { streams } from "@jetscribe/schema";
 import { natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import {
   assertProjected,
   openReader,

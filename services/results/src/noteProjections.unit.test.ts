@@ -1,6 +1,6 @@
 import type { ProjectionAnnouncement } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { noteProgress } from "./noteProjections.ts";
 
 const word: ProjectionAnnouncement = {

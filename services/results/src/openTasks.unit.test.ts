@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { evolve, type TaskState } from "@jetscribe/schema";
+import { test } from "vitest";
 import { makeOpenTasks } from "./openTasks.ts";
 
 const task = (n: number): TaskState => {

@@ -1,7 +1,7 @@
 import { evolve, type RecordedEvent, type TaskState } from "@jetscribe/schema";
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { noOpenWork, openWorkAfter } from "./openWork.ts";
 import { projectTasks } from "./projectTasks.ts";
 import { completed, requested, started } from "./testKit.ts";

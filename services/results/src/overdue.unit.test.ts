@@ -1,6 +1,6 @@
 import { joinChunks, newTaskId, type OpenTask } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { overdue } from "./overdue.ts";
 
 const waiting: OpenTask = {

@@ -1,6 +1,6 @@
 import type { LogUse } from "@jetscribe/task-store";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { holdsOf } from "./logHolds.ts";
 import { noOpenWork } from "./openWork.ts";
 import { planTrim } from "./planTrim.ts";

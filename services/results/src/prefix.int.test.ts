@@ -3,7 +3,7 @@ import { newTaskId } from "@jetscribe/schema";
 import { connectStore, hearDone, type Store } from "@jetscribe/task-store";
 import { eventually, redisPrefix, startNats } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import {
   assertProjected,
   completed,

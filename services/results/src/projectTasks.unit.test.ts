@@ -7,7 +7,7 @@ import {
 } from "@jetscribe/schema";
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { projectTasks } from "./projectTasks.ts";
 import { completed, requested, retried, started } from "./testKit.ts";
 

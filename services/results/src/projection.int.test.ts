@@ -6,11 +6,11 @@ import {
   streams,
   type ProjectionAnnouncement,
 } from "@jetscribe/schema";
-import { eventually, natsVersions } from "@jetscribe/testing";
+import { eventually, natsVersions, testRandom } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { describe, test } from "vitest";
 import {
   assertProjected,
   completed,
@@ -123,6 +123,7 @@ test("SIGKILL at any moment leaves states and checkpoint that fit, and no outcom
       await sleep(20);
     }
   })();
+  const random = testRandom();
   for (let round = 0; round < 5; round++) {
     const { checkpoint } = await redis.reader.look([]);
     await using results = startResults(on);
@@ -133,7 +134,7 @@ test("SIGKILL at any moment leaves states and checkpoint that fit, and no outcom
       },
       { everyMs: 1 },
     );
-    await sleep(Math.random() * 300);
+    await sleep(random.int(0, 300));
     await results.kill();
   }
   stop.abort();
@@ -214,7 +215,7 @@ test("a Redis that evicts open tasks ends the service, which says why for /healt
 });
 
 for (const version of await natsVersions())
-  suite(`nats-server, the ${version}`, () => {
+  describe(`nats-server, the ${version}`, () => {
     test("a broker that dies is waited for, and what it kept is projected", async () => {
       await using on = await servers(version);
       await using results = startResults(on);

@@ -9,7 +9,7 @@ import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import {
   assertProjected,
   cancelled,
@@ -49,7 +49,7 @@ const startOf = async ({ broker }: Writer, of = queue) => {
 };
 
 for (const version of await natsVersions())
-  suite(`nats-server, the ${version}`, () => {
+  describe(`nats-server, the ${version}`, { concurrent: true }, () => {
     test("a work queue that is gone is made again from its oldest open request", async () => {
       await using on = await servers(version);
       await using writer = await openWriter(on.nats.url);

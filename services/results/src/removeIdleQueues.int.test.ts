@@ -8,7 +8,7 @@ import {
 import { newTaskId, streams } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { makeRemoveIdle } from "./removeIdleQueues.ts";
 import {
   openReader,
@@ -24,7 +24,7 @@ const ackWaitMs = 15_000;
 const owned = (owner: string) => ({ ...queue, owner });
 
 for (const version of await natsVersions())
-  suite(`nats-server, the ${version}`, () => {
+  describe(`nats-server, the ${version}`, { concurrent: true }, () => {
     test("a queue without open tasks that delivered nothing meanwhile is removed; others stay", async () => {
       await using on = await servers(version);
       await using writer = await openWriter(on.nats.url);

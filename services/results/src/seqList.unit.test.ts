@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { decodeSeqs, encodeSeqs } from "./seqList.ts";
 
 test("joined chunks give back all their sequences", () => {

@@ -2,7 +2,7 @@ import { hearProjections } from "@jetscribe/event-log/signals";
 import { newTaskId, type ProjectionAnnouncement } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import {
   assertProjected,
   completed,

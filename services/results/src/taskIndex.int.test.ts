@@ -16,8 +16,8 @@ import {
 import assert from "node:assert/strict";
 import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { describe, test } from "vitest";
 import { makeTaskIndex } from "./taskIndex.ts";
 import {
   completed,
@@ -155,223 +155,231 @@ function keepWriting(writer: Writer) {
 
 const versions = await natsVersions();
 for (const version of versions)
-  suite(`the task index, the ${version} nats-server`, () => {
-    test("a task is found in each of its states, whatever the time in its id, by its owner", async () => {
-      await using on = await open(version);
-      const { writer, dir } = on;
-      await using _ = startIndex(writer, dir);
-      await untilAnswered(writer);
-      const id = idThatOnlyTheIndexFinds();
-      assert.equal(await statusOf(writer, id), undefined);
-      assert.deepEqual(await ask(writer, id), []);
-      const first = await writer.append(requested(id));
-      assert.equal(await statusOf(writer, id), "queued");
-      await writer.lives(600);
-      await writer.append(started(id));
-      assert.equal(await statusOf(writer, id), "processing");
-      const last = await writer.append(completed(id));
-      assert.equal(await statusOf(writer, id), "completed");
-      assert.equal(await statusOf(writer, id, "b"), undefined);
-      assert.deepEqual(await ask(writer, id), [first, last - 1, last]);
-    });
-
-    for (const [way, start] of ways)
-      test(`never missed right behind its PubAck, ${way}`, async () => {
+  describe(
+    `the task index, the ${version} nats-server`,
+    { concurrent: true },
+    () => {
+      test("a task is found in each of its states, whatever the time in its id, by its owner", async () => {
         await using on = await open(version);
-        const { writer, dir, nats } = on;
-        await using _ = await start(writer, dir, nats);
+        const { writer, dir } = on;
+        await using _ = startIndex(writer, dir);
         await untilAnswered(writer);
-        for (let at = 0; at < 100; at++) {
-          const id = idThatOnlyTheIndexFinds();
-          await writer.append(requested(id));
-          assert.equal(await statusOf(writer, id), "queued");
-        }
+        const id = idThatOnlyTheIndexFinds();
+        assert.equal(await statusOf(writer, id), undefined);
+        assert.deepEqual(await ask(writer, id), []);
+        const first = await writer.append(requested(id));
+        assert.equal(await statusOf(writer, id), "queued");
+        await writer.lives(600);
+        await writer.append(started(id));
+        assert.equal(await statusOf(writer, id), "processing");
+        const last = await writer.append(completed(id));
+        assert.equal(await statusOf(writer, id), "completed");
+        assert.equal(await statusOf(writer, id, "b"), undefined);
+        assert.deepEqual(await ask(writer, id), [first, last - 1, last]);
       });
 
-    test("a worker's look-up is answered by it, and needs no reader of its own", async () => {
-      await using on = await open(version);
-      const { writer, dir } = on;
-      await using _ = startIndex(writer, dir);
-      await untilAnswered(writer);
-      const id = newTaskId();
-      await writer.append(requested(id));
-      const signal = AbortSignal.timeout(10_000);
-      const task = await findTask(writer.broker, { taskId: id, owner }, signal);
-      assert.ok(task);
-      await writer.append(started(id));
-      await using look = makeLogIndex(writer.broker);
-      assert.equal((await look.stateOf(task))?.status, "processing");
-      const readers = await writer.broker.jsm.consumers
-        .list(streams.events)
-        .next();
-      assert.equal(readers.length, 1, "the index's own");
-    });
-
-    test("what it has not read it does not know", async () => {
-      await using on = await open(version);
-      const { writer, dir } = on;
-      await using _ = startIndex(writer, dir);
-      await untilAnswered(writer);
-      assert.equal(await ask(writer, newTaskId(), 1), undefined);
-      const end = await streamState(writer.broker, streams.events);
-      const created = "another stream's";
-      const other = { ...end, created };
-      assert.equal(
-        await askTaskIndex(writer.broker, newTaskId(), other),
-        undefined,
-      );
-    });
-
-    test("the next process goes on with the file; one that is broken or gone is built anew", async () => {
-      await using on = await open(version);
-      const { writer, dir } = on;
-      const tasks: { id: string; seqs: number[] }[] = [];
-      /** The file in each state is met by a process that comes, and by what was stored while there was none. */
-      for (const [change, built] of [
-        [() => undefined, 1],
-        [() => undefined, 0],
-        [
-          () => writeFileSync(join(dir, "tasks-1.sqlite"), "x".repeat(9_000)),
-          1,
-        ],
-        [() => rmSync(dir, { recursive: true }), 1],
-      ] as const) {
-        change();
-        const id = newTaskId();
-        const seqs = [await writer.append(requested(id))];
-        await writer.lives(100);
-        await using index = startIndex(writer, dir);
-        await untilAnswered(writer);
-        seqs.push(await writer.append(completed(id)));
-        tasks.push({ id, seqs });
-        for (const { id, seqs } of tasks)
-          assert.deepEqual(await ask(writer, id), seqs);
-        const says = index.said.filter((one) => one.startsWith("building"));
-        assert.equal(says.length, built);
-      }
-    });
-
-    test("two in one folder have a file each, and the one that is left answers", async () => {
-      await using on = await open(version);
-      const { writer, dir } = on;
-      await using _first = startIndex(writer, dir);
-      await untilAnswered(writer);
-      const id = idThatOnlyTheIndexFinds();
-      await writer.append(requested(id));
-      {
-        await using _second = startIndex(writer, dir);
-        await eventually(() => readdirSync(dir).includes("tasks-2.sqlite"));
-        for (let at = 0; at < 20; at++)
-          assert.equal(await statusOf(writer, id), "queued");
-      }
-      assert.equal(await statusOf(writer, id), "queued");
-    });
-
-    for (const [way, start] of ways)
-      test(`of a log that lost its tail it says nothing that was true before, ${way}`, async () => {
-        await using on = await open(version);
-        const { writer, dir, nats } = on;
-        await using _ = await start(writer, dir, nats);
-        await untilAnswered(writer);
-        using snapshot = tempDir();
-        const kept = idThatOnlyTheIndexFinds();
-        await writer.append(requested(kept));
-        await nats.kill("SIGTERM");
-        cpSync(store(nats), snapshot.path, { recursive: true });
-        await nats.restart();
-        await writer.broker.whenConnected();
-        await eventually(() => writer.lives(60));
-        await untilAnswered(writer);
-        const lost = newTaskId();
-        await writer.append(requested(lost));
-        assert.equal(await statusOf(writer, lost), "queued");
-        await nats.kill();
-        rmSync(store(nats), { recursive: true });
-        cpSync(snapshot.path, store(nats), { recursive: true });
-        await nats.restart();
-        await writer.broker.whenConnected();
-        // At places that the index knows of already, under other ids.
-        const late = newTaskId();
-        await eventually(() => writer.append(requested(late)));
-        assert.equal(await statusOf(writer, late), "queued");
-        assert.equal(await statusOf(writer, lost), undefined);
-        await eventually(async () => (await ask(writer, late))?.length === 1);
-        assert.equal(await statusOf(writer, kept), "queued");
-      });
-
-    test("fed by the projection it needs no reader; whatever stops that, it answers, and misses and doubles nothing", async () => {
-      await using on = await servers(version);
-      const { nats, redis } = on;
-      await using writer = await openWriter(nats.url);
-      await using _results = startResults(on);
-      await using emptied = await openReader(redis.url);
-      await untilAnswered(writer);
-      await untilFed(writer);
-      const thaw = () => process.kill(redis.pid ?? 0, "SIGCONT");
-      for (const { strike, mend, standsStill } of [
-        {
-          strike: () => redis.kill(),
-          mend: () => redis.restart(),
-          standsStill: true,
-        },
-        {
-          strike: () => redis.kill("SIGSTOP"),
-          mend: thaw,
-          standsStill: true,
-        },
-        { strike: () => nats.kill(), mend: () => nats.restart() },
-        { strike: () => emptied.store.redis.flushall() },
-      ]) {
-        await using _writing = keepWriting(writer);
-        await strike();
-        if (standsStill) {
-          await eventually(async () => (await ownReaders(writer)) === 1);
+      for (const [way, start] of ways)
+        test(`never missed right behind its PubAck, ${way}`, async () => {
+          await using on = await open(version);
+          const { writer, dir, nats } = on;
+          await using _ = await start(writer, dir, nats);
           await untilAnswered(writer);
-        }
-        await mend?.();
-        await untilFed(writer);
-      }
-      const end = await streamState(writer.broker, streams.events);
-      const inLog = await placesInLog(writer);
-      const answers = [...inLog.keys()].map(async (id) => {
-        return [id, await askTaskIndex(writer.broker, id, end)] as const;
+          for (let at = 0; at < 100; at++) {
+            const id = idThatOnlyTheIndexFinds();
+            await writer.append(requested(id));
+            assert.equal(await statusOf(writer, id), "queued");
+          }
+        });
+
+      test("a worker's look-up is answered by it, and needs no reader of its own", async () => {
+        await using on = await open(version);
+        const { writer, dir } = on;
+        await using _ = startIndex(writer, dir);
+        await untilAnswered(writer);
+        const id = newTaskId();
+        await writer.append(requested(id));
+        const signal = AbortSignal.timeout(10_000);
+        const task = await findTask(
+          writer.broker,
+          { taskId: id, owner },
+          signal,
+        );
+        assert.ok(task);
+        await writer.append(started(id));
+        await using look = makeLogIndex(writer.broker);
+        assert.equal((await look.stateOf(task))?.status, "processing");
+        const readers = await writer.broker.jsm.consumers
+          .list(streams.events)
+          .next();
+        assert.equal(readers.length, 1, "the index's own");
       });
-      assert.deepEqual(new Map(await Promise.all(answers)), inLog);
-    });
 
-    test("after a lost connection it compares itself with the log, whoever feeds it", async () => {
-      await using on = await open(version);
-      const { writer, dir, nats } = on;
-      await using index = startIndex(writer, dir);
-      const seq = await writer.append(requested(newTaskId()));
-      await untilAnswered(writer);
-      const { created } = await streamState(writer.broker, streams.events);
-      const id = (await eventIdAt(writer.broker, seq)) ?? "";
-      const feeding = setInterval(
-        () => index.feed({ created, seq, id }, []),
-        50,
-      );
-      using stack = new DisposableStack();
-      stack.defer(() => clearInterval(feeding));
-      await untilFed(writer);
-      await nats.restart();
-      await writer.broker.whenConnected();
-      await untilAnswered(writer);
-      await untilFed(writer);
-    });
+      test("what it has not read it does not know", async () => {
+        await using on = await open(version);
+        const { writer, dir } = on;
+        await using _ = startIndex(writer, dir);
+        await untilAnswered(writer);
+        assert.equal(await ask(writer, newTaskId(), 1), undefined);
+        const end = await streamState(writer.broker, streams.events);
+        const created = "another stream's";
+        const other = { ...end, created };
+        assert.equal(
+          await askTaskIndex(writer.broker, newTaskId(), other),
+          undefined,
+        );
+      });
 
-    test("another log under the same name is read from its beginning", async () => {
-      await using on = await open(version);
-      const { writer, dir } = on;
-      await using _ = startIndex(writer, dir);
-      await writer.lives(20);
-      await untilAnswered(writer);
-      await writer.broker.jsm.streams.delete(streams.events);
-      await ensureTopology(writer.broker, settings);
-      const id = newTaskId();
-      const seq = await writer.append(requested(id));
-      assert.equal(await eventIdAt(writer.broker, seq), `${id}.requested`);
-      assert.equal(await statusOf(writer, id), "queued");
-      await eventually(async () => (await ask(writer, id))?.[0] === seq);
-    });
-  });
+      test("the next process goes on with the file; one that is broken or gone is built anew", async () => {
+        await using on = await open(version);
+        const { writer, dir } = on;
+        const tasks: { id: string; seqs: number[] }[] = [];
+        /** The file in each state is met by a process that comes, and by what was stored while there was none. */
+        for (const [change, built] of [
+          [() => undefined, 1],
+          [() => undefined, 0],
+          [
+            () => writeFileSync(join(dir, "tasks-1.sqlite"), "x".repeat(9_000)),
+            1,
+          ],
+          [() => rmSync(dir, { recursive: true }), 1],
+        ] as const) {
+          change();
+          const id = newTaskId();
+          const seqs = [await writer.append(requested(id))];
+          await writer.lives(100);
+          await using index = startIndex(writer, dir);
+          await untilAnswered(writer);
+          seqs.push(await writer.append(completed(id)));
+          tasks.push({ id, seqs });
+          for (const { id, seqs } of tasks)
+            assert.deepEqual(await ask(writer, id), seqs);
+          const says = index.said.filter((one) => one.startsWith("building"));
+          assert.equal(says.length, built);
+        }
+      });
+
+      test("two in one folder have a file each, and the one that is left answers", async () => {
+        await using on = await open(version);
+        const { writer, dir } = on;
+        await using _first = startIndex(writer, dir);
+        await untilAnswered(writer);
+        const id = idThatOnlyTheIndexFinds();
+        await writer.append(requested(id));
+        {
+          await using _second = startIndex(writer, dir);
+          await eventually(() => readdirSync(dir).includes("tasks-2.sqlite"));
+          for (let at = 0; at < 20; at++)
+            assert.equal(await statusOf(writer, id), "queued");
+        }
+        assert.equal(await statusOf(writer, id), "queued");
+      });
+
+      for (const [way, start] of ways)
+        test(`of a log that lost its tail it says nothing that was true before, ${way}`, async () => {
+          await using on = await open(version);
+          const { writer, dir, nats } = on;
+          await using _ = await start(writer, dir, nats);
+          await untilAnswered(writer);
+          using snapshot = tempDir();
+          const kept = idThatOnlyTheIndexFinds();
+          await writer.append(requested(kept));
+          await nats.kill("SIGTERM");
+          cpSync(store(nats), snapshot.path, { recursive: true });
+          await nats.restart();
+          await writer.broker.whenConnected();
+          await eventually(() => writer.lives(60));
+          await untilAnswered(writer);
+          const lost = newTaskId();
+          await writer.append(requested(lost));
+          assert.equal(await statusOf(writer, lost), "queued");
+          await nats.kill();
+          rmSync(store(nats), { recursive: true });
+          cpSync(snapshot.path, store(nats), { recursive: true });
+          await nats.restart();
+          await writer.broker.whenConnected();
+          // At places that the index knows of already, under other ids.
+          const late = newTaskId();
+          await eventually(() => writer.append(requested(late)));
+          assert.equal(await statusOf(writer, late), "queued");
+          assert.equal(await statusOf(writer, lost), undefined);
+          await eventually(async () => (await ask(writer, late))?.length === 1);
+          assert.equal(await statusOf(writer, kept), "queued");
+        });
+
+      test("fed by the projection it needs no reader; whatever stops that, it answers, and misses and doubles nothing", async () => {
+        await using on = await servers(version);
+        const { nats, redis } = on;
+        await using writer = await openWriter(nats.url);
+        await using _results = startResults(on);
+        await using emptied = await openReader(redis.url);
+        await untilAnswered(writer);
+        await untilFed(writer);
+        const thaw = () => process.kill(redis.pid ?? 0, "SIGCONT");
+        for (const { strike, mend, standsStill } of [
+          {
+            strike: () => redis.kill(),
+            mend: () => redis.restart(),
+            standsStill: true,
+          },
+          {
+            strike: () => redis.kill("SIGSTOP"),
+            mend: thaw,
+            standsStill: true,
+          },
+          { strike: () => nats.kill(), mend: () => nats.restart() },
+          { strike: () => emptied.store.redis.flushall() },
+        ]) {
+          await using _writing = keepWriting(writer);
+          await strike();
+          if (standsStill) {
+            await eventually(async () => (await ownReaders(writer)) === 1);
+            await untilAnswered(writer);
+          }
+          await mend?.();
+          await untilFed(writer);
+        }
+        const end = await streamState(writer.broker, streams.events);
+        const inLog = await placesInLog(writer);
+        const answers = [...inLog.keys()].map(async (id) => {
+          return [id, await askTaskIndex(writer.broker, id, end)] as const;
+        });
+        assert.deepEqual(new Map(await Promise.all(answers)), inLog);
+      });
+
+      test("after a lost connection it compares itself with the log, whoever feeds it", async () => {
+        await using on = await open(version);
+        const { writer, dir, nats } = on;
+        await using index = startIndex(writer, dir);
+        const seq = await writer.append(requested(newTaskId()));
+        await untilAnswered(writer);
+        const { created } = await streamState(writer.broker, streams.events);
+        const id = (await eventIdAt(writer.broker, seq)) ?? "";
+        const feeding = setInterval(
+          () => index.feed({ created, seq, id }, []),
+          50,
+        );
+        using stack = new DisposableStack();
+        stack.defer(() => clearInterval(feeding));
+        await untilFed(writer);
+        await nats.restart();
+        await writer.broker.whenConnected();
+        await untilAnswered(writer);
+        await untilFed(writer);
+      });
+
+      test("another log under the same name is read from its beginning", async () => {
+        await using on = await open(version);
+        const { writer, dir } = on;
+        await using _ = startIndex(writer, dir);
+        await writer.lives(20);
+        await untilAnswered(writer);
+        await writer.broker.jsm.streams.delete(streams.events);
+        await ensureTopology(writer.broker, settings);
+        const id = newTaskId();
+        const seq = await writer.append(requested(id));
+        assert.equal(await eventIdAt(writer.broker, seq), `${id}.requested`);
+        assert.equal(await statusOf(writer, id), "queued");
+        await eventually(async () => (await ask(writer, id))?.[0] === seq);
+      });
+    },
+  );

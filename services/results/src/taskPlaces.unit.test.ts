@@ -1,7 +1,7 @@
 import type { Delivery } from "@jetscribe/event-log/pull";
 import { newTaskId } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { openTaskPlaces } from "./taskPlaces.ts";
 import { tempDir } from "./testKit.ts";
 

@@ -5,7 +5,7 @@ import { newTaskId, streams } from "@jetscribe/schema";
 import type { LogUse } from "@jetscribe/task-store";
 import { eventually, startNats } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import type { Role } from "./projection.ts";
 import { completed, openWriter, requested } from "./testKit.ts";
 import { makeLogTrim } from "./trimLog.ts";
@@ -94,53 +94,66 @@ async function finishedLog() {
 
 const within = { timeoutMs: 30_000 };
 
-test("a checkpoint of another past drops nothing; one of this log does", async () => {
-  await using log = await finishedLog();
-  const { known, seq } = log;
-  const { checkpoint } = known.use;
-  known.use = {
-    ...known.use,
-    checkpoint: { ...checkpoint, id: "lost.completed" },
-  };
-  await log.looksOn();
-  assert.equal(await log.firstSeq(), 1);
-  known.use = { ...known.use, checkpoint };
-  await eventually(async () => (await log.firstSeq()) === seq + 1, within);
-});
+// Each test has servers of its own, and mostly waits.
+test.concurrent(
+  "a checkpoint of another past drops nothing; one of this log does",
+  async () => {
+    await using log = await finishedLog();
+    const { known, seq } = log;
+    const { checkpoint } = known.use;
+    known.use = {
+      ...known.use,
+      checkpoint: { ...checkpoint, id: "lost.completed" },
+    };
+    await log.looksOn();
+    assert.equal(await log.firstSeq(), 1);
+    known.use = { ...known.use, checkpoint };
+    await eventually(async () => (await log.firstSeq()) === seq + 1, within);
+  },
+);
 
-test("a projection that stands still drops nothing until it gets on", async () => {
-  await using log = await finishedLog();
-  const { known, seq } = log;
-  const { role } = known;
-  known.role = { ...role, error: "Redis refused a write" };
-  await log.looksOn();
-  assert.equal(await log.firstSeq(), 1);
-  known.role = role;
-  await eventually(async () => (await log.firstSeq()) === seq + 1, within);
-});
+test.concurrent(
+  "a projection that stands still drops nothing until it gets on",
+  async () => {
+    await using log = await finishedLog();
+    const { known, seq } = log;
+    const { role } = known;
+    known.role = { ...role, error: "Redis refused a write" };
+    await log.looksOn();
+    assert.equal(await log.firstSeq(), 1);
+    known.role = role;
+    await eventually(async () => (await log.firstSeq()) === seq + 1, within);
+  },
+);
 
-test("what a machine's clock says makes no event old and no reader silent: the broker's time has to be known", async () => {
-  await using log = await finishedLog();
-  const { known, seq } = log;
-  const heardAt = Date.now();
-  known.clockIsRead = false;
-  known.use = {
-    ...known.use,
-    projections: [{ name: "logger", seq: 10, heardAt }],
-  };
-  await eventually(async () => (await log.firstSeq()) === 11, within);
-  await log.looksOn();
-  assert.equal(await log.firstSeq(), 11);
-  known.clockIsRead = true;
-  await eventually(async () => (await log.firstSeq()) === seq + 1, within);
-});
+test.concurrent(
+  "what a machine's clock says makes no event old and no reader silent: the broker's time has to be known",
+  async () => {
+    await using log = await finishedLog();
+    const { known, seq } = log;
+    const heardAt = Date.now();
+    known.clockIsRead = false;
+    known.use = {
+      ...known.use,
+      projections: [{ name: "logger", seq: 10, heardAt }],
+    };
+    await eventually(async () => (await log.firstSeq()) === 11, within);
+    await log.looksOn();
+    assert.equal(await log.firstSeq(), 11);
+    known.clockIsRead = true;
+    await eventually(async () => (await log.firstSeq()) === seq + 1, within);
+  },
+);
 
-test("nothing is dropped before this instance has listened long enough to hear every reader", async () => {
-  await using log = await finishedLog();
-  const { known, seq } = log;
-  known.listenedMs = 5_000;
-  await log.looksOn();
-  assert.equal(await log.firstSeq(), 1);
-  known.listenedMs = 7_000;
-  await eventually(async () => (await log.firstSeq()) === seq + 1, within);
-});
+test.concurrent(
+  "nothing is dropped before this instance has listened long enough to hear every reader",
+  async () => {
+    await using log = await finishedLog();
+    const { known, seq } = log;
+    known.listenedMs = 5_000;
+    await log.looksOn();
+    assert.equal(await log.firstSeq(), 1);
+    known.listenedMs = 7_000;
+    await eventually(async () => (await log.firstSeq()) === seq + 1, within);
+  },
+);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { makeUnsynced, syncWithinMs } from "./unsynced.ts";
 
 test("an outcome that is not synced yet frees nothing", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
-import { test } from "node:test";
+import { test } from "vitest";
 import { redisCommands } from "./redis.ts";
 
 for (const [what, said] of [
@@ -12,8 +12,8 @@ for (const [what, said] of [
     `a server that ends the connection while it ${what} is seen`,
     { timeout: 5_000 },
     async (t) => {
-      const server = createServer((socket) => socket.end(said));
-      t.after(() => server.close());
+      const server = createServer((socket) => socket.resume().end(said));
+      t.onTestFinished(() => void server.close());
       server.listen(0, "127.0.0.1");
       await once(server, "listening");
       const { port } = server.address() as AddressInfo;

@@ -1,6 +1,6 @@
 import type { StreamPlan } from "@jetscribe/event-log/streamPlan";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { isEmpty, wordsOfPlan } from "./words.ts";
 
 const nothing: StreamPlan = {

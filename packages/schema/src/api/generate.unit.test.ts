@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import * as z from "zod";
+import { describe, test } from "vitest";
 import { GenerateRequest } from "./generate.ts";
 
 const fieldsOf = (body: unknown) => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { describe, test } from "node:test";
 import * as z from "zod";
+import { describe, test } from "vitest";
 import {
   eventTypes,
   isOutcome,

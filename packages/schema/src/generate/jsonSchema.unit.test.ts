@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { GenerateRequest } from "../api/generate.ts";
 import { problemsOfSchema } from "./jsonSchema.ts";
 import { GenerateParams } from "./params.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { Metrics } from "./events.ts";
 import { metricsOf, type TaskTimes } from "./metrics.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "vitest";
 import { isOutcome, type RecordedEvent, type TaskEvent } from "./events.ts";
 import { evolve, isOpen, type TaskState } from "./task.ts";
 import {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { newTaskId, taskIdTime } from "./taskId.ts";
 
 test("a new task id carries its time, in milliseconds", () => {

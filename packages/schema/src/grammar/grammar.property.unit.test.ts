@@ -1,7 +1,7 @@
 import { Validator } from "@cfworker/json-schema";
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { grammarOf } from "./grammarOf.ts";
 import type { Schema } from "./keywords.ts";
 import { anySchema, makeAnswers, randomFrom } from "./schemaTestKit.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "vitest";
 import { grammarOf, objectGrammar } from "./grammarOf.ts";
 import type { Schema } from "./keywords.ts";
 import { makeMatcher } from "./testKit.ts";

@@ -1,14 +1,14 @@
 /** Calls as clients write them: ids, queries, keys. */
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { key, send, startApp, type Started } from "./appTestKit.ts";
 
-suite("a call", () => {
+describe("a call", () => {
   let app: Started;
-  before(async () => {
+  beforeAll(async () => {
     app = await startApp();
   });
-  after(() => app.stop());
+  afterAll(() => app.stop());
 
   test("a task id is the same in any case", async () => {
     const { task_id } = app.ended;

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { ApiKeyList } from "../apiKeys.ts";
 import { buildApp } from "./app.ts";
 import type { AppDeps } from "./appDeps.ts";
@@ -82,7 +82,7 @@ async function start() {
 
 const large = JSON.stringify({ prompt: "x".repeat(40_000) });
 
-suite("the bytes of all bodies in flight", { concurrency: true }, () => {
+describe("the bytes of all bodies in flight", { concurrent: true }, () => {
   test("are limited: over it a call is a 503 with Retry-After before its body is read", async () => {
     await using app = await start();
     const first = app.send(large);

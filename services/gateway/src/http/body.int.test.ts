@@ -3,8 +3,8 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { after, before, suite, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import {
   hi,
   json,
@@ -15,12 +15,12 @@ import {
   type Started,
 } from "./appTestKit.ts";
 
-suite("the body of a request", () => {
+describe("the body of a request", () => {
   let app: Started;
-  before(async () => {
+  beforeAll(async () => {
     app = await startApp();
   });
-  after(() => app.stop());
+  afterAll(() => app.stop());
   const post = (body: string | Buffer, headers: object = json) =>
     send(app, "POST", "/generate", { body, headers });
 

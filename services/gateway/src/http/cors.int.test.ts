@@ -1,9 +1,9 @@
 /** Pages of other origins, as browsers ask for them. */
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { hi, json, send, startApp } from "./appTestKit.ts";
 
-suite("CORS_ORIGINS", () => {
+describe("CORS_ORIGINS", () => {
   const origin = "https://page.example";
   const preflight = {
     ...{ origin, "access-control-request-method": "POST" },

@@ -1,6 +1,6 @@
 /** Methods and paths that are not there, or nearly. */
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import {
   hi,
   json,
@@ -10,12 +10,12 @@ import {
   type Started,
 } from "./appTestKit.ts";
 
-suite("a route", () => {
+describe("a route", () => {
   let app: Started;
-  before(async () => {
+  beforeAll(async () => {
     app = await startApp();
   });
-  after(() => app.stop());
+  afterAll(() => app.stop());
 
   for (const [method, path, allow] of [
     ["GET", "/generate", "POST"],

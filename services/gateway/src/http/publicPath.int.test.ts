@@ -1,9 +1,9 @@
 /** The gateway behind a path of a proxy, with and without the prefix in what comes. */
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { hi, json, send, startApp } from "./appTestKit.ts";
 
-suite("PUBLIC_PATH", () => {
+describe("PUBLIC_PATH", () => {
   test("is in what is answered, and may be in what is asked", async () => {
     await using app = await startApp({ publicPath: "/llm" });
     for (const path of ["/llm/generate", "/generate", "/llm/generate/"]) {

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import {
   assertProblem,
   hi,
@@ -15,12 +15,12 @@ import {
   type Started,
 } from "./appTestKit.ts";
 
-suite("what is no request", () => {
+describe("what is no request", () => {
   let app: Started;
-  before(async () => {
+  beforeAll(async () => {
     app = await startApp();
   });
-  after(() => app.stop());
+  afterAll(() => app.stop());
 
   test("whatever bytes come, what is answered is HTTP, and a refusal problem details", async () => {
     const line = fc.oneof(

@@ -2,7 +2,7 @@
 import { callerAddress, startNgrokStandIn } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { json } from "node:stream/consumers";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import { buildApp, type AppOptions } from "./app.ts";
 import type { AppDeps } from "./appDeps.ts";
 
@@ -59,7 +59,7 @@ const forged = {
 };
 const hsts = "max-age=31536000";
 
-suite("TRUST_PROXY", () => {
+describe("TRUST_PROXY", () => {
   for (const trust of [["127.0.0.1"], ["127.0.0.1", "::1"], 1])
     test(`${String(trust)}: the caller's address is what ngrok gives, whatever the caller claims`, async () => {
       const honest = await seenThroughNgrok(trust);

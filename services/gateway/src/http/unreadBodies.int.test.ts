@@ -1,15 +1,15 @@
 /** Answers to bodies that are not read to their end, as clients read them. */
 import assert from "node:assert/strict";
 import { connect } from "node:net";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { json, key, startApp, type Started } from "./appTestKit.ts";
 
-suite("a body that is not read", () => {
+describe("a body that is not read", () => {
   let app: Started;
-  before(async () => {
+  beforeAll(async () => {
     app = await startApp();
   });
-  after(() => app.stop());
+  afterAll(() => app.stop());
 
   for (const [refused, status, path, headers] of [
     ["too large", 413, "/generate", json],

@@ -2,15 +2,15 @@
 import { GenerateRequest } from "@jetscribe/schema";
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { json, problemOf, send, startApp, type Started } from "./appTestKit.ts";
 
-suite("a value that is wrong", () => {
+describe("a value that is wrong", () => {
   let app: Started;
-  before(async () => {
+  beforeAll(async () => {
     app = await startApp();
   });
-  after(() => app.stop());
+  afterAll(() => app.stop());
   const post = (body: string | Buffer, headers: object = json) =>
     send(app, "POST", "/generate", { body, headers });
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
 import { eventually } from "@jetscribe/testing";
+import { test } from "vitest";
 import { demoModel, openEngine } from "../engineTestKit.ts";
 
 const whole = readFileSync(demoModel);

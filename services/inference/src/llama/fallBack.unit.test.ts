@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { firstThatWorks, halvings, layersToTry } from "./fallBack.ts";
 
 const makeUpTo = (most: number) => (plan: number) =>

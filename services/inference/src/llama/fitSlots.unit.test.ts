@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "vitest";
 import { fitSlots, type SlotWishes } from "./fitSlots.ts";
 
 /** Room for so many tokens, at a byte each. */

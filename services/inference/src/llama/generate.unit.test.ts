@@ -1,6 +1,6 @@
 import type { Token } from "node-llama-cpp";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { endsWithOne, templateStops } from "./generate.ts";
 
 test("a text ends with a stop sequence when its last token comes", () => {

@@ -10,7 +10,7 @@ import { makeMatcher } from "@jetscribe/schema/grammar/testKit";
 import fc from "fast-check";
 import { getLlama, LlamaGrammar } from "node-llama-cpp";
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { EngineError } from "../engine.ts";
 import { ask, openEngine, type TestEngine } from "../engineTestKit.ts";
 
@@ -56,7 +56,7 @@ const testText = (grammar: LlamaGrammar, text: string): boolean =>
 
 describe("an answer that is held to a form", () => {
   let engine: TestEngine;
-  before(async () => {
+  beforeAll(async () => {
     engine = await openEngine({
       engine: "llama",
       slots: 4,
@@ -64,7 +64,7 @@ describe("an answer that is held to a form", () => {
     });
     await engine.whenReady();
   });
-  after(() => engine[Symbol.asyncDispose]());
+  afterAll(() => engine[Symbol.asyncDispose]());
 
   const askFor = (schema: Schema, params: object = {}) =>
     ask(engine, {

@@ -1,6 +1,6 @@
 /** Generations that begin at different times share their batches. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { demoModel } from "../engineTestKit.ts";
 import { makeBiasOf } from "./bias.ts";
 import { generate } from "./generate.ts";

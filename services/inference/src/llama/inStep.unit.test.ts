@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setImmediate as turn } from "node:timers/promises";
-import { test } from "node:test";
+import { test } from "vitest";
 import { makeSteps } from "./inStep.ts";
 
 /** Which members have begun a step, in order. */

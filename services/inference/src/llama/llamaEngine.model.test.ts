@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { EngineError } from "../engine.ts";
 import { engineContract } from "../engineContract.ts";
 import {
@@ -29,11 +29,11 @@ describe("the llama engine", () => {
 
 describe("the llama engine on the demo model", () => {
   let engine: TestEngine;
-  before(async () => {
+  beforeAll(async () => {
     engine = await openEngine({ engine: "llama", slots, contextSize });
     await engine.whenReady();
   });
-  after(() => engine[Symbol.asyncDispose]());
+  afterAll(() => engine[Symbol.asyncDispose]());
 
   const promptTokens = async (request: Ask) =>
     (await ask(engine, { ...request, params: { max_tokens: 1 } })).promptTokens;
@@ -149,11 +149,11 @@ describe("a long prompt", () => {
   const long = { prompt: "word ".repeat(7_000), raw: true };
   const story = { prompt: "Tell me a story." };
   let engine: TestEngine;
-  before(async () => {
+  beforeAll(async () => {
     engine = await openEngine({ engine: "llama", slots: 2, contextSize });
     await engine.whenReady();
   });
-  after(() => engine[Symbol.asyncDispose]());
+  afterAll(() => engine[Symbol.asyncDispose]());
 
   test("is read in slices, between which the others go on", async () => {
     let pieces = 0;

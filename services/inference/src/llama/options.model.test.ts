@@ -1,6 +1,6 @@
 /** What a request can ask of the sampler, seen in the text of the real model. */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { EngineError } from "../engine.ts";
 import { ask, openEngine, type TestEngine } from "../engineTestKit.ts";
 
@@ -8,7 +8,7 @@ const prompt = "Explain gravity.";
 
 describe("an option", () => {
   let engine: TestEngine;
-  before(async () => {
+  beforeAll(async () => {
     engine = await openEngine({
       engine: "llama",
       slots: 4,
@@ -16,7 +16,7 @@ describe("an option", () => {
     });
     await engine.whenReady();
   });
-  after(() => engine[Symbol.asyncDispose]());
+  afterAll(() => engine[Symbol.asyncDispose]());
 
   test("stop ends the text before it, over the borders of pieces too", async () => {
     const { text } = await ask(engine, { prompt });

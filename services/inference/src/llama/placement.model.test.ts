@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { ask, openEngine } from "../engineTestKit.ts";
 
 test("a GPU that is asked for and not there is said, and the model runs all the same", async () => {

@@ -1,7 +1,7 @@
 /** What a slot still has of an earlier task is not computed again, and changes nothing. */
 import type { Message } from "@jetscribe/schema";
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { ask, openEngine, type TestEngine } from "../engineTestKit.ts";
 
 const config = {
@@ -23,16 +23,16 @@ async function begin(engine: TestEngine, messages: Message[]) {
   return { first, next: [...messages, answer, user("Tell me a story.")] };
 }
 
-suite("the slot with most of a prompt takes it", () => {
+describe("the slot with most of a prompt takes it", () => {
   let engine: TestEngine;
   /** Nothing of the chats is in its slots. */
   let fresh: TestEngine;
-  before(async () => {
+  beforeAll(async () => {
     engine = await openEngine(config);
     fresh = await openEngine(config);
     await Promise.all([engine.whenReady(), fresh.whenReady()]);
   });
-  after(async () => {
+  afterAll(async () => {
     await engine[Symbol.asyncDispose]();
     await fresh[Symbol.asyncDispose]();
   });

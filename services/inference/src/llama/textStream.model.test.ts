@@ -1,6 +1,6 @@
 import { getLlama } from "node-llama-cpp";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { demoModel } from "../engineTestKit.ts";
 import { makeTextStream } from "./textStream.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { Token } from "node-llama-cpp";
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test } from "vitest";
 import { makeTextStream } from "./textStream.ts";
 
 /** Tokens that stand for any bytes, as those of a byte-level vocabulary do. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { measure } from "./threads.ts";
 
 /** Speeds by number of threads; each measurement takes so many ms. */

@@ -8,7 +8,7 @@ import {
   type LlamaModel,
 } from "node-llama-cpp";
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { EngineError } from "../engine.ts";
 import { demoModel } from "../engineTestKit.ts";
 import { makePromptReader } from "./prompt.ts";
@@ -23,7 +23,7 @@ describe("a long text", () => {
   /** The lengths of the texts that the library was given. */
   let asked: number[];
   let watched: LlamaModel;
-  before(async () => {
+  beforeAll(async () => {
     const llama = await getLlama({
       ...{ gpu: false, build: "never", progressLogs: false },
     });
@@ -39,7 +39,7 @@ describe("a long text", () => {
       },
     });
   });
-  after(() => model.dispose());
+  afterAll(() => model.dispose());
 
   const tokenize = async (text: LlamaText) => {
     asked = [];

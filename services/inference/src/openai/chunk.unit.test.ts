@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import fc from "fast-check";
+import { describe, test } from "vitest";
 import { OddAnswer, readChunk } from "./chunk.ts";
 
 const nothing = { text: "", reasoning: "", finish: undefined };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { readModels } from "./models.ts";
 
 const read = (body: unknown) => readModels(JSON.stringify(body));

@@ -1,8 +1,8 @@
 /** Upstreams that are there and answer as they shouldn't: what is odd costs its own task at most. */
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { EngineDied, EngineError, type EngineConfig } from "../engine.ts";
 import { ask, openEngine, type TestEngine } from "../engineTestKit.ts";
 import {
@@ -36,12 +36,12 @@ describe("an odd answer of an upstream", () => {
   let upstream: TestUpstream;
   let engine: TestEngine;
   let pid: number | undefined;
-  before(async () => {
+  beforeAll(async () => {
     upstream = await startUpstream();
     engine = await open(upstream);
     pid = engine.pid();
   });
-  after(async () => {
+  afterAll(async () => {
     await engine[Symbol.asyncDispose]();
     await upstream[Symbol.asyncDispose]();
   });
@@ -264,52 +264,56 @@ describe("an odd answer of an upstream", () => {
   });
 });
 
-describe("an upstream whose list of models is odd", { concurrency: 2 }, () => {
-  test("is ready without one, and says so", async () => {
-    for (const models of [
-      { status: 404, body: '{"detail":"Not Found"}' },
-      { status: 405, body: "" },
-      { status: 200, body: "<html>" },
-      { status: 200, body: '{"object":"list"}' },
-    ]) {
-      await using upstream = await startUpstream({ models });
-      await using engine = await open(upstream);
-      const { warnings = [], engineVersion } = await engine.whenReady();
-      assert.match(warnings.join(), /^the upstream has no list of models/);
-      assert.equal(engineVersion, undefined);
-      assert.equal((await ask(engine, { prompt })).text, answer.join(""));
-      // It still answers, so a probe and a connection that breaks cost no other task.
-      await ask(engine, { prompt, probe: true });
-      upstream.instead.push({ breakAfter: 3 });
-      await assert.rejects(ask(engine, { prompt }), EngineDied);
-      assert.deepEqual(engine.errors, []);
-    }
-  });
+describe(
+  "an upstream whose list of models is odd",
+  { concurrent: true },
+  () => {
+    test("is ready without one, and says so", async () => {
+      for (const models of [
+        { status: 404, body: '{"detail":"Not Found"}' },
+        { status: 405, body: "" },
+        { status: 200, body: "<html>" },
+        { status: 200, body: '{"object":"list"}' },
+      ]) {
+        await using upstream = await startUpstream({ models });
+        await using engine = await open(upstream);
+        const { warnings = [], engineVersion } = await engine.whenReady();
+        assert.match(warnings.join(), /^the upstream has no list of models/);
+        assert.equal(engineVersion, undefined);
+        assert.equal((await ask(engine, { prompt })).text, answer.join(""));
+        // It still answers, so a probe and a connection that breaks cost no other task.
+        await ask(engine, { prompt, probe: true });
+        upstream.instead.push({ breakAfter: 3 });
+        await assert.rejects(ask(engine, { prompt }), EngineDied);
+        assert.deepEqual(engine.errors, []);
+      }
+    });
 
-  test("is ready for a model of a bare list", async () => {
-    for (const list of [
-      [{ id: model }],
-      [model],
-      [null, { id: model, meta: 7 }],
-    ]) {
-      const models = { status: 200, body: JSON.stringify(list) };
-      await using upstream = await startUpstream({ models });
-      await using engine = await open(upstream);
-      assert.equal((await engine.whenReady()).warnings, undefined);
-    }
-  });
+    test("is ready for a model of a bare list", async () => {
+      for (const list of [
+        [{ id: model }],
+        [model],
+        [null, { id: model, meta: 7 }],
+      ]) {
+        const models = { status: 200, body: JSON.stringify(list) };
+        await using upstream = await startUpstream({ models });
+        await using engine = await open(upstream);
+        assert.equal((await engine.whenReady()).warnings, undefined);
+      }
+    });
 
-  test("is not ready where the key is refused, or nothing answers", async () => {
-    for (const status of [401, 503]) {
-      await using upstream = await startUpstream({
-        models: { status, body: "" },
-      });
-      await using engine = await openEngine(configFor(upstream));
-      await eventually(() => engine.state().status === "failed");
-      const state = engine.state();
-      assert.ok(state.status === "failed");
-      const message = `the upstream does not answer: it answered ${status}`;
-      assert.ok(state.error.message.startsWith(message), state.error.message);
-    }
-  });
-});
+    test("is not ready where the key is refused, or nothing answers", async () => {
+      for (const status of [401, 503]) {
+        await using upstream = await startUpstream({
+          models: { status, body: "" },
+        });
+        await using engine = await openEngine(configFor(upstream));
+        await eventually(() => engine.state().status === "failed");
+        const state = engine.state();
+        assert.ok(state.status === "failed");
+        const message = `the upstream does not answer: it answered ${status}`;
+        assert.ok(state.error.message.startsWith(message), state.error.message);
+      }
+    });
+  },
+);

@@ -1,6 +1,6 @@
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { after, describe, test } from "node:test";
+import { afterAll, describe, test } from "vitest";
 import { EngineDied, EngineError, type EngineConfig } from "../engine.ts";
 import { engineContract } from "../engineContract.ts";
 import { ask, openEngine } from "../engineTestKit.ts";
@@ -41,13 +41,13 @@ const rejectsWith = (
   });
 
 const vllm = await startUpstream();
-after(() => vllm[Symbol.asyncDispose]());
+afterAll(() => vllm[Symbol.asyncDispose]());
 
 describe("the openai engine", () => {
   engineContract(configFor(vllm), { prompt, raw: true });
 });
 
-describe("the openai engine and its upstream", { concurrency: 2 }, () => {
+describe("the openai engine and its upstream", { concurrent: true }, () => {
   test("counts pieces until the upstream tells its numbers", async () => {
     await using upstream = await startUpstream({ ownedBy: "library" });
     await using engine = await open(upstream);

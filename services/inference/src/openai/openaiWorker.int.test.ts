@@ -6,7 +6,7 @@ import { makeAppender } from "@jetscribe/event-log/append";
 import { isOutcome } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { describe, test } from "vitest";
 import {
   completionOf,
   engineOf,
@@ -54,7 +54,7 @@ async function breakOff(raw: boolean) {
   return { completion, start: lastStartOf(events, id), calls: upstream.calls };
 }
 
-suite("a worker on an upstream", { concurrency: 2 }, () => {
+describe("a worker on an upstream", { concurrent: true }, () => {
   test("begins a chat again that was broken off", async () => {
     const { completion, start, calls } = await breakOff(false);
     assert.equal(completion.continued, undefined);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "vitest";
 import { chatBody, completionBody, dialectOf } from "./requestBody.ts";
 
 const params = { max_tokens: 9, temperature: 0.5, top_p: 0.8 };

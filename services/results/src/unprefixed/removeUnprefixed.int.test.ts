@@ -4,7 +4,7 @@ import { connectStore, makeTaskWriter } from "@jetscribe/task-store";
 import { eventually, redisPrefix, withRedis } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { test } from "node:test";
+import { test } from "vitest";
 import { openWriter, servers, startResults } from "../testKit.ts";
 
 const program = new URL("main.ts", import.meta.url).pathname;

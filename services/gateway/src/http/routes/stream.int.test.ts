@@ -1,14 +1,14 @@
 /** The stream as HTTP: its headers, its lines, its end. */
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { send, startApp, type Started } from "../appTestKit.ts";
 
-suite("a stream over HTTP", () => {
+describe("a stream over HTTP", () => {
   let app: Started;
-  before(async () => {
+  beforeAll(async () => {
     app = await startApp();
   });
-  after(() => app.stop());
+  afterAll(() => app.stop());
 
   test("a stream names its charset, and has no line end that JSON could hold", async () => {
     const { headers, body } = await send(

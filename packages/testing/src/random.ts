@@ -32,3 +32,19 @@ export function makeRandom(seed: number): Random {
     fork: (salt) => makeRandom(Math.imul(seed ^ (salt + 1), 0x9e3779b1)),
   };
 }
+
+/**
+ * The generator of a test: another row for each `salt`, and the same one again in a run with the same SEED, which the run
+ * prints at its start.
+ */
+export function testRandom(salt = 0): Random {
+  return makeRandom(testSeed()).fork(salt);
+}
+
+/** A whole number from 0 to under 2³¹, which decides all random ones of a test run: SEED of the environment. */
+export function testSeed(): number {
+  const seed = Number(process.env["SEED"]);
+  if (!Number.isInteger(seed))
+    throw new Error("SEED is no whole number: the test runner sets one");
+  return seed;
+}

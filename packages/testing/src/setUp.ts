@@ -1,0 +1,17 @@
+/** Runs around each file of tests: see `setupFiles` in vitest.config.ts. */
+import fc from "fast-check";
+import { afterAll } from "vitest";
+import { watchLeftovers } from "./leftBehind.ts";
+import { testSeed } from "./random.ts";
+
+fc.configureGlobal({ seed: testSeed() });
+
+// This file is loaded first, so this hook runs last.
+const watch = watchLeftovers();
+afterAll(async () => {
+  const left = await watch.leftBehind();
+  if (left.length > 0)
+    throw new Error(
+      `this file leaves something behind (--detectAsyncLeaks tells where timers and sockets were made):\n  ${left.join("\n  ")}`,
+    );
+});

@@ -1,0 +1,82 @@
+/** How the tests run: one project for each suffix of a test's name, by what the test needs. */
+import { randomInt } from "node:crypto";
+import { configDefaults, defineConfig } from "vitest/config";
+
+/** What `npm run test:long` runs and `npm test` leaves out: rare faults, each of which takes its time to bring about. */
+const long = [
+  ...["cluster", "disconnects", "durability", "mutants"].map(
+    (folder) => `test/${folder}/*.test.ts`,
+  ),
+  "packages/event-log/src/cluster.int.test.ts",
+  "test/chaos/brokerRestart.e2e.test.ts",
+  "test/flow/{diskHeals,fullDisk,fullLog,fullRedis,fullStreams,lostQueues}.e2e.test.ts",
+];
+
+interface Kind {
+  /** The project's name, and the suffix `.NAME.test.ts` where it is no other. */
+  name: string;
+  include: string[];
+  exclude?: string[];
+  /** Of one test, and of one hook: far above what the slowest takes on a busy machine. */
+  limitMs: number;
+}
+
+const everywhere = ["packages", "services", "scripts", "test"];
+const files = (suffix: string) =>
+  everywhere.map((folder) => `${folder}/**/*.${suffix}.test.{ts,mjs}`);
+
+const kinds: Kind[] = [
+  { name: "unit", include: files("unit"), limitMs: 60_000 },
+  {
+    name: "integration",
+    include: files("int"),
+    exclude: long,
+    limitMs: 120_000,
+  },
+  { name: "model", include: files("model"), limitMs: 180_000 },
+  { name: "e2e", include: files("e2e"), exclude: long, limitMs: 240_000 },
+  {
+    name: "long",
+    include: long,
+    limitMs: 400_000,
+  },
+  {
+    name: "compose",
+    include: ["test/compose/*.compose.ts"],
+    limitMs: 900_000,
+  },
+];
+
+/** Decides every random number of the run. */
+const seed = process.env["SEED"] ?? String(randomInt(2 ** 31));
+console.log(`seed ${seed}: SEED=${seed} draws the same random numbers again`);
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+    // Most tests mostly wait: more files at once than the two cores that they are made for.
+    maxWorkers: 4,
+    maxConcurrency: 2,
+    projects: kinds.map(({ name, include, exclude = [], limitMs }) => ({
+      extends: true,
+      test: {
+        name,
+        include,
+        exclude: [...configDefaults.exclude, ...exclude],
+        testTimeout: limitMs,
+        hookTimeout: limitMs,
+      },
+    })),
+    env: { SEED: seed },
+    setupFiles: ["packages/testing/src/setUp.ts"],
+    restoreMocks: true,
+    coverage: {
+      reporter: ["text", "html"],
+      // Services run in processes of their own.
+      autoAttachSubprocess: true,
+      include: ["packages/*/src/**/*.ts", "services/*/src/**/*.ts"],
+      exclude: ["**/*.test.ts", "**/*estKit.ts", "packages/testing/**"],
+    },
+  },
+});
