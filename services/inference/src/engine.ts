@@ -30,6 +30,8 @@ export interface EngineConfig {
   /** Layers on the GPU; by default as many as fit. */
   gpuLayers?: number | undefined;
   threads?: number | undefined;
+  /** Which loop decodes: the llama engine's own (`auto`), or that of node-llama-cpp. */
+  engineLoop?: "auto" | "library" | undefined;
   /** The fake engine's time per task, in ms. */
   fakeMs: number;
   /** The fake engine's tokens per task. */

@@ -2,7 +2,7 @@
  * The engine behind the port: node-llama-cpp with one context whose sequences are the slots (continuous batching).
  * Its process must have `UV_THREADPOOL_SIZE=1`; see forkEngine.ts.
  */
-import { getModuleVersion } from "node-llama-cpp";
+import { getModuleVersion, type LlamaContext } from "node-llama-cpp";
 import {
   EngineError,
   type Engine,
@@ -15,12 +15,14 @@ import {
 } from "../engine.ts";
 import { makeBiasOf } from "./bias.ts";
 import { generate } from "./generate.ts";
-import { makeSteps } from "./inStep.ts";
+import { openNative } from "./internals.ts";
+import { makeLibrarySequences } from "./libraryLoop.ts";
 import { load, type Loaded } from "./load.ts";
+import { makeBatchLoop } from "./loop/batchLoop.ts";
 import { findModelFile, quantizationOf } from "./modelFile.ts";
 import { modelHash } from "./modelHash.ts";
-import { makePause } from "./pause.ts";
 import { makePromptReader } from "./prompt.ts";
+import type { Sequence } from "./sequence.ts";
 import { makeSlots } from "./slots.ts";
 
 /** Loads the model and warms it up; rejects with a ModelLoadError. */
@@ -38,9 +40,7 @@ export async function makeLlamaEngine(
   const { model, context } = loaded;
   const read = makePromptReader(model);
   const biasOf = makeBiasOf(model);
-  const slots = makeSlots(context);
-  const pause = makePause();
-  const steps = makeSteps();
+  const slots = makeSlots(sequencesOf(context, config, reports));
 
   async function run(
     request: EngineRequest,
@@ -55,13 +55,9 @@ export async function makeLlamaEngine(
     );
     let broken = false;
     try {
-      const { sequence, number } = slot;
-      return await generate(
-        { model, sequence, number, biasOf, pause, steps },
-        prompt,
-        request,
-        options,
-      );
+      const { contextSize } = context;
+      const place = { model, contextSize, biasOf, sequence: slot.sequence };
+      return await generate(place, prompt, request, options);
     } catch (cause) {
       if (options.signal.aborted) throw options.signal.reason;
       if (cause instanceof EngineError) throw cause;
@@ -75,6 +71,22 @@ export async function makeLlamaEngine(
   const engine = { info: await infoOf(loaded, hash), generate: run };
   await warmUp(engine);
   return engine;
+}
+
+/** By the loop of our own, unless it can't be or is not wanted. */
+function sequencesOf(
+  context: LlamaContext,
+  { engineLoop }: EngineConfig,
+  { onWarning }: EngineReports,
+): Sequence[] {
+  if (engineLoop === "library") return makeLibrarySequences(context);
+  const native = openNative(context);
+  if (typeof native !== "string")
+    return makeBatchLoop(native, context.totalSequences);
+  onWarning(
+    `node-llama-cpp is not the one that is known (${native}): its own loop is used, which is slower`,
+  );
+  return makeLibrarySequences(context);
 }
 
 /** One token through the whole path: the first evaluation of a process is slow. */
