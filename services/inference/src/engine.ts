@@ -5,6 +5,7 @@
  */
 import {
   hasForm,
+  type EngineThreads,
   type ErrorType,
   type FinishReason,
   type GenerateParams,
@@ -55,6 +56,8 @@ export interface EngineReports {
   onProgress: (progress: EngineProgress) => void;
   /** Something that does not stop it but that somebody should know. */
   onWarning: (message: string) => void;
+  /** The numbers of threads are others than told before; also while it runs. */
+  onThreads: (threads: EngineThreads) => void;
 }
 
 export interface EngineProgress {
@@ -136,6 +139,8 @@ export interface EngineInfo {
   quantization?: string;
   /** The device in use: `cuda`, `vulkan`, `metal` or `cpu`; `cpu (no cuda)` where another one was asked for. */
   device?: string;
+  /** Where the engine chooses them itself. */
+  threads?: EngineThreads;
   /** What is not as it was asked for. */
   warnings?: string[];
 }

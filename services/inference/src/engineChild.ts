@@ -71,6 +71,7 @@ async function makeEngine(
   return await makeLlamaEngine(config, {
     onProgress: tellProgress(),
     onWarning,
+    onThreads: (threads) => post({ kind: "threads", threads }),
   });
 }
 

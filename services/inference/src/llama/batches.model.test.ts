@@ -9,16 +9,18 @@ import { openNative } from "./internals.ts";
 import { makeLibrarySequences } from "./libraryLoop.ts";
 import { load } from "./load.ts";
 import { makeBatchLoop } from "./loop/batchLoop.ts";
+import { fixedThreads } from "./loop/threads.ts";
 import { makePromptReader } from "./prompt.ts";
 import type { Sequence } from "./sequence.ts";
 
 const length = 100;
+const nothing = () => undefined;
 
 const loops: Record<string, (context: LlamaContext) => Sequence[]> = {
   "our own": (context) => {
     const native = openNative(context);
     assert.ok(typeof native !== "string");
-    return makeBatchLoop(native, context.totalSequences);
+    return makeBatchLoop(native, context.totalSequences, fixedThreads(1));
   },
   "the library's": makeLibrarySequences,
 };
@@ -32,7 +34,9 @@ for (const [loop, open] of Object.entries(loops))
         ...{ modelsDir: "", dataDir: "", slots: 2, contextSize: 512 },
         ...{ fakeMs: 0, fakeTokens: 0 },
       },
-      { onProgress: () => undefined, onWarning: () => undefined },
+      {
+        ...{ onProgress: nothing, onWarning: nothing, onThreads: nothing },
+      },
     );
     const batches = countBatches(context);
     const biasOf = makeBiasOf(model);

@@ -8,10 +8,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Token } from "node-llama-cpp";
 import type { Native, Sampler } from "../internals.ts";
-import { commonPrefix, type Sequence, type Writing } from "../sequence.ts";
+import type { Sequence, Writing } from "../sequence.ts";
 import { makeCells, type Cells } from "./cells.ts";
 import { makePace } from "./pace.ts";
 import { nextPieces } from "./plan.ts";
+import type { Batch, Threads } from "./threads.ts";
 
 /** What a sequence is asked to do, until it is done. */
 interface Task {
@@ -37,7 +38,11 @@ interface Share {
 }
 
 /** One sequence for each of the context's, in the order of their numbers. */
-export function makeBatchLoop(native: Native, sequences: number): Sequence[] {
+export function makeBatchLoop(
+  native: Native,
+  sequences: number,
+  threads: Threads,
+): Sequence[] {
   const pace = makePace();
   const waiting: Task[] = [];
   /** By their sequences' numbers, which is the order in which llama.cpp computes them at once. */
@@ -90,7 +95,10 @@ export function makeBatchLoop(native: Native, sequences: number): Sequence[] {
   /** One token of each. */
   async function step(writers: readonly Running[]): Promise<void> {
     const since = performance.now();
-    await decode(writers.map((task) => ({ task, tokens: task.pending })));
+    await decode(
+      writers.length === 1 ? "alone" : "together",
+      writers.map((task) => ({ task, tokens: task.pending })),
+    );
     pace.stepTook(performance.now() - since);
   }
 
@@ -114,54 +122,68 @@ export function makeBatchLoop(native: Native, sequences: number): Sequence[] {
       return { task, tokens: task.pending.slice(0, tokens) };
     });
     const since = performance.now();
-    await decode(shares);
-    const count = shares.reduce((sum, { tokens }) => sum + tokens.length, 0);
-    pace.readTook(count, performance.now() - since);
+    await decode("prompts", shares);
+    pace.readTook(countOf(shares), performance.now() - since);
   }
 
   /** Decodes the shares in one batch; those that have nothing left to decode get their next token. */
-  async function decode(shares: readonly Share[]): Promise<void> {
+  async function decode(
+    kind: Batch["kind"],
+    shares: readonly Share[],
+  ): Promise<void> {
+    const depth = Math.max(...shares.map(({ task }) => task.cells.length));
+    const batch = { kind, depth, tokens: countOf(shares) };
+    native.setThreads(threads.next(batch));
+    const since = performance.now();
     let logits: number[];
     try {
       logits = await native.decode(
         shares.map(({ task: { number, cells }, tokens }) => ({
-          ...{ sequence: number, position: cells.tokens.length, tokens },
+          ...{ sequence: number, position: cells.length, tokens },
         })),
       );
     } catch (reason) {
       for (const { task } of shares) end(task, { reason });
       return;
     }
-    await Promise.all(
-      shares.map(async ({ task, tokens }, i) => {
+    threads.took(batch, performance.now() - since);
+    const sampled = await Promise.allSettled(
+      shares.map(({ task, tokens }, i) => {
         task.cells.add(tokens);
         task.pending = task.pending.slice(tokens.length);
-        if (task.pending.length > 0) task.work.onRead?.();
-        else await write(task, logits[i]!);
+        return task.pending.length > 0
+          ? undefined
+          : native.sample(logits[i]!, task.sampler);
       }),
     );
+    sampled.forEach((result, i) => handOver(shares[i]!.task, result));
   }
 
-  /** Chooses the task's next token and hands it over; the pool has one thread, so one is chosen after the other. */
-  async function write(task: Running, logits: number): Promise<void> {
+  /** All in one turn, so that what a step wrote leaves the process together. */
+  function handOver(
+    task: Running,
+    sampled: PromiseSettledResult<Token | undefined>,
+  ): void {
+    const { work } = task;
     try {
-      const token = await native.sample(logits, task.sampler);
-      if (task.work.signal.aborted) end(task, task.work.signal);
-      else if (task.work.onToken(token)) task.pending = [token];
+      if (work.signal.aborted) end(task, work.signal);
+      else if (sampled.status === "rejected") end(task, sampled);
+      else if (sampled.value === undefined) work.onRead?.();
+      else if (work.onToken(sampled.value)) task.pending = [sampled.value];
       else end(task);
     } catch (reason) {
       end(task, { reason });
     }
   }
 
-  return Array.from({ length: sequences }, (_, number): Sequence => {
+  return running.map((_, number): Sequence => {
     const cells = makeCells(native, number);
     return {
       number,
       get length() {
-        return cells.tokens.length;
+        return cells.length;
       },
-      commonPrefix: (tokens) => commonPrefix(cells.tokens, tokens),
+      commonPrefix: cells.commonPrefix,
       write(work) {
         const ended = Promise.withResolvers<number>();
         waiting.push({ number, cells, work, ended });
@@ -175,3 +197,6 @@ export function makeBatchLoop(native: Native, sequences: number): Sequence[] {
     };
   });
 }
+
+const countOf = (shares: readonly Share[]): number =>
+  shares.reduce((sum, { tokens }) => sum + tokens.length, 0);

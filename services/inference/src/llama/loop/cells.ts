@@ -9,7 +9,10 @@ import {
 } from "../sequence.ts";
 
 export interface Cells {
-  readonly tokens: readonly Token[];
+  /** How many tokens. */
+  readonly length: number;
+  /** How many of these tokens, from the first one on, they hold. */
+  commonPrefix: (others: readonly Token[]) => number;
   /** Keeps what they have of a prompt, removes the rest, and returns how many there are then. */
   keep: (work: Pick<Writing, "tokens" | "goesOn">) => number;
   /** So many tokens were decoded at once into the next cells. */
@@ -38,7 +41,10 @@ export function makeCells(
   }
 
   return {
-    tokens,
+    get length() {
+      return tokens.length;
+    },
+    commonPrefix: (others) => commonPrefix(tokens, others),
     keep(work) {
       const shared = commonPrefix(tokens, work.tokens);
       if (!cut(Math.min(shared, mostKept(work, alike))) && !cut(0))

@@ -49,15 +49,15 @@ export function nextPieces<R extends Reader>(
   return together.map((reader) => ({ reader, tokens }));
 }
 
-/**
- * Pieces of nearly equal length, so that none is left over that llama.cpp would read in another way. Where they would be
- * that short, the whole rest is one.
- */
+/** Of pieces of nearly equal length, none of which is so short that llama.cpp would read it in another way. */
 function pieceLength(
   pending: number,
   limit: number,
   batchSize: number,
 ): number {
-  const even = Math.ceil(pending / Math.ceil(pending / limit));
-  return even >= alikeFrom ? even : Math.min(pending, batchSize);
+  const pieces = Math.min(
+    Math.ceil(pending / limit),
+    Math.floor(pending / alikeFrom),
+  );
+  return Math.min(Math.ceil(pending / Math.max(1, pieces)), batchSize);
 }

@@ -11,8 +11,9 @@ import {
 
 // Another number of threads computes other last digits.
 const config = {
-  ...{ engine: "llama", slots: 1, contextSize: 1_024, threads: 1 },
-} as const;
+  engine: "llama" as const,
+  ...{ slots: 1, contextSize: 1_024, threads: 1 },
+};
 const prompt = "Tell me a story.";
 const sampled = { temperature: 1.2, max_tokens: 80 };
 const schema = {
