@@ -143,17 +143,20 @@ export function makeBatchLoop(
         })),
       );
     } catch (reason) {
-      for (const { task } of shares) end(task, { reason });
+      for (const { task } of shares) {
+        task.cells.forget();
+        end(task, { reason });
+      }
       return;
     }
     threads.took(batch, performance.now() - since);
     const sampled = await Promise.allSettled(
-      shares.map(({ task, tokens }, i) => {
+      shares.map(async ({ task, tokens }, i) => {
         task.cells.add(tokens);
         task.pending = task.pending.slice(tokens.length);
         return task.pending.length > 0
           ? undefined
-          : native.sample(logits[i]!, task.sampler);
+          : await native.sample(logits[i]!, task.sampler);
       }),
     );
     sampled.forEach((result, i) => handOver(shares[i]!.task, result));

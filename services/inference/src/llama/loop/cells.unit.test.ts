@@ -4,7 +4,10 @@ import { test } from "node:test";
 import { makeCells } from "./cells.ts";
 
 /** Cells, and what was asked of llama.cpp. */
-function open({ cutsBack = true, cut = () => true } = {}) {
+function open({
+  cutsBack = true,
+  cut = () => true,
+}: { cutsBack?: boolean; cut?: () => boolean } = {}) {
   const cuts: number[] = [];
   const cells = makeCells(
     {
