@@ -29,17 +29,21 @@ export interface Threads {
 
 /** More threads have to be so many times faster. */
 const worthIt = 1.1;
-/** So many pairs of batches are compared. */
-const pairs = 7;
+/** So many pairs of batches are compared at least, and for so long: what is fast for a moment may not be. */
+const leastPairs = 7;
+const leastTrialMs = 150;
 /** The time until the next try, doubled with each that changes nothing. */
 const firstWaitMs = 500;
 const mostWaitMs = 30_000;
-/** How long after it was lowered the first try may come. */
-const waitAfterLoadMs = 2_000;
+/** How long more threads are not tried after they were lowered; doubled each time, unless they lasted for so long. */
+const firstRestMs = 2_000;
+const mostRestMs = 60_000;
 
 /** A batch that takes so many times what is usual is late. */
 const late = 2.5;
-/** Late batches may cost so much more than usual, in ms, that the number is lowered; */
+/** Late batches may cost so many times more than what is usual, and between so many ms, until the number is lowered; */
+const mostExcess = 20;
+const leastExcessMs = 50;
 const mostExcessMs = 250;
 /** of that, so much is forgiven in each ms. */
 const forgiven = 0.3;
@@ -55,8 +59,9 @@ interface Trial {
   count: number;
   /** What a batch of the same shape cost with the present number; the next one is tried with the other. */
   before?: { shape: string; cost: number } | undefined;
-  /** How many times faster the tried number was, by pairs. */
-  gains: number[];
+  since: number;
+  /** What the batches of each pair cost: with the present number, and with this one. */
+  pairs: { present: number; tried: number }[];
 }
 
 interface Level {
@@ -89,6 +94,8 @@ export function makeThreads({
     prompts: makeLevel(),
   };
   let because = "measured at the start";
+  let raisedAt = -Infinity;
+  let restMs = firstRestMs;
   let excessMs = 0;
   let lastAt = now();
 
@@ -127,7 +134,7 @@ export function makeThreads({
         level.up = !level.up;
         count = neighbour(level);
       }
-      if (count !== undefined) level.trial = { count, gains: [] };
+      if (count !== undefined) level.trial = { count, since: now(), pairs: [] };
     }
     const { trial } = level;
     return trial?.before === undefined ? level.count : trial.count;
@@ -157,12 +164,15 @@ export function makeThreads({
     const { before } = trial;
     trial.before = undefined;
     if (before?.shape !== shape) return;
-    trial.gains.push(before.cost / cost);
+    trial.pairs.push({ present: before.cost, tried: cost });
     // One batch that takes so long is enough to know.
-    const hopeless = cost > 2 * late * before.cost;
-    if (trial.gains.length < pairs && !hopeless) return;
-    const gain = hopeless ? 0 : median(trial.gains);
-    const wins = gain >= (trial.count > level.count ? worthIt : 1 / worthIt);
+    const hopeless = cost > late * before.cost;
+    const isEnough =
+      trial.pairs.length >= leastPairs && now() - trial.since >= leastTrialMs;
+    if (!isEnough && !hopeless) return;
+    const gain = hopeless ? 0 : gainOf(trial.pairs);
+    const raises = trial.count > level.count;
+    const wins = gain >= (raises ? worthIt : 1 / worthIt);
     level.trial = undefined;
     level.waitMs = wins ? firstWaitMs : Math.min(2 * level.waitMs, mostWaitMs);
     level.tryAt = now() + level.waitMs;
@@ -170,6 +180,7 @@ export function makeThreads({
       level.up = !level.up;
       return;
     }
+    if (raises) raisedAt = now();
     const why = `${trial.count} instead of ${level.count} ${kind}: ${gain.toFixed(2)} times as fast`;
     change(level, trial.count, why);
     onChange(choice());
@@ -200,7 +211,9 @@ export function makeThreads({
     );
     if (!isLate || level.count === 1) return;
     excessMs += ms * (1 - usual / cost);
-    if (excessMs > mostExcessMs)
+    const usualMs = ms * (usual / cost);
+    const most = Math.max(leastExcessMs, mostExcess * usualMs);
+    if (excessMs > Math.min(most, mostExcessMs))
       lower(
         `batches (${kind}) take ${(cost / usual).toFixed(0)} times what is usual: other work is on the cores`,
       );
@@ -208,13 +221,16 @@ export function makeThreads({
 
   function lower(why: string): void {
     excessMs = 0;
+    restMs =
+      now() - raisedAt > mostRestMs
+        ? firstRestMs
+        : Math.min(2 * restMs, mostRestMs);
     for (const level of Object.values(levels)) {
       const fewer = counts.find((other) => other < level.count);
       if (fewer !== undefined) change(level, fewer, why);
       level.trial = undefined;
       level.up = true;
-      level.waitMs = Math.max(waitAfterLoadMs, level.waitMs);
-      level.tryAt = now() + level.waitMs;
+      level.tryAt = now() + restMs;
     }
     onChange(choice());
   }
@@ -234,5 +250,13 @@ export function fixedThreads(count: number): Threads {
   };
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+/** How many times faster: in the middle and on the whole, of which the smaller counts. */
+function gainOf(pairs: Trial["pairs"]): number {
+  const gains = pairs.map(({ present, tried }) => present / tried);
+  const sum = (costs: number[]) => costs.reduce((a, b) => a + b, 0);
+  const whole =
+    sum(pairs.map(({ present }) => present)) /
+    sum(pairs.map(({ tried }) => tried));
+  const middle = gains.toSorted((a, b) => a - b)[gains.length >> 1] ?? 0;
+  return Math.min(middle, whole);
+}
