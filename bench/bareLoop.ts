@@ -34,6 +34,7 @@ const { model, context } = await load(
   {
     onProgress: () => undefined,
     onWarning: () => undefined,
+    onThreads: () => undefined,
   },
 );
 const { tokens: prompt } = await makePromptReader(model)(

@@ -78,7 +78,8 @@ export function makeAnnouncer({
   };
 }
 
-const placeOf = ({ device, warnings }: EngineInfo) => ({
+const placeOf = ({ device, threads, warnings }: EngineInfo) => ({
   ...(device !== undefined && { device }),
+  ...(threads !== undefined && { threads }),
   ...(warnings !== undefined && { warnings }),
 });

@@ -43,6 +43,7 @@ export const Config = BrokerSettings.extend({
       count(undefined, { min: 1, max: 1_024 }),
     ])
     .optional(),
+  ENGINE_LOOP: z.enum(["auto", "library"]).default("auto"),
   FAKE_MS: count(0),
   FAKE_TOKENS: count(16, { min: 1, max: 32_768 }),
   ACK_WAIT: duration("15s"),
@@ -68,6 +69,7 @@ export const Config = BrokerSettings.extend({
     gpu: env.GPU,
     gpuLayers: env.GPU_LAYERS,
     threads: env.THREADS,
+    engineLoop: env.ENGINE_LOOP,
     fakeMs: env.FAKE_MS,
     fakeTokens: env.FAKE_TOKENS,
   };

@@ -5,6 +5,7 @@
  */
 import {
   hasForm,
+  type EngineThreads,
   type ErrorType,
   type FinishReason,
   type GenerateParams,
@@ -30,6 +31,8 @@ export interface EngineConfig {
   /** Layers on the GPU; by default as many as fit. */
   gpuLayers?: number | undefined;
   threads?: number | undefined;
+  /** Which loop decodes: the llama engine's own (`auto`), or that of node-llama-cpp. */
+  engineLoop?: "auto" | "library" | undefined;
   /** The fake engine's time per task, in ms. */
   fakeMs: number;
   /** The fake engine's tokens per task. */
@@ -53,6 +56,8 @@ export interface EngineReports {
   onProgress: (progress: EngineProgress) => void;
   /** Something that does not stop it but that somebody should know. */
   onWarning: (message: string) => void;
+  /** The numbers of threads are others than told before; also while it runs. */
+  onThreads: (threads: EngineThreads) => void;
 }
 
 export interface EngineProgress {
@@ -134,6 +139,8 @@ export interface EngineInfo {
   quantization?: string;
   /** The device in use: `cuda`, `vulkan`, `metal` or `cpu`; `cpu (no cuda)` where another one was asked for. */
   device?: string;
+  /** Where the engine chooses them itself. */
+  threads?: EngineThreads;
   /** What is not as it was asked for. */
   warnings?: string[];
 }

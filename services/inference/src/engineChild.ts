@@ -27,6 +27,9 @@ const post = makeOutbox<FromChild>((messages) => {
   process.send?.(messages, undefined, {}, () => undefined);
 });
 setInterval(() => post({ kind: "alive" }), aliveEveryMs).unref();
+const pieces = gatherPieces((id, text, counts) =>
+  post({ kind: "text", id, text, counts }),
+);
 
 let engine: Engine | undefined;
 const aborts = new Map<number, AbortController>();
@@ -68,6 +71,7 @@ async function makeEngine(
   return await makeLlamaEngine(config, {
     onProgress: tellProgress(),
     onWarning,
+    onThreads: (threads) => post({ kind: "threads", threads }),
   });
 }
 
@@ -98,14 +102,12 @@ async function serve({
 }: Extract<ToChild, { kind: "generate" }>): Promise<void> {
   const abort = new AbortController();
   aborts.set(id, abort);
-  const pieces = gatherPieces((text, counts) =>
-    post({ kind: "text", id, text, counts }),
-  );
+  const { say } = pieces.of(id);
   try {
     if (engine === undefined) throw new Error("the engine is not ready");
     const { text: _, ...result } = await engine.generate(request, {
       signal: abort.signal,
-      onText: pieces.say,
+      onText: say,
       onRead: () => post({ kind: "read", id }),
       onWaiting: (why) => post({ kind: "waiting", id, why }),
     });

@@ -8,7 +8,7 @@ import type {
   EngineResult,
   TokenCounts,
 } from "./engine.ts";
-import type { ErrorType } from "@jetscribe/schema";
+import type { EngineThreads, ErrorType } from "@jetscribe/schema";
 
 /** An error on its way through IPC. */
 export interface WireError {
@@ -32,6 +32,7 @@ export type FromChild =
   | { kind: "failed"; error: WireError }
   | { kind: "progress"; progress: EngineProgress }
   | { kind: "warning"; message: string }
+  | { kind: "threads"; threads: EngineThreads }
   /** Once a second, from the event loop that feeds the model. */
   | { kind: "alive" }
   /** A part of the prompt was read. */

@@ -151,6 +151,11 @@ export function makeEngineProcess({
       case "warning":
         log.warn({ warning: message.message }, "the engine warns");
         break;
+      case "threads":
+        log.info({ threads: message.threads }, "the engine's threads changed");
+        if (state.status === "ready")
+          state.info = { ...state.info, threads: message.threads };
+        break;
       case "ready":
         ready(message.info);
         break;

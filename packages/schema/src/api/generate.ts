@@ -1,6 +1,6 @@
 /** The bodies of the REST interface. Unknown fields are refused by name. */
 import * as z from "zod";
-import { LogHeld } from "../generate/announcements.ts";
+import { EngineThreads, LogHeld } from "../generate/announcements.ts";
 import { ErrorType, Lane, Metrics } from "../generate/events.ts";
 import {
   GenerateParams,
@@ -325,6 +325,10 @@ export const HealthResponse = z.object({
       busy: z.int(),
       tokens_per_second: z.number().optional(),
       device: z.string().optional(),
+      threads: EngineThreads.optional().meta({
+        description:
+          "CPU threads of an engine that chooses them while it runs: for one answer alone, for several together, and for prompts; and why.",
+      }),
       warnings: z.array(z.string()).optional().meta({
         description:
           "What is not as it was asked for: no GPU, fewer layers on it, fewer slots.",

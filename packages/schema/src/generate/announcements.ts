@@ -21,6 +21,17 @@ export const goneAfter = ({
   every_ms = announceEveryMs,
 }: Pick<WorkerAnnouncement, "every_ms">): number => 3 * every_ms;
 
+/** CPU threads of an engine that chooses them itself. */
+export const EngineThreads = z.object({
+  /** For a token of one answer; for one of each of several at once; for a piece of a prompt. */
+  alone: z.int().positive(),
+  together: z.int().positive(),
+  prompts: z.int().positive(),
+  /** Why they are not what they were before. */
+  because: z.string(),
+});
+export type EngineThreads = z.infer<typeof EngineThreads>;
+
 /** On `llm.workers.<model>.<worker_id>`. */
 export const WorkerAnnouncement = z.object({
   /** New for every process. */
@@ -35,6 +46,7 @@ export const WorkerAnnouncement = z.object({
   slots: z.int().nonnegative(),
   /** `cuda`, `vulkan`, `metal` or `cpu`; `cpu (no cuda)` where another one was asked for. */
   device: z.string().optional(),
+  threads: EngineThreads.optional(),
   /** What is not as it was asked for. */
   warnings: z.array(z.string()).optional(),
   /** The broker, though connected, does not answer what the worker writes. */

@@ -1,12 +1,12 @@
 /** What is added to tokens' logits: by the request, and where a grammar holds the text. */
-import { TokenBias, type LlamaModel, type Token } from "node-llama-cpp";
+import type { LlamaModel, Token } from "node-llama-cpp";
 import { EngineError } from "../engine.ts";
 
 /** Undefined where nothing is added. Throws a ValidationError for a token that the model has not. */
 export type BiasOf = (
   biases: Readonly<Record<string, number>> | undefined,
   hasGrammar: boolean,
-) => TokenBias | undefined;
+) => ReadonlyMap<Token, number> | undefined;
 
 /** Looks at every token of the model once. */
 export function makeBiasOf(model: LlamaModel): BiasOf {
@@ -27,7 +27,7 @@ export function makeBiasOf(model: LlamaModel): BiasOf {
     }
     // The grammar sees their names, as if they were text, and would take them for parts of one.
     if (hasGrammar) for (const token of textless) all.set(token, -Infinity);
-    return all.size > 0 ? biasOf(model, all) : undefined;
+    return all.size > 0 ? all : undefined;
   };
 }
 
@@ -35,15 +35,4 @@ export function makeBiasOf(model: LlamaModel): BiasOf {
 function isTextless(model: LlamaModel, token: Token): boolean {
   const { control, unknown } = model.getTokenAttributes(token);
   return (control || unknown) && !model.isEogToken(token);
-}
-
-/** The library's own setter leaves out the tokens that end a text, so its map is filled here. */
-function biasOf(
-  model: LlamaModel,
-  biases: ReadonlyMap<Token, number>,
-): TokenBias {
-  const bias = TokenBias.for(model);
-  const inside = bias as unknown as { _biases: Map<Token, number> };
-  for (const [token, logit] of biases) inside._biases.set(token, logit);
-  return bias;
 }

@@ -27,6 +27,10 @@ describe("the llama engine", () => {
   engineContract({ engine: "llama" });
 });
 
+describe("the llama engine with node-llama-cpp's own loop", () => {
+  engineContract({ engine: "llama", engineLoop: "library" });
+});
+
 describe("the llama engine on the demo model", () => {
   let engine: TestEngine;
   beforeAll(async () => {

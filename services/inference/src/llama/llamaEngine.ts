@@ -2,6 +2,7 @@
  * The engine behind the port: node-llama-cpp with one context whose sequences are the slots (continuous batching).
  * Its process must have `UV_THREADPOOL_SIZE=1`; see forkEngine.ts.
  */
+import { availableParallelism } from "node:os";
 import { getModuleVersion } from "node-llama-cpp";
 import {
   EngineError,
@@ -15,12 +16,15 @@ import {
 } from "../engine.ts";
 import { makeBiasOf } from "./bias.ts";
 import { generate } from "./generate.ts";
-import { makeSteps } from "./inStep.ts";
+import { openNative } from "./internals.ts";
+import { makeLibrarySequences } from "./libraryLoop.ts";
 import { load, type Loaded } from "./load.ts";
+import { makeBatchLoop } from "./loop/batchLoop.ts";
+import { fixedThreads, makeThreads, type Threads } from "./loop/threads.ts";
 import { findModelFile, quantizationOf } from "./modelFile.ts";
 import { modelHash } from "./modelHash.ts";
-import { makePause } from "./pause.ts";
 import { makePromptReader } from "./prompt.ts";
+import type { Sequence } from "./sequence.ts";
 import { makeSlots } from "./slots.ts";
 
 /** Loads the model and warms it up; rejects with a ModelLoadError. */
@@ -38,9 +42,8 @@ export async function makeLlamaEngine(
   const { model, context } = loaded;
   const read = makePromptReader(model);
   const biasOf = makeBiasOf(model);
-  const slots = makeSlots(context);
-  const pause = makePause();
-  const steps = makeSteps();
+  const { sequences, threads } = openLoop(loaded, config, reports);
+  const slots = makeSlots(sequences);
 
   async function run(
     request: EngineRequest,
@@ -55,13 +58,9 @@ export async function makeLlamaEngine(
     );
     let broken = false;
     try {
-      const { sequence, number } = slot;
-      return await generate(
-        { model, sequence, number, biasOf, pause, steps },
-        prompt,
-        request,
-        options,
-      );
+      const { contextSize } = context;
+      const place = { model, contextSize, biasOf, sequence: slot.sequence };
+      return await generate(place, prompt, request, options);
     } catch (cause) {
       if (options.signal.aborted) throw options.signal.reason;
       if (cause instanceof EngineError) throw cause;
@@ -72,9 +71,42 @@ export async function makeLlamaEngine(
     }
   }
 
-  const engine = { info: await infoOf(loaded, hash), generate: run };
+  const info = await infoOf(loaded, hash);
+  if (threads !== undefined) info.threads = threads.choice();
+  const engine = { info, generate: run };
   await warmUp(engine);
   return engine;
+}
+
+interface Loop {
+  sequences: Sequence[];
+  /** Undefined: they are not chosen here. */
+  threads?: Threads;
+}
+
+/** The loop of our own, unless it can't be or is not wanted. */
+function openLoop(
+  { llama, context }: Loaded,
+  { engineLoop, threads: asked }: EngineConfig,
+  { onWarning, onThreads }: EngineReports,
+): Loop {
+  if (engineLoop === "library")
+    return { sequences: makeLibrarySequences(context) };
+  const native = openNative(context);
+  if (typeof native === "string") {
+    onWarning(
+      `node-llama-cpp is not the one that is known (${native}): its own loop is used, which is slower`,
+    );
+    return { sequences: makeLibrarySequences(context) };
+  }
+  const first = context.idealThreads;
+  const most = Math.min(availableParallelism(), llama.cpuMathCores);
+  const isChosen = asked === undefined && llama.gpu === false && most > 1;
+  const threads = isChosen
+    ? makeThreads({ most, first, onChange: onThreads })
+    : fixedThreads(first);
+  const sequences = makeBatchLoop(native, context.totalSequences, threads);
+  return isChosen ? { sequences, threads } : { sequences };
 }
 
 /** One token through the whole path: the first evaluation of a process is slow. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { availableParallelism } from "node:os";
 import { test } from "vitest";
 import { ask, openEngine } from "../engineTestKit.ts";
 
@@ -25,4 +26,18 @@ test("where all is as asked for there is no warning", async () => {
   const { device, warnings } = await engine.whenReady();
   assert.equal(device, "cpu");
   assert.equal(warnings, undefined);
+});
+
+test("the threads are told where the engine chooses them", async () => {
+  for (const [config, chosen] of [
+    [{}, availableParallelism() > 1],
+    [{ threads: 1 }, false],
+    [{ engineLoop: "library" as const }, false],
+  ] as const) {
+    await using engine = await openEngine({
+      ...{ engine: "llama", gpu: "off", ...config },
+    });
+    const { threads } = await engine.whenReady();
+    assert.equal(threads !== undefined, chosen);
+  }
 });

@@ -1,6 +1,7 @@
 /** A prompt on its way into a slot: what the slot still has of it is kept, the rest is read. */
 import type { LlamaContextSequence, Token } from "node-llama-cpp";
 import type { Pause } from "./pause.ts";
+import { alikeFrom, mostKept, type Writing } from "./sequence.ts";
 
 /**
  * A prompt goes in by slices: one evaluation can't be interrupted, and the other slots wait for it. Smaller slices
@@ -8,34 +9,16 @@ import type { Pause } from "./pause.ts";
  */
 const sliceLength = 256;
 
-/**
- * llama.cpp reads so many tokens at once in another way than fewer, and than those that it writes: the results differ
- * in their last digits, which is another text where two tokens are nearly as likely. So none but those that were read
- * like this are kept, and no fewer are left to be read: then the text is the same as without.
- */
-const alikeFrom = 64;
-
-/** How many of a slot's tokens were read like that. */
+/** How many of a slot's tokens were read alike. */
 const readAlike = new WeakMap<LlamaContextSequence, number>();
-
-export interface ReadOptions {
-  /** The prompt ends with a text that was begun: what the slot wrote itself is as good as it gets. */
-  goesOn: boolean;
-  signal: AbortSignal;
-  /** A slice was read. */
-  onRead?: (() => void) | undefined;
-}
 
 /** Reads all but the last slice, which is returned: the first new token is sampled from its result. */
 export async function readPrompt(
   { sequence, pause }: { sequence: LlamaContextSequence; pause: Pause },
-  tokens: readonly Token[],
-  { goesOn, signal, onRead }: ReadOptions,
+  { tokens, goesOn, signal, onRead }: Writing,
 ): Promise<{ rest: Token[]; cachedTokens: number }> {
   const alike = readAlike.get(sequence) ?? 0;
-  const most = goesOn
-    ? tokens.length - 1
-    : Math.max(0, Math.min(alike, tokens.length - alikeFrom));
+  const most = mostKept({ tokens, goesOn }, alike);
   const cachedTokens = await keepPrefix(sequence, tokens.slice(0, most), pause);
   const rest = tokens.slice(cachedTokens);
   const allAlike = alike >= cachedTokens && rest.length >= alikeFrom;

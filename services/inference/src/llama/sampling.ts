@@ -1,12 +1,5 @@
-/** From the request's params to the library's options. */
-import {
-  LlamaGrammarEvaluationState,
-  type Llama,
-  type LlamaGrammar,
-  type LlamaModel,
-  type SequenceEvaluateOptions,
-  type Token,
-} from "node-llama-cpp";
+/** From the request's params to how a token is chosen. */
+import type { Llama, LlamaGrammar, Token } from "node-llama-cpp";
 import {
   effectiveParams,
   grammarOf,
@@ -15,6 +8,7 @@ import {
 } from "@jetscribe/schema";
 import { EngineError } from "../engine.ts";
 import type { BiasOf } from "./bias.ts";
+import type { Sampling } from "./sequence.ts";
 
 /** What holds the answer to its form. Rejects with a ValidationError where a schema can't be kept to. */
 export async function grammarFor(
@@ -40,11 +34,10 @@ function schemaGrammar(schema: Record<string, unknown>): string {
 }
 
 /** The penalties look back at so many tokens of the answer. */
-const penalized = 256;
+const lookBack = 256;
 
-/** Every option by name: the library's defaults (top-k 40, top-p 0.95) are not what the API promises. */
-export function sampling(
-  model: LlamaModel,
+/** Throws a ValidationError where `logit_bias` names a token that the model has not. */
+export function samplingOf(
   params: GenerateParams,
   {
     seed,
@@ -58,34 +51,20 @@ export function sampling(
     /** The tokens of the answer so far; grows. */
     written: readonly Token[];
   },
-): SequenceEvaluateOptions {
+): Sampling {
   const { temperature, top_p, top_k, min_p, ...rest } = effectiveParams(params);
-  const { repeat_penalty, presence_penalty, frequency_penalty } = rest;
-  const tokenBias = biasOf(rest.logit_bias, grammar !== undefined);
-  const penalizes =
-    repeat_penalty !== 1 || presence_penalty !== 0 || frequency_penalty !== 0;
+  const repeat = rest.repeat_penalty;
+  const presence = rest.presence_penalty;
+  const frequency = rest.frequency_penalty;
+  const penalizes = repeat !== 1 || presence !== 0 || frequency !== 0;
   return {
-    temperature,
-    topK: top_k,
-    topP: top_p,
-    minP: min_p,
+    ...{ temperature, topK: top_k, topP: top_p, minP: min_p },
     // llama.cpp reads 0xffffffff as "any seed".
     seed: seed % 0xffff_ffff,
-    yieldEogToken: true,
+    bias: biasOf(rest.logit_bias, grammar !== undefined),
+    grammar,
     ...(penalizes && {
-      repeatPenalty: {
-        punishTokens: () => written.slice(-penalized),
-        penalty: repeat_penalty,
-        presencePenalty: presence_penalty,
-        frequencyPenalty: frequency_penalty,
-      },
-    }),
-    ...(tokenBias && { tokenBias }),
-    ...(grammar && {
-      grammarEvaluationState: new LlamaGrammarEvaluationState({
-        model,
-        grammar,
-      }),
+      penalties: { repeat, presence, frequency, lookBack, written },
     }),
   };
 }

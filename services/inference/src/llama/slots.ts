@@ -1,9 +1,10 @@
 /**
- * The slots: sequences of one context. A free one takes the next task at once; the others wait in order. llama.cpp computes
+ * The slots: the sequences of one context. A free one takes the next task at once; the others wait in order. llama.cpp computes
  * the tokens of several sequences at once only where their numbers follow each other, so a task that no slot knows best
  * goes beside those that run.
  */
-import type { LlamaContext, LlamaContextSequence, Token } from "node-llama-cpp";
+import type { Token } from "node-llama-cpp";
+import type { Sequence } from "./sequence.ts";
 
 export interface Slots {
   /** Waits for a free slot, and gives the one that already has most of these tokens. */
@@ -16,28 +17,19 @@ export interface Slots {
 }
 
 export interface Slot {
-  sequence: LlamaContextSequence;
-  /** From 0 on: the sequence's in the context. */
-  number: number;
-  /** Hands it back. A broken one is replaced, since its memory and the library's idea of it may differ. */
+  sequence: Sequence;
+  /** Hands it back. A broken one is emptied. */
   free(broken: boolean): Promise<void>;
 }
 
-type Free = Pick<Slot, "sequence" | "number">;
-
 /** All the sequences of a context as slots. */
-export function makeSlots(context: LlamaContext): Slots {
-  const newSequence = () =>
-    context.getSequence({ checkpoints: { interval: false } });
+export function makeSlots(sequences: readonly Sequence[]): Slots {
   /** Least recently used first. */
-  const idle = Array.from(
-    { length: context.totalSequences },
-    (_, number): Free => ({ number, sequence: newSequence() }),
-  );
-  const waiting: ((slot: Free) => void)[] = [];
+  const idle = [...sequences];
+  const waiting: ((sequence: Sequence) => void)[] = [];
 
-  async function turn(signal: AbortSignal): Promise<Free> {
-    const { promise, resolve, reject } = Promise.withResolvers<Free>();
+  async function turn(signal: AbortSignal): Promise<Sequence> {
+    const { promise, resolve, reject } = Promise.withResolvers<Sequence>();
     const leave = () => {
       const at = waiting.indexOf(resolve);
       if (at >= 0) waiting.splice(at, 1);
@@ -52,22 +44,20 @@ export function makeSlots(context: LlamaContext): Slots {
     }
   }
 
-  async function free(slot: Free, broken: boolean): Promise<void> {
-    if (broken) await slot.sequence.dispose();
-    // The context gives the number anew that is free.
-    const whole = broken ? { ...slot, sequence: newSequence() } : slot;
+  async function free(sequence: Sequence, broken: boolean): Promise<void> {
+    if (broken) await sequence.reset();
     const next = waiting.shift();
-    if (next === undefined) idle.push(whole);
-    else next(whole);
+    if (next === undefined) idle.push(sequence);
+    else next(sequence);
   }
 
   return {
     async take(tokens, signal, probe = false) {
       const found = probe
         ? takeShortest(idle)
-        : takeBest(idle, tokens, context.totalSequences);
-      const slot = found ?? (await turn(signal));
-      return { ...slot, free: (broken) => free(slot, broken) };
+        : takeBest(idle, tokens, sequences.length);
+      const sequence = found ?? (await turn(signal));
+      return { sequence, free: (broken) => free(sequence, broken) };
     },
   };
 }
@@ -78,21 +68,21 @@ export function makeSlots(context: LlamaContext): Slots {
  * another conversation's prefix.
  */
 function takeBest(
-  idle: Free[],
+  idle: Sequence[],
   tokens: Token[],
   total: number,
-): Free | undefined {
+): Sequence | undefined {
   let best = leastAlone(idle, total);
   let most = tokens.length / 2;
-  idle.forEach(({ sequence }, i) => {
-    const { firstDifferentIndex } = sequence.compareContextTokens(tokens);
-    if (firstDifferentIndex > most) [best, most] = [i, firstDifferentIndex];
+  idle.forEach((sequence, i) => {
+    const shared = sequence.commonPrefix(tokens);
+    if (shared > most) [best, most] = [i, shared];
   });
   return idle.splice(best, 1)[0];
 }
 
 /** The index of the first idle slot with most running neighbours. */
-function leastAlone(idle: Free[], total: number): number {
+function leastAlone(idle: Sequence[], total: number): number {
   const numbers = new Set(idle.map(({ number }) => number));
   const runs = (number: number) =>
     Number(number >= 0 && number < total && !numbers.has(number));
@@ -103,7 +93,7 @@ function leastAlone(idle: Free[], total: number): number {
 }
 
 /** Removes and returns the idle slot that remembers least. */
-function takeShortest(idle: Free[]): Free | undefined {
-  const lengths = idle.map(({ sequence }) => sequence.nextTokenIndex);
+function takeShortest(idle: Sequence[]): Sequence | undefined {
+  const lengths = idle.map(({ length }) => length);
   return idle.splice(lengths.indexOf(Math.min(...lengths)), 1)[0];
 }

@@ -1,7 +1,7 @@
 import type { Token } from "node-llama-cpp";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { endsWithOne, templateStops } from "./generate.ts";
+import { endsWithOne, templateStops } from "./answer.ts";
 
 test("a text ends with a stop sequence when its last token comes", () => {
   const ends = (stops: number[][], ...tokens: number[]) =>

@@ -1,0 +1,179 @@
+/**
+ * The only file that names what node-llama-cpp keeps inside. Its version is exact in package.json, and `openNative` looks
+ * at the shape of what it finds before anything is built on it.
+ */
+import {
+  LlamaGrammarEvaluationState,
+  type LlamaContext,
+  type LlamaGrammar,
+  type LlamaModel,
+  type Token,
+  type TokenBias,
+} from "node-llama-cpp";
+import type { Sampling } from "./sequence.ts";
+
+/** The library's own setter leaves out the tokens that end a text, so its map is filled here. */
+export function fillBias(
+  bias: TokenBias,
+  biases: ReadonlyMap<Token, number>,
+): TokenBias {
+  const inside = bias as unknown as { _biases: Map<Token, number> };
+  for (const [token, logit] of biases) inside._biases.set(token, logit);
+  return bias;
+}
+
+/** llama.cpp's context, by the calls that decode and sample. Those that don't return a promise must not run beside one that does. */
+export interface Native {
+  /** Tokens that a batch can have. */
+  batchSize: number;
+  /** A sequence can be cut anywhere; false: it can only be emptied, as with a sliding window or a recurrent state. */
+  cutsBack: boolean;
+  /** Decodes the shares in one batch; resolves to where the logits after each share's last token are. */
+  decode: (shares: readonly Share[]) => Promise<number[]>;
+  /** The token that the sampler chooses by the logits at `index`, which hold until the next decode. */
+  sample: (index: number, sampler: Sampler) => Promise<Token>;
+  makeSampler: (sampling: Sampling) => Sampler;
+  /** Forgets a sequence's tokens from this position on; false: it can't be cut there. */
+  cut: (sequence: number, from: number) => boolean;
+  setThreads: (threads: number) => void;
+}
+
+/** Tokens of one sequence that come next to each other in a batch. */
+export interface Share {
+  sequence: number;
+  /** Of the first token in the sequence. */
+  position: number;
+  tokens: readonly Token[];
+}
+
+/** Chooses the tokens of one answer, and remembers what penalties and a grammar need of them. */
+export interface Sampler extends Disposable {
+  readonly native: object;
+}
+
+interface AddonContext {
+  initBatch: (size: number) => void;
+  addToBatch: (
+    sequence: number,
+    position: number,
+    tokens: Uint32Array,
+    logitsOf: Uint32Array,
+  ) => Uint32Array;
+  decodeBatch: () => Promise<void>;
+  sampleToken: (index: number, sampler: object) => Promise<number>;
+  removeTokenCellsFromSequence: (
+    sequence: number,
+    from: number,
+    to: number,
+  ) => boolean;
+  setThreads: (threads: number) => void;
+}
+
+interface AddonSampler {
+  applyConfig: (config: object) => void;
+  dispose: () => void;
+}
+
+interface Inside {
+  context: { _ctx: AddonContext };
+  model: { _model: object };
+  llama: { _bindings: { AddonSampler: new (model: object) => AddonSampler } };
+}
+
+/** What is missing of it; undefined: nothing. */
+function differenceOf({ context, model, llama }: Inside): string | undefined {
+  const names = [
+    ...["initBatch", "addToBatch", "decodeBatch", "sampleToken"],
+    ...["removeTokenCellsFromSequence", "setThreads"],
+  ];
+  const inner = context._ctx as unknown as Record<string, unknown> | undefined;
+  const missing = names.find((name) => typeof inner?.[name] !== "function");
+  if (missing !== undefined) return `its context has no ${missing}`;
+  if (typeof model._model !== "object") return "its model has no _model";
+  const { AddonSampler } = (llama._bindings ?? {}) as Partial<
+    Inside["llama"]["_bindings"]
+  >;
+  if (typeof AddonSampler !== "function") return "it has no AddonSampler";
+  const sampler = new AddonSampler(model._model);
+  for (const name of ["applyConfig", "dispose"] as const)
+    if (typeof sampler[name] !== "function")
+      return `its sampler has no ${name}`;
+  sampler.dispose();
+  return undefined;
+}
+
+/** The native side of a context that has no sequence in use; a string: in what node-llama-cpp differs from what is known here. */
+export function openNative(context: LlamaContext): Native | string {
+  const { model } = context;
+  const inside = {
+    ...{ context, model, llama: model.llama },
+  } as unknown as Inside;
+  const difference = differenceOf(inside);
+  if (difference !== undefined) return difference;
+  const inner = inside.context._ctx;
+  const { AddonSampler } = inside.llama._bindings;
+  const { isRecurrent, isHybrid, swaSize } = model.fileInsights;
+
+  return {
+    batchSize: context.batchSize,
+    cutsBack: !isRecurrent && !isHybrid && swaSize === undefined,
+    async decode(shares) {
+      inner.initBatch(
+        shares.reduce((sum, { tokens }) => sum + tokens.length, 0),
+      );
+      const indexes = shares.map(
+        ({ sequence, position, tokens }) =>
+          inner.addToBatch(
+            sequence,
+            position,
+            Uint32Array.from(tokens),
+            Uint32Array.of(tokens.length - 1),
+          )[0]!,
+      );
+      await inner.decodeBatch();
+      return indexes;
+    },
+    async sample(index, sampler) {
+      const token = await inner.sampleToken(index, sampler.native);
+      if (token < 0) throw new Error("the sampler found no token");
+      return token as Token;
+    },
+    makeSampler(sampling) {
+      const native = new AddonSampler(inside.model._model);
+      native.applyConfig(configOf(model, sampling));
+      return { native, [Symbol.dispose]: () => native.dispose() };
+    },
+    cut: (sequence, from) =>
+      inner.removeTokenCellsFromSequence(sequence, from, -1),
+    setThreads: (threads) => inner.setThreads(threads),
+  };
+}
+
+/** What the sampler is told once: it sees for itself which tokens it chose. */
+function configOf(
+  model: LlamaModel,
+  { penalties, bias, grammar, ...rest }: Sampling,
+): object {
+  return {
+    ...rest,
+    ...(penalties && {
+      repeatPenalty: penalties.repeat,
+      repeatPenaltyPresencePenalty: penalties.presence,
+      repeatPenaltyFrequencyPenalty: penalties.frequency,
+      repeatPenaltyMaxTokens: penalties.lookBack,
+      repeatPenaltyTokens: Uint32Array.from(
+        penalties.written.slice(-penalties.lookBack),
+      ),
+    }),
+    ...(bias && {
+      tokenBiasKeys: Uint32Array.from(bias.keys()),
+      tokenBiasValues: Float32Array.from(bias.values()),
+    }),
+    ...(grammar && { grammarEvaluationState: stateOf(model, grammar) }),
+  };
+}
+
+function stateOf(model: LlamaModel, grammar: LlamaGrammar): object {
+  const state = new LlamaGrammarEvaluationState({ model, grammar });
+  return (state as unknown as { _state: object })._state;
+}

@@ -1,0 +1,156 @@
+/** What the loop decodes, and when, over a context that only counts. */
+import type { Token } from "node-llama-cpp";
+import assert from "node:assert/strict";
+import { describe, test } from "vitest";
+import type { Native, Share } from "../internals.ts";
+import type { Writing } from "../sequence.ts";
+import { makeBatchLoop } from "./batchLoop.ts";
+import { fixedThreads } from "./threads.ts";
+
+const tokensOf = (count: number) =>
+  Array.from({ length: count }, (_, i) => (i + 1) as Token);
+
+interface Fake {
+  /** Looks at each batch before it is decoded, and may throw. */
+  onBatch?: (shares: readonly Share[], count: number) => void;
+  /** Throws for the sequence whose sampler fails. */
+  onSample?: (sequence: number) => void;
+}
+
+/** A loop of so many sequences, and its batches as `sequence:tokens`. */
+function open(
+  sequences: number,
+  { onBatch = () => undefined, onSample = () => undefined }: Fake = {},
+) {
+  const batches: string[] = [];
+  const cuts: [number, number][] = [];
+  let latest: readonly Share[] = [];
+  const native: Native = {
+    ...{ batchSize: 512, cutsBack: true },
+    decode(shares) {
+      latest = shares;
+      batches.push(
+        shares.map((s) => `${s.sequence}:${s.tokens.length}`).join(" "),
+      );
+      onBatch(shares, batches.length);
+      return Promise.resolve(shares.map((_, i) => i));
+    },
+    async sample(index) {
+      await Promise.resolve();
+      const { sequence = -1, position = 0 } = latest[index] ?? {};
+      onSample(sequence);
+      return (1_000 * sequence + position) as Token;
+    },
+    makeSampler: () => ({ native: {}, [Symbol.dispose]: () => undefined }),
+    cut: (sequence, from) => cuts.push([sequence, from]) > 0,
+    setThreads: () => undefined,
+  };
+  const all = makeBatchLoop(native, sequences, fixedThreads(1));
+  /** Reads so many tokens and writes so many. */
+  function write(
+    number: number,
+    prompt: number,
+    answer: number,
+    changes: Partial<Writing> = {},
+  ) {
+    const written: number[] = [];
+    const ended = all[number]!.write({
+      ...{ tokens: tokensOf(prompt), goesOn: false },
+      sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 1 },
+      signal: new AbortController().signal,
+      onToken: (token) => written.push(token) < answer,
+      ...changes,
+    });
+    return { ended, written };
+  }
+  return { batches, cuts, write };
+}
+
+describe("the loop", () => {
+  test("decodes one token of each answer in one batch, in the order of the sequences", async () => {
+    const { batches, write } = open(4);
+    const tasks = [write(2, 3, 3), write(0, 3, 3), write(1, 3, 2)];
+    await Promise.all(tasks.map(({ ended }) => ended));
+    assert.deepEqual(batches, ["0:3 1:3 2:3", "0:1 1:1 2:1", "0:1 2:1"]);
+    // Each with the logits of its own place.
+    assert.deepEqual(
+      tasks.map(({ written }) => written),
+      [
+        [2_000, 2_003, 2_004],
+        [0, 3, 4],
+        [1_000, 1_003],
+      ],
+    );
+  });
+
+  test("reads a piece of a prompt after each step, and prompts in turns", async () => {
+    const { batches, write } = open(3);
+    const first = write(0, 2, 6);
+    await Promise.all([
+      first.ended,
+      write(1, 600, 1).ended,
+      write(2, 700, 1).ended,
+    ]);
+    const sequences = batches.map((batch) => batch.split(":")[0]).join("");
+    assert.match(sequences, /^001020/);
+  });
+
+  test("drops an aborted answer before the next batch, with the signal's reason", async () => {
+    const stop = new AbortController();
+    const reason = new Error("enough");
+    const { batches, write } = open(2, {
+      onBatch: (_, count) => count === 3 && stop.abort(reason),
+    });
+    const { signal } = stop;
+    const dropped = write(0, 2, 100, { signal });
+    const other = write(1, 2, 5);
+    await assert.rejects(dropped.ended, reason);
+    await other.ended;
+    assert.equal(dropped.written.length, 2);
+    assert.deepEqual(batches.slice(3), ["1:1", "1:1"]);
+  });
+
+  test("drops an aborted prompt that waits for its turn to be read", async () => {
+    const stop = new AbortController();
+    const { batches, write } = open(2, {
+      onBatch: (_, count) => count === 1 && stop.abort(),
+    });
+    const other = write(0, 600, 1);
+    const { signal } = stop;
+    await assert.rejects(write(1, 700, 1, { signal }).ended);
+    await other.ended;
+    assert.ok(batches.every((batch) => !batch.includes("1:")));
+  });
+
+  test("fails those whose batch can't be decoded, and empties their cells", async () => {
+    const broken = new Error("no");
+    const { batches, cuts, write } = open(2, {
+      onBatch(shares, count) {
+        if (count === 2) throw broken;
+        assert.ok(shares.length > 0);
+      },
+    });
+    const [one, other] = [write(0, 3, 9), write(1, 3, 9)];
+    await assert.rejects(one.ended, broken);
+    await assert.rejects(other.ended, broken);
+    assert.deepEqual(cuts, []);
+    const again = write(0, 3, 1, { goesOn: true });
+    assert.equal(await again.ended, 0);
+    assert.deepEqual(cuts, [[0, 0]]);
+    assert.deepEqual(batches, ["0:3 1:3", "0:1 1:1", "0:3"]);
+  });
+
+  test("fails only the answer whose next token can't be chosen or taken", async () => {
+    const { write } = open(3, {
+      onSample: (sequence) => assert.notEqual(sequence, 1),
+    });
+    const onToken = () => assert.fail("not taken");
+    const [one, two, three] = [
+      ...[write(0, 3, 4), write(1, 3, 4), write(2, 3, 4, { onToken })],
+    ] as const;
+    await assert.rejects(two.ended);
+    await assert.rejects(three.ended, /not taken/);
+    await one.ended;
+    assert.equal(one.written.length, 4);
+  });
+});

@@ -1,0 +1,64 @@
+/** What a sequence's cells hold. */
+import type { Token } from "node-llama-cpp";
+import type { Native } from "../internals.ts";
+import {
+  alikeFrom,
+  commonPrefix,
+  mostKept,
+  type Writing,
+} from "../sequence.ts";
+
+export interface Cells {
+  /** How many tokens. */
+  readonly length: number;
+  /** How many of these tokens, from the first one on, they hold. */
+  commonPrefix: (others: readonly Token[]) => number;
+  /** Keeps what they have of a prompt, removes the rest, and returns how many there are then. */
+  keep: (work: Pick<Writing, "tokens" | "goesOn">) => number;
+  /** So many tokens were decoded at once into the next cells. */
+  add: (tokens: readonly Token[]) => void;
+  /** After an error: what they hold is not known. */
+  forget: () => void;
+}
+
+export function makeCells(
+  native: Pick<Native, "cut" | "cutsBack">,
+  number: number,
+): Cells {
+  const tokens: Token[] = [];
+  /** How many of them, from the first one on, were read as a prompt is read. */
+  let alike = 0;
+  let known = true;
+
+  function cut(from: number): boolean {
+    if (known && from === tokens.length) return true;
+    if (from > 0 && !native.cutsBack) return false;
+    if (!native.cut(number, from)) return false;
+    tokens.length = from;
+    alike = Math.min(alike, from);
+    known = true;
+    return true;
+  }
+
+  return {
+    get length() {
+      return tokens.length;
+    },
+    commonPrefix: (others) => commonPrefix(tokens, others),
+    keep(work) {
+      const shared = commonPrefix(tokens, work.tokens);
+      if (!cut(Math.min(shared, mostKept(work, alike))) && !cut(0))
+        throw new Error(`sequence ${number} can't be emptied`);
+      return tokens.length;
+    },
+    add(more) {
+      if (alike === tokens.length && more.length >= alikeFrom)
+        alike += more.length;
+      for (const token of more) tokens.push(token);
+    },
+    forget() {
+      known = false;
+      tokens.length = 0;
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import type { Token } from "node-llama-cpp";
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import { makeCells } from "./cells.ts";
+
+/** Cells, and what was asked of llama.cpp. */
+function open({
+  cutsBack = true,
+  cut = () => true,
+}: { cutsBack?: boolean; cut?: () => boolean } = {}) {
+  const cuts: number[] = [];
+  const cells = makeCells(
+    {
+      cutsBack,
+      cut(sequence, from) {
+        assert.equal(sequence, 7);
+        cuts.push(from);
+        return cut();
+      },
+    },
+    7,
+  );
+  return { cells, cuts };
+}
+
+const tokens = (from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => (from + i) as Token);
+const prompt = (count: number, from = 0) => ({
+  ...{ tokens: tokens(from, count), goesOn: false },
+});
+
+test("what was read in large pieces is kept, without the last 64 tokens of a prompt", () => {
+  const { cells, cuts } = open();
+  assert.equal(cells.keep(prompt(200)), 0);
+  cells.add(tokens(0, 100));
+  cells.add(tokens(100, 100));
+  cells.add(tokens(200, 1));
+  assert.equal(cells.commonPrefix(tokens(0, 500)), 201);
+  assert.equal(cells.keep(prompt(500)), 200);
+  assert.equal(cells.keep(prompt(210)), 146);
+  assert.deepEqual(cuts, [200, 146]);
+  assert.equal(cells.length, 146);
+});
+
+test("what was read in small pieces is not, nor what comes after it", () => {
+  const { cells } = open();
+  cells.add(tokens(0, 100));
+  cells.add(tokens(100, 20));
+  cells.add(tokens(120, 100));
+  assert.equal(cells.keep(prompt(500)), 100);
+});
+
+test("a text that is gone on with keeps all but its last token", () => {
+  const { cells } = open();
+  for (let i = 0; i < 30; i++) cells.add(tokens(i, 1));
+  const goesOn = { tokens: tokens(0, 30), goesOn: true };
+  assert.equal(cells.keep(goesOn), 29);
+});
+
+test("where a sequence can't be cut back it is emptied", () => {
+  for (const one of [{ cutsBack: false }, { cut: refuseFirst() }]) {
+    const { cells, cuts } = open(one);
+    cells.add(tokens(0, 100));
+    cells.add(tokens(100, 5));
+    assert.equal(cells.keep(prompt(300)), 0);
+    assert.equal(cuts.at(-1), 0);
+    assert.equal(cells.length, 0);
+  }
+});
+
+test("after an error they are emptied before anything else", () => {
+  const { cells, cuts } = open();
+  cells.add(tokens(0, 100));
+  cells.forget();
+  assert.equal(cells.keep(prompt(300)), 0);
+  assert.deepEqual(cuts, [0]);
+});
+
+function refuseFirst() {
+  let asked = 0;
+  return () => asked++ > 0;
+}

@@ -1,0 +1,70 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import { alikeFrom } from "../sequence.ts";
+import { nextPieces } from "./plan.ts";
+
+const batchSize = 512;
+/** Numbers and tokens of the next pieces; readers as `[number, pending, readAt]`. */
+const plan = (limit: number, ...readers: [number, number, number?][]) =>
+  nextPieces(
+    readers.map(([number, pending, readAt = 0]) => ({
+      ...{ number, pending, readAt },
+    })),
+    limit,
+    batchSize,
+  ).map(({ reader, tokens }) => [reader.number, tokens]);
+
+test("a prompt that fits is read at once, and a longer one in even pieces", () => {
+  assert.deepEqual(plan(256, [3, 200]), [[3, 200]]);
+  assert.deepEqual(plan(256, [3, 300]), [[3, 150]]);
+  assert.deepEqual(plan(1_000, [3, 1_500]), [[3, 500]]);
+});
+
+test("no piece is so short that it would be read in another way", () => {
+  assert.deepEqual(plan(64, [0, 100]), [[0, 100]]);
+  const prompts = fc.tuple(
+    fc.integer({ min: alikeFrom, max: 5_000 }),
+    fc.integer({ min: alikeFrom, max: 2_000 }),
+  );
+  fc.assert(
+    fc.property(prompts, ([length, limit]) => {
+      for (let pending = length; pending > 0;) {
+        const [[, tokens = 0] = []] = plan(limit, [0, pending]);
+        assert.ok(tokens >= alikeFrom && tokens <= pending);
+        assert.ok(tokens <= Math.max(limit, 2 * alikeFrom - 1));
+        assert.ok(tokens <= batchSize);
+        pending -= tokens;
+      }
+    }),
+  );
+});
+
+test("neighbours with as long a piece are read together, as far as they fit", () => {
+  const four = [
+    [1, 100],
+    [2, 100],
+    [3, 100],
+    [5, 100],
+  ] as [number, number][];
+  assert.deepEqual(plan(512, ...four), [
+    [1, 100],
+    [2, 100],
+    [3, 100],
+  ]);
+  assert.deepEqual(plan(250, ...four), [
+    [1, 100],
+    [2, 100],
+  ]);
+  assert.deepEqual(plan(512, [1, 100], [2, 101]), [[1, 100]]);
+  // In the order of their numbers, whoever has waited longest.
+  assert.deepEqual(plan(512, [1, 100, 7], [2, 100, 3]), [
+    [1, 100],
+    [2, 100],
+  ]);
+});
+
+test("prompts take turns", () => {
+  assert.deepEqual(plan(256, [0, 900, 5], [1, 800, 4]), [[1, 200]]);
+  assert.deepEqual(plan(256, [0, 900, 5], [1, 800, 6]), [[0, 225]]);
+});

@@ -1,0 +1,262 @@
+/**
+ * How many threads the next batch gets. Pure but for its clock. llama.cpp's threads meet at a barrier after each step and
+ * spin there: where another process has one's core, all of them wait for it, and two threads on two cores can be a
+ * hundred times slower than one. So the number is chosen by measuring while it runs, for each kind of batch:
+ *
+ * - Now and then the next number up or down is tried, in turns with the present one, and taken where it is faster; more
+ *   threads have to be faster by a tenth. The longer nothing changes, the more seldom it is tried.
+ * - Batches that take several times what they usually do with this number lower it at once, for all kinds.
+ */
+import type { EngineThreads } from "@jetscribe/schema";
+
+/** A step of one sequence; of several; a piece of a prompt. The best number differs: prompts like all cores. */
+export type BatchKind = "alone" | "together" | "prompts";
+
+export interface Batch {
+  kind: BatchKind;
+  tokens: number;
+  /** The longest context in it, in tokens: attention takes its time by that. */
+  depth: number;
+}
+
+export interface Threads {
+  /** How many for this batch, which is the next one. */
+  next: (batch: Batch) => number;
+  /** It took so long. */
+  took: (batch: Batch, ms: number) => void;
+  choice: () => EngineThreads;
+}
+
+/** More threads have to be so many times faster. */
+const worthIt = 1.1;
+/** So many pairs of batches are compared at least, and for so long: what is fast for a moment may not be. */
+const leastPairs = 7;
+const leastTrialMs = 150;
+/** The time until the next try, doubled with each that changes nothing. */
+const firstWaitMs = 500;
+const mostWaitMs = 30_000;
+/** How long more threads are not tried after they were lowered; doubled each time, unless they lasted for so long. */
+const firstRestMs = 2_000;
+const mostRestMs = 60_000;
+
+/** A batch that takes so many times what is usual is late. */
+const late = 2.5;
+/** Late batches may cost so many times more than what is usual, and between so many ms, until the number is lowered; */
+const mostExcess = 20;
+const leastExcessMs = 50;
+const mostExcessMs = 250;
+/** of that, so much is forgiven in each ms. */
+const forgiven = 0.3;
+
+/** A number, and half of it, and half of that … down to one. */
+function countsFrom(most: number): number[] {
+  const counts = [];
+  for (let count = most; count >= 1; count >>= 1) counts.push(count);
+  return counts;
+}
+
+interface Trial {
+  count: number;
+  /** What a batch of the same shape cost with the present number; the next one is tried with the other. */
+  before?: { shape: string; cost: number } | undefined;
+  since: number;
+  /** What the batches of each pair cost: with the present number, and with this one. */
+  pairs: { present: number; tried: number }[];
+}
+
+interface Level {
+  count: number;
+  /** By shape: what a batch costs with the present number. */
+  usual: Map<string, number>;
+  trial?: Trial | undefined;
+  tryAt: number;
+  waitMs: number;
+  /** Whether more threads are tried next, rather than fewer. */
+  up: boolean;
+}
+
+export function makeThreads({
+  most,
+  first,
+  now = () => performance.now(),
+  onChange,
+}: {
+  most: number;
+  /** To begin with. */
+  first: number;
+  now?: () => number;
+  onChange: (choice: EngineThreads) => void;
+}): Threads {
+  const counts = countsFrom(most);
+  const levels = {
+    alone: makeLevel(),
+    together: makeLevel(),
+    prompts: makeLevel(),
+  };
+  let because = "measured at the start";
+  let raisedAt = -Infinity;
+  let restMs = firstRestMs;
+  let excessMs = 0;
+  let lastAt = now();
+
+  function makeLevel(): Level {
+    const count = Math.min(first, most);
+    const tryAt = now() + firstWaitMs;
+    const waitMs = firstWaitMs;
+    return { count, usual: new Map(), tryAt, waitMs, up: true };
+  }
+
+  const choice = (): EngineThreads => ({
+    alone: levels.alone.count,
+    together: levels.together.count,
+    prompts: levels.prompts.count,
+    because,
+  });
+
+  function change(level: Level, count: number, why: string): void {
+    level.count = count;
+    level.usual.clear();
+    level.trial = undefined;
+    because = why;
+  }
+
+  /** The next number up or down; undefined: there is none. */
+  const neighbour = ({ count, up }: Level): number | undefined =>
+    up
+      ? counts.findLast((other) => other > count)
+      : counts.find((other) => other < count);
+
+  function next({ kind }: Batch): number {
+    const level = levels[kind];
+    if (level.trial === undefined && now() >= level.tryAt) {
+      let count = neighbour(level);
+      if (count === undefined) {
+        level.up = !level.up;
+        count = neighbour(level);
+      }
+      if (count !== undefined) level.trial = { count, since: now(), pairs: [] };
+    }
+    const { trial } = level;
+    return trial?.before === undefined ? level.count : trial.count;
+  }
+
+  function took(batch: Batch, ms: number): void {
+    const { kind, tokens, depth } = batch;
+    const level = levels[kind];
+    const cost = kind === "prompts" ? ms / tokens : ms;
+    const shape = `${kind === "prompts" ? "" : tokens}/${Math.ceil(Math.log2(depth + 1))}`;
+    const { trial } = level;
+    if (trial?.before !== undefined) {
+      tried(kind, level, trial, shape, cost);
+      return;
+    }
+    if (trial !== undefined) trial.before = { shape, cost };
+    watch(level, kind, shape, cost, ms);
+  }
+
+  function tried(
+    kind: BatchKind,
+    level: Level,
+    trial: Trial,
+    shape: string,
+    cost: number,
+  ): void {
+    const { before } = trial;
+    trial.before = undefined;
+    if (before?.shape !== shape) return;
+    trial.pairs.push({ present: before.cost, tried: cost });
+    // One batch that takes so long is enough to know.
+    const hopeless = cost > late * before.cost;
+    const isEnough =
+      trial.pairs.length >= leastPairs && now() - trial.since >= leastTrialMs;
+    if (!isEnough && !hopeless) return;
+    const gain = hopeless ? 0 : gainOf(trial.pairs);
+    const raises = trial.count > level.count;
+    const wins = gain >= (raises ? worthIt : 1 / worthIt);
+    level.trial = undefined;
+    level.waitMs = wins ? firstWaitMs : Math.min(2 * level.waitMs, mostWaitMs);
+    level.tryAt = now() + level.waitMs;
+    if (!wins) {
+      level.up = !level.up;
+      return;
+    }
+    if (raises) raisedAt = now();
+    const why = `${trial.count} instead of ${level.count} ${kind}: ${gain.toFixed(2)} times as fast`;
+    change(level, trial.count, why);
+    onChange(choice());
+  }
+
+  /** Learns what is usual, and lowers the number where batches are late. */
+  function watch(
+    level: Level,
+    kind: BatchKind,
+    shape: string,
+    cost: number,
+    ms: number,
+  ): void {
+    const usual = level.usual.get(shape);
+    const at = now();
+    excessMs = Math.max(0, excessMs - forgiven * (at - lastAt));
+    lastAt = at;
+    if (usual === undefined) {
+      level.usual.set(shape, cost);
+      return;
+    }
+    const isLate = cost > late * usual;
+    // Rather the quick ones: the others were disturbed.
+    const weight = cost < usual ? 0.3 : 0.03;
+    level.usual.set(
+      shape,
+      usual + weight * (Math.min(cost, late * usual) - usual),
+    );
+    if (!isLate || level.count === 1) return;
+    excessMs += ms * (1 - usual / cost);
+    const usualMs = ms * (usual / cost);
+    const most = Math.max(leastExcessMs, mostExcess * usualMs);
+    if (excessMs > Math.min(most, mostExcessMs))
+      lower(
+        `batches (${kind}) take ${(cost / usual).toFixed(0)} times what is usual: other work is on the cores`,
+      );
+  }
+
+  function lower(why: string): void {
+    excessMs = 0;
+    restMs =
+      now() - raisedAt > mostRestMs
+        ? firstRestMs
+        : Math.min(2 * restMs, mostRestMs);
+    for (const level of Object.values(levels)) {
+      const fewer = counts.find((other) => other < level.count);
+      if (fewer !== undefined) change(level, fewer, why);
+      level.trial = undefined;
+      level.up = true;
+      level.tryAt = now() + restMs;
+    }
+    onChange(choice());
+  }
+
+  return { next, took, choice };
+}
+
+/** As many as asked for, whatever they take. */
+export function fixedThreads(count: number): Threads {
+  const because = "asked for";
+  return {
+    next: () => count,
+    took: () => undefined,
+    choice: () => ({
+      ...{ alone: count, together: count, prompts: count, because },
+    }),
+  };
+}
+
+/** How many times faster: in the middle and on the whole, of which the smaller counts. */
+function gainOf(pairs: Trial["pairs"]): number {
+  const gains = pairs.map(({ present, tried }) => present / tried);
+  const sum = (costs: number[]) => costs.reduce((a, b) => a + b, 0);
+  const whole =
+    sum(pairs.map(({ present }) => present)) /
+    sum(pairs.map(({ tried }) => tried));
+  const middle = gains.toSorted((a, b) => a - b)[gains.length >> 1] ?? 0;
+  return Math.min(middle, whole);
+}

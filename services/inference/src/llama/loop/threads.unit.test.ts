@@ -1,0 +1,150 @@
+import type { EngineThreads } from "@jetscribe/schema";
+import assert from "node:assert/strict";
+import { describe, test } from "vitest";
+import { fixedThreads, makeThreads, type Batch } from "./threads.ts";
+
+const step: Batch = { kind: "together", tokens: 4, depth: 100 };
+
+/** A machine on which batches take the ms that `msOf` says. */
+function machine(
+  { most, first }: { most: number; first: number },
+  msOf: (threads: number, batch: Batch) => number,
+) {
+  let nowMs = 0;
+  let cost = msOf;
+  const changes: EngineThreads[] = [];
+  const threads = makeThreads({
+    ...{ most, first, now: () => nowMs },
+    onChange: (choice) => changes.push(choice),
+  });
+  /** Decodes such batches for so long. */
+  function run(forMs: number, batch = step) {
+    const used = new Map<number, number>();
+    for (const until = nowMs + forMs; nowMs < until;) {
+      const count = threads.next(batch);
+      const ms = cost(count, batch);
+      used.set(count, (used.get(count) ?? 0) + ms);
+      nowMs += ms;
+      threads.took(batch, ms);
+    }
+    return used;
+  }
+  return {
+    ...{ run, changes, choice: threads.choice },
+    become: (other: typeof msOf) => void (cost = other),
+  };
+}
+
+const quiet = (threads: number) => 4 / threads;
+/** Another process has a core. */
+const busy = (threads: number) => (threads === 1 ? 5 : 200);
+
+describe("threads that are chosen while the engine runs", () => {
+  test("become more where more are faster, and the reason is told", () => {
+    const { run, choice, changes } = machine({ most: 8, first: 1 }, quiet);
+    run(10_000);
+    assert.equal(choice().together, 8);
+    assert.match(changes[0]?.because ?? "", /^2 instead of 1 together: 2\.00/);
+    assert.equal(changes.at(-1)?.together, 8);
+  });
+
+  test("become fewer where fewer are as fast", () => {
+    const { run, choice } = machine({ most: 8, first: 8 }, () => 4);
+    run(20_000);
+    assert.equal(choice().together, 1);
+  });
+
+  test("stay where a change is worth less than a tenth", () => {
+    const { run, choice, changes } = machine({ most: 2, first: 1 }, (n) =>
+      n === 1 ? 4 : 3.8,
+    );
+    run(20_000);
+    assert.equal(choice().together, 1);
+    assert.deepEqual(changes, []);
+  });
+
+  test("stay where more are mostly faster, but not on the whole", () => {
+    let batches = 0;
+    const { run, changes } = machine({ most: 2, first: 1 }, (n) =>
+      n === 1 ? 4 : ++batches % 4 === 0 ? 9.5 : 3,
+    );
+    run(20_000);
+    assert.deepEqual(changes, []);
+  });
+
+  test("are chosen for each kind of batch by itself", () => {
+    const { run, choice } = machine({ most: 4, first: 1 }, (n, { kind }) =>
+      kind === "prompts" ? 60 / n : 4,
+    );
+    for (let i = 0; i < 100; i++) {
+      run(40);
+      run(100, { kind: "prompts", tokens: 200, depth: i * 10 });
+    }
+    const { together, prompts } = choice();
+    assert.deepEqual({ together, prompts }, { together: 1, prompts: 4 });
+  });
+
+  test("become fewer within a second when other work comes, for all kinds", () => {
+    const { run, choice, changes, become } = machine(
+      { most: 2, first: 2 },
+      quiet,
+    );
+    run(3_000);
+    become(busy);
+    const used = run(1_000);
+    assert.ok((used.get(2) ?? 0) <= 500, `${used.get(2)} ms with two`);
+    assert.deepEqual(
+      { ...choice(), because: "" },
+      { alone: 1, together: 1, prompts: 1, because: "" },
+    );
+    assert.match(changes.at(-1)?.because ?? "", / 1?\d\d times what is usual/);
+  });
+
+  test("become more again when the machine is quiet", () => {
+    const { run, choice, become } = machine({ most: 2, first: 2 }, quiet);
+    run(3_000);
+    become(busy);
+    run(10_000);
+    assert.equal(choice().together, 1);
+    become(quiet);
+    run(31_000);
+    assert.equal(choice().together, 2);
+  });
+
+  test("are not lowered again and again where other work comes and goes", () => {
+    const { run, changes, become } = machine({ most: 2, first: 1 }, quiet);
+    let used = 0;
+    for (let i = 0; i < 60; i++) {
+      become(quiet);
+      run(3_000);
+      become(busy);
+      used += run(1_000).get(2) ?? 0;
+    }
+    const lowered = changes.filter(({ together }) => together === 1).length;
+    assert.ok(lowered >= 2 && lowered < 12, `lowered ${lowered} times`);
+    assert.ok(used < 6_000, `${used} ms with two`);
+  });
+
+  test("cost little while they are tried in vain", () => {
+    const { run } = machine({ most: 2, first: 1 }, busy);
+    const used = run(120_000);
+    assert.ok((used.get(2) ?? 0) < 3_000, `${used.get(2)} ms with two`);
+  });
+
+  test("are not changed by single batches that take long, nor by a context that grows", () => {
+    let batches = 0;
+    const { run, changes } = machine({ most: 2, first: 2 }, (n, { depth }) =>
+      ++batches % 100 === 0 ? 20 : (4 + depth / 50) / n,
+    );
+    for (let depth = 1; depth < 8_000; depth += 8) run(20, { ...step, depth });
+    assert.deepEqual(changes, []);
+  });
+});
+
+test("a number that was asked for stays", () => {
+  const threads = fixedThreads(3);
+  for (let i = 0; i < 100; i++) {
+    assert.equal(threads.next(step), 3);
+    threads.took(step, i % 2 === 0 ? 1 : 1_000);
+  }
+});
