@@ -4,14 +4,14 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "vitest";
+import { afterAll, test } from "vitest";
 import { root } from "../install/project.mjs";
 
 const dir = mkdtempSync(join(tmpdir(), "jetscribe-settings-"));
 const file = join(dir, "file");
 const dataDir = join(dir, "data");
 writeFileSync(file, "");
-process.once("exit", () => rmSync(dir, { recursive: true }));
+afterAll(() => rmSync(dir, { recursive: true }));
 
 /** `npm start` with a setting that it refuses before it starts anything. */
 function start(
