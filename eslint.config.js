@@ -10,8 +10,11 @@ const doors = [
     vendor: ["fastify", "@fastify/*", "fastify-type-provider-zod"],
     open: ["services/gateway/src/http/**"],
   },
-  { vendor: ["node-llama-cpp"], open: ["services/inference/src/llama/**"] },
-  { vendor: ["/openai"], open: ["services/inference/src/openai/**"] },
+  {
+    vendor: ["node-llama-cpp"],
+    open: ["services/inference/src/engine/llama/**"],
+  },
+  { vendor: ["/openai"], open: ["services/inference/src/engine/openai/**"] },
 ];
 
 const shut = (allowed) =>
@@ -36,6 +39,35 @@ const layer = (files, ...sees) => ({
   sees: sees.length > 0 ? new RegExp(`^(${sees.join("|")})`) : /^$/,
 });
 const services = ["gateway", "inference", "results", "logger"];
+/** The folders of a service or package, each of which sees those before it. Their README.md tells what they hold. */
+const rooms = {
+  "packages/event-log/src": [
+    ...["codec/", "broker/", "append/", "read/", "streams/", "signals/"],
+    ...["work/", "tokens/"],
+  ],
+  "services/gateway/src": [
+    ...["forecast/", "admission/", "accept/", "read/", "cancel/", "stream/"],
+    ...["health/", "http/"],
+  ],
+  "services/inference/src": [
+    ...[String.raw`engine/[^/]+$`, "engine/fake/", "engine/llama/"],
+    ...["engine/openai/", "engine/process/", "ownership/", "task/"],
+    "presence/",
+  ],
+  "services/results/src": [
+    ...["projection/", "index/", "overdue/", "retention/", "queues/"],
+    "unprefixed/",
+  ],
+};
+const roomLayers = Object.entries(rooms).flatMap(([root, names]) =>
+  names.map((name, i) =>
+    layer(
+      `${root}/${name}`,
+      `(?!${root}/)`,
+      ...[String.raw`[^/]+$`, ...names.slice(0, i)].map((n) => `${root}/${n}`),
+    ),
+  ),
+);
 const layersWith = (...also) => [
   "error",
   layer(packages, ...also),
@@ -83,7 +115,7 @@ export default tseslint.config(
       ],
       eqeqeq: "error",
       "imports/no-cycle": "error",
-      "imports/layers": layersWith(),
+      "imports/layers": [...layersWith(), ...roomLayers],
     },
   },
   ...doors.map((door) => ({

@@ -7,7 +7,7 @@ const long = [
   ...["cluster", "disconnects", "durability", "mutants"].map(
     (folder) => `test/${folder}/*.test.ts`,
   ),
-  "packages/event-log/src/cluster.int.test.ts",
+  "packages/event-log/src/streams/cluster.int.test.ts",
   "test/chaos/brokerRestart.e2e.test.ts",
   "test/flow/{diskHeals,fullDisk,fullLog,fullRedis,fullStreams,lostQueues}.e2e.test.ts",
 ];

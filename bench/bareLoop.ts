@@ -3,8 +3,8 @@
  * it writes so many texts at once, each in a sequence of its own, and answers with one line of JSON.
  */
 import { createInterface } from "node:readline";
-import { load } from "../services/inference/src/llama/load.ts";
-import { makePromptReader } from "../services/inference/src/llama/prompt.ts";
+import { load } from "../services/inference/src/engine/llama/load.ts";
+import { makePromptReader } from "../services/inference/src/engine/llama/prompt.ts";
 
 export interface BareJob {
   path: string;

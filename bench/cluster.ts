@@ -1,6 +1,9 @@
 /** What a NATS cluster of three makes of many owners, and how long the death of a node is felt. */
-import { connectBroker } from "@jetscribe/event-log/connection";
-import { ensureTopology, ensureWorkQueue } from "@jetscribe/event-log/topology";
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import {
+  ensureTopology,
+  ensureWorkQueue,
+} from "@jetscribe/event-log/streams/topology";
 import { startNatsCluster, type NatsCluster } from "@jetscribe/testing";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openConnection } from "./connection.ts";

@@ -1,5 +1,8 @@
 /** How long a death holds up the tasks that it hit: from the kill to the next start of each. */
-import { connectBroker, subscribe } from "@jetscribe/event-log/connection";
+import {
+  connectBroker,
+  subscribe,
+} from "@jetscribe/event-log/broker/connection";
 import { subjects, type GenerateStarted } from "@jetscribe/schema";
 import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import { readFileSync } from "node:fs";

@@ -1,6 +1,9 @@
 /** How fast all of Redis is built anew from the log, beside the mere reading of that log. */
-import { connectBroker } from "@jetscribe/event-log/connection";
-import { followStream, type Following } from "@jetscribe/event-log/readLog";
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import {
+  followStream,
+  type Following,
+} from "@jetscribe/event-log/read/readLog";
 import { streams } from "@jetscribe/schema";
 import { redisPrefix } from "@jetscribe/testing";
 import { setTimeout as sleep } from "node:timers/promises";

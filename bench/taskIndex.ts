@@ -1,26 +1,32 @@
 /** What the task index costs, and how quick a look-up by it is, beside the search that it saves. */
-import { makeAppender, type Appender } from "@jetscribe/event-log/append";
-import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
-import { findTask } from "@jetscribe/event-log/lookUp";
-import type { Delivery } from "@jetscribe/event-log/pull";
-import { followStream } from "@jetscribe/event-log/readLog";
-import { streamState } from "@jetscribe/event-log/streamState";
-import { askTaskIndex } from "@jetscribe/event-log/taskIndex";
+import {
+  makeAppender,
+  type Appender,
+} from "@jetscribe/event-log/append/append";
+import {
+  connectBroker,
+  type Broker,
+} from "@jetscribe/event-log/broker/connection";
+import { findTask } from "@jetscribe/event-log/read/lookUp";
+import type { Delivery } from "@jetscribe/event-log/read/pull";
+import { followStream } from "@jetscribe/event-log/read/readLog";
+import { streamState } from "@jetscribe/event-log/broker/streamState";
+import { askTaskIndex } from "@jetscribe/event-log/read/taskIndex";
 import {
   completed,
   queue,
   requestedBy,
   settings,
   started,
-} from "@jetscribe/event-log/testKit";
-import { ensureTopology } from "@jetscribe/event-log/topology";
+} from "@jetscribe/event-log/test/eventLogTestKit";
+import { ensureTopology } from "@jetscribe/event-log/streams/topology";
 import { newTaskId, streams } from "@jetscribe/schema";
 import { startNats } from "@jetscribe/testing";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { makeTaskIndex } from "../services/results/src/taskIndex.ts";
+import { makeTaskIndex } from "../services/results/src/index/taskIndex.ts";
 import { percentiles, round, type Figures, type Options } from "./figures.ts";
 import { usageOf } from "./processes.ts";
 

@@ -10,7 +10,7 @@ import { NODE_FLAGS } from "./services.ts";
 
 /** What the streams are made by: another value is another stream. */
 const SETTINGS = ["NAMESPACE", "EVENTS_MAX_BYTES", "TASK_TIMEOUT"];
-const MADE_BY = ["topology.ts", "logLimit.ts"].map((file) =>
+const MADE_BY = ["streams/topology.ts", "streams/logLimit.ts"].map((file) =>
   join(root, "packages/event-log/src", file),
 );
 const PROGRAM = "packages/runtime/src/streams/main.ts";

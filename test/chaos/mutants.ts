@@ -43,7 +43,7 @@ export interface Mutant {
 export const mutants: readonly Mutant[] = [
   {
     name: "202 before the PubAck",
-    file: "services/gateway/src/acceptRequest.ts",
+    file: "services/gateway/src/accept/acceptRequest.ts",
     find: `const { seq } = await store(event, queue, traceparent).catch(
       (error: unknown) => {
         throw refusalOf(error, taskId);
@@ -58,7 +58,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "acknowledged before the outcome",
-    file: "packages/event-log/src/consume.ts",
+    file: "packages/event-log/src/work/consume.ts",
     find: "const handled = await handle({",
     replace: `broker.nc.publish(entry.reply, "+ACK");
     const handled = await handle({`,
@@ -67,7 +67,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "no message id on the outcome",
-    file: "packages/event-log/src/codec.ts",
+    file: "packages/event-log/src/codec/codec.ts",
     find: "`Nats-Msg-Id: ${id}\\r\\n\\r\\n`",
     replace:
       '(id.endsWith(".outcome") ? "\\r\\n" : `Nats-Msg-Id: ${id}\\r\\n\\r\\n`)',
@@ -120,7 +120,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a task is started after its time",
-    file: "services/inference/src/decide.ts",
+    file: "services/inference/src/task/decide.ts",
     find: "if (task.attempt === 0 && deadlineOf(task).at <= witness.now)",
     replace: "if (task.attempt === 0 && deadlineOf(task).at < 0)",
     // They wait while there is no worker, and results, which would end them, is away as well.
@@ -129,7 +129,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "no look for an outcome on redelivery",
-    file: "services/inference/src/onGenerateRequested.ts",
+    file: "services/inference/src/task/onGenerateRequested.ts",
     find: "return (await endedAlready(inHand)) ? done : await settle(inHand);",
     replace: "return await settle(inHand);",
     run: "deliveries",
@@ -137,7 +137,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a task is anybody's",
-    file: "services/gateway/src/readTask.ts",
+    file: "services/gateway/src/read/readTask.ts",
     find: "task !== undefined && slugOf(task.owner) === owner ? task : undefined;",
     replace: 'task !== undefined && owner !== "" ? task : undefined;',
     run: "calm",
@@ -145,7 +145,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "no look before an outcome",
-    file: "services/inference/src/record.ts",
+    file: "services/inference/src/task/record.ts",
     find: "openAsOf < Math.max(lostAt, doubtedAt) ||",
     replace: "openAsOf === Infinity &&",
     run: "restore",
@@ -153,7 +153,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "renewals never count",
-    file: "services/inference/src/inHand.ts",
+    file: "services/inference/src/ownership/heldTasks.ts",
     find: "if (sent - held.confirmed <= provesForMs) held.confirmed = sent;",
     replace: "",
     run: "calm, once more",
@@ -161,7 +161,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "waits are never woken",
-    file: "services/gateway/src/waitForOutcome.ts",
+    file: "services/gateway/src/read/waitForOutcome.ts",
     find: "if (!isOpen(task)) ended.resolve(task);",
     replace: "void ended;",
     run: "calm",
@@ -179,7 +179,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "poison does not run alone",
-    file: "services/inference/src/decide.ts",
+    file: "services/inference/src/task/decide.ts",
     find: "const alone = !engineIsElsewhere && task.failures === maxAttempts - 1;",
     replace: "const alone = false;",
     run: "starts",
@@ -203,7 +203,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "another worker's start is taken as one's own",
-    file: "services/inference/src/attempt.ts",
+    file: "services/inference/src/task/attempt.ts",
     find: "decoded.event.data.worker_id === workerId",
     replace: 'workerId !== ""',
     run: "starts",
@@ -219,7 +219,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "drained tasks come back 20 s later",
-    file: "services/inference/src/onGenerateRequested.ts",
+    file: "services/inference/src/task/onGenerateRequested.ts",
     find: `await record.handBack(inHand);
         return comeBack(0);`,
     replace: `await record.handBack(inHand);
@@ -229,7 +229,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a text lacks its last letter",
-    file: "services/inference/src/outcomes.ts",
+    file: "services/inference/src/task/outcomes.ts",
     find: "result: result.text,",
     replace: "result: result.text.slice(0, -1),",
     run: "calm, once more",
@@ -237,7 +237,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "some deliveries are put off",
-    file: "packages/event-log/src/consume.ts",
+    file: "packages/event-log/src/work/consume.ts",
     find: `if (free() <= 0) {
       settle(delivery.reply, queue, { kind: "retry", afterMs: 0 });`,
     replace: `if (free() <= 0 || (delivery.deliveryCount === 1 && delivery.seq % 9 === 0)) {

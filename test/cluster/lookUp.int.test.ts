@@ -1,10 +1,20 @@
 /** What a cluster's nodes say of the log while one of them knows less than the others. */
-import { appendUntilStored, makeAppender } from "@jetscribe/event-log/append";
-import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
-import { findTask } from "@jetscribe/event-log/lookUp";
-import { confirm, streamState } from "@jetscribe/event-log/streamState";
-import { queue, requestedBy, settings } from "@jetscribe/event-log/testKit";
-import { ensureTopology } from "@jetscribe/event-log/topology";
+import {
+  appendUntilStored,
+  makeAppender,
+} from "@jetscribe/event-log/append/append";
+import {
+  connectBroker,
+  type Broker,
+} from "@jetscribe/event-log/broker/connection";
+import { findTask } from "@jetscribe/event-log/read/lookUp";
+import { confirm, streamState } from "@jetscribe/event-log/broker/streamState";
+import {
+  queue,
+  requestedBy,
+  settings,
+} from "@jetscribe/event-log/test/eventLogTestKit";
+import { ensureTopology } from "@jetscribe/event-log/streams/topology";
 import { newTaskId, streams } from "@jetscribe/schema";
 import { eventually, type TestServer } from "@jetscribe/testing";
 import assert from "node:assert/strict";

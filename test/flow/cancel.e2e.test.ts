@@ -1,6 +1,9 @@
 /** A cancel, at every time of a task's life. */
-import { connectBroker, subscribe } from "@jetscribe/event-log/connection";
-import { subscribed } from "@jetscribe/event-log/signals";
+import {
+  connectBroker,
+  subscribe,
+} from "@jetscribe/event-log/broker/connection";
+import { subscribed } from "@jetscribe/event-log/signals/signals";
 import {
   eventually,
   startStack,

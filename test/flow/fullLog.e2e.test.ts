@@ -1,7 +1,7 @@
 /** A small log that is filled up to its limit while nothing is worked off: every task with a 202 has its outcome in the end. */
-import { limitOf } from "@jetscribe/event-log/logLimit";
-import { connectBroker } from "@jetscribe/event-log/connection";
-import { streamState } from "@jetscribe/event-log/streamState";
+import { limitOf } from "@jetscribe/event-log/streams/logLimit";
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import { streamState } from "@jetscribe/event-log/broker/streamState";
 import { streams } from "@jetscribe/schema";
 import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";

@@ -1,6 +1,9 @@
 /** TOKENS and LOGS at their byte limits, which drop what is oldest: no task and no reader suffers from it. */
-import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
-import { streamState } from "@jetscribe/event-log/streamState";
+import {
+  connectBroker,
+  type Broker,
+} from "@jetscribe/event-log/broker/connection";
+import { streamState } from "@jetscribe/event-log/broker/streamState";
 import { streams, subjects } from "@jetscribe/schema";
 import { eventually, natsVersions, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";

@@ -1,7 +1,7 @@
 /** The log as the last witness of what happened. */
-import { decodeEvent } from "@jetscribe/event-log/codec";
-import { connectBroker } from "@jetscribe/event-log/connection";
-import { scan } from "@jetscribe/event-log/readLog";
+import { decodeEvent } from "@jetscribe/event-log/codec/codec";
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import { scan } from "@jetscribe/event-log/read/readLog";
 import type { RecordedEvent } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 

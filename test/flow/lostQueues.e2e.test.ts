@@ -1,5 +1,5 @@
 /** Running tasks whose owner posts nothing more, and a broker that lost what their queue knew. */
-import { connectBroker } from "@jetscribe/event-log/connection";
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
 import { streams, workConsumerName } from "@jetscribe/schema";
 import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";

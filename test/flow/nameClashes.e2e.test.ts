@@ -1,9 +1,9 @@
 /** Two workers whose models' names are one in subjects: nobody gets the other model's answer. */
-import { connectBroker } from "@jetscribe/event-log/connection";
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
 import {
   announceProjection,
   announceWorker,
-} from "@jetscribe/event-log/signals";
+} from "@jetscribe/event-log/signals/signals";
 import type { WorkerAnnouncement } from "@jetscribe/schema";
 import { eventually, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";

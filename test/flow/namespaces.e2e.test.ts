@@ -1,5 +1,5 @@
 /** Whole systems on one NATS account: side by side under two namespaces, and beside streams that are somebody else's. */
-import { connectBroker } from "@jetscribe/event-log/connection";
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
 import { eventually, startNats, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

@@ -1,6 +1,9 @@
 /** What can be lost without a loss: Redis, and what the broker remembers of the queue. */
-import { connectBroker } from "@jetscribe/event-log/connection";
-import { remakeWorkQueue, workQueueInfo } from "@jetscribe/event-log/topology";
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import {
+  remakeWorkQueue,
+  workQueueInfo,
+} from "@jetscribe/event-log/streams/topology";
 import { eventually, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { connect } from "node:net";

@@ -1,6 +1,6 @@
 /** Two of everything on one broker: whoever dies, the other goes on, with no gap and no double. */
-import { hearProjections } from "@jetscribe/event-log/signals";
-import { connectBroker } from "@jetscribe/event-log/connection";
+import { hearProjections } from "@jetscribe/event-log/signals/signals";
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
 import type { ProjectionAnnouncement } from "@jetscribe/schema";
 import { eventually, startStack, type Member } from "@jetscribe/testing";
 import assert from "node:assert/strict";

@@ -1,5 +1,8 @@
 /** `npm start` itself: kill -9 of everything, and a second start. */
-import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
+import {
+  connectBroker,
+  type Broker,
+} from "@jetscribe/event-log/broker/connection";
 import { streams } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";

@@ -1,7 +1,7 @@
 /** Who may change the streams: an operator, by a command that says what is lost; no service. */
-import { connectBroker } from "@jetscribe/event-log/connection";
-import { limitOf } from "@jetscribe/event-log/logLimit";
-import { streamState } from "@jetscribe/event-log/streamState";
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import { limitOf } from "@jetscribe/event-log/streams/logLimit";
+import { streamState } from "@jetscribe/event-log/broker/streamState";
 import { streams } from "@jetscribe/schema";
 import { eventually, startNats, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";

@@ -3,15 +3,15 @@ import {
   connectBroker,
   isNamespace,
   type Broker,
-} from "@jetscribe/event-log/connection";
-import { leaveDeafNode } from "@jetscribe/event-log/deafNode";
-import { sendLogRecord } from "@jetscribe/event-log/signals";
+} from "@jetscribe/event-log/broker/connection";
+import { leaveDeafNode } from "@jetscribe/event-log/broker/leaveDeafNode";
+import { sendLogRecord } from "@jetscribe/event-log/signals/signals";
 import {
   ensureTopology,
   TopologyError,
   type TopologySettings,
-} from "@jetscribe/event-log/topology";
-import type { StreamDifference } from "@jetscribe/event-log/streamDifferences";
+} from "@jetscribe/event-log/streams/topology";
+import type { StreamDifference } from "@jetscribe/event-log/streams/streamDifferences";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { count, duration, size } from "./config.ts";

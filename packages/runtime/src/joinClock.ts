@@ -1,8 +1,8 @@
 import {
   makeBrokerClock,
   type BrokerClock,
-} from "@jetscribe/event-log/brokerClock";
-import type { Broker } from "@jetscribe/event-log/connection";
+} from "@jetscribe/event-log/broker/brokerClock";
+import type { Broker } from "@jetscribe/event-log/broker/connection";
 import type { ServiceContext } from "./lifecycle.ts";
 
 /** The broker's time for a service, which reports where its machine's clock or sleep has put it wrong. */

@@ -7,7 +7,7 @@ import {
   size,
 } from "@jetscribe/runtime";
 import * as z from "zod";
-import { ApiKeyList } from "./apiKeys.ts";
+import { ApiKeyList } from "./accept/apiKeys.ts";
 
 /** Whose `X-Forwarded-For` is believed: nobody's, that of so many hops before us, or that of these addresses. */
 const TrustProxy = z

@@ -1,5 +1,5 @@
-import { makeReadText } from "@jetscribe/event-log/textReader";
-import { makeAppender } from "@jetscribe/event-log/append";
+import { makeReadText } from "@jetscribe/event-log/tokens/textReader";
+import { makeAppender } from "@jetscribe/event-log/append/append";
 import {
   joinBroker,
   joinClock,
@@ -7,30 +7,30 @@ import {
   runService,
 } from "@jetscribe/runtime";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
-import { makeAccepted } from "./accepted.ts";
-import { makeAcceptRequest } from "./acceptRequest.ts";
-import { makeCancelTask } from "./cancelTask.ts";
+import { makeAccepted } from "./accept/accepted.ts";
+import { makeAcceptRequest } from "./accept/acceptRequest.ts";
+import { makeCancelTask } from "./cancel/cancelTask.ts";
 import { Config } from "./config.ts";
-import { hearAllDone } from "./doneHeard.ts";
-import { makeForecast } from "./forecast.ts";
-import { makeLimits } from "./limits.ts";
-import { watchLogRoom } from "./logRoom.ts";
-import { listenError } from "./listenError.ts";
-import { makeHealth } from "./health.ts";
+import { hearAllDone } from "./read/hearAllDone.ts";
+import { makeForecast } from "./forecast/forecast.ts";
+import { makeLimits } from "./admission/limits.ts";
+import { watchLogRoom } from "./admission/logRoom.ts";
+import { listenError } from "./read/listenError.ts";
+import { makeHealth } from "./health/health.ts";
 import { buildApp } from "./http/app.ts";
-import { makeLogOutcomes } from "./logOutcomes.ts";
-import { makeModels } from "./models.ts";
-import { watchNameClashes } from "./nameClashes.ts";
-import { hearAllProjections } from "./projectionsHeard.ts";
-import { makeReadTask } from "./readTask.ts";
-import { watchStoring } from "./storing.ts";
-import { makeStreamTask } from "./streamTask.ts";
-import { makeWaitForOutcome } from "./waitForOutcome.ts";
-import { makeWatchPlace } from "./watchPlace.ts";
-import { makeWatchStored } from "./watchStored.ts";
-import { makeWatchTask } from "./watchTask.ts";
-import { makeWorkQueues } from "./workQueues.ts";
-import { hearAllWorkers } from "@jetscribe/event-log/workersHeard";
+import { makeLogOutcomes } from "./read/logOutcomes.ts";
+import { makeModels } from "./accept/models.ts";
+import { watchNameClashes } from "./accept/nameClashes.ts";
+import { hearAllProjections } from "./admission/projectionsHeard.ts";
+import { makeReadTask } from "./read/readTask.ts";
+import { watchStoring } from "./accept/storing.ts";
+import { makeStreamTask } from "./stream/streamTask.ts";
+import { makeWaitForOutcome } from "./read/waitForOutcome.ts";
+import { makeWatchPlace } from "./stream/watchPlace.ts";
+import { makeWatchStored } from "./read/watchStored.ts";
+import { makeWatchTask } from "./read/watchTask.ts";
+import { makeWorkQueues } from "./accept/workQueues.ts";
+import { hearAllWorkers } from "@jetscribe/event-log/signals/workersHeard";
 
 /** The start waits so long for Redis; it goes on without. */
 const redisWithinMs = 1_000;

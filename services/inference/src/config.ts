@@ -9,7 +9,7 @@ import { slugOf } from "@jetscribe/schema";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
-import type { EngineConfig, UpstreamConfig } from "./engine.ts";
+import type { EngineConfig, UpstreamConfig } from "./engine/engine.ts";
 
 /** Part of the project. */
 const demoModel = fileURLToPath(

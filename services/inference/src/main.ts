@@ -1,8 +1,8 @@
-import { makeAppender } from "@jetscribe/event-log/append";
-import { consumeWork } from "@jetscribe/event-log/consume";
-import { makeLogIndex } from "@jetscribe/event-log/lookUp";
-import { hearWorkers } from "@jetscribe/event-log/signals";
-import { makeTokenLog } from "@jetscribe/event-log/tokens";
+import { makeAppender } from "@jetscribe/event-log/append/append";
+import { consumeWork } from "@jetscribe/event-log/work/consume";
+import { makeLogIndex } from "@jetscribe/event-log/read/lookUp";
+import { hearWorkers } from "@jetscribe/event-log/signals/signals";
+import { makeTokenLog } from "@jetscribe/event-log/tokens/tokens";
 import {
   joinBroker,
   joinClock,
@@ -10,22 +10,22 @@ import {
   runService,
 } from "@jetscribe/runtime";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
-import { makeAnnouncer } from "./announce.ts";
-import { makeAttempt } from "./attempt.ts";
-import { hearCancels } from "./cancels.ts";
+import { makeAnnouncer } from "./presence/announcer.ts";
+import { makeAttempt } from "./task/attempt.ts";
+import { hearCancels } from "./ownership/hearCancels.ts";
 import { Config } from "./config.ts";
-import { drain } from "./drain.ts";
-import { canGoOn } from "./engine.ts";
-import { makeEngineProcess } from "./engineProcess.ts";
-import { makeGate } from "./gate.ts";
-import { holdTasks } from "./inHand.ts";
-import { makeOnGenerateRequested } from "./onGenerateRequested.ts";
-import { makePeers } from "./peers.ts";
-import { makePulse } from "./pulse.ts";
-import { makeRecord } from "./record.ts";
-import { makeTaskLookUp } from "./taskLookUp.ts";
-import { makeTextLock } from "./textLock.ts";
-import { newWorkerId } from "./workerId.ts";
+import { drain } from "./task/drain.ts";
+import { canGoOn } from "./engine/engine.ts";
+import { makeEngineProcess } from "./engine/process/engineProcess.ts";
+import { makeGate } from "./task/gate.ts";
+import { holdTasks } from "./ownership/heldTasks.ts";
+import { makeOnGenerateRequested } from "./task/onGenerateRequested.ts";
+import { makePeers } from "./ownership/peers.ts";
+import { makePulse } from "./presence/pulse.ts";
+import { makeRecord } from "./task/record.ts";
+import { makeTaskLookUp } from "./ownership/taskLookUp.ts";
+import { makeTextLock } from "./ownership/textLock.ts";
+import { newWorkerId } from "./presence/workerId.ts";
 
 await runService(
   "inference",

@@ -7,7 +7,7 @@
  * - rotated: what became of the earlier generations of a file; written before the file is renamed.
  * - tasks: the open ones, and those that ended within these ten minutes, in case their end is cut off.
  */
-import { makeLatest } from "@jetscribe/event-log/latest";
+import { makeLatest } from "@jetscribe/event-log/read/latest";
 import { isOpen, type OpenTask, type TaskState } from "@jetscribe/schema";
 import {
   openOwnDatabase,

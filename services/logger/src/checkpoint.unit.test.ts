@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "vitest";
 import { openCheckpoint } from "./checkpoint.ts";
-import { tempDir } from "./testKit.ts";
+import { tempDir } from "../test/loggerTestKit.ts";
 
 const open = (
   dir: string,

@@ -3,14 +3,14 @@
  * files back to the newest mark whose message is still in the log, and goes on from there. Nothing is synced to the
  * disk: where a power failure took lines that were committed, an older mark fits.
  */
-import type { Broker } from "@jetscribe/event-log/connection";
-import type { Delivery } from "@jetscribe/event-log/pull";
-import { followStream, type Gather } from "@jetscribe/event-log/readLog";
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import type { Delivery } from "@jetscribe/event-log/read/pull";
+import { followStream, type Gather } from "@jetscribe/event-log/read/readLog";
 import {
   messageAt,
   streamState,
   type StreamState,
-} from "@jetscribe/event-log/streamState";
+} from "@jetscribe/event-log/broker/streamState";
 import type { Logger } from "@jetscribe/runtime";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Mark } from "./checkpointRows.ts";

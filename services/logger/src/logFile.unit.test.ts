@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { test } from "vitest";
 import { openCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { makeLogFile, start, type Line } from "./logFile.ts";
-import { filesOf, readLines, tempDir } from "./testKit.ts";
+import { filesOf, readLines, tempDir } from "../test/loggerTestKit.ts";
 
 const day = 86_400;
 const noon = Date.UTC(2026, 10, 24, 12) / 1000;

@@ -1,4 +1,7 @@
-import { hearProjections, sendLogRecord } from "@jetscribe/event-log/signals";
+import {
+  hearProjections,
+  sendLogRecord,
+} from "@jetscribe/event-log/signals/signals";
 import {
   newTaskId,
   streams,
@@ -29,7 +32,7 @@ import {
   startLogger,
   tempDir,
   untilWritten,
-} from "./testKit.ts";
+} from "../test/loggerTestKit.ts";
 
 /** Small files, all of which stay. */
 const small = { LOG_ROTATE_SIZE: "1KB", LOG_KEEP: "100000" };

@@ -1,4 +1,4 @@
-import { hearProjections } from "@jetscribe/event-log/signals";
+import { hearProjections } from "@jetscribe/event-log/signals/signals";
 import {
   newTaskId,
   streams,
@@ -25,7 +25,7 @@ import {
   startLogger,
   tempDir,
   untilWritten,
-} from "./testKit.ts";
+} from "../test/loggerTestKit.ts";
 
 const store = (nats: TestServer) => join(nats.dataDir, "nats", "jetstream");
 

@@ -1,6 +1,6 @@
 import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
 import { Config } from "./config.ts";
-import { keepLogFiles } from "./lead.ts";
+import { keepLogFiles } from "./keepLogFiles.ts";
 
 await runService(
   "logger",

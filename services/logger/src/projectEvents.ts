@@ -1,5 +1,5 @@
 /** Pure: a batch of events -> the lines of the tasks that they end. `evolve` is the only fold. */
-import { decodeEvent, type LogMessage } from "@jetscribe/event-log/codec";
+import { decodeEvent, type LogMessage } from "@jetscribe/event-log/codec/codec";
 import {
   eventTypes,
   evolve,

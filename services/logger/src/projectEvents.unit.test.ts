@@ -1,4 +1,4 @@
-import { encodeEvent, type LogMessage } from "@jetscribe/event-log/codec";
+import { encodeEvent, type LogMessage } from "@jetscribe/event-log/codec/codec";
 import {
   makeNames,
   newTaskId,
@@ -13,7 +13,7 @@ import {
   queue,
   requestedEvent,
   startedEvent,
-} from "./testKit.ts";
+} from "../test/loggerTestKit.ts";
 import { projectEvents } from "./projectEvents.ts";
 
 function messages(events: TaskEvent[], firstSeq = 1): LogMessage[] {

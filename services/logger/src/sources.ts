@@ -1,6 +1,6 @@
 /** What is read, and into which files it goes. */
-import type { Delivery } from "@jetscribe/event-log/pull";
-import { idOf } from "@jetscribe/event-log/streamState";
+import type { Delivery } from "@jetscribe/event-log/read/pull";
+import { idOf } from "@jetscribe/event-log/broker/streamState";
 import type { Names, TaskState } from "@jetscribe/schema";
 import type { Logger } from "@jetscribe/runtime";
 import { hash } from "node:crypto";

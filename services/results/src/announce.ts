@@ -1,9 +1,9 @@
-import type { Broker } from "@jetscribe/event-log/connection";
-import { announceProjection } from "@jetscribe/event-log/signals";
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { announceProjection } from "@jetscribe/event-log/signals/signals";
 import { announceEveryMs } from "@jetscribe/schema";
 import { randomUUID } from "node:crypto";
-import type { Role } from "./projection.ts";
-import type { LogHeld, LogTrim } from "./trimLog.ts";
+import type { Role } from "./projection/projection.ts";
+import type { LogHeld, LogTrim } from "./retention/trimLog.ts";
 
 const earlyMs = 50;
 

@@ -1,5 +1,5 @@
-import { makeAppender } from "@jetscribe/event-log/append";
-import { hearAllWorkers } from "@jetscribe/event-log/workersHeard";
+import { makeAppender } from "@jetscribe/event-log/append/append";
+import { hearAllWorkers } from "@jetscribe/event-log/signals/workersHeard";
 import {
   joinBroker,
   joinClock,
@@ -16,15 +16,15 @@ import {
 import { join } from "node:path";
 import { announce, announceTrouble } from "./announce.ts";
 import { Config } from "./config.ts";
-import { endOverdue } from "./endOverdue.ts";
-import { endStranded } from "./endStranded.ts";
-import { listen } from "./listening.ts";
-import { noteProjections } from "./noteProjections.ts";
-import { makeProjection } from "./projection.ts";
-import { keepQueues } from "./queueKeeper.ts";
-import { makeTaskIndex } from "./taskIndex.ts";
-import { removeIdleQueues } from "./removeIdleQueues.ts";
-import { makeLogTrim } from "./trimLog.ts";
+import { endOverdue } from "./overdue/endOverdue.ts";
+import { endStranded } from "./retention/endStranded.ts";
+import { listen } from "./retention/listening.ts";
+import { noteProjections } from "./projection/noteProjections.ts";
+import { makeProjection } from "./projection/projection.ts";
+import { keepQueues } from "./queues/keepQueues.ts";
+import { makeTaskIndex } from "./index/taskIndex.ts";
+import { removeIdleQueues } from "./queues/removeIdleQueues.ts";
+import { makeLogTrim } from "./retention/trimLog.ts";
 import { warnOfUnprefixed } from "./unprefixed/warnOfUnprefixed.ts";
 
 await runService(

@@ -4,8 +4,14 @@
  *
  * Exit codes: 0 done, or nothing to do; 1 not applied; 2 `plan` found changes; 64 wrong use; 78 wrong settings.
  */
-import { connectBroker, type Broker } from "@jetscribe/event-log/connection";
-import { applyStreams, planStreams } from "@jetscribe/event-log/streamPlan";
+import {
+  connectBroker,
+  type Broker,
+} from "@jetscribe/event-log/broker/connection";
+import {
+  applyStreams,
+  planStreams,
+} from "@jetscribe/event-log/streams/streamPlan";
 import { parseArgs } from "node:util";
 import { isConfirmed } from "../confirm.ts";
 import { ConfigError, configExitCode, readConfig } from "../config.ts";

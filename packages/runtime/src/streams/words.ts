@@ -1,6 +1,6 @@
 /** Pure: a plan for the streams as an operator reads it. */
-import type { StreamDifference } from "@jetscribe/event-log/streamDifferences";
-import type { StreamPlan } from "@jetscribe/event-log/streamPlan";
+import type { StreamDifference } from "@jetscribe/event-log/streams/streamDifferences";
+import type { StreamPlan } from "@jetscribe/event-log/streams/streamPlan";
 
 export const isEmpty = ({ missing, changes }: StreamPlan): boolean =>
   !missing && changes.length === 0;

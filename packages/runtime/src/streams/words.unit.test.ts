@@ -1,4 +1,4 @@
-import type { StreamPlan } from "@jetscribe/event-log/streamPlan";
+import type { StreamPlan } from "@jetscribe/event-log/streams/streamPlan";
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { isEmpty, wordsOfPlan } from "./words.ts";

@@ -13,7 +13,7 @@ import {
   retried,
   started,
   statesOf,
-} from "./testKit.ts";
+} from "../../test/generateTestKit.ts";
 
 /** What workers, gateways and results may write of one task, in an order in which they may. */
 const life: fc.Arbitrary<TaskEvent[]> = fc

@@ -13,7 +13,7 @@ import {
   started,
   statesOf,
   task_id,
-} from "./testKit.ts";
+} from "../../test/generateTestKit.ts";
 
 const fold = (...events: TaskEvent[]) => statesOf(record(events)).at(-1);
 

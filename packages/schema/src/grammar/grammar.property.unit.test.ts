@@ -4,8 +4,12 @@ import assert from "node:assert/strict";
 import { test } from "vitest";
 import { grammarOf } from "./grammarOf.ts";
 import type { Schema } from "./keywords.ts";
-import { anySchema, makeAnswers, randomFrom } from "./schemaTestKit.ts";
-import { makeMatcher } from "./testKit.ts";
+import {
+  anySchema,
+  makeAnswers,
+  randomFrom,
+} from "../../test/schemaTestKit.ts";
+import { makeMatcher } from "../../test/grammarTestKit.ts";
 
 const runs = { numRuns: 600 };
 

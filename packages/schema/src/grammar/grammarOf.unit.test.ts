@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import { grammarOf, objectGrammar } from "./grammarOf.ts";
 import type { Schema } from "./keywords.ts";
-import { makeMatcher } from "./testKit.ts";
+import { makeMatcher } from "../../test/grammarTestKit.ts";
 
 const problemOf = (schema: Schema): string =>
   grammarOf(schema).problems?.[0]?.message ?? "it is taken";

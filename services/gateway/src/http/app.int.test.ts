@@ -1,7 +1,7 @@
 /** Calls as clients write them: ids, queries, keys. */
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { key, send, startApp, type Started } from "./appTestKit.ts";
+import { key, send, startApp, type Started } from "../../test/appTestKit.ts";
 
 describe("a call", () => {
   let app: Started;

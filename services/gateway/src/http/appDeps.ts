@@ -8,14 +8,14 @@ import type {
 } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AcceptRequest } from "../acceptRequest.ts";
-import type { ApiKey } from "../apiKeys.ts";
-import type { CancelTask } from "../cancelTask.ts";
-import type { Forecast } from "../forecast.ts";
-import type { makeHealth } from "../health.ts";
-import type { ReadTask } from "../readTask.ts";
-import type { StreamTask } from "../streamTask.ts";
-import type { WaitForOutcome } from "../waitForOutcome.ts";
+import type { AcceptRequest } from "../accept/acceptRequest.ts";
+import type { ApiKey } from "../accept/apiKeys.ts";
+import type { CancelTask } from "../cancel/cancelTask.ts";
+import type { Forecast } from "../forecast/forecast.ts";
+import type { makeHealth } from "../health/health.ts";
+import type { ReadTask } from "../read/readTask.ts";
+import type { StreamTask } from "../stream/streamTask.ts";
+import type { WaitForOutcome } from "../read/waitForOutcome.ts";
 
 export interface AppDeps {
   keys: readonly ApiKey[];

@@ -1,7 +1,7 @@
 /** Who calls: the API key in `X-API-Key`, or as a bearer token. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ApiError } from "../apiError.ts";
-import { makeFindKey, type ApiKey } from "../apiKeys.ts";
+import { makeFindKey, type ApiKey } from "../accept/apiKeys.ts";
 
 declare module "fastify" {
   interface FastifyRequest {

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { describe, test } from "vitest";
-import { ApiKeyList } from "../apiKeys.ts";
+import { ApiKeyList } from "../accept/apiKeys.ts";
 import { buildApp } from "./app.ts";
 import type { AppDeps } from "./appDeps.ts";
 

@@ -13,7 +13,7 @@ import {
   send,
   startApp,
   type Started,
-} from "./appTestKit.ts";
+} from "../../test/appTestKit.ts";
 
 describe("the body of a request", () => {
   let app: Started;

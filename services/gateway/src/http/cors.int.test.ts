@@ -1,7 +1,7 @@
 /** Pages of other origins, as browsers ask for them. */
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
-import { hi, json, send, startApp } from "./appTestKit.ts";
+import { hi, json, send, startApp } from "../../test/appTestKit.ts";
 
 describe("CORS_ORIGINS", () => {
   const origin = "https://page.example";

@@ -8,7 +8,7 @@ import {
   send,
   startApp,
   type Started,
-} from "./appTestKit.ts";
+} from "../../test/appTestKit.ts";
 
 describe("a route", () => {
   let app: Started;

@@ -1,7 +1,7 @@
 /** The gateway behind a path of a proxy, with and without the prefix in what comes. */
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
-import { hi, json, send, startApp } from "./appTestKit.ts";
+import { hi, json, send, startApp } from "../../test/appTestKit.ts";
 
 describe("PUBLIC_PATH", () => {
   test("is in what is answered, and may be in what is asked", async () => {

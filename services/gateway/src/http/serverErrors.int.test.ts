@@ -13,7 +13,7 @@ import {
   sendRaw,
   startApp,
   type Started,
-} from "./appTestKit.ts";
+} from "../../test/appTestKit.ts";
 
 describe("what is no request", () => {
   let app: Started;

@@ -1,8 +1,8 @@
 import type { TaskState } from "@jetscribe/schema";
 import * as z from "zod";
 import { ApiError } from "../apiError.ts";
-import type { ApiKey } from "../apiKeys.ts";
-import type { ReadTask } from "../readTask.ts";
+import type { ApiKey } from "../accept/apiKeys.ts";
+import type { ReadTask } from "../read/readTask.ts";
 
 export const TaskParams = z.object({
   // Swift, .NET and some databases print UUIDs in capitals: the same one, by RFC 9562.

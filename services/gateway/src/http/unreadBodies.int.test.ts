@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { json, key, startApp, type Started } from "./appTestKit.ts";
+import { json, key, startApp, type Started } from "../../test/appTestKit.ts";
 
 describe("a body that is not read", () => {
   let app: Started;

@@ -3,7 +3,13 @@ import { GenerateRequest } from "@jetscribe/schema";
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { json, problemOf, send, startApp, type Started } from "./appTestKit.ts";
+import {
+  json,
+  problemOf,
+  send,
+  startApp,
+  type Started,
+} from "../../test/appTestKit.ts";
 
 describe("a value that is wrong", () => {
   let app: Started;

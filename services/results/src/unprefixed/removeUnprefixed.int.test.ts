@@ -5,7 +5,11 @@ import { eventually, redisPrefix, withRedis } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "vitest";
-import { openWriter, servers, startResults } from "../testKit.ts";
+import {
+  openWriter,
+  servers,
+  startResults,
+} from "../../test/resultsTestKit.ts";
 
 const program = new URL("main.ts", import.meta.url).pathname;
 const warning = "an earlier version left keys without a prefix in Redis";

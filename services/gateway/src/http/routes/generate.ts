@@ -7,7 +7,7 @@ import {
 } from "@jetscribe/schema";
 import * as z from "zod";
 import type { App, AppDeps } from "../appDeps.ts";
-import { outcomeOf } from "../../resultOf.ts";
+import { outcomeOf } from "../../read/resultOf.ts";
 import { dropBody } from "../bodiesInFlight.ts";
 import { answer, problems, security } from "../docs.ts";
 import { hangUp, mostWaitS, waitSeconds } from "../wait.ts";

@@ -1,6 +1,6 @@
 import { isOpen, OutcomeResponse, PendingResponse } from "@jetscribe/schema";
-import type { ReadTask } from "../../readTask.ts";
-import { outcomeOf, pendingOf } from "../../resultOf.ts";
+import type { ReadTask } from "../../read/readTask.ts";
+import { outcomeOf, pendingOf } from "../../read/resultOf.ts";
 import type { App, AppDeps } from "../appDeps.ts";
 import { answer, problems, security } from "../docs.ts";
 import { taskOfCall, TaskParams } from "../taskOfCall.ts";

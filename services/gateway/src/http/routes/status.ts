@@ -1,5 +1,5 @@
 import { StatusResponse } from "@jetscribe/schema";
-import { statusOf } from "../../resultOf.ts";
+import { statusOf } from "../../read/resultOf.ts";
 import type { App, AppDeps } from "../appDeps.ts";
 import { answer, problems, security } from "../docs.ts";
 import { taskOfCall, TaskParams } from "../taskOfCall.ts";

@@ -1,7 +1,7 @@
 /** The stream as HTTP: its headers, its lines, its end. */
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { send, startApp, type Started } from "../appTestKit.ts";
+import { send, startApp, type Started } from "../../../test/appTestKit.ts";
 
 describe("a stream over HTTP", () => {
   let app: Started;

@@ -4,7 +4,7 @@ import type { App, AppDeps } from "../appDeps.ts";
 import { answer, problems, security } from "../docs.ts";
 import { taskOfCall, TaskParams } from "../taskOfCall.ts";
 import { hangUp } from "../wait.ts";
-import { outcomeId } from "../../textFeed.ts";
+import { outcomeId } from "../../stream/textFeed.ts";
 
 const schema = {
   operationId: "stream",

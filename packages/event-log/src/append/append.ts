@@ -1,0 +1,201 @@
+/** The way into the log. An append is one publish, whose answer (PubAck) says where the event stands. */
+import type { Queue, TaskEvent } from "@jetscribe/schema";
+import type { Msg } from "@nats-io/nats-core";
+import { setTimeout as sleep } from "node:timers/promises";
+import { makeAnswers } from "./answers.ts";
+import { encodeEvent, type Encoded } from "../codec/codec.ts";
+import type { Broker } from "../broker/connection.ts";
+
+/** Where an event stands in the log. */
+export interface Appended {
+  seq: number;
+  /** The log had an event with this message id already: `seq` is that one's. */
+  duplicate: boolean;
+}
+
+/**
+ * - unknown: no answer came; it may stand in the log or not
+ * - unavailable: it was not sent, or nobody takes it; it is not in the log
+ * - full: the stream, or the disk, has no room; it is not in the log, and can be tried again
+ * - refused: the broker said no; it is not in the log
+ * - too_large: over the broker's payload limit; it was not sent
+ */
+export type AppendErrorCode =
+  "unknown" | "unavailable" | "full" | "refused" | "too_large";
+
+export class AppendError extends Error {
+  override readonly name = "AppendError";
+  readonly code: AppendErrorCode;
+  /** The broker's own number, where it refused. */
+  readonly errCode: number | undefined;
+  constructor(code: AppendErrorCode, message: string, errCode?: number) {
+    super(message);
+    this.code = code;
+    this.errCode = errCode;
+  }
+}
+
+export interface AppendOptions {
+  traceparent?: string | undefined;
+  /** After so many ms without an answer the outcome is `unknown`. */
+  timeoutMs?: number;
+}
+
+export interface Appender extends Disposable {
+  /** Appends one event. Rejects with an AppendError. */
+  append: (
+    event: TaskEvent,
+    queue: Queue,
+    options?: AppendOptions,
+  ) => Promise<Appended>;
+  /** The size that the event's message would have, in bytes, against `broker.maxPayload`. */
+  sizeOf: (event: TaskEvent, queue: Queue) => number;
+  /** The broker, though connected, has lately answered no append. */
+  readonly silent: boolean;
+  /** How many appends the broker answered so far, also those that were given up. */
+  readonly answered: number;
+}
+
+/** More than the broker could have answered in time: the caller must slow down. */
+const mostPending = 20_000;
+const defaultTimeoutMs = 5_000;
+
+/** Makes the append path of a service. `source` is the service's name; `nowMs` gives the events' times. */
+export function makeAppender(
+  broker: Broker,
+  source: string,
+  nowMs: () => number = Date.now,
+): Appender {
+  const answers = makeAnswers(broker);
+
+  const encode = (event: TaskEvent, queue: Queue, traceparent?: string) =>
+    encodeEvent(event, queue, {
+      names: broker,
+      source,
+      now: new Date(nowMs()),
+      traceparent,
+    });
+
+  return {
+    async append(
+      event,
+      queue,
+      { traceparent, timeoutMs = defaultTimeoutMs } = {},
+    ) {
+      const message = encode(event, queue, traceparent);
+      const refusal = whyNot(broker, message, answers.pending);
+      if (refusal !== undefined) throw refusal;
+      const answer = await answers.ask(message, timeoutMs);
+      if ("unanswered" in answer)
+        throw new AppendError("unknown", answer.unanswered);
+      return readPubAck(answer);
+    },
+    sizeOf: (event, queue) => encode(event, queue).size,
+    get silent() {
+      return answers.silent;
+    },
+    get answered() {
+      return answers.answered;
+    },
+    [Symbol.dispose]: () => answers[Symbol.dispose](),
+  };
+}
+
+function whyNot(
+  broker: Broker,
+  { size }: Encoded,
+  pending: number,
+): AppendError | undefined {
+  if (size > broker.maxPayload)
+    return new AppendError(
+      "too_large",
+      `the event has ${size} bytes; the broker takes ${broker.maxPayload}`,
+    );
+  if (!broker.connected)
+    return new AppendError("unavailable", "not connected to the broker");
+  if (pending >= mostPending)
+    return new AppendError("unavailable", "too many appends are under way");
+  return undefined;
+}
+
+/** Of a cluster: the message id is under way already, and may yet be stored or not. */
+const duplicateInProcess = 10_158;
+
+/** The broker's numbers for "no space": the disk, the limit of its account, that of the stream. */
+const noRoom: ReadonlySet<number> = new Set([10_023, 10_047, 10_077, 10_122]);
+
+function codeOf(errCode = 0): AppendErrorCode {
+  if (errCode === duplicateInProcess) return "unknown";
+  return noRoom.has(errCode) ? "full" : "refused";
+}
+
+/** What a PubAck says. Throws an AppendError where it is none. */
+export function readPubAck(msg: Msg): Appended {
+  // The broker's own "no responders": there is no stream, or JetStream is not ready.
+  if (msg.data.length === 0)
+    throw new AppendError("unavailable", "no stream takes the message");
+  const ack = msg.json<{
+    seq?: number;
+    duplicate?: boolean;
+    error?: { code: number; err_code?: number; description?: string };
+  }>();
+  if (ack.error !== undefined)
+    throw new AppendError(
+      codeOf(ack.error.err_code),
+      ack.error.description ?? `error ${ack.error.code}`,
+      ack.error.err_code,
+    );
+  return { seq: ack.seq ?? 0, duplicate: ack.duplicate === true };
+}
+
+/** Within the broker's duplicate window, which is two minutes. */
+const repeatForMs = 60_000;
+const repeatAfterMs = 250;
+/** Of a full log: it has room once what is finished was dropped, which takes seconds. */
+const repeatFullAfterMs = 1_000;
+
+/**
+ * Appends one event however often the connection breaks: it is repeated with the same message id, for 60 s at most,
+ * so that the log takes it once. While the log is full it is repeated for as long as the signal lets it. Rejects with
+ * an AppendError where that is not enough, or the broker says no; with the signal's reason. After `unknown` the log has
+ * to be read before the event is sent again.
+ */
+export async function appendUntilStored(
+  broker: Broker,
+  { append }: Pick<Appender, "append">,
+  event: TaskEvent,
+  queue: Queue,
+  {
+    signal,
+    traceparent,
+    beforeRepeat,
+  }: {
+    signal: AbortSignal;
+    traceparent?: string | undefined;
+    /** A broker that comes back may have lost what the event belongs to: then `signal` has to abort. */
+    beforeRepeat?: () => Promise<void>;
+  },
+): Promise<Appended> {
+  /** Of the first one that may have been stored. */
+  let inDoubtSince = Infinity;
+  for (;;) {
+    signal.throwIfAborted();
+    const sentAt = performance.now();
+    try {
+      return await append(event, queue, { traceparent });
+    } catch (error) {
+      if (!(error instanceof AppendError) || !isPassing(error)) throw error;
+      const full = error.code === "full";
+      if (!full) inDoubtSince = Math.min(inDoubtSince, sentAt);
+      if (performance.now() - inDoubtSince > repeatForMs) throw error;
+      signal.throwIfAborted();
+      const afterMs = full ? repeatFullAfterMs : repeatAfterMs;
+      await sleep(afterMs, undefined, { signal });
+      await broker.whenConnected(signal);
+      await beforeRepeat?.();
+    }
+  }
+}
+
+const isPassing = ({ code }: AppendError): boolean =>
+  code === "unknown" || code === "unavailable" || code === "full";

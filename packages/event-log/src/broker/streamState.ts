@@ -1,0 +1,121 @@
+/** What the broker says about a stream, and single messages of it. */
+import { messageId } from "@jetscribe/schema";
+import { JetStreamApiError } from "@nats-io/jetstream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { decodeEvent, type LogMessage } from "../codec/codec.ts";
+import { orAborted, type Broker } from "./connection.ts";
+import { elapsedMs } from "./elapsed.ts";
+import { leaderOf, type Leader } from "./leader.ts";
+
+export interface StreamState {
+  /** When the stream was created, as the broker writes it: another one means another stream. */
+  created: string;
+  firstSeq: number;
+  lastSeq: number;
+  /** When the first message was stored, in ms since the epoch; of an empty stream it says nothing. */
+  firstTimeMs: number;
+  messages: number;
+  bytes: number;
+  /** The size in bytes at which the stream drops its oldest messages, or refuses new ones. */
+  maxBytes: number;
+  /** Of a stream that has copies: the node that said so. */
+  leader?: Leader;
+}
+
+/** Rejects where a cluster has no leader, or where the one that answers may be none any more. */
+export async function streamState(
+  { jsm }: Broker,
+  stream: string,
+): Promise<StreamState> {
+  const { created, state, cluster, config } = await jsm.streams.info(stream);
+  const leader = cluster && leaderOf(cluster);
+  const { first_seq, first_ts, last_seq, messages, bytes } = state;
+  return {
+    created: String(created),
+    firstSeq: first_seq,
+    lastSeq: last_seq,
+    firstTimeMs: Date.parse(String(first_ts)),
+    messages,
+    bytes,
+    maxBytes: config.max_bytes,
+    ...(leader && { leader }),
+  };
+}
+
+const askAgainMs = 100;
+
+/**
+ * Resolves once it is certain that the reading was the log's end when it was made, and that what its leader said since
+ * then, up to this call, was so too: it leads still, and has heard a majority since. Followers are heard every 2 s at
+ * the latest. Rejects where others lead, or with the signal's reason.
+ */
+export async function confirm(
+  broker: Broker,
+  stream: string,
+  { leader }: StreamState,
+  signal: AbortSignal,
+): Promise<void> {
+  if (leader === undefined) return;
+  const calledAt = elapsedMs();
+  for (;;) {
+    const askedAt = elapsedMs();
+    const now = await orAborted(streamState(broker, stream), signal);
+    if (now.leader?.node !== leader.node || now.leader.since !== leader.since)
+      throw new Error(`${stream} has another leader`);
+    if (askedAt - now.leader.silentMs > calledAt) return;
+    await sleep(askAgainMs, undefined, { signal });
+  }
+}
+
+/**
+ * Drops all messages of EVENTS before a sequence. By sequence only: a purge with a filter has to look at each message.
+ */
+export async function purgeEventsBefore(
+  { jsm, streams }: Broker,
+  seq: number,
+): Promise<void> {
+  await jsm.streams.purge(streams.events, { seq });
+}
+
+/** The message at a sequence, from the stream's leader; undefined where there is none (any more). */
+export async function messageAt(
+  { jsm }: Broker,
+  stream: string,
+  seq: number,
+): Promise<(LogMessage & { header(name: string): string }) | undefined> {
+  try {
+    const found = await jsm.streams.getMessage(stream, { seq });
+    if (found === null) return undefined;
+    const { subject, data, timestamp } = found;
+    return {
+      subject,
+      seq,
+      time: Date.parse(timestamp) / 1000,
+      data,
+      header: (name) => found.header.get(name),
+    };
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.apiError().code === 404)
+      return undefined;
+    throw error;
+  }
+}
+
+/** The ce-id of the event at a sequence of EVENTS; undefined where there is no message (any more). */
+export async function eventIdAt(
+  broker: Broker,
+  seq: number,
+): Promise<string | undefined> {
+  const message = await messageAt(broker, broker.streams.events, seq);
+  return message && idOf(message);
+}
+
+/** The ce-id of a message. Of an event it follows from the body; decoding headers costs more. */
+export function idOf(
+  message: LogMessage & { header(name: string): string },
+): string {
+  const decoded = decodeEvent(message);
+  return "event" in decoded
+    ? messageId(decoded.event)
+    : message.header("Nats-Msg-Id");
+}

@@ -1,0 +1,207 @@
+/**
+ * Pull requests to consumers, one inbox for all of them. The client library's own consumer costs three times as much
+ * per message, and hides when a pull came back empty, which is what the scheduling of work turns on.
+ */
+import { createInbox, nanos, type Msg } from "@nats-io/nats-core";
+import type { LogMessage } from "../codec/codec.ts";
+import { subscribe, type Broker } from "../broker/connection.ts";
+import { parseAckSubject } from "../codec/ackSubject.ts";
+import { headerIn, sizeOf } from "../codec/headerIn.ts";
+
+/** A message that a consumer delivered. */
+export interface Delivery extends LogMessage {
+  consumer: string;
+  /** How often the consumer delivered it, this time included. It proves nothing: rule 2 of the design. */
+  deliveryCount: number;
+  /** Counts the consumer's deliveries: a gap in it is a lost delivery. */
+  consumerSeq: number;
+  /** How many more messages wait in the consumer. */
+  pending: number;
+  /** Bytes that the stream counts for it; 4 too many for one without headers. */
+  storedBytes: number;
+  /** Where acknowledgements go. */
+  reply: string;
+  /** The value of a header, which is named as it was written; "" where there is none. */
+  header(name: string): string;
+}
+
+/**
+ * Why a pull ended.
+ * - full: it delivered all that it asked for
+ * - empty: there was nothing more, or not in time
+ * - too large: the next message is over what is left of its bytes
+ * - gone: the consumer is not there (any more)
+ * - lost: the connection or an answer is missing
+ */
+export type PullEnd = "full" | "empty" | "too large" | "gone" | "lost";
+
+export interface PullRequest {
+  stream: string;
+  consumer: string;
+  /** At most so many messages. */
+  batch: number;
+  /** Waits so long for messages; absent: takes only what is there. */
+  expiresMs?: number;
+  /** At most so many bytes; a larger message than that ends the pull. */
+  maxBytes?: number;
+}
+
+export interface PullHandlers {
+  onDelivery(delivery: Delivery): void;
+  /** Called once, as the last. */
+  onEnd(end: PullEnd, delivered: number): void;
+}
+
+export interface Puller extends Disposable {
+  pull(request: PullRequest, handlers: PullHandlers): void;
+  /** Forgets all pulls, which end as lost, and the inbox that they were answered in. */
+  renew(): void;
+  /** Ends all pulls; what is on its way is still delivered. */
+  drain(): Promise<void>;
+}
+
+interface Running {
+  token: string;
+  consumer: string;
+  left: number;
+  delivered: number;
+  handlers: PullHandlers;
+  /** Of the next sign of life, by `performance.now()`. */
+  deadline: number;
+}
+
+/** What an answer may take. */
+const graceMs = 5_000;
+/** While a pull waits, the server says so often that it does: or the death of a cluster's node would show only in the end. */
+const heartbeatMs = 1_000;
+const silentForMs = 4_000;
+
+/**
+ * A delivery comes on the pull's inbox but carries the event's own subject, so it is known by its consumer and counts
+ * for that one's oldest pull. Where a consumer has one pull at a time, that is exact.
+ */
+export function makePuller(
+  broker: Broker,
+  /** Takes what comes for a pull that was given up meanwhile. */
+  onStray?: (delivery: Delivery) => void,
+): Puller {
+  const running = new Map<string, Running>();
+  let inbox = createInbox();
+  let last = 0;
+
+  const end = (one: Running | undefined, why: PullEnd) => {
+    if (one !== undefined && running.delete(one.token))
+      one.handlers.onEnd(why, one.delivered);
+  };
+  const renewDeadline = (one: Running | undefined) => {
+    if (one !== undefined) one.deadline = performance.now() + silentForMs;
+  };
+  const endAll = (overdue: (one: Running) => boolean) => {
+    for (const one of running.values()) if (overdue(one)) end(one, "lost");
+  };
+  const oldestOf = (consumer: string) => {
+    for (const one of running.values())
+      if (one.consumer === consumer) return one;
+    return undefined;
+  };
+
+  function receive(msg: Msg) {
+    const delivery = toDelivery(msg);
+    if (delivery === undefined) {
+      const why = statusEnd(msg);
+      const token = msg.subject.slice(inbox.length + 1);
+      if (why !== undefined) end(running.get(token), why);
+      else renewDeadline(running.get(token));
+      return;
+    }
+    const one = oldestOf(delivery.consumer);
+    if (one === undefined) return onStray?.(delivery);
+    one.delivered++;
+    renewDeadline(one);
+    one.handlers.onDelivery(delivery);
+    if (--one.left === 0) end(one, "full");
+  }
+
+  let subscription = subscribe(broker, `${inbox}.*`, receive);
+  const sweep = setInterval(() => {
+    const now = performance.now();
+    endAll(({ deadline }) => deadline < now);
+  }, 1_000);
+  const stopListening = broker.onDisconnect(() => endAll(() => true));
+
+  return {
+    pull({ stream, consumer, batch, expiresMs, maxBytes }, handlers) {
+      if (!broker.connected) return handlers.onEnd("lost", 0);
+      const token = (++last).toString(36);
+      const waits = expiresMs !== undefined;
+      const deadline = performance.now() + (waits ? silentForMs : graceMs);
+      const count = { left: batch, delivered: 0 };
+      running.set(token, { token, consumer, ...count, handlers, deadline });
+      const request = {
+        batch,
+        ...(waits
+          ? { expires: nanos(expiresMs), idle_heartbeat: nanos(heartbeatMs) }
+          : { no_wait: true }),
+        ...(maxBytes !== undefined && { max_bytes: maxBytes }),
+      };
+      broker.nc.publish(
+        `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
+        JSON.stringify(request),
+        { reply: `${inbox}.${token}` },
+      );
+    },
+    renew() {
+      subscription.unsubscribe();
+      inbox = createInbox();
+      subscription = subscribe(broker, `${inbox}.*`, receive);
+      endAll(() => true);
+    },
+    async drain() {
+      if (broker.connected) await subscription.drain().catch(() => undefined);
+      endAll(() => true);
+    },
+    [Symbol.dispose]() {
+      clearInterval(sweep);
+      stopListening();
+      subscription.unsubscribe();
+      endAll(() => true);
+    },
+  };
+}
+
+/** What a status message says; undefined for one that ends nothing (a heartbeat). */
+function statusEnd(msg: Msg): PullEnd | undefined {
+  const code = msg.headers?.code;
+  if (code === 404 || code === 408) return "empty";
+  if (code === 503) return "gone";
+  if (code !== 409) return undefined;
+  // The codes are few, so 409 is told apart by its text: "Consumer Deleted", "Message Size Exceeds MaxBytes", …
+  const text = msg.headers?.description ?? "";
+  if (/exceeds maxbytes/i.test(text)) return "too large";
+  return /deleted/i.test(text) ? "gone" : "empty";
+}
+
+/** Beside its parts a stored message has 34 bytes: lengths, sequence, time, checksum. */
+const recordBytes = 34;
+
+/** The delivery in a message; undefined for a status. */
+function toDelivery(msg: Msg): Delivery | undefined {
+  const reply = msg.reply ?? "";
+  const ack = parseAckSubject(reply);
+  if (ack === undefined) return undefined;
+  const { subject, data } = msg;
+  const size = sizeOf(msg) - reply.length;
+  return {
+    subject,
+    data,
+    reply,
+    consumer: ack.consumer,
+    deliveryCount: ack.deliveryCount,
+    seq: ack.seq,
+    consumerSeq: ack.consumerSeq,
+    time: ack.time,
+    pending: ack.pending,
+    storedBytes: size + recordBytes,
+    header: (name) => headerIn(data, size - subject.length, name),
+  };
+}

@@ -1,0 +1,248 @@
+/**
+ * Readers of a stream, in order and without a gap. Each is an ephemeral consumer without acknowledgements; where
+ * anything is in doubt it is given up and a new one starts behind the last message that was taken.
+ */
+import {
+  AckPolicy,
+  DeliverPolicy,
+  type ConsumerConfig,
+} from "@nats-io/jetstream";
+import { nanos, nuid } from "@nats-io/nats-core";
+import { setTimeout as sleep } from "node:timers/promises";
+import { orAborted, type Broker } from "../broker/connection.ts";
+import { batchSize, makeInbound, type Gather } from "./inbound.ts";
+import { isFrom210 } from "../broker/serverVersion.ts";
+import { makePuller, type Delivery, type Puller } from "./pull.ts";
+import { streamState } from "../broker/streamState.ts";
+
+export type { Gather };
+
+/** Where a reader begins: at a sequence, or at the first message stored at or after a time (ms since the epoch). */
+export type From = { seq: number } | { timeMs: number };
+
+export interface Reading {
+  stream: string;
+  from: From;
+  /** Only these subjects. Of several, a server before 2.10 sends all that the stream has. */
+  filter?: string | readonly string[];
+  /** Without bodies. */
+  headersOnly?: boolean;
+  /**
+   * The node of a cluster that has to be read: a reader is made on any of them, and reads what that one has, which may
+   * be less than the leader's.
+   */
+  node?: string | undefined;
+}
+
+/** Of a reader that nobody deleted. */
+const forgottenAfterMs = 30_000;
+
+interface Reader {
+  name: string;
+  /** Where it is, in a cluster. */
+  node: string | undefined;
+  /** How many messages stood before it when it was made. */
+  pending: number;
+}
+
+async function openReader(
+  broker: Broker,
+  { stream, from, filter, headersOnly = false }: Omit<Reading, "node">,
+): Promise<Reader> {
+  const config: Partial<ConsumerConfig> = {
+    name: nuid.next(),
+    ack_policy: AckPolicy.None,
+    mem_storage: true,
+    num_replicas: 1,
+    inactive_threshold: nanos(forgottenAfterMs),
+    headers_only: headersOnly,
+    ...filterOf(broker, filter),
+    ...("seq" in from
+      ? {
+          deliver_policy: DeliverPolicy.StartSequence,
+          opt_start_seq: Math.max(1, from.seq),
+        }
+      : {
+          deliver_policy: DeliverPolicy.StartTime,
+          opt_start_time: new Date(from.timeMs).toISOString(),
+        }),
+  };
+  const { name, num_pending, cluster } = await broker.jsm.consumers.add(
+    stream,
+    config,
+  );
+  return { name, pending: num_pending, node: cluster?.leader };
+}
+
+function filterOf(
+  { serverVersion }: Broker,
+  filter: Reading["filter"],
+): Partial<ConsumerConfig> {
+  const [first, ...more] = [filter ?? []].flat();
+  if (first === undefined) return {};
+  if (more.length === 0) return { filter_subject: first };
+  return isFrom210(serverVersion) ? { filter_subjects: [first, ...more] } : {};
+}
+
+/** One that is on the node that has to be read: which one it comes to is left to chance. */
+async function makeReader(
+  broker: Broker,
+  { node, ...reading }: Reading,
+  signal?: AbortSignal,
+): Promise<Reader> {
+  for (;;) {
+    const reader = await makeAnyReader(broker, reading, signal);
+    if (node === undefined || reader.node === node) return reader;
+    closeReader(broker, reading.stream, reader.name);
+  }
+}
+
+/** A reader for as long as the signal lets it be: one that comes too late is closed at once. */
+async function makeAnyReader(
+  broker: Broker,
+  reading: Omit<Reading, "node">,
+  signal?: AbortSignal,
+): Promise<Reader> {
+  signal?.throwIfAborted();
+  const opening = openReader(broker, reading);
+  return await orAborted(opening, signal).catch((error: unknown) => {
+    const close = ({ name }: Reader) =>
+      closeReader(broker, reading.stream, name);
+    opening.then(close, () => undefined);
+    throw error;
+  });
+}
+
+/** Nobody waits for it: a reader that is left over is forgotten by the server. */
+function closeReader(broker: Broker, stream: string, name: string): void {
+  if (broker.connected)
+    broker.jsm.consumers.delete(stream, name).catch(() => undefined);
+}
+
+/**
+ * Reads what stands in the stream now and ends there, or as soon as `onMessage` says true. Rejects when the broker
+ * is lost, or with the signal's reason.
+ *
+ * That there is nothing more is no proof: a server that is just stopping says so in the middle of a stream. What the
+ * reader had before it when it was made has to have come.
+ */
+export async function scan(
+  broker: Broker,
+  reading: Reading,
+  onMessage: (message: Delivery) => boolean,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { name: consumer, pending } = await makeReader(broker, reading, signal);
+  using puller = makePuller(broker);
+  try {
+    let found = false;
+    let read = 0;
+    for (let more = true; more && !found;) {
+      const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+      puller.pull(
+        { stream: reading.stream, consumer, batch: batchSize },
+        {
+          onDelivery: (message) => {
+            read++;
+            found ||= onMessage(message);
+          },
+          onEnd: (end) => {
+            const whole = end === "empty" && (found || read >= pending);
+            if (end === "full" || whole) resolve(end === "full");
+            else
+              reject(
+                new Error(`the reading of ${reading.stream} was cut: ${end}`),
+              );
+          },
+        },
+      );
+      more = await orAborted(promise, signal);
+    }
+  } finally {
+    closeReader(broker, reading.stream, consumer);
+  }
+}
+
+/** The sequence of the first message stored at or after a time (ms since the epoch); of none, that of the next one. */
+export async function firstSeqSince(
+  broker: Broker,
+  stream: string,
+  timeMs: number,
+): Promise<number> {
+  const { lastSeq, leader } = await streamState(broker, stream);
+  let first = lastSeq + 1;
+  const reading = { stream, from: { timeMs }, headersOnly: true };
+  await scan(broker, { ...reading, node: leader?.node }, ({ seq }) => {
+    first = Math.min(first, seq);
+    return true;
+  });
+  return first;
+}
+
+export interface Following extends Pick<
+  Reading,
+  "stream" | "filter" | "headersOnly"
+> {
+  /**
+   * Asked at the start and whenever the connection was lost or a message was missed: the sequence to go on from.
+   * This is where a projection compares its checkpoint with the log. A rejection is asked again a second later.
+   */
+  resume(): Promise<number>;
+  /** It begins, and so many messages stand before it. */
+  onBegin?(pending: number): void;
+  /** How long a batch may wait for more messages before it is taken; by default not at all. */
+  gather?: Gather;
+  /** Takes messages in order, one batch at a time. A rejection leads to `resume`. */
+  onBatch(messages: Delivery[]): Promise<void> | void;
+  /** Why it was interrupted. */
+  onInterruption?(error: unknown): void;
+}
+
+const restMs = 1_000;
+
+/** Follows a stream until the signal aborts; then it resolves, after the batch in hand. */
+export async function followStream(
+  broker: Broker,
+  following: Following,
+  signal: AbortSignal,
+): Promise<void> {
+  using puller = makePuller(broker);
+  while (!signal.aborted) {
+    try {
+      await broker.whenConnected(signal);
+      const seq = await orAborted(following.resume(), signal);
+      await follow(broker, puller, { ...following, from: { seq } }, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      following.onInterruption?.(error);
+      await sleep(restMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+/** One reader's life: resolves when the signal aborts, rejects when a new one has to be made. */
+async function follow(
+  broker: Broker,
+  puller: Puller,
+  {
+    onBegin,
+    onBatch,
+    gather,
+    ...reading
+  }: Reading & Pick<Following, "onBegin" | "onBatch" | "gather">,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name: consumer, pending } = await makeReader(broker, reading, signal);
+  onBegin?.(pending);
+  const inbound = makeInbound(puller, reading.stream, consumer, gather);
+  const abort = () => inbound.stop();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    for (let batch; (batch = await inbound.next()) && !signal.aborted;)
+      await onBatch(batch);
+  } finally {
+    signal.removeEventListener("abort", abort);
+    inbound.stop();
+    closeReader(broker, reading.stream, consumer);
+  }
+}

@@ -1,0 +1,179 @@
+/** What passes on core NATS and is stored nowhere: hints, announcements, log records. Who isn't there misses it. */
+import {
+  parseStoredSubject,
+  parseWakeSubject,
+  ProjectionAnnouncement,
+  WorkerAnnouncement,
+  type EventType,
+  type Queue,
+} from "@jetscribe/schema";
+import type { Msg } from "@nats-io/nats-core";
+import type * as z from "zod";
+import { parseJson } from "../codec/parseJson.ts";
+import { subscribe, type Broker } from "../broker/connection.ts";
+import { headerIn, sizeOf } from "../codec/headerIn.ts";
+
+/** Says what a worker has in hand. While the broker is away nothing is sent, nor kept for later. */
+export function announceWorker(
+  broker: Broker,
+  modelSlug: string,
+  announcement: WorkerAnnouncement,
+): void {
+  if (broker.connected)
+    broker.nc.publish(
+      broker.subjects.worker(modelSlug, announcement.worker_id),
+      JSON.stringify(announcement),
+    );
+}
+
+/** Hears the workers of a model (a slug), or of all. */
+export const hearWorkers = (
+  broker: Broker,
+  onAnnouncement: (announcement: WorkerAnnouncement) => void,
+  modelSlug = "*",
+): Disposable =>
+  hear(
+    broker,
+    broker.subjects.worker(modelSlug, "*"),
+    WorkerAnnouncement,
+    onAnnouncement,
+  );
+
+export function announceProjection(
+  broker: Broker,
+  announcement: ProjectionAnnouncement,
+): void {
+  if (broker.connected)
+    broker.nc.publish(
+      broker.subjects.projection(announcement.name),
+      JSON.stringify(announcement),
+    );
+}
+
+export const hearProjections = (
+  broker: Broker,
+  onAnnouncement: (announcement: ProjectionAnnouncement) => void,
+): Disposable =>
+  hear(
+    broker,
+    broker.subjects.projection("*"),
+    ProjectionAnnouncement,
+    onAnnouncement,
+  );
+
+/** Resolves once the broker has taken in the subscriptions made so far: what is published from now on is heard. */
+export const subscribed = async ({ nc }: Broker): Promise<void> => nc.flush();
+
+/**
+ * Hears which queues of the model (a slug) have a request: one that was stored, or one that a service handed back. An
+ * EVENTS stream of an earlier version republishes stored requests as wake-ups, and 2.9 can't change that.
+ */
+export function hearWake(
+  broker: Broker,
+  modelSlug: string,
+  onWake: (queue: Queue) => void,
+): Disposable {
+  const any = { model: modelSlug, lane: "*", owner: "*" };
+  const wake = (queue: Queue | undefined) => queue && onWake(queue);
+  const hearing = new DisposableStack();
+  hearing.use(
+    listen(broker, broker.subjects.stored("requested", any), ({ subject }) =>
+      wake(parseStoredSubject(subject)?.queue),
+    ),
+  );
+  hearing.use(
+    listen(broker, broker.subjects.wake(any), ({ subject }) =>
+      wake(parseWakeSubject(subject)),
+    ),
+  );
+  return hearing;
+}
+
+/** Says that a queue has a request again, which was handed back. */
+export function sendWake(broker: Broker, queue: Queue): void {
+  if (broker.connected) broker.nc.publish(broker.subjects.wake(queue));
+}
+
+/** A stored event, as the broker tells of it: at most once, and without its body. */
+export interface StoredHint {
+  type: EventType;
+  taskId: string;
+  /** That was started or has ended; NaN of the other types. */
+  attempt: number;
+  /** The event's sequence in EVENTS. */
+  seq: number;
+}
+
+/** Hears the stored events of a queue's tasks. What the log refused is not heard. */
+export const hearStored = (
+  broker: Broker,
+  queue: Queue,
+  onStored: (hint: StoredHint) => void,
+): Disposable =>
+  listen(broker, broker.subjects.stored("*", queue), (msg) => {
+    const hint = storedHintOf(msg);
+    if (hint !== undefined) onStored(hint);
+  });
+
+/** Hears the ids of tasks of the model (a slug) whose cancel was stored. */
+export const hearCancelled = (
+  broker: Broker,
+  modelSlug: string,
+  onCancelled: (taskId: string) => void,
+): Disposable =>
+  listen(
+    broker,
+    broker.subjects.stored("cancelled", {
+      model: modelSlug,
+      lane: "*",
+      owner: "*",
+    }),
+    (msg) => {
+      const hint = storedHintOf(msg);
+      if (hint !== undefined) onCancelled(hint.taskId);
+    },
+  );
+
+/** Undefined where the message is not the broker's. */
+function storedHintOf(msg: Msg): StoredHint | undefined {
+  const { subject, data } = msg;
+  const bytes = sizeOf(msg) - subject.length;
+  const type = parseStoredSubject(subject)?.type;
+  const id = headerIn(data, bytes, "Nats-Msg-Id");
+  const seq = Number(headerIn(data, bytes, "Nats-Sequence"));
+  const [taskId, , attempt] = id.split(".");
+  if (type === undefined || !taskId || !(seq > 0)) return undefined;
+  return { type, taskId, attempt: Number(attempt), seq };
+}
+
+/** Hands a log record on to `app.log`; false where the broker is away, and the record is dropped. */
+export function sendLogRecord(
+  broker: Broker,
+  service: string,
+  line: string,
+): boolean {
+  if (!broker.connected) return false;
+  broker.nc.publish(broker.subjects.log(service), line);
+  return true;
+}
+
+function listen(
+  broker: Broker,
+  subject: string,
+  onMessage: (msg: Msg) => void,
+): Disposable {
+  const subscription = subscribe(broker, subject, onMessage);
+  return { [Symbol.dispose]: () => subscription.unsubscribe() };
+}
+
+/** Messages that don't fit the schema are somebody else's: ignored. */
+const hear = <S extends z.ZodType>(
+  broker: Broker,
+  subject: string,
+  schema: S,
+  onMessage: (value: z.infer<S>) => void,
+): Disposable =>
+  listen(broker, subject, (msg) => {
+    const parsed = schema.safeParse(parseJson(msg.string()));
+    if (parsed.success) onMessage(parsed.data);
+  });

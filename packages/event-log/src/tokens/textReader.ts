@@ -1,0 +1,94 @@
+/**
+ * The stored text of tasks for many readers. A reader of one task is a consumer, of which nats-server from 2.15 on
+ * allows a stream 1,000; and the server finds a task's chunks by going through those of all tasks. So few tasks are read
+ * at once, and where many readers come at once, as after a gateway's restart, one reading of everything serves them all.
+ */
+import { makeAtMost } from "../read/atMost.ts";
+import { orAborted, type Broker } from "../broker/connection.ts";
+import { scan } from "../read/readLog.ts";
+import { chunkOf, readTokens, type StoredChunk } from "./tokens.ts";
+
+/** The chunks of a task that TOKENS has. Rejects when the broker is lost, or with the signal's reason. */
+export type ReadText = (
+  taskId: string,
+  signal: AbortSignal,
+) => Promise<StoredChunk[]>;
+
+/** More read no faster. */
+const mostSingle = 16;
+/** Reading everything costs about as much as reading so many tasks one by one. */
+const many = 100;
+/** So many tasks are read together, or their text would take too much memory. */
+const mostTogether = 1_000;
+
+interface Waiting {
+  chunks: StoredChunk[];
+  read: PromiseWithResolvers<void>;
+}
+
+export function makeReadText(broker: Broker): ReadText {
+  const single = makeAtMost(mostSingle);
+  let singles = 0;
+  /** By subject. */
+  const waiting = new Map<string, Waiting>();
+  let scanning = false;
+
+  async function readAlone(taskId: string, signal: AbortSignal) {
+    singles++;
+    try {
+      return await single(() => readTokens(broker, taskId, signal), signal);
+    } finally {
+      singles--;
+    }
+  }
+
+  async function readTogether(taskId: string, signal: AbortSignal) {
+    const subject = broker.subjects.tokens(taskId);
+    const one = waiting.get(subject) ?? {
+      chunks: [],
+      read: Promise.withResolvers<void>(),
+    };
+    waiting.set(subject, one);
+    void scanForAll();
+    await orAborted(one.read.promise, signal);
+    return one.chunks;
+  }
+
+  async function scanForAll(): Promise<void> {
+    if (scanning) return;
+    scanning = true;
+    while (waiting.size > 0) {
+      const batch = new Map(waiting.entries().take(mostTogether));
+      for (const subject of batch.keys()) waiting.delete(subject);
+      await scanFor(broker, batch);
+    }
+    scanning = false;
+  }
+
+  return (taskId, signal) =>
+    singles < many ? readAlone(taskId, signal) : readTogether(taskId, signal);
+}
+
+async function scanFor(
+  broker: Broker,
+  batch: ReadonlyMap<string, Waiting>,
+): Promise<void> {
+  try {
+    await scan(
+      broker,
+      { stream: broker.streams.tokens, from: { seq: 1 } },
+      (message) => {
+        const chunks = batch.get(message.subject)?.chunks;
+        const chunk = chunks && chunkOf(message);
+        if (chunk !== undefined) chunks?.push(chunk);
+        return false;
+      },
+    );
+    for (const { read } of batch.values()) read.resolve();
+  } catch (error) {
+    for (const { read } of batch.values()) {
+      read.promise.catch(() => undefined); // Whoever waited may be gone.
+      read.reject(error);
+    }
+  }
+}

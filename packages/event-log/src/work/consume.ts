@@ -1,0 +1,305 @@
+/**
+ * Work from the queues of one model: how many deliveries are in hand, and what becomes of each. A queue is one durable
+ * consumer, of one lane and owner; `ask.ts` says when which one is pulled.
+ */
+import type {
+  GenerateRequested,
+  Queue,
+  RecordedEvent,
+} from "@jetscribe/schema";
+import { makeAsk } from "./ask.ts";
+import { decodeEvent } from "../codec/codec.ts";
+import type { Broker } from "../broker/connection.ts";
+import { makeFindWork, sample, type ActiveQueues } from "./findWork.ts";
+import { makeMarks, type Mark } from "./marks.ts";
+import { makePace } from "./pace.ts";
+import { makePuller, type Delivery } from "../read/pull.ts";
+import { makeRota, type WorkQueue } from "./rota.ts";
+import { hearWake, sendWake } from "../signals/signals.ts";
+import { watchForStuck } from "../broker/watchForStuck.ts";
+import { hasUndelivered } from "../streams/topology.ts";
+
+export type { ActiveQueues, Mark };
+
+/**
+ * What a handler made of a work item.
+ * - done: its outcome is in the log
+ * - retry: it comes again after so many ms; 0: to whoever asks first
+ * - lost: somebody else may have it; neither ack nor nak, which would take it away from them
+ * - give up: it will never be work
+ */
+export type Handled =
+  | { kind: "done" }
+  | { kind: "retry"; afterMs: number }
+  | { kind: "lost" }
+  | { kind: "give up"; because: string };
+
+export type RequestedEvent = Extract<
+  RecordedEvent,
+  { type: "GenerateRequested" }
+>;
+
+/** A delivery of a GenerateRequested. */
+export interface WorkItem {
+  event: RequestedEvent;
+  queue: Queue;
+  traceparent: string | undefined;
+  /**
+   * Delivered for the first time, and stored after a reading of the log at most 30 s ago: nobody else can have run it
+   * before that reading. By `elapsedMs()`; undefined where that can't be said.
+   */
+  freshAsOf: number | undefined;
+  /** The latest reading of the log's end, at most 30 s old: whoever has read so far knows the task as of then. */
+  mark: Mark | undefined;
+  /** So many tokens were computed for it so far: its owner's turns are counted by them. */
+  served: (tokens: number) => void;
+  /** Its slot is free: what is left to do needs none, so another delivery may come. */
+  leaveSlot: () => void;
+  /** Asks for another ack_wait. Resolves with the broker's answer, which doesn't prove that the lease is still ours. */
+  renew(timeoutMs: number): Promise<void>;
+}
+
+export interface WorkSource extends AsyncDisposable {
+  /** Ids of the tasks from their delivery until their handler is done. */
+  inHand: () => string[];
+  /** What one slot did of late, prompts counted too; undefined: no task was finished yet. */
+  tokensPerSecond: () => number | undefined;
+  /** There may be more slots than before. */
+  ask: () => void;
+  /** Takes no more work; what is in hand goes on. Resolves once nothing is in hand. */
+  stop(): Promise<void>;
+}
+
+export interface WorkOptions {
+  /** A slug. */
+  model: string;
+  /** How many tasks may run now; as many again may be in hand that have left their slots. */
+  slots: () => number;
+  /** Must not reject. */
+  handle: (item: WorkItem) => Promise<Handled>;
+  onGivenUp: (because: string, seq: number) => void;
+  /** Work waits and none comes, whatever was tried: only another process can help. */
+  onStuck: () => void;
+  /** Reads what the projection says of the model's queues; absent: there is no projection. */
+  readActive?: () => Promise<ActiveQueues>;
+  /** How often work is looked for that no hint told of, and how long it may wait for free slots. */
+  sweepEveryMs?: number;
+  stuckAfterMs?: number;
+  /** How often all consumers may be listed, where the projection can't say what is active. */
+  listEveryMs?: number;
+}
+
+/** Of the queues in which tasks seem to wait so many are asked whether they do. */
+const mostDoubted = 4;
+/**
+ * Tokens that a task counts which isn't run: enough that turns are taken. A prompt that is refused, or only looked up,
+ * was still sent and taken apart, which a megabyte's neighbours wait for.
+ */
+const notRunCosts = (promptChars: number): number => 1 + promptChars / 4_096;
+
+/** Takes work until it is stopped. */
+export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
+  const { model, slots, handle, onGivenUp, onStuck } = options;
+  const { sweepEveryMs = 5_000, stuckAfterMs = 10_000 } = options;
+  const { readActive, listEveryMs = 30_000 } = options;
+  const rota = makeRota(broker);
+  const marks = makeMarks(broker);
+  const work = makeFindWork(broker, { model, readActive, listEveryMs });
+  const puller = makePuller(broker, (delivery) => {
+    const queue = rota.named(delivery.consumer);
+    if (queue !== undefined) accept(delivery, queue);
+  });
+  /** By task id; the reply is that of the latest delivery. */
+  const inHand = new Map<string, { reply: string; queue: WorkQueue }>();
+  /** How many of these have left their slots. */
+  let leaving = 0;
+  let stopped = false;
+  const empty = Promise.withResolvers<void>();
+  const pace = makePace();
+
+  const free = () =>
+    stopped ? 0 : slots() + Math.min(leaving, slots()) - inHand.size;
+  const stuck = watchForStuck(
+    {
+      mild: [() => puller.renew(), () => broker.reconnect()],
+      last: onStuck,
+    },
+    stuckAfterMs,
+  );
+  const ask = makeAsk(broker, {
+    ...{ rota, puller, free, onDelivery: accept },
+    onAnswer: stuck.answered,
+  });
+
+  function accept(delivery: Delivery, queue: WorkQueue) {
+    stuck.delivered();
+    rota.delivered(queue, delivery.pending);
+    const decoded = decodeEvent(delivery);
+    if (!("event" in decoded) || decoded.event.type !== "GenerateRequested") {
+      const because = "garbage" in decoded ? decoded.garbage : "no request";
+      settle(delivery.reply, queue, { kind: "give up", because });
+      onGivenUp(because, delivery.seq);
+      return;
+    }
+    const { event } = decoded;
+    const id = event.data.task_id;
+    const running = inHand.get(id);
+    if (running !== undefined) {
+      // Our own running task once more: what it becomes is told by the latest delivery.
+      running.reply = delivery.reply;
+      return;
+    }
+    if (free() <= 0) {
+      settle(delivery.reply, queue, { kind: "retry", afterMs: 0 });
+      return;
+    }
+    void run({ ...event, type: "GenerateRequested" }, delivery, queue);
+  }
+
+  async function run(
+    event: RequestedEvent,
+    delivery: Delivery,
+    queue: WorkQueue,
+  ) {
+    const id = event.data.task_id;
+    const entry = { reply: delivery.reply, queue };
+    let traceparent: string | undefined;
+    let hasLeft = false;
+    inHand.set(id, entry);
+    const bill = openBill(queue, event);
+    const handled = await handle({
+      event,
+      queue: queue.queue,
+      get traceparent() {
+        traceparent ??= delivery.header("traceparent");
+        return traceparent || undefined;
+      },
+      freshAsOf: marks.freshAsOf(delivery),
+      mark: marks.latest(),
+      served: bill.served,
+      leaveSlot() {
+        if (hasLeft) return;
+        hasLeft = true;
+        leaving++;
+        ask();
+      },
+      renew: async (timeoutMs) => {
+        await broker.nc.request(entry.reply, "+WPI", { timeout: timeoutMs });
+      },
+    });
+    inHand.delete(id);
+    if (hasLeft) leaving--;
+    bill.close();
+    settle(entry.reply, queue, handled);
+    if (stopped && inHand.size === 0) empty.resolve();
+    ask();
+  }
+
+  /** The prompt counts from the delivery on, as an estimate until the engine knows. */
+  function openBill(queue: WorkQueue, event: RequestedEvent) {
+    const began = performance.now();
+    const chars = promptChars(event.data);
+    // A quarter of them: the rule of thumb for English.
+    let tokens = chars / 4;
+    let ran = false;
+    rota.served(queue, tokens);
+    const correct = (to: number) => {
+      rota.served(queue, to - tokens);
+      tokens = to;
+    };
+    return {
+      served: (now: number) => {
+        ran = true;
+        correct(now);
+      },
+      close() {
+        if (!ran) return correct(notRunCosts(chars));
+        rota.finished(queue, tokens);
+        pace.finished(tokens, (performance.now() - began) / 1_000);
+      },
+    };
+  }
+
+  /** A plain ack: a lost one costs one look-up. */
+  function settle(reply: string, { queue }: WorkQueue, handled: Handled) {
+    if (handled.kind === "lost" || !broker.connected) return;
+    broker.nc.publish(reply, acknowledgement(handled));
+    // A redelivery sends no hint of its own.
+    if (handled.kind === "retry" && handled.afterMs === 0)
+      sendWake(broker, queue);
+  }
+
+  async function sweep() {
+    if (!broker.connected || stopped) return;
+    try {
+      // Read before the queues are looked at, so that it is older than anything that they hold.
+      const mark = await marks.read();
+      const { queues, waiting } = await work.find(mark);
+      const own = new Map<WorkQueue, number>();
+      for (const { queue } of inHand.values())
+        own.set(queue, (own.get(queue) ?? 0) + 1);
+      rota.forgetIdle(own);
+      rota.found(queues, own);
+      ask();
+      if (waiting !== undefined) stuck.seen(await anyWaits(waiting));
+    } catch {
+      // The broker is away or slow: asked again at the reconnect, and in five seconds.
+    }
+  }
+
+  /** Whether slots are free, and a request waits that was never delivered. */
+  async function anyWaits(queues: readonly Queue[]): Promise<boolean> {
+    if (free() <= 0) return false;
+    for (const queue of sample(queues, mostDoubted))
+      if (await hasUndelivered(broker, queue)) return free() > 0;
+    return false;
+  }
+
+  const wake = hearWake(broker, model, (queue) => {
+    rota.hinted(queue);
+    ask();
+  });
+  const sweepAgain = broker.onReconnect(() => {
+    work.listAnew();
+    void sweep();
+  });
+  const timer = setInterval(() => void sweep(), sweepEveryMs);
+  void sweep();
+
+  return {
+    inHand: () => [...inHand.keys()],
+    tokensPerSecond: pace.tokensPerSecond,
+    ask,
+    async stop() {
+      stopped = true;
+      // Or what is handed back comes to our own standing pulls.
+      await puller.drain();
+      if (inHand.size > 0) await empty.promise;
+    },
+    [Symbol.asyncDispose]() {
+      stopped = true;
+      clearInterval(timer);
+      marks[Symbol.dispose]();
+      sweepAgain();
+      wake[Symbol.dispose]();
+      puller[Symbol.dispose]();
+      return Promise.resolve();
+    },
+  };
+}
+
+const promptChars = ({ prompt = "", messages = [] }: GenerateRequested) =>
+  messages.reduce((sum, { content }) => sum + content.length, prompt.length);
+
+function acknowledgement(handled: Exclude<Handled, { kind: "lost" }>): string {
+  switch (handled.kind) {
+    case "done":
+      return "+ACK";
+    case "retry":
+      return handled.afterMs === 0
+        ? "-NAK"
+        : `-NAK ${JSON.stringify({ delay: Math.round(handled.afterMs * 1e6) })}`;
+    case "give up":
+      return "+TERM";
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * Which queues may have work that no hint told of: requests whose hint was lost, and deliveries that come again. The
+ * projection says which are active, at a cost that idle owners have no part in. Only where it can't say are all
+ * consumers listed, which is rare.
+ */
+import type { Queue } from "@jetscribe/schema";
+import type { Broker } from "../broker/connection.ts";
+import type { Mark } from "./marks.ts";
+import { listWorkQueues } from "../streams/topology.ts";
+
+/** What a projection of the log says of a model's queues that have open tasks. */
+export interface ActiveQueues {
+  /** How far it has read the log; undefined: it says nothing. */
+  checkpoint: { created: string; seq: number; caughtUp: boolean } | undefined;
+  queues: readonly { queue: Queue; waiting: number; running: number }[];
+}
+
+export interface FoundWork {
+  /** Queues with so many tasks that are not acknowledged. */
+  queues: readonly { queue: Queue; tasks: number }[];
+  /** Those of them in which tasks seem to wait; undefined: nothing is known. */
+  waiting: readonly Queue[] | undefined;
+}
+
+export interface FindWork {
+  /** `mark` is a reading of the log's end from just before. Rejects where the broker can't be asked. */
+  find: (mark: Mark) => Promise<FoundWork>;
+  /** The broker may be another one: where the projection can't say, it is asked at once. */
+  listAnew: () => void;
+}
+
+/** Of the queues whose tasks all run so many are found at a time, by chance: some worker asks each of them soon. */
+const mostRunning = 128;
+
+export function makeFindWork(
+  broker: Broker,
+  {
+    model,
+    readActive,
+    listEveryMs,
+  }: {
+    /** A slug. */
+    model: string;
+    /** Absent: there is no projection. */
+    readActive: (() => Promise<ActiveQueues>) | undefined;
+    /** All consumers are listed so often at most. */
+    listEveryMs: number;
+  },
+): FindWork {
+  let listedAt = -Infinity;
+  /** The mark of the look before: a projection that gets on has read so far. */
+  let earlier: Mark | undefined;
+
+  async function active(mark: Mark): Promise<ActiveQueues | undefined> {
+    const found = await readActive?.().catch(() => undefined);
+    const { created, caughtUp } = found?.checkpoint ?? {};
+    return caughtUp === true && created === mark.created ? found : undefined;
+  }
+
+  function getsOn({ checkpoint }: ActiveQueues, mark: Mark): boolean {
+    if (earlier?.created !== mark.created) return true;
+    return (checkpoint?.seq ?? 0) >= earlier.seq;
+  }
+
+  async function list(): Promise<FoundWork> {
+    listedAt = performance.now();
+    const infos = await listWorkQueues(broker, model);
+    return {
+      queues: infos.map(({ queue, pending, ackPending }) => ({
+        queue,
+        tasks: pending + ackPending,
+      })),
+      waiting: infos
+        .filter(({ pending }) => pending > 0)
+        .map(({ queue }) => queue),
+    };
+  }
+
+  return {
+    async find(mark) {
+      const projected = await active(mark);
+      const isCurrent = projected !== undefined && getsOn(projected, mark);
+      earlier = mark;
+      if (isCurrent) return foundIn(projected);
+      if (performance.now() - listedAt >= listEveryMs) return await list();
+      // What a projection that stands still shows may have ended: good enough to ask, and for no conclusion.
+      const queues = projected === undefined ? [] : foundIn(projected).queues;
+      return { queues, waiting: undefined };
+    },
+    listAnew: () => void (listedAt = -Infinity),
+  };
+}
+
+function foundIn({ queues }: ActiveQueues): FoundWork {
+  const waiting = queues.filter((one) => one.waiting > 0);
+  const running = queues.filter((one) => one.waiting === 0);
+  return {
+    queues: [...waiting, ...sample(running, mostRunning)].map((one) => ({
+      queue: one.queue,
+      tasks: one.waiting + one.running,
+    })),
+    waiting: waiting.map(({ queue }) => queue),
+  };
+}
+
+/** So many of them at most, by chance. */
+export function sample<T>(all: readonly T[], most: number): T[] {
+  if (all.length <= most) return [...all];
+  const from = Math.floor(Math.random() * all.length);
+  return [...all.slice(from), ...all.slice(0, from)].slice(0, most);
+}

@@ -1,0 +1,111 @@
+/** What the tests share: a broker with the streams on it, a client's own look at it, and events. */
+import { newTaskId, type Queue, type TaskEvent } from "@jetscribe/schema";
+import {
+  startNats,
+  type NatsOptions,
+  type NatsVersion,
+  type TestServer,
+} from "@jetscribe/testing";
+import { makeAppender, type Appender } from "../src/append/append.ts";
+import { connectBroker, type Broker } from "../src/broker/connection.ts";
+import {
+  ensureTopology,
+  type TopologySettings,
+} from "../src/streams/topology.ts";
+
+export const settings: TopologySettings = {
+  eventsMaxBytes: 2 ** 30,
+  taskTimeoutMs: 300_000,
+  replicas: 1,
+};
+
+export const queue: Queue = { model: "demo", lane: "interactive", owner: "a" };
+
+export const requestedBy = (
+  of: Queue,
+  { task_id = newTaskId(), prompt = "a prompt" } = {},
+): TaskEvent & { type: "GenerateRequested" } => ({
+  type: "GenerateRequested",
+  data: {
+    ...{ task_id, ...of, prompt },
+    params: { max_tokens: 16, temperature: 0.7, top_p: 0.9 },
+    timeout_ms: 300_000,
+    start_timeout_ms: 1_000_000,
+    enqueue_time: Date.now() / 1_000,
+  },
+});
+
+export const started = (task_id: string, attempt = 1): TaskEvent => ({
+  type: "GenerateStarted",
+  data: {
+    ...{ task_id, attempt, worker_id: `w${attempt}` },
+    start_time: Date.now() / 1_000,
+    queue_wait_time: 2,
+  },
+});
+
+export const completed = (task_id: string): TaskEvent => ({
+  type: "GenerateCompleted",
+  data: {
+    ...{ task_id, attempt: 1, worker_id: "w1", result: "the result" },
+    finish_reason: "stop",
+    metrics: {
+      ...{ queue_wait_time: 2, processing_time: 5, total_time: 7 },
+      ...{ prompt_tokens: 5, completion_tokens: 20, tokens_per_second: 4 },
+    },
+  },
+});
+
+export const cancelled = (task_id: string): TaskEvent => ({
+  type: "GenerateCancelled",
+  data: {
+    ...{ task_id, by: "a", reason: "asked", stage: "queued" },
+    metrics: {
+      ...{ queue_wait_time: 0, processing_time: 0, total_time: 0 },
+      ...{ prompt_tokens: 0, completion_tokens: 0, tokens_per_second: 0 },
+    },
+  },
+});
+
+export interface Log extends AsyncDisposable {
+  nats: TestServer;
+  broker: Broker;
+  appender: Appender;
+  /** One more connection; closed with the log. */
+  connect: (namespace?: string) => Promise<Broker>;
+  /** So many requests in a queue, in order. Returns the ids of their tasks. */
+  request: (count: number, of?: Queue) => Promise<string[]>;
+  append: (event: TaskEvent, of?: Queue) => Promise<number>;
+}
+
+/** A broker of the test's own, with the streams on it. */
+export async function openLog(
+  version: NatsVersion = "default",
+  topology: Partial<TopologySettings> = {},
+  server: Pick<NatsOptions, "maxPayload"> = {},
+): Promise<Log> {
+  await using opened = new AsyncDisposableStack();
+  const nats = opened.use(await startNats({ version, ...server }));
+  const broker = opened.use(
+    await connectBroker({ url: nats.url, name: "test" }),
+  );
+  await ensureTopology(broker, { ...settings, ...topology });
+  const appender = opened.use(makeAppender(broker, "gateway"));
+  const all = opened.move();
+  return {
+    nats,
+    broker,
+    appender,
+    connect: async (namespace) =>
+      all.use(
+        await connectBroker({ url: nats.url, name: "another", namespace }),
+      ),
+    async request(count, of = queue) {
+      const events = Array.from({ length: count }, () => requestedBy(of));
+      await Promise.all(events.map((event) => appender.append(event, of)));
+      return events.map(({ data }) => data.task_id);
+    },
+    append: async (event, of = queue) => (await appender.append(event, of)).seq,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}

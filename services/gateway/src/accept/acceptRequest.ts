@@ -1,0 +1,126 @@
+/** A request becomes an event in the log; only its PubAck makes it accepted. Rules 1 and 12 of the design. */
+import {
+  AppendError,
+  appendUntilStored,
+  type Appender,
+} from "@jetscribe/event-log/append/append";
+import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import {
+  evolve,
+  newTaskId,
+  queueOf,
+  type GenerateRequest,
+  type Queue,
+  type TaskEvent,
+  type TaskState,
+} from "@jetscribe/schema";
+import type { Accepted } from "./accepted.ts";
+import { ApiError, unavailable } from "../apiError.ts";
+import type { ApiKey } from "./apiKeys.ts";
+import type { Forecast } from "../forecast/forecast.ts";
+import type { Limits } from "../admission/limits.ts";
+import type { LogRoom } from "../admission/logRoom.ts";
+import type { Models } from "./models.ts";
+import { requestGenerate, type Defaults } from "./requestGenerate.ts";
+import type { Storing } from "./storing.ts";
+import type { WorkQueues } from "./workQueues.ts";
+
+export interface AcceptDeps {
+  broker: Broker;
+  appender: Appender;
+  queues: Pick<WorkQueues, "ensure">;
+  models: Pick<Models, "choose">;
+  clock: Pick<BrokerClock, "nowMs">;
+  forecast: Pick<Forecast, "ofNext">;
+  limits: Pick<Limits, "admit">;
+  room: Pick<LogRoom, "take">;
+  storing: Pick<Storing, "check" | "note">;
+  /** Takes note of what was accepted. */
+  accepted: Pick<Accepted, "note">;
+  defaults: Omit<Defaults, "modelName">;
+}
+
+/** The task as it was accepted. Rejects with an ApiError. */
+export type AcceptRequest = (
+  request: GenerateRequest,
+  key: ApiKey,
+  traceparent?: string,
+) => Promise<TaskState>;
+
+/** A publish without an answer is repeated for so long. */
+const repeatForMs = 5_000;
+
+export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
+  const { broker, appender, queues, clock, forecast, accepted } = deps;
+  const { timeoutMs, startTimeoutMs } = deps.defaults;
+
+  return async (request, key, traceparent) => {
+    const modelName = await deps.models.choose(request.model);
+    const asked = { modelName, timeoutMs, startTimeoutMs };
+    const nowMs = clock.nowMs();
+    const [taskId, now] = [newTaskId(nowMs), nowMs / 1_000];
+    const event = requestGenerate(request, key, asked, { taskId, now });
+    const queue = queueOf(event.data);
+    deps.storing.check();
+    using _room = await deps.room.take(event.data);
+    await queues.ensure(queue);
+    using place = await deps.limits.admit(queue);
+    const wait = forecast.ofNext(queue);
+    if (wait !== undefined) event.data.estimated_wait = wait;
+    const { seq } = await store(event, queue, traceparent).catch(
+      (error: unknown) => {
+        throw refusalOf(error, taskId);
+      },
+    );
+    place.stored(seq);
+    const task = evolve(undefined, { ...event, seq, time: now });
+    if (task === undefined) throw new Error("a request makes a state");
+    accepted.note(task);
+    return task;
+  };
+
+  async function store(event: TaskEvent, queue: Queue, traceparent?: string) {
+    try {
+      const appended = await appender.append(event, queue, { traceparent });
+      deps.storing.note(true);
+      return appended;
+    } catch (error) {
+      if (!(error instanceof AppendError) || error.code !== "unknown")
+        throw error;
+      deps.storing.note(!broker.connected);
+      // Under the same message id, so that the log takes it once.
+      const signal = AbortSignal.timeout(repeatForMs);
+      const again = { signal, traceparent };
+      return await appendUntilStored(
+        broker,
+        appender,
+        event,
+        queue,
+        again,
+      ).catch(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+function refusalOf(error: unknown, taskId: string): unknown {
+  if (!(error instanceof AppendError)) return error;
+  switch (error.code) {
+    case "too_large":
+      return new ApiError("too_large", error.message, { cause: error });
+    case "unknown":
+      return new ApiError(
+        "maybe_accepted",
+        "the broker did not answer in time: the request may have been accepted; GET /result of its task_id tells",
+        { taskId, retryAfterS: 2, cause: error },
+      );
+    case "unavailable":
+      return unavailable("the broker can't be reached", error);
+    case "full":
+      return unavailable("the broker has no space left", error);
+    case "refused":
+      return unavailable("the broker refused the request", error);
+  }
+}

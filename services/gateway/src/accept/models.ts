@@ -1,0 +1,80 @@
+/** Which models can be asked for: the default, each that a worker announced, each that was asked for before. */
+import { slugOf } from "@jetscribe/schema";
+import type { TaskReader } from "@jetscribe/task-store";
+import { ApiError, unavailable } from "../apiError.ts";
+import type { NameClashes } from "./nameClashes.ts";
+
+export interface Models {
+  /** Takes note of a model that a worker announced, as people see it. */
+  note: (name: string) => void;
+  /**
+   * The model's own name, by a name for it; the default's for none. Rejects with an ApiError that lists the known ones,
+   * or names those that it can't be told from.
+   */
+  choose: (wanted?: string) => Promise<string>;
+}
+
+/** The projection is not asked more often than this, whatever is asked for. */
+const askEveryMs = 1_000;
+
+export function makeModels(
+  reader: Pick<TaskReader, "models" | "look">,
+  defaultName: string,
+  clashes: Pick<NameClashes, "known">,
+): Models {
+  /** By slug. */
+  const names = new Map<string, string>();
+  /** Slugs; nobody says what people call a model whose workers are down. */
+  let asked = new Set<string>();
+  let asking: Promise<void> | undefined;
+  let askedAt = -Infinity;
+
+  const note = (name: string) => void names.set(slugOf(name), name);
+  note(defaultName);
+
+  async function ask(): Promise<void> {
+    const { checkpoint } = await reader.look([]);
+    if (!checkpoint?.caughtUp) throw new Error("the projection is being built");
+    asked = new Set(await reader.models());
+    askedAt = performance.now();
+  }
+
+  async function look(): Promise<void> {
+    if (performance.now() - askedAt < askEveryMs) return;
+    asking ??= ask().finally(() => (asking = undefined));
+    await asking.catch((cause: unknown) => {
+      throw unavailable("the known models can't be looked up", cause);
+    });
+  }
+
+  async function choose(wanted?: string): Promise<string> {
+    const slug = slugOrNone(wanted ?? defaultName);
+    const alike = clashes.known().get(slug)?.join(" and ");
+    if (alike !== undefined)
+      throw unavailable(
+        `there are workers of ${alike}: these names can't be told apart, so one model would answer for the other`,
+      );
+    if (wanted === undefined) return defaultName;
+    const name = names.get(slug);
+    if (name !== undefined) return name;
+    await look();
+    if (asked.has(slug)) return wanted;
+    const unnamed = [...asked].filter((one) => !names.has(one));
+    const known = [...names.values(), ...unnamed].sort().join(", ");
+    const message = `there is no such model; there are: ${known}`;
+    throw new ApiError("invalid_request", "see: model", {
+      fields: [{ field: "model", message }],
+    });
+  }
+
+  return { note, choose };
+}
+
+/** Names need a letter or a digit. */
+function slugOrNone(name: string): string {
+  try {
+    return slugOf(name);
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,149 @@
+import { makeAppender } from "@jetscribe/event-log/append/append";
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import { scan } from "@jetscribe/event-log/read/readLog";
+import { streamState } from "@jetscribe/event-log/broker/streamState";
+import {
+  ensureTopology,
+  removeWorkQueue,
+  workQueueInfo,
+  workQueueNames,
+} from "@jetscribe/event-log/streams/topology";
+import { newTaskId, streams, type Queue } from "@jetscribe/schema";
+import type { Look } from "@jetscribe/task-store";
+import { natsVersions, startNats, type NatsVersion } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { describe, test } from "vitest";
+import { ApiError } from "../apiError.ts";
+import { makeWorkQueues } from "./workQueues.ts";
+
+const queueOf = (owner: string): Queue => ({
+  ...{ model: "demo", lane: "interactive", owner },
+});
+const settings = {
+  ...{ eventsMaxAgeMs: 3_600_000, eventsMaxBytes: 2 ** 28 },
+  ...{ taskTimeoutMs: 60_000, replicas: 1 },
+};
+
+/** `mostConsumers`: the broker makes no more. */
+async function open(version: NatsVersion, mostConsumers?: number) {
+  await using opened = new AsyncDisposableStack();
+  const nats = opened.use(await startNats({ version }));
+  const broker = opened.use(
+    await connectBroker({ url: nats.url, name: "test" }),
+  );
+  await ensureTopology(broker, settings);
+  if (mostConsumers !== undefined) {
+    const { config } = await broker.jsm.streams.info(streams.events);
+    await broker.jsm.streams.delete(streams.events);
+    await broker.jsm.streams.add({ ...config, max_consumers: mostConsumers });
+  }
+  const appender = opened.use(makeAppender(broker, "test"));
+  /** What the projection says; undefined: Redis is away. */
+  const projection: {
+    seq?: number;
+    oldestOpen?: number;
+  } = {};
+  const { created } = await streamState(broker, streams.events);
+  const reader = {
+    async look(): Promise<Look> {
+      await Promise.resolve();
+      const { seq } = projection;
+      if (seq === undefined) throw new Error("Redis is away");
+      const open = { tasks: 0, tokens: 0, bytes: 0, bytesPerToken: 8 };
+      const at = { created, seq, id: "", bytes: 0, beat: 1, open };
+      return { checkpoint: { ...at, caughtUp: true }, tasks: [] };
+    },
+    oldestOpen: () => Promise.resolve(projection.oldestOpen),
+  };
+  const queues = opened.use(
+    makeWorkQueues(broker, reader, { ackWaitMs: 15_000 }),
+  );
+  async function request(owner: string): Promise<number> {
+    const [queue, task_id] = [queueOf(owner), newTaskId()];
+    const times = { timeout_ms: 60_000, start_timeout_ms: 60_000 };
+    const data = {
+      ...{ task_id, ...queue, ...times, prompt: "a prompt" },
+      params: { max_tokens: 16, temperature: 0.7, top_p: 0.9 },
+      enqueue_time: Date.now() / 1_000,
+    };
+    const event = { type: "GenerateRequested" as const, data };
+    return (await appender.append(event, queue)).seq;
+  }
+  const all = opened.move();
+  return {
+    ...{ broker, queues, projection, request },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+for (const version of await natsVersions())
+  describe(`work queues on demand, the ${version} nats-server`, () => {
+    test("one that was removed begins behind what has ended, or at its oldest open request", async () => {
+      await using opened = await open(version);
+      const { broker, queues, projection, request } = opened;
+      for (let i = 0; i < 5; i++) await request("a");
+      const pending = async (owner: string) =>
+        (await workQueueInfo(broker, queueOf(owner)))?.pending;
+      projection.seq = 3;
+      await queues.ensure(queueOf("a"));
+      assert.equal(await pending("a"), 2);
+      projection.oldestOpen = 2;
+      await request("b");
+      await request("b");
+      await removeWorkQueue(broker, queueOf("a"));
+      await using later = await connectBroker({
+        ...{ url: broker.nc.getServer(), name: "test" },
+      });
+      using others = makeWorkQueues(
+        later,
+        {
+          look: () =>
+            Promise.resolve({ checkpoint: undefined, tasks: [] } as Look),
+          oldestOpen: () => Promise.resolve(undefined),
+        },
+        { ackWaitMs: 15_000 },
+      );
+      // While the projection can't say, all that the log has is delivered again: each is looked up.
+      await others.ensure(queueOf("a"));
+      assert.equal(await pending("a"), 5);
+      await queues.ensure(queueOf("b"));
+      assert.equal(await pending("b"), 2);
+    });
+
+    test("one that is there is asked for once", async () => {
+      await using opened = await open(version);
+      const { broker, queues } = opened;
+      let asked = 0;
+      const { consumers } = broker.jsm;
+      const info = consumers.info.bind(consumers);
+      consumers.info = (...about) => {
+        asked++;
+        return info(...about);
+      };
+      await Promise.all([1, 2, 3].map(() => queues.ensure(queueOf("a"))));
+      const once = asked;
+      await queues.ensure(queueOf("a"));
+      assert.equal(asked, once);
+    });
+
+    test("at the broker's limit a new queue is a 503 that names it; queues that are there go on, and readers find room", async () => {
+      await using opened = await open(version, 20);
+      const { broker, queues } = opened;
+      const owners = Array.from({ length: 18 }, (_, i) => `o${i}`);
+      for (const owner of owners) await queues.ensure(queueOf(owner));
+      await assert.rejects(
+        queues.ensure(queueOf("late")),
+        (error) =>
+          error instanceof ApiError &&
+          error.code === "unavailable" &&
+          error.facts.limit?.name === "max_consumers" &&
+          error.facts.limit.value === 20,
+      );
+      await queues.ensure(queueOf("o3"));
+      const reading = { stream: streams.events, from: { seq: 1 } };
+      await scan(broker, reading, () => false);
+      await removeWorkQueue(broker, queueOf("o0"));
+      await queues.ensure(queueOf("late"));
+      assert.equal((await workQueueNames(broker)).length, 18);
+    });
+  });

@@ -1,0 +1,100 @@
+/** The durable consumers that the owners' tasks wait in: each is made before the first task that needs it. */
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { streamState } from "@jetscribe/event-log/broker/streamState";
+import {
+  ensureWorkQueue,
+  roomForConsumers,
+  workQueueInfo,
+} from "@jetscribe/event-log/streams/topology";
+import { queueIdleForMs, type Queue } from "@jetscribe/schema";
+import type { TaskReader } from "@jetscribe/task-store";
+import { ApiError, unavailable } from "../apiError.ts";
+
+export interface WorkQueues extends Disposable {
+  /** Resolves once the queue is there. Rejects with an ApiError where the broker can't make it. */
+  ensure: (queue: Queue) => Promise<void>;
+}
+
+/** Well before results may remove a queue that nothing was asked of since. */
+const trustedForMs = queueIdleForMs / 6;
+/** Of the consumers that the broker makes so many are left to readers of the log, or a tenth where it makes few. */
+const mostForReaders = 1_000;
+const retryAfterS = 60;
+
+interface Made {
+  making: Promise<void>;
+  /** By `performance.now()`. */
+  at: number;
+}
+
+export function makeWorkQueues(
+  broker: Broker,
+  reader: Pick<TaskReader, "look" | "oldestOpen">,
+  { ackWaitMs }: { ackWaitMs: number },
+): WorkQueues {
+  /** By the consumers' names, oldest first. */
+  const made = new Map<string, Made>();
+  // A broker that comes back may be another one, with nothing on it.
+  const forget = broker.onReconnect(() => made.clear());
+
+  /**
+   * Behind everything that the projection shows as ended: a queue that was removed has seen that. Undefined, which is the
+   * log's start, where the projection can't say.
+   */
+  async function startOf(queue: Queue): Promise<number | undefined> {
+    try {
+      const { checkpoint } = await reader.look([]);
+      const { created, lastSeq } = await streamState(
+        broker,
+        broker.streams.events,
+      );
+      if (!checkpoint?.caughtUp || checkpoint.created !== created)
+        return undefined;
+      // The log lost its tail: results will notice, and make the queues again.
+      if (checkpoint.seq > lastSeq) return undefined;
+      return (await reader.oldestOpen(queue)) ?? checkpoint.seq + 1;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async function make(queue: Queue): Promise<void> {
+    if ((await workQueueInfo(broker, queue)) !== undefined) return;
+    const { left, most } = await roomForConsumers(broker);
+    if (left <= Math.min(mostForReaders, most / 10))
+      throw new ApiError(
+        "unavailable",
+        "the broker has as many active work queues as it takes: this key's has no room",
+        { limit: { name: "max_consumers", value: most }, retryAfterS },
+      );
+    const fromSeq = await startOf(queue);
+    await ensureWorkQueue(broker, queue, { ackWaitMs, fromSeq });
+  }
+
+  function forgetOld(now: number) {
+    for (const [name, { at }] of made) {
+      if (now - at < trustedForMs) return;
+      made.delete(name);
+    }
+  }
+
+  return {
+    ensure(queue) {
+      const now = performance.now();
+      const name = broker.workConsumerName(queue);
+      const found = made.get(name);
+      if (found !== undefined && now - found.at < trustedForMs)
+        return found.making;
+      forgetOld(now);
+      const making = make(queue).catch((error: unknown) => {
+        if (made.get(name)?.making === making) made.delete(name);
+        throw error instanceof ApiError
+          ? error
+          : unavailable("the work queue can't be reached", error);
+      });
+      made.set(name, { making, at: now });
+      return making;
+    },
+    [Symbol.dispose]: forget,
+  };
+}

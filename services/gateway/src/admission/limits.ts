@@ -1,0 +1,130 @@
+/**
+ * How much may be unfinished: what the projection counts, and what this gateway accepted since. What others accept is
+ * seen with the next reading, so several gateways can pass a limit by what they take in about a quarter of a second (with thousands of active queues, some seconds).
+ */
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import type { Queue } from "@jetscribe/schema";
+import type { TaskReader, Unfinished } from "@jetscribe/task-store";
+import { ApiError } from "../apiError.ts";
+import { freshFor } from "../forecast/freshFor.ts";
+
+/** Undefined: no limit. */
+export interface LimitSettings {
+  /** Tasks that wait, of all keys. */
+  maxQueueDepth: number | undefined;
+  /** Unfinished tasks of one key. */
+  maxTasksPerKey: number | undefined;
+}
+
+/** Room for one task; given back when it is disposed of, unless the task was stored. */
+export interface Place extends Disposable {
+  stored: (seq: number) => void;
+}
+
+export interface Limits extends Disposable {
+  /** Takes room for one more task. Rejects with an ApiError where there is none. */
+  admit: (queue: Queue) => Promise<Place>;
+}
+
+const retryAfterS = 5;
+
+export function makeLimits(
+  broker: Pick<Broker, "onReconnect">,
+  { unfinished }: Pick<TaskReader, "unfinished">,
+  { maxQueueDepth, maxTasksPerKey }: LimitSettings,
+): Limits {
+  if (maxQueueDepth === undefined && maxTasksPerKey === undefined)
+    return { admit: () => unlimited, [Symbol.dispose]: () => undefined };
+
+  /** What came of the last reading that said something: without Redis, and while it is built anew, that one holds. */
+  let known: Unfinished = { seq: 0, waiting: 0, byOwner: new Map() };
+  let readAt = -Infinity;
+  let freshForMs = freshFor(0);
+  let reading: Promise<void> | undefined;
+  const own = makeOwn();
+  // What a broker has lost that comes back would never be projected.
+  const forget = broker.onReconnect(() => own.passed(Infinity));
+
+  async function read(): Promise<void> {
+    readAt = performance.now();
+    const found = await unfinished().catch(() => undefined);
+    if (found === undefined) return;
+    freshForMs = freshFor(performance.now() - readAt);
+    known = found;
+    own.passed(found.seq);
+  }
+
+  async function freshen(): Promise<void> {
+    if (reading === undefined && performance.now() - readAt < freshForMs)
+      return;
+    reading ??= read().finally(() => (reading = undefined));
+    await reading;
+  }
+
+  return {
+    async admit({ owner }) {
+      await freshen();
+      const tasks = (known.byOwner.get(owner) ?? 0) + own.of(owner);
+      if (maxTasksPerKey !== undefined && tasks >= maxTasksPerKey)
+        throw tooManyTasks(tasks, maxTasksPerKey);
+      const waiting = known.waiting + own.size();
+      if (maxQueueDepth !== undefined && waiting >= maxQueueDepth)
+        throw queueFull(waiting, maxQueueDepth);
+      return own.add(owner);
+    },
+    [Symbol.dispose]: forget,
+  };
+}
+
+const unlimited = Promise.resolve<Place>({
+  stored: () => undefined,
+  [Symbol.dispose]: () => undefined,
+});
+
+/** What this gateway accepted, or is about to, until the projection has passed it. */
+function makeOwn() {
+  interface One {
+    owner: string;
+    /** Undefined: on its way. */
+    seq?: number;
+  }
+  const all = new Set<One>();
+  const byOwner = new Map<string, number>();
+  const count = (owner: string) => byOwner.get(owner) ?? 0;
+  function remove(one: One) {
+    if (all.delete(one)) byOwner.set(one.owner, count(one.owner) - 1);
+  }
+  return {
+    size: () => all.size,
+    of: count,
+    add(owner: string): Place {
+      const one: One = { owner };
+      all.add(one);
+      byOwner.set(owner, count(owner) + 1);
+      return {
+        stored: (seq) => void (one.seq = seq),
+        [Symbol.dispose]() {
+          if (one.seq === undefined) remove(one);
+        },
+      };
+    },
+    /** Forgets what stands up to here in the log. */
+    passed(seq: number) {
+      for (const one of all)
+        if (one.seq !== undefined && one.seq <= seq) remove(one);
+    },
+  };
+}
+
+const queueFull = (waiting: number, value: number) =>
+  new ApiError("queue_full", `${waiting} tasks wait already`, {
+    limit: { name: "MAX_QUEUE_DEPTH", value },
+    retryAfterS,
+  });
+
+const tooManyTasks = (tasks: number, value: number) =>
+  new ApiError(
+    "too_many_tasks",
+    `${tasks} tasks of this key are unfinished already`,
+    { limit: { name: "MAX_TASKS_PER_KEY", value }, retryAfterS },
+  );

@@ -1,0 +1,32 @@
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import { announceProjection } from "@jetscribe/event-log/signals/signals";
+import { eventually, startNats } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import { hearAllProjections } from "./projectionsHeard.ts";
+
+test("a service that is silent for 6 s is away, by name, until it is heard", async () => {
+  await using nats = await startNats();
+  await using broker = await connectBroker({ url: nats.url, name: "test" });
+  using projections = hearAllProjections(broker);
+  assert.deepEqual(projections.away(), []);
+  const say = (name: string, leading: boolean) =>
+    announceProjection(broker, {
+      ...{ name, instance: "one", leading, seq: 1, caught_up: true },
+    });
+  const saying = setInterval(() => {
+    say("results", true);
+    // One that stands by writes nothing.
+    say("logger", false);
+  }, 200);
+  try {
+    await eventually(() => projections.away().length > 0, {
+      timeoutMs: 20_000,
+    });
+    assert.deepEqual(projections.away(), ["logger"]);
+    say("logger", true);
+    await eventually(() => projections.away().length === 0);
+  } finally {
+    clearInterval(saying);
+  }
+});

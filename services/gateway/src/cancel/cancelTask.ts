@@ -1,0 +1,112 @@
+/** A cancel is an outcome like any other: the broker decides its race against completion. Rule 5 of the design. */
+import {
+  appendUntilStored,
+  type Appender,
+} from "@jetscribe/event-log/append/append";
+import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
+import { decodeEvent } from "@jetscribe/event-log/codec/codec";
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { messageAt } from "@jetscribe/event-log/broker/streamState";
+import type { ReadText } from "@jetscribe/event-log/tokens/textReader";
+import { streamedSoFar } from "@jetscribe/event-log/tokens/tokens";
+import {
+  isOpen,
+  joinChunks,
+  metricsOf,
+  queueOf,
+  type JoinedText,
+  type OpenTask,
+  type TaskEvent,
+  type TaskState,
+} from "@jetscribe/schema";
+import { ApiError, unavailable } from "../apiError.ts";
+import type { ApiKey } from "../accept/apiKeys.ts";
+import type { LogOutcomes } from "../read/logOutcomes.ts";
+import type { ReadTask } from "../read/readTask.ts";
+
+type Cancelled = Extract<TaskEvent, { type: "GenerateCancelled" }>;
+
+/** Resolves once the task is cancelled; rejects with an ApiError where it has another outcome. */
+export type CancelTask = (task: TaskState, key: ApiKey) => Promise<void>;
+
+const publishForMs = 10_000;
+
+export function makeCancelTask(
+  broker: Broker,
+  appender: Appender,
+  clock: Pick<BrokerClock, "nowS">,
+  /** As the log has it now: an outcome follows only a task that was surely open. */
+  readSurely: ReadTask,
+  outcomes: Pick<LogOutcomes, "note">,
+  readText: ReadText,
+): CancelTask {
+  const textOf = async ({ task_id, status }: OpenTask, signal: AbortSignal) =>
+    status === "queued"
+      ? joinChunks([])
+      : await streamedSoFar(broker, task_id, signal, readText);
+
+  async function store(task: OpenTask, by: string, signal: AbortSignal) {
+    const text = await textOf(task, signal);
+    const event = cancelled(task, { by, text, now: clock.nowS() });
+    return await appendUntilStored(broker, appender, event, queueOf(task), {
+      signal,
+    });
+  }
+
+  return async (found, { name, owner }) => {
+    const task = await readSurely(found.task_id, owner);
+    if (task === undefined) throw new ApiError("not_found", "no such task");
+    if (!isOpen(task)) {
+      if (task.status === "cancelled") return;
+      throw new ApiError("already_ended", `the task is ${task.status}`);
+    }
+    const signal = AbortSignal.timeout(publishForMs);
+    const { seq, duplicate } = await store(task, name, signal).catch(
+      (cause: unknown) => {
+        throw unavailable("the broker did not take the cancel in time", cause);
+      },
+    );
+    outcomes.note(task.task_id, seq);
+    if (duplicate && !(await isCancel(broker, seq)))
+      throw new ApiError("already_ended", "the task has its outcome");
+  };
+}
+
+function cancelled(
+  task: OpenTask,
+  { by, text: joined, now }: { by: string; text: JoinedText; now: number },
+): Cancelled {
+  const { text, prompt_tokens, completion_tokens } = joined;
+  const { task_id, status, enqueue_time, first_start } = task;
+  const times = {
+    enqueue: enqueue_time,
+    firstStart: first_start,
+    outcome: now,
+  };
+  return {
+    type: "GenerateCancelled",
+    data: {
+      task_id,
+      by,
+      reason: "asked for by its owner",
+      stage: status,
+      ...(text !== "" && { partial_text: text }),
+      metrics: metricsOf(times, prompt_tokens, completion_tokens),
+    },
+  };
+}
+
+/** Whether the outcome that stands in the log is a cancel: ours, or that of somebody with the same wish. */
+async function isCancel(broker: Broker, seq: number): Promise<boolean> {
+  const message = await messageAt(broker, broker.streams.events, seq).catch(
+    (cause: unknown) => {
+      throw unavailable("the outcome can't be read", cause);
+    },
+  );
+  const decoded = message && decodeEvent(message);
+  return (
+    decoded !== undefined &&
+    "event" in decoded &&
+    decoded.event.type === "GenerateCancelled"
+  );
+}

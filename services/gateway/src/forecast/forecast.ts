@@ -1,0 +1,83 @@
+/** How long tasks will wait: for those that are accepted, without a word to any server, and for those that wait. */
+import { slugOf, type Queue, type TaskState } from "@jetscribe/schema";
+import {
+  meanUsual,
+  placeIn,
+  type Backlog,
+  type Place,
+  type TaskReader,
+} from "@jetscribe/task-store";
+import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
+import { freshFor } from "./freshFor.ts";
+import { capacityOf, estimateWait, type Capacity } from "./estimateWait.ts";
+
+export interface Forecast {
+  /** Of a task that is accepted now, in seconds; undefined: that isn't known. Counts it as waiting from now on. */
+  ofNext: (queue: Queue) => number | undefined;
+  /** Of a task that waits in this place, in seconds; undefined: that isn't known. */
+  of: (task: TaskState, place: Place) => number | undefined;
+}
+
+export function makeForecast(
+  reader: Pick<TaskReader, "backlog">,
+  workers: Pick<WorkersHeard, "all">,
+): Forecast {
+  /** All queues by their names; undefined: they could not be read. */
+  let known: Map<string, Backlog> | undefined;
+  /** Those of them in which something waits: the others are in nobody's way. */
+  let busy = new Map<string, Backlog>();
+  let askedAt = -Infinity;
+  let freshForMs = freshFor(0);
+
+  function refresh() {
+    const now = performance.now();
+    if (now - askedAt < freshForMs) return;
+    askedAt = now;
+    capacities.clear();
+    reader.backlog().then(take, () => {
+      // Redis is away: an older reading says nothing any more.
+      known = undefined;
+    });
+  }
+
+  function take(backlogs: Backlog[]) {
+    freshForMs = freshFor(performance.now() - askedAt);
+    const named = backlogs.map((one) => [nameOf(one.queue), one] as const);
+    known = new Map(named);
+    busy = new Map(named.filter(([, one]) => one.waiting > 0));
+  }
+
+  /** As long as a reading of what waits. */
+  const capacities = new Map<string, Capacity>();
+  function capacity(model: string): Capacity {
+    const found = capacities.get(model);
+    if (found !== undefined) return found;
+    const ofModel = workers.all().filter((one) => slugOf(one.model) === model);
+    const made = capacityOf(ofModel);
+    capacities.set(model, made);
+    return made;
+  }
+
+  function ofNext(queue: Queue) {
+    refresh();
+    if (known === undefined) return undefined;
+    const name = nameOf(queue);
+    const own = known.get(name) ?? { queue, waiting: 0, usual: undefined };
+    own.usual ??= meanUsual(known.values(), queue.model);
+    known.set(name, own);
+    busy.set(name, own);
+    const place = placeIn(busy.values(), queue, own.waiting);
+    own.waiting++;
+    return estimateWait(place, capacity(queue.model));
+  }
+
+  return {
+    ofNext,
+    of(task, place) {
+      refresh();
+      return estimateWait(place, capacity(slugOf(task.model)));
+    },
+  };
+}
+
+const nameOf = ({ model, lane, owner }: Queue) => `${model}:${lane}:${owner}`;

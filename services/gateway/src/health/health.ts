@@ -1,0 +1,87 @@
+import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import type { HealthResponse } from "@jetscribe/schema";
+import type { TaskReader } from "@jetscribe/task-store";
+import type { LogRoom } from "../admission/logRoom.ts";
+import type { NameClashes } from "../accept/nameClashes.ts";
+import type { ProjectionsHeard } from "../admission/projectionsHeard.ts";
+import type { Storing } from "../accept/storing.ts";
+import { waitErrorOf } from "./waitErrorOf.ts";
+import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
+
+/** The leading results service ends what no worker ends within seconds. */
+const endedWithinS = 10;
+
+/**
+ * Healthy: both servers answer, and some worker has its model loaded and produces tokens. Degraded: it is, but some
+ * requests are refused, a projection stands still or is away, or tasks are not ended in their time.
+ */
+export function makeHealth(
+  broker: Pick<Broker, "connected">,
+  reader: Pick<TaskReader, "ping" | "waits" | "overdue">,
+  workers: Pick<WorkersHeard, "all">,
+  {
+    clock,
+    clashes,
+    room,
+    projections,
+    storing,
+  }: {
+    clock: Pick<BrokerClock, "nowS">;
+    clashes: Pick<NameClashes, "known">;
+    room: Pick<LogRoom, "full" | "held">;
+    projections: Pick<ProjectionsHeard, "all" | "away" | "projecting">;
+    storing: Pick<Storing, "ok" | "trouble">;
+  },
+): () => Promise<HealthResponse> {
+  return async () => {
+    const [redis, waits, late] = await Promise.all([
+      reader.ping().then(
+        () => true,
+        () => false,
+      ),
+      reader.waits().catch(() => []),
+      reader.overdue(clock.nowS() - endedWithinS).catch(() => 0),
+    ]);
+    const wait_error = waitErrorOf(waits);
+    const nats = broker.connected && storing.ok();
+    const stores_nothing = storing.trouble();
+    const heard = workers
+      .all()
+      .map(({ tasks, leaving: _, unanswered: _2, every_ms: _3, ...word }) => ({
+        ...word,
+        // Those whose outcome is being stored are in hand too, and need no slot.
+        busy: Math.min(word.slots, tasks.length),
+      }));
+    const works = heard.some(
+      ({ model_loaded, live = true }) => model_loaded && live,
+    );
+    const model_clashes = [...clashes.known().values()].map((one) => [...one]);
+    const clash = model_clashes.length > 0;
+    const read = projections.all().map(({ name, seq, caught_up, error }) => ({
+      ...{ name, seq, caught_up },
+      ...(error !== undefined && { error }),
+    }));
+    const log_full = room.full();
+    const log_held = room.held();
+    const stuck = read.some(({ error }) => error !== undefined);
+    const away = projections.away();
+    // While the projection is away, what it shows as open may have ended.
+    const overdue = projections.projecting() ? late : 0;
+    const well =
+      clash || stuck || away.length > 0 || overdue > 0 || log_full !== undefined
+        ? "degraded"
+        : "healthy";
+    const status = nats && redis && works ? well : "unhealthy";
+    return {
+      ...{ status, nats, redis, workers: heard, projections: read },
+      ...(stores_nothing !== undefined && { stores_nothing }),
+      ...(away.length > 0 && { away }),
+      ...(log_full !== undefined && { log_full }),
+      ...(overdue > 0 && { overdue }),
+      ...(log_held && { log_held }),
+      ...(clash && { model_clashes }),
+      ...(wait_error && { wait_error }),
+    };
+  };
+}

@@ -1,0 +1,299 @@
+/** One reader's stream against a real broker; the task itself is said by the test. */
+import {
+  connectBroker,
+  type Broker,
+} from "@jetscribe/event-log/broker/connection";
+import { subscribed } from "@jetscribe/event-log/signals/signals";
+import {
+  makeReadText,
+  type ReadText,
+} from "@jetscribe/event-log/tokens/textReader";
+import { makeTokenLog } from "@jetscribe/event-log/tokens/tokens";
+import { ensureTopology } from "@jetscribe/event-log/streams/topology";
+import { connectStore, type Store } from "@jetscribe/task-store";
+import {
+  metricsOf,
+  newTaskId,
+  type TaskState,
+  type TokenChunk,
+} from "@jetscribe/schema";
+import {
+  eventually,
+  redisPrefix,
+  startNats,
+  startRedis,
+  type TestServer,
+} from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { hearAllDone, type DoneHeard } from "../read/hearAllDone.ts";
+import { makeLogOutcomes } from "../read/logOutcomes.ts";
+import type { ReadTask } from "../read/readTask.ts";
+import { makeStreamTask } from "./streamTask.ts";
+import type { StreamEvent } from "./textFeed.ts";
+import { makeWaitForOutcome } from "../read/waitForOutcome.ts";
+import { makeWatchPlace } from "./watchPlace.ts";
+import { makeWatchStored } from "../read/watchStored.ts";
+import { makeWatchTask, type WatchTask } from "../read/watchTask.ts";
+
+const running = (): TaskState => ({
+  ...{ task_id: newTaskId(), seq: 1, model: "demo", lane: "interactive" },
+  ...{ owner: "a", enqueue_time: 1, timeout_ms: 1, start_timeout_ms: 1 },
+  ...{ max_tokens: 16 },
+  ...{ status: "processing", attempt: 1, failures: 0, first_start: 1 },
+  worker_id: "w",
+});
+
+const ended = (task: TaskState): TaskState => ({
+  ...{ ...task, status: "cancelled", end_time: 2, end_seq: 2 },
+  metrics: metricsOf({ enqueue: 1, firstStart: 1, outcome: 2 }, 1, 1),
+});
+
+const chunk = (n: number, offset: number, text: string): TokenChunk => ({
+  ...{ worker_id: "w", attempt: 1, n, offset, text },
+  ...{ completion_tokens: n, prompt_tokens: 1 },
+});
+
+describe("a reader's stream", () => {
+  let readText: ReadText;
+  let nats: TestServer;
+  let broker: Broker;
+  let redis: TestServer;
+  let store: Store;
+  let done: DoneHeard;
+  beforeAll(async () => {
+    // The newest servers allow a stream 1,000 consumers.
+    nats = await startNats({ version: "newest" });
+    broker = await connectBroker({ url: nats.url, name: "test" });
+    readText = makeReadText(broker);
+    await ensureTopology(broker, {
+      eventsMaxBytes: 2 ** 24,
+      ...{ taskTimeoutMs: 60_000, replicas: 1 },
+    });
+    redis = await startRedis();
+    store = connectStore({ url: redis.url, prefix: redisPrefix, name: "test" });
+    done = hearAllDone(store);
+    await eventually(() => store.redis.publish(`${redisPrefix}done`, ""));
+  });
+  afterAll(async () => {
+    await broker[Symbol.asyncDispose]();
+    await nats.stop();
+    done[Symbol.dispose]();
+    await store.close();
+    await redis.stop();
+  });
+
+  const watch = (
+    readTask: ReadTask,
+    heard: Pick<DoneHeard, "of"> = done,
+  ): WatchTask =>
+    makeWatchTask({
+      ...{ broker, done: heard, readTask, readSurely: readTask },
+      watchStored: makeWatchStored(broker),
+      outcomes: makeLogOutcomes(broker),
+      reader: { look: () => Promise.reject(new Error("Redis is away")) },
+    });
+
+  const open = (
+    task: TaskState,
+    signal: AbortSignal,
+    onSlow = () => {},
+    readTask: ReadTask = () => Promise.resolve(task),
+    heard: Pick<DoneHeard, "of"> = done,
+    read = readText,
+  ) =>
+    makeStreamTask({
+      ...{ broker, watchTask: watch(readTask, heard), readText: read },
+      watchPlace: makeWatchPlace({ places: () => Promise.resolve([]) }),
+      forecast: { of: () => undefined },
+      stopping: new AbortController().signal,
+    })(task, { owner: "a", lastEventId: undefined, signal, onSlow });
+
+  async function write(taskId: string, count: number): Promise<void> {
+    using tokens = makeTokenLog(broker);
+    let seq = 0;
+    for (let n = 1; n <= count; n++) {
+      const put = await tokens.put(taskId, chunk(n, n - 1, "x"), seq);
+      assert.ok(put.kind === "stored");
+      seq = put.seq;
+    }
+  }
+
+  test("starts with what was written before", async () => {
+    const task = running();
+    await write(task.task_id, 3);
+    const gone = new AbortController();
+    const events = open(task, gone.signal);
+    const first = await events.next();
+    const second = await events.next();
+    assert.deepEqual(first.value, {
+      ...{ event: "status" },
+      data: { task_id: task.task_id, status: "processing", attempt: 1 },
+    });
+    assert.deepEqual(second.value, {
+      ...{ event: "token", id: "1.3", data: { text: "xxx" } },
+    });
+    gone.abort();
+    assert.equal((await events.next()).done, true);
+  });
+
+  test("is told that its reader is too slow, and holds no more for it", async () => {
+    const task = running();
+    const gone = new AbortController();
+    let slow = 0;
+    const events = open(task, gone.signal, () => {
+      slow++;
+      gone.abort();
+    });
+    await events.next(); // subscribed from here on; nothing more is taken
+    await write(task.task_id, 1_100);
+    await eventually(() => slow > 0);
+    assert.equal((await events.next()).done, true);
+    assert.equal(slow, 1);
+  });
+
+  test("is not taken for slow while the text so far is read, and then has all of it, and the outcome", async () => {
+    const task = running();
+    let now: TaskState = task;
+    const waits = Promise.withResolvers<void>();
+    let tell = () => {};
+    const heard: Pick<DoneHeard, "of"> = {
+      of(_taskId, onDone) {
+        tell = onDone;
+        return { [Symbol.dispose]: () => undefined };
+      },
+    };
+    const gone = new AbortController();
+    let slow = 0;
+    let asked = 0;
+    const events = open(
+      task,
+      gone.signal,
+      () => slow++,
+      () => Promise.resolve(now),
+      heard,
+      async (...args) => {
+        asked++;
+        await waits.promise;
+        return await readText(...args);
+      },
+    );
+    await events.next();
+    const next = events.next();
+    await eventually(() => asked > 0);
+    await write(task.task_id, 1_100);
+    now = ended(task);
+    tell();
+    waits.resolve();
+    let text = "";
+    let last = "";
+    const take = ({ event, data }: StreamEvent) => {
+      last = event;
+      if (event === "token") text += (data as { text: string }).text;
+    };
+    const first = await next;
+    if (!first.done) take(first.value);
+    for await (const one of events) take(one);
+    assert.deepEqual([text.length, last, slow], [1_100, "cancelled", 0]);
+  });
+
+  test("ends with its task, however often that can't be read when it ends", async () => {
+    const task = running();
+    let looks = 0;
+    const readTask = () => {
+      if (++looks < 3) return Promise.reject(new Error("Redis is away"));
+      return Promise.resolve(ended(task));
+    };
+    const gone = new AbortController();
+    const told: string[] = [];
+    for await (const { event } of open(task, gone.signal, undefined, readTask))
+      told.push(event);
+    assert.deepEqual(told, ["status", "cancelled"]);
+  });
+
+  test("has the last text of a task that was cancelled, also where the outcome is heard before it", async () => {
+    const task = running();
+    let now: TaskState = task;
+    let onDone = () => {};
+    const heard = {
+      of(_id: string, listener: () => void) {
+        onDone = listener;
+        return { [Symbol.dispose]: () => {} };
+      },
+    };
+    const gone = new AbortController();
+    const events = open(
+      ...([task, gone.signal, undefined, () => Promise.resolve(now)] as const),
+      heard,
+    );
+    using tokens = makeTokenLog(broker);
+    const first = await tokens.put(task.task_id, chunk(1, 0, "x"), 0);
+    assert.ok(first.kind === "stored");
+    await events.next();
+    await events.next(); // what was there before is told: from here on it is heard
+    now = ended(task);
+    onDone();
+    await tokens.put(task.task_id, chunk(2, 1, "y"), first.seq);
+    await subscribed(broker);
+    const told: unknown[] = [];
+    for await (const { event, data } of events) told.push(event, data);
+    assert.deepEqual(told.slice(0, 3), ["token", { text: "y" }, "cancelled"]);
+  });
+
+  test("a waiting call too", async () => {
+    const task = running();
+    let looks = 0;
+    const readTask = () =>
+      ++looks < 3
+        ? Promise.reject(new Error("Redis is away"))
+        : Promise.resolve(ended(task));
+    const waitForOutcome = makeWaitForOutcome(
+      ...([watch(readTask), readTask, new AbortController().signal] as const),
+    );
+    const { signal } = new AbortController();
+    const wait = waitForOutcome(task.task_id, "a", {
+      ...{ ms: 60_000, signal, known: task },
+    });
+    await store.redis.publish(
+      `${redisPrefix}done`,
+      `${newTaskId()}\n${task.task_id}`,
+    );
+    assert.equal((await wait)?.status, "cancelled");
+  });
+
+  test("has what was written before, however many readers come at once", async () => {
+    const tasks = Array.from({ length: 1_500 }, running);
+    await Promise.all(tasks.map(({ task_id }) => write(task_id, 2)));
+    const gone = new AbortController();
+    const texts = await Promise.all(
+      tasks.map(async (task) => {
+        const events = open(task, gone.signal);
+        await events.next();
+        return JSON.stringify((await events.next()).value);
+      }),
+    );
+    const token = { event: "token", id: "1.2", data: { text: "xx" } };
+    assert.deepEqual([...new Set(texts)], [JSON.stringify(token)]);
+    gone.abort();
+  });
+
+  test("needs no consumer while it is open", async () => {
+    const gone = new AbortController();
+    const streams = await Promise.all(
+      Array.from({ length: 50 }, async () => {
+        const task = running();
+        await write(task.task_id, 2);
+        const events = open(task, gone.signal);
+        await events.next();
+        await events.next();
+        return events;
+      }),
+    );
+    const consumers = async () =>
+      (await broker.jsm.streams.info("TOKENS")).state.consumer_count;
+    await eventually(async () => (await consumers()) === 0);
+    gone.abort();
+    for (const events of streams)
+      assert.equal((await events.next()).done, true);
+  });
+});

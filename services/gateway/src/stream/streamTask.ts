@@ -1,0 +1,150 @@
+/** One reader of one task's stream: a few subscriptions and a look at what was before them; no polling. */
+import type { ReadText } from "@jetscribe/event-log/tokens/textReader";
+import { orAborted, type Broker } from "@jetscribe/event-log/broker/connection";
+import { subscribed } from "@jetscribe/event-log/signals/signals";
+import { hearTokens } from "@jetscribe/event-log/tokens/tokens";
+import { isOpen, type TaskState, type TokenChunk } from "@jetscribe/schema";
+import type { Place } from "@jetscribe/task-store";
+import { makeInbox } from "./inbox.ts";
+import type { Forecast } from "../forecast/forecast.ts";
+import type { WatchPlace } from "./watchPlace.ts";
+import { isLater, progressed, type WatchTask } from "../read/watchTask.ts";
+import { makeTextFeed, type StreamEvent } from "./textFeed.ts";
+
+export interface StreamDeps {
+  broker: Broker;
+  watchTask: WatchTask;
+  readText: ReadText;
+  watchPlace: WatchPlace;
+  forecast: Pick<Forecast, "of">;
+  /** Ends all streams: their readers come back, to another gateway perhaps. */
+  stopping: AbortSignal;
+}
+
+export interface StreamOptions {
+  /** A slug. */
+  owner: string;
+  lastEventId: string | undefined;
+  /** Aborts when the reader is gone. */
+  signal: AbortSignal;
+  /** Called when the reader takes less than comes. */
+  onSlow: () => void;
+}
+
+export type StreamTask = (
+  task: TaskState,
+  options: StreamOptions,
+) => AsyncGenerator<StreamEvent>;
+
+type Heard =
+  | { chunk: TokenChunk }
+  | { task: TaskState }
+  | { place: Place }
+  /** Text may have been missed. */
+  | "missed";
+
+/** A chunk comes every 20 ms at most. */
+const mostWaiting = 1_000;
+
+export function makeStreamTask({
+  broker,
+  watchTask,
+  readText,
+  watchPlace,
+  forecast,
+  stopping,
+}: StreamDeps): StreamTask {
+  return async function* streamTask(found, options) {
+    const { task_id } = found;
+    const { owner, lastEventId, onSlow } = options;
+    const signal = AbortSignal.any([options.signal, stopping]);
+    const inbox = makeInbox<Heard>(mostWaiting);
+    /** What overflows meanwhile is in the text that is read, or is missed by the next chunk, and read then. */
+    let reading = false;
+    const hear = (one: Heard) => {
+      if (!inbox.put(one) && !reading) onSlow();
+    };
+    // Released when the reader is gone, and not where the generator ends: it may never be asked for more.
+    const hearing = new DisposableStack();
+    const release = () => {
+      inbox.close();
+      hearing.dispose();
+    };
+    signal.addEventListener("abort", release, { once: true });
+    hearing.use(hearTokens(broker, task_id, (chunk) => hear({ chunk })));
+    if (isOpen(found))
+      hearing.use(watchTask(found, owner, (task) => inbox.putAlways({ task })));
+    if (found.status === "queued")
+      hearing.use(watchPlace(found, (place) => hear({ place })));
+    hearing.defer(broker.onReconnect(() => inbox.putAlways("missed")));
+
+    const stored = async () => {
+      reading = true;
+      try {
+        const chunks = await readText(task_id, signal);
+        return chunks.map(({ chunk }) => chunk);
+      } finally {
+        reading = false;
+      }
+    };
+
+    try {
+      await orAborted(subscribed(broker), signal);
+      let task = found;
+      yield statusOf(task);
+      const feed = makeTextFeed();
+      const hasText = isOpen(task) && task.attempt > 0;
+      if (hasText || lastEventId !== undefined) {
+        const chunks = await stored();
+        const ended = isOpen(task) ? undefined : task;
+        if (lastEventId !== undefined)
+          yield* feed.resume(lastEventId, chunks, ended);
+        yield* feed.catchUp(chunks);
+      }
+      while (isOpen(task)) {
+        const heard = await inbox.next();
+        if (heard === undefined) return;
+        if (heard === "missed") yield* feed.catchUp(await stored());
+        else if ("task" in heard) {
+          if (!isLater(heard.task, task)) continue;
+          task = heard.task;
+          if (isOpen(task)) yield statusOf(task);
+        } else if ("place" in heard) {
+          const { place } = heard;
+          if (task.status === "queued")
+            yield statusOf(task, place, forecast.of(task, place));
+        } else if ("chunk" in heard) {
+          const before = task.status;
+          // Text shows that its attempt was started, also to a reader that came too late to hear of that.
+          const { attempt } = heard.chunk;
+          task = progressed(task, "GenerateStarted", attempt) ?? task;
+          if (task.status !== before) yield statusOf(task);
+          yield* feed.take(heard.chunk) ?? feed.catchUp(await stored());
+        }
+      }
+      if (isOpen(task)) return;
+      // Only a result holds the whole text; of the others the last of it may still be on its way, or in the inbox.
+      if (task.status !== "completed" || feed.mayDiffer(task))
+        yield* feed.catchUp(await stored());
+      yield* feed.end(task);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      signal.removeEventListener("abort", release);
+      release();
+    }
+  };
+}
+
+const statusOf = (
+  { task_id, status, attempt }: TaskState,
+  place?: Place,
+  wait?: number,
+): StreamEvent => ({
+  event: "status",
+  data: {
+    ...{ task_id, status, attempt },
+    ...(place && { queue_position: place.position }),
+    ...(wait !== undefined && { estimated_wait: wait }),
+  },
+});

@@ -1,0 +1,132 @@
+/**
+ * Pure: what the reader of one stream has, and what it is sent next. Chunks come as they are heard, with repeats, with
+ * holes, and from workers that have lost their task; what TOKENS holds, and in the end the outcome, is the truth.
+ */
+import {
+  isMarker,
+  joinChunks,
+  type EndedTask,
+  type TokenChunk,
+} from "@jetscribe/schema";
+import { outcomeOf } from "../read/resultOf.ts";
+
+export interface StreamEvent {
+  event: "token" | "status" | "reset" | EndedTask["status"];
+  /** `<attempt>.<n>` of a token, `end` of the outcome: where a reader that comes back goes on. */
+  id?: string;
+  data: object;
+}
+
+/** The outcome's id: a reader that comes back with it has everything. */
+export const outcomeId = "end";
+
+export interface TextFeed {
+  /** What a chunk that was heard adds; undefined: something before it is missing. */
+  take(chunk: TokenChunk): StreamEvent[] | undefined;
+  /** What all the chunks that TOKENS holds add. */
+  catchUp(stored: readonly TokenChunk[]): StreamEvent[];
+  /** The rest of the text, and the outcome. */
+  end(task: EndedTask): StreamEvent[];
+  /** Whether the reader may hold other text than the outcome's. */
+  mayDiffer(task: EndedTask): boolean;
+}
+
+export function makeTextFeed(): TextFeed & {
+  /** Goes on behind the token that the reader had last, by its id. */
+  resume: (
+    lastEventId: string,
+    stored: readonly TokenChunk[],
+    ended?: EndedTask,
+  ) => StreamEvent[];
+} {
+  /** Of the latest chunk. */
+  let attempt = 0;
+  let n = 0;
+  /** How much of the text the reader has, in UTF-16 code units. */
+  let sent = 0;
+  /** Part of the text is nowhere any more: nothing is sent until the outcome brings it. */
+  let blind = false;
+
+  function token(text: string): StreamEvent[] {
+    if (text === "") return [];
+    sent += text.length;
+    return [{ event: "token", id: `${attempt}.${n}`, data: { text } }];
+  }
+
+  /** It has no id: whoever comes back after it is told again. */
+  function reset(now: number): StreamEvent[] {
+    if (sent === 0) return [];
+    sent = 0;
+    return [{ event: "reset", data: { attempt: now } }];
+  }
+
+  function take(chunk: TokenChunk): StreamEvent[] | undefined {
+    if (chunk.attempt < attempt) return [];
+    if (isMarker(chunk)) return takeMarker(chunk);
+    if (blind) return [];
+    // The marker of a later attempt, which says what is kept, was missed.
+    if (attempt !== 0 && chunk.attempt > attempt) return undefined;
+    if (chunk.offset > sent) return undefined;
+    ({ attempt, n } = chunk);
+    return token(chunk.text.slice(sent - chunk.offset));
+  }
+
+  function takeMarker(marker: TokenChunk): StreamEvent[] | undefined {
+    if (marker.offset !== sent && marker.offset > 0) return undefined;
+    const events = marker.offset < sent ? reset(marker.attempt) : [];
+    ({ attempt, n } = marker);
+    blind = false;
+    return events;
+  }
+
+  function catchUp(stored: readonly TokenChunk[]): StreamEvent[] {
+    const voids = stored.find(
+      (one) => isMarker(one) && one.attempt > attempt && one.offset < sent,
+    );
+    const events = voids && attempt > 0 ? reset(voids.attempt) : [];
+    const joined = joinChunks(stored);
+    if (joined.attempt >= attempt) ({ attempt, n } = joined);
+    blind = !joined.whole;
+    return blind ? events : [...events, ...token(joined.text.slice(sent))];
+  }
+
+  const mayDiffer = ({ attempt: last }: EndedTask) =>
+    sent > 0 && attempt !== last;
+
+  function end(task: EndedTask): StreamEvent[] {
+    const data = outcomeOf(task);
+    const outcome = { event: task.status, id: outcomeId, data };
+    if (task.status !== "completed") return [outcome];
+    const events = mayDiffer(task) ? reset(task.attempt) : [];
+    n = attempt === task.attempt ? n + 1 : 1;
+    attempt = task.attempt;
+    const rest = token(task.result.slice(sent));
+    return [...events, ...rest, outcome];
+  }
+
+  return {
+    take,
+    catchUp,
+    end,
+    mayDiffer,
+    resume(lastEventId, stored, ended) {
+      const [a = NaN, k = NaN] = lastEventId.split(".").map(Number);
+      const at = stored.findIndex((one) => one.attempt === a && one.n === k);
+      const joined = joinChunks(stored.slice(0, at + 1));
+      if (at >= 0 && joined.whole) {
+        ({ attempt, n } = joined);
+        sent = joined.text.length;
+        return [];
+      }
+      const last = stored.at(-1);
+      const hadAll =
+        ended?.status === "completed" &&
+        a === ended.attempt &&
+        k === (last?.attempt === a ? last.n : 0) + 1;
+      if (!hadAll)
+        return [{ event: "reset", data: { attempt: last?.attempt ?? 1 } }];
+      [attempt, n, sent] = [a, k, ended.result.length];
+      return [];
+    },
+  };
+}

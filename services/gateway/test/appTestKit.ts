@@ -1,0 +1,150 @@
+/** A listening app whose tasks are said by the test, and plain clients of it. */
+import type { Logger } from "@jetscribe/runtime";
+import { metricsOf, newTaskId, type TaskState } from "@jetscribe/schema";
+import assert from "node:assert/strict";
+import { hash } from "node:crypto";
+import { once } from "node:events";
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
+import { buildApp, type AppOptions } from "../src/http/app.ts";
+import type { AppDeps } from "../src/http/appDeps.ts";
+
+export const key = "key-of-a";
+const queued = (): TaskState => ({
+  ...{ task_id: newTaskId(), seq: 1, model: "demo", lane: "interactive" },
+  ...{ owner: "a", enqueue_time: 1, timeout_ms: 1, start_timeout_ms: 1 },
+  ...{ status: "queued", attempt: 0, failures: 0, max_tokens: 1 },
+});
+const cancelled = (task: TaskState): TaskState => ({
+  ...{ ...task, status: "cancelled", end_time: 2, end_seq: 2 },
+  metrics: metricsOf({ enqueue: 1, firstStart: 1, outcome: 2 }, 1, 1),
+});
+
+/** An app with tasks of which one runs, one is streamed without an end, and one has ended; what it accepts is kept. */
+export async function startApp(options: Partial<AppOptions> = {}) {
+  const running = queued();
+  const endless = queued();
+  const ended = cancelled(queued());
+  const tasks = new Map(
+    [running, endless, ended].map((task) => [task.task_id, task]),
+  );
+  const accepted: unknown[] = [];
+  const cancels: string[] = [];
+  const deps = {
+    keys: [{ name: "a", owner: "a", digest: hash("sha256", key, "buffer") }],
+    acceptRequest(body) {
+      accepted.push(body);
+      return Promise.resolve(running);
+    },
+    readTask: (id) => Promise.resolve(tasks.get(id)),
+    waitForOutcome: (id) => Promise.resolve(tasks.get(id)),
+    cancelTask({ task_id }) {
+      cancels.push(task_id);
+      return Promise.resolve();
+    },
+    async *streamTask(task, { signal }) {
+      yield {
+        event: "token",
+        id: "1.1",
+        data: { text: "a\u0085b\u2028c\u2029d✅" },
+      };
+      if (task === endless) await once(signal, "abort");
+    },
+    places: () => Promise.resolve([]),
+    unready: () => undefined,
+    stopping: new AbortController().signal,
+    log: { warn() {}, error() {} } as unknown as Logger,
+  } as Partial<AppDeps> as AppDeps;
+  const app = await buildApp(deps, {
+    ...{ bodyLimit: 1024 * 1024, bodiesInFlight: 2 ** 24, trustProxy: false },
+    ...options,
+  });
+  const url = await app.listen({ host: "127.0.0.1", port: 0 });
+  const port = Number(new URL(url).port);
+  return {
+    ...{ app, url, port, accepted, cancels, running, endless, ended },
+    stop: () => app.close(),
+    [Symbol.asyncDispose]: () => app.close(),
+  };
+}
+export type Started = Awaited<ReturnType<typeof startApp>>;
+
+export interface Answer {
+  status: number;
+  headers: IncomingMessage["headers"];
+  body: string;
+}
+
+/** As a plain client of Node sends it: nothing is added but what HTTP needs. */
+export function send(
+  { port }: Started,
+  method: string,
+  path: string,
+  {
+    body = "",
+    headers = {},
+  }: { body?: string | Buffer; headers?: object } = {},
+): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const request = httpRequest(
+    {
+      ...{ port, method, path },
+      headers: {
+        "x-api-key": key,
+        ...(!("transfer-encoding" in headers) && {
+          "content-length": Buffer.byteLength(body),
+        }),
+        ...headers,
+      },
+    },
+    (response) => {
+      const { statusCode: status = 0 } = response;
+      text(response).then((answer) => {
+        resolve({ status, headers: response.headers, body: answer });
+      }, reject);
+    },
+  );
+  request.once("error", reject);
+  request.end(body);
+  return promise;
+}
+
+/** The bytes that come back, until the server ends the connection; it may be told that no more will be sent. */
+export async function sendRaw(
+  { port }: Started,
+  bytes: string,
+  ends = false,
+): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  if (ends) socket.end(bytes);
+  else socket.write(bytes);
+  return await text(socket);
+}
+
+export const problemOf = ({ status, headers, body }: Answer) => {
+  assert.equal(
+    headers["content-type"],
+    "application/problem+json; charset=utf-8",
+  );
+  const problem = JSON.parse(body) as Record<string, unknown>;
+  assert.equal(problem["status"], status);
+  return problem;
+};
+export const json = { "content-type": "application/json" };
+export const hi = JSON.stringify({ prompt: "hi" });
+
+/** Of the first answer. */
+export function assertProblem(raw: string, status: number): void {
+  const [head = "", rest = ""] = raw.split("\r\n\r\n");
+  const [, length] = /content-length: (\d+)/i.exec(head) ?? [];
+  const body = Buffer.from(rest).subarray(0, Number(length)).toString();
+  assert.match(head, new RegExp(`^HTTP/1.1 ${status} `), raw);
+  assert.match(
+    head,
+    /content-type: application\/problem\+json; charset=utf-8/i,
+  );
+  const problem = JSON.parse(body) as { status: number; detail: string };
+  assert.equal(problem.status, status);
+  assert.ok(problem.detail);
+}

@@ -1,0 +1,82 @@
+/** What a slot still has of an earlier task is not computed again, and changes nothing. */
+import type { Message } from "@jetscribe/schema";
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, test } from "vitest";
+import {
+  ask,
+  openEngine,
+  type TestEngine,
+} from "../../../test/engineTestKit.ts";
+
+const config = {
+  engine: "llama" as const,
+  // Another number of threads computes other last digits.
+  ...{ slots: 3, contextSize: 1_024, threads: 1 },
+};
+const system = (topic: string): Message => ({
+  role: "system",
+  content: `You know all about ${topic}. `.repeat(12),
+});
+const user = (content: string): Message => ({ role: "user", content });
+const questions = ["What is the sun?", "Why is the sky blue?"];
+
+/** A chat's first answer, and the request that goes on with it; most of that is the system's message. */
+async function begin(engine: TestEngine, messages: Message[]) {
+  const first = await ask(engine, { messages, params: { max_tokens: 8 } });
+  const answer: Message = { role: "assistant", content: first.text };
+  return { first, next: [...messages, answer, user("Tell me a story.")] };
+}
+
+describe("the slot with most of a prompt takes it", () => {
+  let engine: TestEngine;
+  /** Nothing of the chats is in its slots. */
+  let fresh: TestEngine;
+  beforeAll(async () => {
+    engine = await openEngine(config);
+    fresh = await openEngine(config);
+    await Promise.all([engine.whenReady(), fresh.whenReady()]);
+  });
+  afterAll(async () => {
+    await engine[Symbol.asyncDispose]();
+    await fresh[Symbol.asyncDispose]();
+  });
+
+  const goOn = async ({ first, next }: Awaited<ReturnType<typeof begin>>) => {
+    const again = await ask(engine, { messages: next });
+    // All of its system's message, or nearly: the last 64 tokens at least are read again.
+    const most = Math.min(first.promptTokens, again.promptTokens - 64);
+    assert.equal(again.cachedTokens, most);
+    return again;
+  };
+
+  test("each of several chats goes on where it was, in any order", async () => {
+    const chats = [];
+    for (const topic of ["stars", "rivers", "music"])
+      chats.push(await begin(engine, [system(topic), user(questions[0]!)]));
+    for (const i of [1, 0, 2]) await goOn(chats[i]!);
+  });
+
+  test("of two that share their beginning, the one that shares more", async () => {
+    const chats = await Promise.all(
+      questions.map((question) =>
+        begin(engine, [system("history"), user(question)]),
+      ),
+    );
+    // Neither the one that was used last nor the one that was not will do.
+    for (const i of [0, 1, 1, 0]) await goOn(chats[i]!);
+  });
+
+  test("the text is the same as without, and all of the prompt is counted", async () => {
+    const topics = ["plants", "bread", "ships", "numbers", "the moon", "snow"];
+    for (const topic of topics) {
+      const chat = await begin(engine, [system(topic), user(questions[1]!)]);
+      const reused = await goOn(chat);
+      const computed = await ask(fresh, { messages: chat.next });
+      // No more than the words that all of them begin with.
+      assert.ok(computed.cachedTokens < 20);
+      assert.equal(reused.text, computed.text);
+      assert.equal(reused.promptTokens, computed.promptTokens);
+      assert.equal(reused.completionTokens, computed.completionTokens);
+    }
+  });
+});

@@ -1,0 +1,288 @@
+/**
+ * The worker's side of the engine: keeps it in a child process, and brings up another one when it ends.
+ *
+ *   starting --ready--> ready --exit--> starting (at once)
+ *   starting --error or exit--> failed --ready--> ready
+ *
+ * A child that does nothing any more is ended, which is an exit: one that is ready when it is silent, or when an abort
+ * is not obeyed while no token comes either; one that starts when it makes no progress.
+ * While it is failed it is tried again and again, after 1 s, 2 s, 4 s … 60 s, and from 1 s again when the model's file
+ * changes; failed says why it isn't ready, not that nothing is done about it.
+ */
+import { unwatchFile, watchFile, type Stats } from "node:fs";
+import {
+  EngineDied,
+  isRemote,
+  type EngineConfig,
+  type EngineInfo,
+  type EngineProgress,
+  type EngineRequest,
+  type EngineResult,
+  type GenerateOptions,
+} from "../engine.ts";
+import { exceptLoopback } from "@jetscribe/runtime/exceptLoopback";
+import type { FromChild, WireError } from "./engineMessages.ts";
+import { forkEngine, type EngineEnd, type EngineFork } from "./forkEngine.ts";
+import { makeGenerations, type Generations } from "./generations.ts";
+import { watchSilence, type Watchdog } from "./watchSilence.ts";
+
+/** The part of pino that is used here. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export type EngineState =
+  | { status: "starting" }
+  | { status: "ready"; info: EngineInfo }
+  | { status: "failed"; error: { type: string; message: string } };
+
+export interface EngineProcess {
+  state: () => EngineState;
+  /** Calls back whenever the state has changed; one listener. */
+  onChange: (listener: () => void) => void;
+  /** Resolves once it is ready, at once if it is; rejects with the signal's reason, or with EngineDied once closed. */
+  whenReady: (signal?: AbortSignal) => Promise<EngineInfo>;
+  /**
+   * As the port's. Rejects with EngineDied when the child ends first, or where there is none that is ready. An
+   * abort rejects once the child has freed the slot; no text comes after it.
+   */
+  generate: (
+    request: EngineRequest,
+    options: GenerateOptions,
+  ) => Promise<EngineResult>;
+  /** The child's id while there is one. */
+  pid: () => number | undefined;
+  /** Ends the child by a signal; another one comes up. For tests. */
+  kill: (signal?: NodeJS.Signals) => void;
+  /** Ends the child for good. */
+  close: () => Promise<void>;
+}
+
+export interface EngineProcessOptions {
+  config: EngineConfig;
+  log: Log;
+  /** The environment that the child gets. */
+  env: NodeJS.ProcessEnv;
+  /** How long to wait after a failed start, in ms: doubled from the first to the most. */
+  backoff?: { firstMs: number; mostMs: number };
+  /** A child that is ready and silent for so long hangs. */
+  hangTimeoutMs?: number;
+  /** A child that makes no progress for so long will never be ready. */
+  startTimeoutMs?: number;
+}
+
+/** Loading may take minutes, and the parts of it that tell no progress too. */
+const defaultStartTimeoutMs = 600_000;
+/** Progress is told this often; not at all by a start that takes less. */
+const progressEveryMs = 1_000;
+
+/** Starts the child; it is ready when `state()` says so. */
+export function makeEngineProcess({
+  config,
+  log,
+  env,
+  backoff = { firstMs: 1_000, mostMs: 60_000 },
+  hangTimeoutMs = 30_000,
+  startTimeoutMs = defaultStartTimeoutMs,
+}: EngineProcessOptions): EngineProcess {
+  const { engine, model } = config;
+  const watched = engine === "llama" && !isRemote(model) ? model : undefined;
+  let state: EngineState = { status: "starting" };
+  let becomesReady = Promise.withResolvers<EngineInfo>();
+  let child: EngineFork | undefined;
+  let generations: Generations | undefined;
+  let watchdog: Watchdog | undefined;
+  /** Why the present child could not load the model, by its own words. */
+  let refusal: Refusal | undefined;
+  /** Why the present child was ended. */
+  let hang: string | undefined;
+  let progressToldAt = 0;
+  /** Failed starts in a row. */
+  let failures = 0;
+  let retry: NodeJS.Timeout | undefined;
+  let changed = () => {};
+  let closed = false;
+
+  function start(): void {
+    retry = undefined;
+    refusal = undefined;
+    hang = undefined;
+    progressToldAt = performance.now();
+    watch(startTimeoutMs, "it makes no progress");
+    child = forkEngine(exceptLoopback(env, config.upstream?.url), {
+      onMessages(messages) {
+        if (state.status === "ready") watchdog?.heard();
+        for (const message of messages) receive(message);
+      },
+      onStderr: (line) => log.debug({ line }, "the engine wrote to stderr"),
+    });
+    generations = makeGenerations(child.post, {
+      abortTimeoutMs: hangTimeoutMs,
+      onDisobeyed: () => endHung("it does not stop what was aborted"),
+    });
+    void child.ended.then(ended);
+    child.post({ kind: "start", config });
+  }
+
+  /** Ends the child if it is silent for so long. */
+  function watch(limitMs: number, otherwise: string): void {
+    watchdog?.[Symbol.dispose]();
+    watchdog = watchSilence(limitMs, () =>
+      endHung(`${otherwise} for ${limitMs / 1_000} s`),
+    );
+  }
+
+  function endHung(why: string): void {
+    hang = why;
+    child?.kill("SIGKILL");
+  }
+
+  function receive(message: FromChild): void {
+    switch (message.kind) {
+      case "alive":
+        break;
+      case "progress":
+        watchdog?.heard();
+        tellProgress(message.progress);
+        break;
+      case "warning":
+        log.warn({ warning: message.message }, "the engine warns");
+        break;
+      case "threads":
+        log.info({ threads: message.threads }, "the engine's threads changed");
+        if (state.status === "ready")
+          state.info = { ...state.info, threads: message.threads };
+        break;
+      case "ready":
+        ready(message.info);
+        break;
+      case "failed":
+        refusal = message.error;
+        child?.kill("SIGKILL");
+        break;
+      case "read":
+      case "waiting":
+      case "text":
+      case "done":
+      case "error":
+        generations?.receive(message);
+        break;
+    }
+  }
+
+  function tellProgress(progress: EngineProgress): void {
+    if (performance.now() - progressToldAt < progressEveryMs) return;
+    progressToldAt = performance.now();
+    log.info(progress, "the engine is starting");
+  }
+
+  function ready(info: EngineInfo): void {
+    failures = 0;
+    if (watched !== undefined) unwatchFile(watched, onFileChange);
+    watch(hangTimeoutMs, "it was silent");
+    state = { status: "ready", info };
+    log.info({ pid: child?.pid, ...info }, "the engine is ready");
+    becomesReady.resolve(info);
+    changed();
+  }
+
+  function ended({ how, signal, stderrTail }: EngineEnd): void {
+    watchdog?.[Symbol.dispose]();
+    const message =
+      hang === undefined
+        ? `the engine's process ended: ${how}`
+        : `the engine's process was ended: ${hang}`;
+    const reason = hang === undefined ? "crash" : "hang";
+    generations?.fail(new EngineDied(message, { reason, signal, stderrTail }));
+    child = undefined;
+    if (closed) return;
+    if (state.status !== "ready") {
+      failed(refusal ?? { type: "ModelLoadError", message }, stderrTail);
+      return;
+    }
+    log.error({ how, hang, stderrTail }, "the engine's process ended");
+    state = { status: "starting" };
+    becomesReady = Promise.withResolvers();
+    changed();
+    start();
+  }
+
+  function failed({ type, message }: Refusal, stderrTail: string): void {
+    // By polling, which sees a file appear, and works on every kind of mount.
+    if (state.status !== "failed" && watched !== undefined)
+      watchFile(watched, { interval: backoff.firstMs / 2 }, onFileChange);
+    const error = { type, message };
+    state = { status: "failed", error };
+    changed();
+    const retryInMs = Math.min(backoff.firstMs * 2 ** failures, backoff.mostMs);
+    failures += 1;
+    log.error({ error, stderrTail, retryInMs }, "the engine could not start");
+    retry = setTimeout(start, retryInMs);
+  }
+
+  /** Waits anew at each change, so that a file that is being copied is read when it is whole. */
+  function onFileChange(now: Stats, before: Stats): void {
+    // A file that is missing is told of once, as it is.
+    if (now.ctimeMs === before.ctimeMs) return;
+    failures = 0;
+    if (retry === undefined) return;
+    clearTimeout(retry);
+    retry = setTimeout(start, backoff.firstMs);
+  }
+
+  async function generate(
+    request: EngineRequest,
+    options: GenerateOptions,
+  ): Promise<EngineResult> {
+    if (state.status === "ready" && generations !== undefined)
+      return await generations.run(request, options);
+    options.signal.throwIfAborted();
+    throw new EngineDied("the engine is not ready");
+  }
+
+  async function close(): Promise<void> {
+    closed = true;
+    clearTimeout(retry);
+    if (watched !== undefined) unwatchFile(watched, onFileChange);
+    const last = child;
+    last?.kill("SIGKILL");
+    await last?.ended;
+    const message = "the engine was closed";
+    if (state.status === "ready") becomesReady = Promise.withResolvers();
+    state = { status: "failed", error: { type: "EngineDied", message } };
+    // Nobody need be waiting.
+    becomesReady.promise.catch(() => undefined);
+    becomesReady.reject(new EngineDied(message));
+  }
+
+  start();
+  return {
+    state: () => state,
+    onChange: (listener) => void (changed = listener),
+    whenReady: (signal) => orAborted(becomesReady.promise, signal),
+    generate,
+    pid: () => child?.pid,
+    kill: (signal = "SIGKILL") => child?.kill(signal),
+    close,
+  };
+}
+
+type Refusal = Pick<WireError, "type" | "message">;
+
+async function orAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal?.reason as Error);
+  signal?.addEventListener("abort", abort);
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}

@@ -1,0 +1,133 @@
+/** The generations that run in one engine's process: each ends by a message of the process, or by its end. */
+import { PassingMap } from "@jetscribe/event-log/codec/passingMap";
+import {
+  EngineDied,
+  EngineError,
+  type EngineRequest,
+  type EngineResult,
+  type GenerateOptions,
+  type TokenCounts,
+} from "../engine.ts";
+import type { FromChild, ToChild, WireError } from "./engineMessages.ts";
+import { watchSilence, type Watchdog } from "./watchSilence.ts";
+
+export interface Generations {
+  /** As the port's; an abort rejects once the process has freed the slot, and no text comes after it. */
+  run: (
+    request: EngineRequest,
+    options: GenerateOptions,
+  ) => Promise<EngineResult>;
+  /** Takes what the process says of one of them. */
+  receive: (message: FromGeneration) => void;
+  /** Ends all of them. */
+  fail: (error: Error) => void;
+}
+
+type FromGeneration = Extract<FromChild, { id: number }>;
+
+interface Running {
+  text: string;
+  onText: (piece: string, counts: TokenCounts) => void;
+  onRead: () => void;
+  onWaiting: (why: string | undefined) => void;
+  settle: (outcome: Outcome) => void;
+}
+type Outcome = { result: EngineResult } | { error: Error };
+
+export interface Patience {
+  /** How long an abort may go unheeded while no token of any generation comes. */
+  abortTimeoutMs: number;
+  onDisobeyed: () => void;
+}
+
+/** `post` sends to the process. */
+export function makeGenerations(
+  post: (message: ToChild) => void,
+  { abortTimeoutMs, onDisobeyed }: Patience,
+): Generations {
+  const all = new PassingMap<number, Running>();
+  /** Of those that were aborted and run on. */
+  const watchdogs = new Set<Watchdog>();
+  let lastId = 0;
+
+  /** The process may live and its model stand still: a generation that can't be ended would hold its slot for ever. */
+  function abort(id: number): Watchdog {
+    post({ kind: "abort", id });
+    const watchdog = watchSilence(abortTimeoutMs, onDisobeyed);
+    watchdogs.add(watchdog);
+    return watchdog;
+  }
+
+  async function run(
+    request: EngineRequest,
+    {
+      signal,
+      onText,
+      onRead = () => undefined,
+      onWaiting = () => undefined,
+    }: GenerateOptions,
+  ): Promise<EngineResult> {
+    signal.throwIfAborted();
+    const id = ++lastId;
+    const { promise, resolve: settle } = Promise.withResolvers<Outcome>();
+    const say = (piece: string, counts: TokenCounts) => {
+      // What was on its way when the abort was sent.
+      if (!signal.aborted) onText(piece, counts);
+    };
+    const { text = "" } = request.continueFrom ?? {};
+    all.set(id, { text, onText: say, onRead, onWaiting, settle });
+    let watchdog: Watchdog | undefined;
+    const stop = () => (watchdog = abort(id));
+    signal.addEventListener("abort", stop, { once: true });
+    post({ kind: "generate", id, request });
+    const outcome = await promise;
+    signal.removeEventListener("abort", stop);
+    all.delete(id);
+    watchdog?.[Symbol.dispose]();
+    if (watchdog !== undefined) watchdogs.delete(watchdog);
+    signal.throwIfAborted();
+    if ("error" in outcome) throw outcome.error;
+    return outcome.result;
+  }
+
+  function receive(message: FromGeneration): void {
+    for (const watchdog of watchdogs) watchdog.heard();
+    const running = all.get(message.id);
+    if (running === undefined) return;
+    switch (message.kind) {
+      case "read":
+        running.onRead();
+        break;
+      case "waiting":
+        running.onWaiting(message.why);
+        break;
+      case "text":
+        running.text += message.text;
+        running.onText(message.text, message.counts);
+        break;
+      case "done":
+        running.settle({ result: { text: running.text, ...message.result } });
+        break;
+      case "error":
+        running.settle({ error: revive(message.error) });
+        break;
+    }
+  }
+
+  return {
+    run,
+    receive,
+    fail(error) {
+      for (const { settle } of all.values()) settle({ error });
+    },
+  };
+}
+
+/** The error with its own type and traceback again. */
+function revive({ type, message, stack, death }: WireError): Error {
+  const error =
+    death === undefined
+      ? new EngineError(type, message)
+      : new EngineDied(message, death);
+  return Object.assign(error, { stack });
+}

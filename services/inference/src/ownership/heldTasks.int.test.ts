@@ -1,0 +1,75 @@
+/** What a worker notices of its tasks at the renewals of their leases, in a real log. */
+import { makeLogIndex } from "@jetscribe/event-log/read/lookUp";
+import { streams, type OutcomeEvent } from "@jetscribe/schema";
+import { eventually } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { describe, test } from "vitest";
+import { holdTasks } from "./heldTasks.ts";
+import { crashedTooOften, started } from "../task/outcomes.ts";
+import { makeTaskLookUp } from "./taskLookUp.ts";
+import {
+  makeStreams,
+  queue,
+  requestOf,
+  startSystem,
+  type System,
+} from "../../test/workerTestKit.ts";
+
+/** A task in hand whose renewals are all answered, and which hears of nothing but the log. */
+async function hold({ broker, appender }: System, stack: AsyncDisposableStack) {
+  const event = requestOf();
+  const { seq } = await appender.append(event, queue);
+  const index = stack.use(makeLogIndex(broker));
+  // No projection: the log alone has to say it.
+  const look = () => Promise.reject(new Error("no projection"));
+  const { know } = makeTaskLookUp(broker, { look }, index);
+  const held = stack.use(holdTasks({ ackWaitMs: 600, know }));
+  return held.hold({
+    event: { ...event, seq, time: Date.now() / 1000 },
+    ...{ queue, traceparent: undefined, freshAsOf: undefined, mark: undefined },
+    ...{
+      renew: () => Promise.resolve(),
+      served: () => undefined,
+      leaveSlot: () => undefined,
+    },
+  });
+}
+
+describe("a task in hand", { concurrent: true }, () => {
+  test("is broken off at the renewal that finds an outcome, as a cancel is one", async () => {
+    await using system = await startSystem();
+    await using stack = new AsyncDisposableStack();
+    const inHand = await hold(system, stack);
+    await eventually(() => inHand.openAsOf !== undefined);
+    const outcome: OutcomeEvent = crashedTooOften(inHand.task, "other", 1);
+    await system.appender.append(outcome, queue);
+    await eventually(() => inHand.interrupted() === "outcome");
+    assert.ok(inHand.signal.aborted);
+  });
+
+  test("is broken off at the renewal that finds its request gone from the log", async () => {
+    await using system = await startSystem();
+    await using stack = new AsyncDisposableStack();
+    const inHand = await hold(system, stack);
+    await eventually(() => inHand.openAsOf !== undefined);
+    await system.broker.jsm.streams.delete(streams.events);
+    await makeStreams(system.broker);
+    await eventually(() => inHand.interrupted() === "vanished");
+  });
+
+  test("that runs is broken off at the renewal that finds a later attempt", async () => {
+    await using system = await startSystem();
+    await using stack = new AsyncDisposableStack();
+    const inHand = await hold(system, stack);
+    for (const attempt of [1, 2]) {
+      const event = started(inHand.task, attempt, `w${attempt}`, 1);
+      await system.appender.append(event, queue);
+      if (attempt === 1)
+        inHand.task = {
+          ...{ ...inHand.task, failures: 0, attempt, worker_id: "w1" },
+          ...{ status: "processing", first_start: 1 },
+        };
+    }
+    await eventually(() => inHand.interrupted() === "superseded");
+  });
+});

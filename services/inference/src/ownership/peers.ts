@@ -1,0 +1,109 @@
+/** What the other workers of the model said last: who lives, and who has which task. */
+import {
+  goneAfter,
+  goneAfterMs,
+  type WorkerAnnouncement,
+} from "@jetscribe/schema";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What the workers' announcements say. */
+export interface Witness {
+  /** The task is named by another worker that was heard in the last 6 s. */
+  named: boolean;
+  /** After so many ms more, a worker that was not heard is gone; 0: now. */
+  silenceProvesInMs: number;
+  /** Seconds since the epoch. */
+  now: number;
+  /** Whether a worker was heard in the last 6 s. */
+  isHeard: (workerId: string) => boolean;
+  /** The worker that announced, after an earlier look at this state, that it has not got the task. */
+  leftOutBy?: string | undefined;
+}
+
+export interface Peers {
+  heard: (announcement: WorkerAnnouncement) => void;
+  /** Nothing was heard for a while: from now on silence has to last again before it proves anything. */
+  listenAnew: () => void;
+  /** How many are heard. */
+  count: () => number;
+  /** What is known about a task. */
+  witnessOf(taskId: string): Omit<Witness, "leftOutBy" | "now">;
+  /** The worker's next announcement; undefined where none comes in time. */
+  nextWordOf(
+    workerId: string,
+    signal: AbortSignal,
+  ): Promise<WorkerAnnouncement | undefined>;
+}
+
+interface Peer {
+  at: number;
+  /** Silent for so many ms it is gone. */
+  goneAfterMs: number;
+  tasks: ReadonlySet<string>;
+}
+
+/** `now` is a monotonic clock in ms. */
+export function makePeers(
+  self: string,
+  now: () => number = () => performance.now(),
+): Peers {
+  const peers = new Map<string, Peer>();
+  const asking = new Map<string, Set<(word: WorkerAnnouncement) => void>>();
+  let listeningSince = now();
+  /** Of the one that announces itself the least often: a worker that was not heard yet may be like it. */
+  let longestMs = goneAfterMs;
+
+  const isFresh = (peer: Peer) => now() - peer.at < peer.goneAfterMs;
+  const isHeard = (workerId: string) => {
+    const peer = peers.get(workerId);
+    return peer !== undefined && isFresh(peer);
+  };
+
+  return {
+    heard(announcement) {
+      const { worker_id, tasks, leaving } = announcement;
+      if (worker_id === self) return;
+      if (leaving) peers.delete(worker_id);
+      else
+        peers.set(worker_id, {
+          ...{ at: now(), goneAfterMs: goneAfter(announcement) },
+          tasks: new Set(tasks),
+        });
+      longestMs = goneAfterMs;
+      for (const [id, peer] of peers)
+        if (!isFresh(peer)) peers.delete(id);
+        else longestMs = Math.max(longestMs, peer.goneAfterMs);
+      for (const tell of asking.get(worker_id) ?? []) tell(announcement);
+    },
+    listenAnew() {
+      peers.clear();
+      listeningSince = now();
+    },
+    count: () => peers.size,
+    witnessOf: (taskId) => ({
+      named: [...peers.values()].some(
+        (peer) => isFresh(peer) && peer.tasks.has(taskId),
+      ),
+      silenceProvesInMs: Math.max(0, listeningSince + longestMs - now()),
+      isHeard,
+    }),
+    async nextWordOf(workerId, signal) {
+      const { promise, resolve } = Promise.withResolvers<WorkerAnnouncement>();
+      const listeners = asking.get(workerId) ?? new Set();
+      asking.set(workerId, listeners.add(resolve));
+      const over = new AbortController();
+      try {
+        return await Promise.race([
+          promise,
+          sleep(peers.get(workerId)?.goneAfterMs ?? goneAfterMs, undefined, {
+            signal: AbortSignal.any([signal, over.signal]),
+          }),
+        ]);
+      } finally {
+        over.abort();
+        listeners.delete(resolve);
+        if (listeners.size === 0) asking.delete(workerId);
+      }
+    },
+  };
+}

@@ -1,0 +1,220 @@
+/** A task's subject in TOKENS as its lock: who writes there as expected has the task. Rule 4 of the design. */
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import {
+  lastToken,
+  readTokens,
+  type StoredChunk,
+  type TokenLog,
+} from "@jetscribe/event-log/tokens/tokens";
+import type { Logger } from "@jetscribe/runtime";
+import type { GenerateRequested, TokenChunk } from "@jetscribe/schema";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TaskInHand } from "./heldTasks.ts";
+import { keptTextOf, keptNothing, type KeptText } from "./keptText.ts";
+
+/** An attempt's hold on the text of its task. */
+export interface Claim {
+  attempt: number;
+  /** What it goes on from. */
+  kept: KeptText;
+  /** The sequence of the task's last chunk, 0: there is none; undefined: TOKENS can't be used. */
+  seq: number | undefined;
+}
+
+/** Of a task that nobody has started yet. */
+export const firstClaim: Claim = { attempt: 1, kept: keptNothing, seq: 0 };
+
+/** What became of a chunk. */
+export type Written =
+  | { kind: "stored"; seq: number }
+  /** Another worker has written there: the task is lost to this one. */
+  | { kind: "taken" }
+  /** The stream does not take it, and nobody waits for it any longer. */
+  | { kind: "given up" }
+  /** No answer came while it was waited for: it may be stored, or may be refused. */
+  | { kind: "unknown" };
+
+export interface TextLock {
+  /**
+   * Takes the task's text over for an attempt: reads what there is, and puts its marker behind it. Interrupts the
+   * task, and rejects with that, where another worker is first. It takes 6 s at most, the time without a broker not
+   * counted: an attempt whose text can't be taken over runs without live text.
+   */
+  claim: (inHand: TaskInHand, attempt: number) => Promise<Claim>;
+  /**
+   * Writes one chunk, and tries again until `giveUp` aborts; it resolves within half a second then. Rejects with the
+   * signal's reason once the task is broken off.
+   */
+  write: (
+    inHand: TaskInHand,
+    chunk: TokenChunk,
+    expectedSeq: number,
+    giveUp: AbortSignal,
+  ) => Promise<Written>;
+}
+
+const repeatAfterMs = 500;
+/** Rather without live text than not at all. */
+const claimTimeoutMs = 5_000;
+/** An answer that is under way when a chunk is given up may take so long. */
+const lastAnswerMs = 500;
+
+export function makeTextLock({
+  broker,
+  tokens,
+  workerId,
+  canGoOn,
+  log,
+}: {
+  broker: Broker;
+  tokens: TokenLog;
+  workerId: string;
+  /** Whether this worker's engine can go on with a begun answer to the request. */
+  canGoOn: (request: GenerateRequested) => boolean;
+  log: Logger;
+}): TextLock {
+  let complained = false;
+
+  function complain(error: unknown): void {
+    if (complained || !broker.connected) return;
+    complained = true;
+    log.warn({ err: error }, "live text cannot be stored");
+  }
+
+  /** Waits until it is worth another try; false: nobody waits for that any longer. */
+  async function again(
+    signal: AbortSignal,
+    giveUp: AbortSignal,
+  ): Promise<boolean> {
+    const either = AbortSignal.any([signal, giveUp]);
+    try {
+      await sleep(repeatAfterMs, undefined, { signal: either });
+      await broker.whenConnected(either);
+    } catch {
+      signal.throwIfAborted();
+    }
+    return !giveUp.aborted;
+  }
+
+  async function write(
+    { task: { task_id }, signal }: TaskInHand,
+    chunk: TokenChunk,
+    expectedSeq: number,
+    giveUp: AbortSignal,
+  ): Promise<Written> {
+    let unsure = false;
+    do {
+      try {
+        const put = await orUnknown(
+          tokens.put(task_id, chunk, expectedSeq),
+          giveUp,
+        );
+        if (put.kind === "stored") return put;
+        if (put.kind === "refused")
+          return unsure
+            ? await orUnknown(whose(task_id, chunk), giveUp)
+            : { kind: "taken" };
+        unsure = true;
+      } catch (error) {
+        signal.throwIfAborted();
+        complain(error);
+      }
+    } while (await again(signal, giveUp));
+    return { kind: unsure ? "unknown" : "given up" };
+  }
+
+  /** After a publish that was not answered: ours, if that one is the last there. */
+  async function whose(taskId: string, chunk: TokenChunk): Promise<Written> {
+    const last = await lastToken(broker, taskId);
+    const isOurs =
+      last?.chunk.worker_id === chunk.worker_id &&
+      last.chunk.attempt === chunk.attempt &&
+      last.chunk.n === chunk.n;
+    return isOurs ? { kind: "stored", seq: last.seq } : { kind: "taken" };
+  }
+
+  async function claim(inHand: TaskInHand, attempt: number): Promise<Claim> {
+    const { task, signal } = inHand;
+    const unclaimed = { attempt, kept: keptNothing, seq: undefined };
+    // Asked about a stream that can't write, nats-server 2.9 answers nothing more on the connection.
+    if (tokens.silent) return unclaimed;
+    using patience = whileConnected(broker, claimTimeoutMs);
+    const giveUp = patience.signal;
+    const chunks = await read(task.task_id, signal, giveUp);
+    if (chunks === undefined) return unclaimed;
+    const kept = canGoOn(inHand.item.event.data)
+      ? keptTextOf(chunks)
+      : keptNothing;
+    const marker = {
+      ...{ worker_id: workerId, attempt, n: 0, text: "" },
+      offset: kept.text.length,
+      completion_tokens: kept.tokens,
+      prompt_tokens: kept.promptTokens,
+    };
+    const seq = chunks.at(-1)?.seq ?? 0;
+    const written = await write(inHand, marker, seq, giveUp);
+    if (written.kind === "taken") inHand.interrupt("taken");
+    signal.throwIfAborted();
+    return written.kind === "stored"
+      ? { attempt, kept, seq: written.seq }
+      : unclaimed;
+  }
+
+  /** Undefined: the stream can't be read. */
+  async function read(
+    taskId: string,
+    signal: AbortSignal,
+    giveUp: AbortSignal,
+  ): Promise<StoredChunk[] | undefined> {
+    const either = AbortSignal.any([signal, giveUp]);
+    do {
+      try {
+        return await readTokens(broker, taskId, either);
+      } catch (error) {
+        signal.throwIfAborted();
+        complain(error);
+      }
+    } while (await again(signal, giveUp));
+    return undefined;
+  }
+
+  return { claim, write };
+}
+
+/** What it comes to, or `unknown` where that isn't told soon after nobody waits any longer. */
+async function orUnknown<T>(
+  answer: Promise<T>,
+  giveUp: AbortSignal,
+): Promise<T | { kind: "unknown" }> {
+  const late = Promise.withResolvers<{ kind: "unknown" }>();
+  let timer: NodeJS.Timeout | undefined;
+  const stopWaiting = () => {
+    timer = setTimeout(late.resolve, lastAnswerMs, { kind: "unknown" });
+  };
+  if (giveUp.aborted) stopWaiting();
+  else giveUp.addEventListener("abort", stopWaiting, { once: true });
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
+    giveUp.removeEventListener("abort", stopWaiting);
+  }
+}
+
+const tickMs = 250;
+
+/** Aborts after so long with a connection: a broker that is away keeps its streams. */
+function whileConnected(
+  broker: Pick<Broker, "connected">,
+  limitMs: number,
+): { signal: AbortSignal } & Disposable {
+  const over = new AbortController();
+  let left = limitMs / tickMs;
+  const timer = setInterval(() => {
+    if (broker.connected && --left <= 0) over.abort();
+  }, tickMs);
+  return {
+    signal: over.signal,
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
+}

@@ -1,0 +1,311 @@
+/** One attempt: its start in the log, the engine, its end. */
+import { decodeEvent } from "@jetscribe/event-log/codec/codec";
+import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import type { Handled } from "@jetscribe/event-log/work/consume";
+import { messageAt } from "@jetscribe/event-log/broker/streamState";
+import type { Logger } from "@jetscribe/runtime";
+import {
+  EngineDied,
+  EngineError,
+  type EngineInfo,
+  type EngineResult,
+  type GenerateOptions,
+  type TokenCounts,
+} from "../engine/engine.ts";
+import type { EngineProcess } from "../engine/process/engineProcess.ts";
+import type { makeGate } from "./gate.ts";
+import { comeBack } from "./handled.ts";
+import type { TaskInHand } from "../ownership/heldTasks.ts";
+import { makeLiveText, type LiveText } from "./liveText.ts";
+import {
+  completed,
+  failed,
+  progressOf,
+  started,
+  type Progress,
+} from "./outcomes.ts";
+import type { Record } from "./record.ts";
+import {
+  firstClaim,
+  type Claim,
+  type TextLock,
+} from "../ownership/textLock.ts";
+
+export interface AttemptDeps {
+  broker: Broker;
+  clock: Pick<BrokerClock, "steadyS" | "nowS">;
+  engine: Pick<EngineProcess, "state" | "whenReady" | "generate">;
+  gate: ReturnType<typeof makeGate>;
+  record: Record;
+  lock: TextLock;
+  limits: {
+    workerId: string;
+    ackWaitMs: number;
+    /** How long a task waits for a new engine before it is handed back. */
+    drainTimeoutMs: number;
+  };
+  /** Once it aborts nothing is started any more. */
+  stopping: AbortSignal;
+  log: Logger;
+}
+
+/** Runs one attempt; undefined: its engine died, and the task's state says so. */
+export type Attempt = (
+  inHand: TaskInHand,
+  plan: {
+    attempt: number;
+    alone: boolean;
+    /** Where the task was taken over for it. */
+    claim?: Claim | undefined;
+  },
+) => Promise<Handled | undefined>;
+
+interface Running {
+  nowS: () => number;
+  generating: Promise<EngineResult>;
+  live: LiveText;
+  progress: Progress;
+}
+
+export function makeAttempt(deps: AttemptDeps): Attempt {
+  const { broker, clock, engine, gate, record, lock, limits, stopping, log } =
+    deps;
+  const { workerId, ackWaitMs, drainTimeoutMs } = limits;
+
+  const attempt: Attempt = async (inHand, { attempt, alone, claim }) => {
+    let claimed: Claim | undefined;
+    // The time of a task that never ran begins with its start.
+    const limit =
+      inHand.task.first_start === undefined
+        ? undefined
+        : stopOnTimeout(inHand, clock.nowS());
+    const { signal } = limit ?? inHand;
+    // Not `using`, here and in `run`: that would take every task 0.3 µs more.
+    try {
+      const leave = await gate.enter(alone, signal);
+      try {
+        claimed = await claimOf(inHand, attempt, claim);
+        // The last that is waited for before the engine gets the task.
+        const info = await engineInfo(signal);
+        if (info === undefined) return comeBack(0);
+        if (stopping.aborted) inHand.interrupt("drain");
+        inHand.signal.throwIfAborted();
+        return await run(inHand, info, claimed);
+      } finally {
+        leave();
+      }
+    } catch (error) {
+      if (error instanceof EngineDied) {
+        const { reason } = error.death;
+        await record.endAttempt(inHand, { reason, error }, workerId);
+        return undefined;
+      }
+      // Its time was over before the engine had it; the text of the attempts before is kept.
+      if (!(error instanceof EngineError)) throw error;
+      const { kept } = claimed ?? (await claimOf(inHand, attempt, claim));
+      return await recordFailure(inHand, error, progressOf(kept), clock.nowS());
+    } finally {
+      limit?.[Symbol.dispose]();
+    }
+  };
+
+  async function claimOf(
+    inHand: TaskInHand,
+    attempt: number,
+    claim: Claim | undefined,
+  ): Promise<Claim> {
+    if (claim?.attempt === attempt) return claim;
+    return attempt === 1 ? firstClaim : await lock.claim(inHand, attempt);
+  }
+
+  /** Of the engine that is ready; undefined: it takes too long, so others may have the task. */
+  async function engineInfo(
+    signal: AbortSignal,
+  ): Promise<EngineInfo | undefined> {
+    const state = engine.state();
+    if (state.status === "ready") return state.info;
+    const patience = AbortSignal.timeout(drainTimeoutMs);
+    try {
+      return await engine.whenReady(
+        AbortSignal.any([signal, stopping, patience]),
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      if (patience.aborted || stopping.aborted) return undefined;
+      throw error;
+    }
+  }
+
+  /** Says that the attempt starts; false: another worker said so first. */
+  async function start(
+    inHand: TaskInHand,
+    { attempt, kept }: Claim,
+    startTime: number,
+  ): Promise<boolean> {
+    const event = started(inHand.task, attempt, workerId, startTime, kept);
+    return await record.record(inHand, event, ({ seq }) => isOurStart(seq));
+  }
+
+  async function isOurStart(seq: number): Promise<boolean> {
+    const message = await messageAt(broker, broker.streams.events, seq);
+    const decoded = message && decodeEvent(message);
+    return (
+      decoded !== undefined &&
+      "event" in decoded &&
+      decoded.event.type === "GenerateStarted" &&
+      decoded.event.data.worker_id === workerId
+    );
+  }
+
+  /** The engine begins at once, but no text leaves the worker before the log has the start. */
+  async function run(
+    inHand: TaskInHand,
+    info: EngineInfo,
+    claim: Claim,
+  ): Promise<Handled> {
+    const progress = progressOf(claim.kept);
+    // Or a correction of the clock would be a part of the attempt's time.
+    const nowS = clock.steadyS();
+    const live = makeLiveText(lock, inHand, claim, workerId);
+    let waiting: string | undefined;
+    const onWaiting = (why: string | undefined) => void (waiting = why);
+    const stop = stopOnTimeout(inHand, nowS(), () => waiting);
+    const { signal } = stop;
+    const onText: GenerateOptions["onText"] = (text, counts) => {
+      progress.firstToken ??= nowS();
+      progress.text += text;
+      Object.assign(progress, counts);
+      live.say(text, counts);
+    };
+    const generating = generate(inHand, claim, { signal, onText, onWaiting });
+    let runs = true;
+    // It is awaited below, after the start.
+    const over = generating.then(
+      () => void (runs = false),
+      () => void (runs = false),
+    );
+    try {
+      if (!(await start(inHand, claim, nowS()))) return comeBack(ackWaitMs);
+      live.open();
+      return await conclude(inHand, info, claim, {
+        nowS,
+        generating,
+        live,
+        progress,
+      });
+    } finally {
+      if (runs) stop.abort();
+      const closed = live.close().catch(() => undefined); // It was told above, where it counts.
+      await over;
+      await closed;
+      stop[Symbol.dispose]();
+    }
+  }
+
+  async function generate(
+    { item }: TaskInHand,
+    { kept }: Claim,
+    { onText, ...options }: GenerateOptions,
+  ): Promise<EngineResult> {
+    const { prompt, messages, raw, params } = item.event.data;
+    const { text, tokens, promptTokens } = kept;
+    if (tokens >= params.max_tokens)
+      return {
+        ...{ text, promptTokens, completionTokens: tokens, cachedTokens: 0 },
+        finishReason: "length",
+      };
+    const continueFrom = text === "" ? undefined : { text, tokens };
+    const served = (counts: TokenCounts) =>
+      item.served(counts.promptTokens + counts.completionTokens - tokens);
+    const result = await engine.generate(
+      { prompt, messages, raw, params, continueFrom },
+      {
+        ...options,
+        onText(piece, counts) {
+          served(counts);
+          onText(piece, counts);
+        },
+      },
+    );
+    served(result);
+    return result;
+  }
+
+  /** Records what the generation comes to, once it is known that no other worker has the task. */
+  async function conclude(
+    inHand: TaskInHand,
+    info: EngineInfo,
+    { kept }: Claim,
+    { nowS, generating, live, progress }: Running,
+  ): Promise<Handled> {
+    const [result] = await Promise.allSettled([generating]);
+    const runsAgain =
+      result.status === "rejected" && result.reason instanceof EngineDied;
+    if (!runsAgain) inHand.item.leaveSlot();
+    await live.close();
+    inHand.signal.throwIfAborted();
+    const { task } = inHand;
+    if (result.status === "fulfilled") {
+      const { params } = inHand.item.event.data;
+      const times = { params, firstToken: progress.firstToken, now: nowS() };
+      return await record.conclude(
+        inHand,
+        completed(task, workerId, result.value, info, times, kept),
+      );
+    }
+    const error: unknown = result.reason;
+    if (!(error instanceof EngineError)) throw error;
+    return await recordFailure(inHand, error, progress, nowS());
+  }
+
+  async function recordFailure(
+    inHand: TaskInHand,
+    error: EngineError,
+    progress: Progress,
+    now: number,
+  ): Promise<Handled> {
+    const { task } = inHand;
+    log.warn({ task_id: task.task_id, error_type: error.type }, "task failed");
+    return await record.conclude(
+      inHand,
+      failed(task, workerId, error, now, progress),
+    );
+  }
+
+  return attempt;
+}
+
+const longestTimerMs = 2 ** 31 - 1;
+
+/**
+ * Aborts as the task's own signal does, and with a TimeoutError when the task's time is over. `now`: in seconds.
+ * `waitsFor`: what the engine waits for by then.
+ */
+function stopOnTimeout(
+  { task, signal }: TaskInHand,
+  now: number,
+  waitsFor: () => string | undefined = () => undefined,
+) {
+  const stop = new AbortController();
+  const { first_start = now, timeout_ms } = task;
+  const interrupt = () => stop.abort(signal.reason);
+  signal.addEventListener("abort", interrupt, { once: true });
+  const message = () =>
+    [`it ran for more than ${timeout_ms / 1000} s`, waitsFor()]
+      .filter(Boolean)
+      .join("; ");
+  const leftMs = (first_start - now) * 1_000 + timeout_ms;
+  const timer = setTimeout(
+    () => stop.abort(new EngineError("TimeoutError", message())),
+    Math.min(Math.max(0, leftMs), longestTimerMs),
+  );
+  return {
+    signal: stop.signal,
+    abort: () => stop.abort("ended"), // without a reason it makes an error with a stack, for every task
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", interrupt);
+    },
+  };
+}

@@ -1,0 +1,138 @@
+/** Streaming workers with the demo model: its text over the death of the engine, and several users at once. */
+import { readTokens } from "@jetscribe/event-log/tokens/tokens";
+import { isOutcome, newTaskId, type RecordedEvent } from "@jetscribe/schema";
+import { eventually } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { describe, test } from "vitest";
+import {
+  completionOf,
+  engineOf,
+  historyOf,
+  killAtEachStartOf,
+  lastStartOf,
+  outcomesOf,
+  read,
+  started,
+  startSystem,
+  type System,
+} from "../../test/workerTestKit.ts";
+
+const llama = { ENGINE: "llama", GPU: "off" };
+const prompts = [
+  "Tell me a story.",
+  "Tell me a story about a dog.",
+  "Write a long story about a dog and a cat.",
+  "Count from 1 to 100.",
+];
+const long = { max_tokens: 400 };
+const longPrompt = "word ".repeat(7_000);
+
+/** What the model writes to these prompts when nothing happens. */
+async function textsOf(system: System): Promise<string[]> {
+  const ids = await Promise.all(
+    prompts.map((prompt) => system.request({ prompt, ...long })),
+  );
+  const events = await outcomesOf(system.broker, ids);
+  return ids.map((id) => completionOf(events, id).result);
+}
+
+describe("the demo model's text", () => {
+  test("goes on after the engine was killed, without a seam", async () => {
+    await using system = await startSystem();
+    const worker = await system.startWorker({ ...llama, SLOTS: "4" });
+    const whole = await textsOf(system);
+    // A generation takes a fraction of a second: one that is over before the kill is none.
+    for (let hit = false; !hit;) {
+      const ids = prompts.map(() => newTaskId());
+      const readers = ids.map((id) => read(system, id));
+      await Promise.all(
+        prompts.map((prompt, i) =>
+          system.request({ task_id: ids[i]!, prompt, ...long }),
+        ),
+      );
+      await eventually(
+        () =>
+          readers.some((seen, i) => seen.text().length > whole[i]!.length / 2),
+        { timeoutMs: 60_000 },
+      );
+      process.kill(await engineOf(worker), "SIGKILL");
+      const events = await outcomesOf(system.broker, ids);
+      for (const [i, id] of ids.entries()) {
+        const { result, continued, metrics } = completionOf(events, id);
+        assert.ok(result.startsWith(readers[i]!.text()));
+        if (!continued) continue;
+        hit = true;
+        const { kept_chars = 0, kept_tokens = 0 } = lastStartOf(events, id);
+        assert.ok(kept_chars > 0 && kept_tokens > 0);
+        // What was read again at once need not give the very numbers that it gave token by token.
+        const kept = whole[i]!.slice(0, kept_chars);
+        assert.equal(result.slice(0, kept_chars), kept);
+        assert.ok(result.length > kept_chars && result.isWellFormed());
+        assert.ok(metrics.completion_tokens > kept_tokens);
+        assert.deepEqual(historyOf(events, id), [
+          ...["requested", "started.1", "retried.1 crash"],
+          ...["started.2", "completed"],
+        ]);
+      }
+      for (const seen of readers) seen[Symbol.dispose]();
+    }
+  });
+
+  test("is whole for all but the task that kills the engine each time it starts", async () => {
+    await using system = await startSystem();
+    const worker = await system.startWorker({
+      ...{ ...llama, SLOTS: "16", CONTEXT_SIZE: "8192" },
+    });
+    const promptOf = (i: number) =>
+      // Its engine dies long before it has read this.
+      i === 7 ? longPrompt : prompts[i % 4]!;
+    const ids = await Promise.all(
+      Array.from({ length: 16 }, (_, i) =>
+        system.request({ prompt: promptOf(i), ...long }),
+      ),
+    );
+    const poison = ids[7]!;
+    await killAtEachStartOf(poison, system, worker, 3);
+    const events = await outcomesOf(system.broker, ids, 120_000);
+    for (const id of ids) {
+      if (id === poison) continue;
+      const { result, finish_reason } = completionOf(events, id);
+      assert.ok(result.length > 0);
+      assert.equal(finish_reason, "stop");
+    }
+    const outcome = outcomeOf(events, poison);
+    assert.ok(outcome?.type === "GenerateFailed");
+    assert.equal(outcome.data.error.type, "WorkerCrashed");
+  });
+
+  test("of the second and the third user comes while the first one's prompt is read", async () => {
+    await using system = await startSystem();
+    await system.startWorker({ ...llama, SLOTS: "3", CONTEXT_SIZE: "8192" });
+    const first = await system.request({
+      ...{ prompt: longPrompt, max_tokens: 16 },
+    });
+    await started(system.broker, 1);
+    const others = await Promise.all(
+      prompts.slice(0, 2).map((prompt) => system.request({ prompt, ...long })),
+    );
+    const events = await outcomesOf(system.broker, [first, ...others]);
+    const firstPiece = async (id: string) => {
+      const signal = new AbortController().signal;
+      const [piece] = await readTokens(system.broker, id, signal);
+      return piece?.seq ?? Infinity;
+    };
+    for (const id of others) {
+      const { seq } = outcomeOf(events, first)!;
+      assert.ok(startSeqOf(events, id) < seq);
+      assert.ok((await firstPiece(id)) < (await firstPiece(first)));
+    }
+  });
+});
+
+const outcomeOf = (events: readonly RecordedEvent[], id: string) =>
+  events.filter(isOutcome).find(({ data }) => data.task_id === id);
+
+const startSeqOf = (events: readonly RecordedEvent[], id: string): number =>
+  events.find(
+    ({ type, data }) => type === "GenerateStarted" && data.task_id === id,
+  )!.seq;

@@ -1,0 +1,171 @@
+/**
+ * One work item: look, decide, attempt, until it has one outcome or is somebody else's. What it comes to is a value;
+ * only the log's `consume.ts` turns it into an acknowledgement.
+ */
+import { AppendError } from "@jetscribe/event-log/append/append";
+import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
+import type { Handled, WorkItem } from "@jetscribe/event-log/work/consume";
+import type { Logger } from "@jetscribe/runtime";
+import { isOpen } from "@jetscribe/schema";
+import type { Attempt } from "./attempt.ts";
+import { decide, type Limits } from "./decide.ts";
+import { comeBack, done, lost } from "./handled.ts";
+import type { HeldTasks, TaskInHand } from "../ownership/heldTasks.ts";
+import { crashedTooOften, expired, progressOf } from "./outcomes.ts";
+import type { Peers } from "../ownership/peers.ts";
+import type { Record } from "./record.ts";
+import type { TaskLookUp } from "../ownership/taskLookUp.ts";
+import type { Claim, TextLock } from "../ownership/textLock.ts";
+
+/** For a cancel that was heard and is not in the log. */
+const askAgainMs = 1_000;
+
+export interface Deps {
+  attempt: Attempt;
+  clock: Pick<BrokerClock, "nowS">;
+  record: Record;
+  lookUp: TaskLookUp;
+  lock: TextLock;
+  peers: Peers;
+  held: HeldTasks;
+  limits: Limits;
+  /** Whether the task's cancel was heard in the last 60 s. */
+  wasCancelled: (taskId: string) => boolean;
+  log: Logger;
+}
+
+export function makeOnGenerateRequested({
+  attempt,
+  clock,
+  record,
+  lookUp,
+  lock,
+  peers,
+  held,
+  limits,
+  wasCancelled,
+  log,
+}: Deps): (item: WorkItem) => Promise<Handled> {
+  async function onGenerateRequested(item: WorkItem): Promise<Handled> {
+    const inHand = held.hold(item);
+    try {
+      if (wasCancelled(inHand.task.task_id)) return await onceStored(inHand);
+      return (await endedAlready(inHand)) ? done : await settle(inHand);
+    } catch (error) {
+      return await brokenOff(inHand, error);
+    } finally {
+      inHand[Symbol.dispose]();
+    }
+  }
+
+  /** Looked up before the engine is touched; where that leaves a doubt, the log decides. */
+  async function endedAlready(inHand: TaskInHand): Promise<boolean> {
+    const { task, item } = inHand;
+    const seen = await lookUp.glance(task.task_id);
+    if (seen.task !== undefined && !isOpen(seen.task)) return true;
+    if (!seen.task?.attempt) {
+      if (inHand.openAsOf !== undefined) return false;
+      // Never started, by a projection that has read up to the mark: surely open as of then.
+      if (seen.task && item.mark && seen.covers(item.mark)) {
+        inHand.openAsOf = item.mark.at;
+        return false;
+      }
+    }
+    await record.look(inHand);
+    return false;
+  }
+
+  /** A cancel is heard before it is stored, and where a cluster has no leader it may never be: the log's word counts. */
+  async function onceStored({ task }: TaskInHand): Promise<Handled> {
+    const known = await lookUp.know([task]).catch(() => undefined);
+    const now = known?.tasks[0];
+    return now !== undefined && !isOpen(now) ? done : comeBack(askAgainMs);
+  }
+
+  async function settle(inHand: TaskInHand): Promise<Handled> {
+    const { task_id } = inHand.task;
+    let leftOutBy: string | undefined;
+    let claim: Claim | undefined;
+    for (;;) {
+      const { task } = inHand;
+      const witness = {
+        ...peers.witnessOf(task_id),
+        leftOutBy,
+        now: clock.nowS(),
+      };
+      const decision = decide(task, witness, limits);
+      switch (decision.kind) {
+        case "acknowledge":
+          return done;
+        case "come back":
+          return comeBack(decision.afterMs);
+        case "give up": {
+          const { kept } = await lock.claim(inHand, task.attempt + 1);
+          const outcome = crashedTooOften(task, limits.workerId, clock.nowS(), {
+            progress: progressOf(kept),
+            lastDeath: inHand.lastDeath,
+          });
+          return await record.conclude(inHand, outcome);
+        }
+        case "expire":
+          return await record.conclude(
+            inHand,
+            expired(task, limits.workerId, clock.nowS()),
+          );
+        case "take over":
+          claim = await lock.claim(inHand, task.attempt + 1);
+          await record.endAttempt(inHand, decision, decision.from);
+          break;
+        case "ask":
+          leftOutBy = await ask(inHand, decision.workerId);
+          break;
+        case "start": {
+          const handled = await attempt(inHand, { ...decision, claim });
+          if (handled !== undefined) return handled;
+        }
+      }
+    }
+  }
+
+  /** The worker, if its next announcement leaves the task out and the task is in the same state even after that. */
+  async function ask(
+    inHand: TaskInHand,
+    runner: string,
+  ): Promise<string | undefined> {
+    const { task_id, attempt } = inHand.task;
+    const word = await peers.nextWordOf(runner, inHand.signal);
+    await record.look(inHand);
+    const leftOut = word !== undefined && !word.tasks.includes(task_id);
+    return leftOut && inHand.task.attempt === attempt ? runner : undefined;
+  }
+
+  async function brokenOff(
+    inHand: TaskInHand,
+    error: unknown,
+  ): Promise<Handled> {
+    const { task_id } = inHand.task;
+    const why = inHand.interrupted();
+    switch (why) {
+      case "outcome":
+        return await onceStored(inHand);
+      case "drain":
+        await record.handBack(inHand);
+        return comeBack(0);
+      case "lease":
+      case "taken":
+      case "superseded":
+        log.warn({ task_id, reason: why }, "task lost to another worker");
+        return lost;
+      case "vanished":
+        // Its place in the log may be another task's by now, which must not be acknowledged.
+        log.error({ task_id }, "the log lost the task");
+        return lost;
+      case undefined:
+        log.error({ task_id, err: error }, "task interrupted");
+        // An event that may stand in the log: the task comes again, and is looked up first.
+        return error instanceof AppendError ? lost : comeBack(limits.ackWaitMs);
+    }
+  }
+
+  return onGenerateRequested;
+}

@@ -1,0 +1,189 @@
+/** What a worker writes into the log about a task in hand, and what it reads back. Rules 4 and 5 of the design. */
+import {
+  AppendError,
+  appendUntilStored,
+  type Appended,
+  type Appender,
+} from "@jetscribe/event-log/append/append";
+import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import type { Handled } from "@jetscribe/event-log/work/consume";
+import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
+import { hasLost } from "@jetscribe/event-log/read/lookUp";
+import type { Logger } from "@jetscribe/runtime";
+import {
+  evolve,
+  isOpen,
+  type OutcomeEvent,
+  type TaskEvent,
+} from "@jetscribe/schema";
+import { setTimeout as sleep } from "node:timers/promises";
+import { done, lost } from "./handled.ts";
+import type { TaskInHand } from "../ownership/heldTasks.ts";
+import { failed, retried, type RetriedBecause } from "./outcomes.ts";
+import type { TaskLookUp } from "../ownership/taskLookUp.ts";
+
+export interface RecordDeps {
+  broker: Broker;
+  clock: Pick<BrokerClock, "nowS">;
+  appender: Appender;
+  lookUp: TaskLookUp;
+  workerId: string;
+  log: Logger;
+}
+
+export type Record = ReturnType<typeof makeRecord>;
+
+/** An outcome may be published for so long after the task was surely open; the duplicate window is four times that. */
+const openForMs = 30_000;
+const handBackMs = 2_000;
+const lookAgainMs = 250;
+
+export function makeRecord({
+  broker,
+  clock,
+  appender,
+  lookUp,
+  workerId,
+  log,
+}: RecordDeps) {
+  /** When the broker was lost last: what comes back may have forgotten what was known before. */
+  let lostAt = -Infinity;
+  broker.onDisconnect(() => (lostAt = elapsedMs()));
+
+  /** Brings the task in hand to the state that the log says it has. */
+  async function look(inHand: TaskInHand): Promise<void> {
+    const { tasks, asOf } = await lookUp.know([inHand.task]);
+    if (tasks[0] === undefined) inHand.interrupt("vanished");
+    else inHand.task = tasks[0];
+    inHand.openAsOf = asOf;
+    inHand.signal.throwIfAborted();
+  }
+
+  /** As `look`, however often the broker doesn't answer: what was generated is not thrown away for that. */
+  async function lookUntilKnown(inHand: TaskInHand): Promise<void> {
+    const { signal } = inHand;
+    for (;;) {
+      try {
+        return await look(inHand);
+      } catch {
+        signal.throwIfAborted();
+        await sleep(lookAgainMs, undefined, { signal });
+        await broker.whenConnected(signal);
+      }
+    }
+  }
+
+  const append = (
+    inHand: TaskInHand,
+    event: TaskEvent,
+    beforeRepeat = () => leaveIfLost(inHand),
+  ) =>
+    appendUntilStored(broker, appender, event, inHand.item.queue, {
+      signal: inHand.signal,
+      traceparent: inHand.item.traceparent,
+      beforeRepeat,
+    });
+
+  async function leaveIfLost(inHand: TaskInHand): Promise<void> {
+    // Where it can't be said, the broker is away again.
+    const isLost = await hasLost(broker, inHand.task).catch(() => false);
+    if (isLost) inHand.interrupt("vanished");
+  }
+
+  /** Appends an event of the task in hand and takes it into its state, unless `isTaken` says that it isn't ours. */
+  async function record(
+    inHand: TaskInHand,
+    event: TaskEvent,
+    isTaken: (appended: Appended) => Promise<boolean> | boolean,
+  ): Promise<boolean> {
+    const appended = await append(inHand, event);
+    if (appended.duplicate && !(await isTaken(appended))) return false;
+    const recorded = { ...event, seq: appended.seq, time: clock.nowS() };
+    inHand.task = evolve(inHand.task, recorded) ?? inHand.task;
+    return true;
+  }
+
+  /** Records that an attempt ended without an outcome. */
+  async function endAttempt(
+    inHand: TaskInHand,
+    because: RetriedBecause,
+    from: string,
+  ): Promise<void> {
+    const { task_id, attempt } = inHand.task;
+    const { reason } = because;
+    log.warn({ task_id, attempt, reason, runner: from }, "attempt ended");
+    if ("error" in because) inHand.lastDeath = because.error.message;
+    const event = retried(inHand.task, because, from, clock.nowS());
+    // Another one said so before, and perhaps for another reason.
+    if (!(await record(inHand, event, () => false))) await look(inHand);
+  }
+
+  /** Whether it is too long ago that the task was surely open. */
+  const isInDoubt = ({ openAsOf = -Infinity, doubtedAt }: TaskInHand) =>
+    openAsOf < Math.max(lostAt, doubtedAt) ||
+    elapsedMs() - openAsOf > openForMs;
+
+  async function leaveUnlessOpen(
+    inHand: TaskInHand,
+    attempt: number,
+  ): Promise<void> {
+    await lookUntilKnown(inHand);
+    if (!isOpen(inHand.task)) inHand.interrupt("outcome");
+    else if (inHand.task.attempt !== attempt) inHand.interrupt("superseded");
+  }
+
+  /** Records the one outcome, if the task is surely without one. */
+  async function conclude(
+    inHand: TaskInHand,
+    event: OutcomeEvent,
+  ): Promise<Handled> {
+    const { attempt } = inHand.task;
+    if (isInDoubt(inHand)) {
+      await lookUntilKnown(inHand);
+      if (!isOpen(inHand.task)) return done;
+      if (inHand.task.attempt !== attempt) return lost;
+    }
+    inHand.checkLease();
+    // While the log is full it waits, with its lease, and so longer than the task is known to be open.
+    const beforeRepeat = async () => {
+      await leaveIfLost(inHand);
+      if (isInDoubt(inHand)) await leaveUnlessOpen(inHand, attempt);
+    };
+    try {
+      await append(inHand, event, beforeRepeat);
+    } catch (error) {
+      const tooLarge =
+        error instanceof AppendError && error.code === "too_large";
+      if (!tooLarge) throw error;
+      const { message } = error;
+      const refusal = { type: "RuntimeError" as const, message };
+      await append(
+        inHand,
+        failed(inHand.task, workerId, refusal, clock.nowS()),
+      );
+    }
+    return done;
+  }
+
+  /** Records that this worker stops, for whoever takes the task next. */
+  async function handBack({ item, task }: TaskInHand): Promise<void> {
+    if (task.status !== "processing") return;
+    const event = retried(task, { reason: "drain" }, workerId, clock.nowS());
+    try {
+      await appender.append(event, item.queue, {
+        traceparent: item.traceparent,
+        timeoutMs: handBackMs,
+      });
+    } catch (error) {
+      // The next worker will find that this one is gone.
+      const { task_id } = task;
+      log.warn(
+        { task_id, err: error },
+        "the end of an attempt is not recorded",
+      );
+    }
+  }
+
+  return { look, record, endAttempt, conclude, handBack };
+}

@@ -1,0 +1,213 @@
+/** The worker's process on a real broker, with the fake engine in a real child; the log is the witness. */
+import {
+  remakeWorkQueue,
+  workQueueInfo,
+} from "@jetscribe/event-log/streams/topology";
+import { isOutcome } from "@jetscribe/schema";
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, test } from "vitest";
+import {
+  ackWaitMs,
+  engineOf,
+  historyOf,
+  lastStartOf,
+  nextWordOf,
+  outcomesOf,
+  queue,
+  queueEmpty,
+  readLog,
+  started,
+  startSystem,
+} from "../../test/workerTestKit.ts";
+
+const complete = ["requested", "started.1", "completed"];
+
+describe("a worker", { concurrent: true }, () => {
+  test("generates what waits and what comes", async () => {
+    await using system = await startSystem();
+    const before = await system.request();
+    await system.startWorker();
+    await outcomesOf(system.broker, [before]);
+    const ids = await Promise.all(
+      Array.from({ length: 100 }, () => system.request()),
+    );
+    const events = await outcomesOf(system.broker, ids);
+    for (const id of [before, ...ids])
+      assert.deepEqual(historyOf(events, id), complete);
+    await queueEmpty(system.broker);
+  });
+
+  test("acknowledges finished tasks that come back, and runs none again", async () => {
+    await using system = await startSystem();
+    await system.startWorker();
+    const ids = await Promise.all(
+      Array.from({ length: 200 }, () => system.request()),
+    );
+    await outcomesOf(system.broker, ids);
+    await queueEmpty(system.broker);
+    await remakeWorkQueue(system.broker, queue, { ackWaitMs });
+    await queueEmpty(system.broker);
+    const events = await readLog(system.broker);
+    for (const id of ids) assert.deepEqual(historyOf(events, id), complete);
+  });
+
+  test("keeps its task and tries again while the full log refuses the outcome", async () => {
+    await using system = await startSystem();
+    const { streams } = system.broker.jsm;
+    await system.startWorker({ FAKE_MS: "1000", SLOTS: "1" });
+    const id = await system.request();
+    await started(system.broker, 1);
+    const { config, state } = await streams.info("EVENTS");
+    await streams.update("EVENTS", { max_bytes: state.bytes + 10 });
+    // Its lease would be over by then.
+    const pending = async () =>
+      (await workQueueInfo(system.broker, queue))?.ackPending;
+    await sleep(ackWaitMs + 2_000);
+    assert.equal(await pending(), 1);
+    await streams.update("EVENTS", { max_bytes: config.max_bytes });
+    const events = await outcomesOf(system.broker, [id]);
+    assert.deepEqual(historyOf(events, id), complete);
+    await queueEmpty(system.broker);
+  });
+
+  test("runs its tasks again when the engine dies, and counts a failure", async () => {
+    await using system = await startSystem();
+    const worker = await system.startWorker({ FAKE_MS: "1500", SLOTS: "4" });
+    const ids = await Promise.all([1, 2, 3].map(() => system.request()));
+    await started(system.broker, 3);
+    process.kill(await engineOf(worker), "SIGKILL");
+    const events = await outcomesOf(system.broker, ids);
+    for (const id of ids)
+      assert.deepEqual(historyOf(events, id), [
+        "requested",
+        "started.1",
+        "retried.1 crash",
+        "started.2",
+        "completed",
+      ]);
+    const crash = events.find((event) => event.type === "GenerateRetried");
+    assert.equal(crash?.data.signal, "SIGKILL");
+  });
+
+  test("keeps the slot of a task whose engine died until it has its text", async () => {
+    await using system = await startSystem();
+    const worker = await system.startWorker({ FAKE_MS: "2000", SLOTS: "1" });
+    const [first, second] = [await system.request(), await system.request()];
+    await started(system.broker, 1);
+    process.kill(await engineOf(worker), "SIGKILL");
+    const events = await outcomesOf(system.broker, [first, second]);
+    const end = events.find(
+      (event) => event.data.task_id === first && isOutcome(event),
+    );
+    assert.ok(end);
+    // The other one may be pulled, and start, while the outcome is being stored.
+    assert.ok(lastStartOf(events, second).start_time > end.time - 1);
+    assert.deepEqual(historyOf(events, second), complete);
+  });
+
+  test("gives a task up whose engine died too often", async () => {
+    await using system = await startSystem();
+    const worker = await system.startWorker({
+      FAKE_MS: "20000",
+      MAX_ATTEMPTS: "2",
+    });
+    const id = await system.request();
+    for (const attempt of [1, 2]) {
+      await started(system.broker, attempt);
+      process.kill(await engineOf(worker), "SIGKILL");
+    }
+    const events = await outcomesOf(system.broker, [id]);
+    const outcome = events.find(isOutcome);
+    assert.ok(outcome?.type === "GenerateFailed");
+    assert.equal(outcome.data.error.type, "WorkerCrashed");
+    assert.equal(outcome.data.attempt, 2);
+    await queueEmpty(system.broker);
+  });
+
+  test("fails a task that runs past its time", async () => {
+    await using system = await startSystem();
+    await system.startWorker({ FAKE_MS: "20000" });
+    const id = await system.request({ timeout_ms: 3_000 });
+    const events = await outcomesOf(system.broker, [id]);
+    const outcome = events.find(isOutcome);
+    assert.ok(outcome?.type === "GenerateFailed");
+    assert.equal(outcome.data.error.type, "TimeoutError");
+    assert.match(outcome.data.partial_text ?? "", /^[a-z]{4}/);
+    await queueEmpty(system.broker);
+  });
+
+  test("takes over from one that was killed", async () => {
+    await using system = await startSystem();
+    const first = await system.startWorker({ FAKE_MS: "2000", SLOTS: "2" });
+    const ids = await Promise.all([1, 2].map(() => system.request()));
+    await started(system.broker, 2);
+    await system.startWorker({ FAKE_MS: "100" });
+    first.kill("SIGKILL");
+    const events = await outcomesOf(system.broker, ids);
+    for (const id of ids)
+      assert.deepEqual(historyOf(events, id), [
+        "requested",
+        "started.1",
+        "retried.1 gone",
+        "started.2",
+        "completed",
+      ]);
+  });
+
+  test("that was frozen past its lease publishes nothing", async () => {
+    await using system = await startSystem();
+    const first = await system.startWorker({ FAKE_MS: "4000" });
+    const id = await system.request();
+    await started(system.broker, 1);
+    first.kill("SIGSTOP");
+    await system.startWorker({ FAKE_MS: "100" });
+    await outcomesOf(system.broker, [id]);
+    first.kill("SIGCONT");
+    // It is alive again once it says that it has nothing in hand.
+    await nextWordOf(system.broker, (tasks) => tasks === 0);
+    await queueEmpty(system.broker);
+    const events = await readLog(system.broker);
+    assert.deepEqual(historyOf(events, id), [
+      "requested",
+      "started.1",
+      "retried.1 gone",
+      "started.2",
+      "completed",
+    ]);
+  });
+
+  test("that is told to stop finishes what runs", async () => {
+    await using system = await startSystem();
+    const worker = await system.startWorker({ FAKE_MS: "1500" });
+    const id = await system.request();
+    await started(system.broker, 1);
+    worker.kill("SIGTERM");
+    const [code] = (await once(worker, "exit")) as [number];
+    assert.equal(code, 0);
+    assert.deepEqual(historyOf(await readLog(system.broker), id), complete);
+    await queueEmpty(system.broker);
+  });
+
+  test("that may not finish hands back, and that is no failure", async () => {
+    await using system = await startSystem();
+    const worker = await system.startWorker({
+      FAKE_MS: "20000",
+      DRAIN_TIMEOUT: "500ms",
+    });
+    const id = await system.request();
+    await started(system.broker, 1);
+    worker.kill("SIGTERM");
+    await once(worker, "exit");
+    await system.startWorker();
+    const events = await outcomesOf(system.broker, [id]);
+    assert.deepEqual(historyOf(events, id), [
+      "requested",
+      "started.1",
+      "retried.1 drain",
+      "started.2",
+      "completed",
+    ]);
+  });
+});

@@ -1,0 +1,220 @@
+/** What the tests share: a real logger process, and a way to fill the log. */
+import { makeAppender } from "@jetscribe/event-log/append/append";
+import {
+  connectBroker,
+  type Broker,
+} from "@jetscribe/event-log/broker/connection";
+import { ensureTopology } from "@jetscribe/event-log/streams/topology";
+import { newTaskId, type Queue, type TaskEvent } from "@jetscribe/schema";
+import { eventually } from "@jetscribe/testing";
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export const queue: Queue = { model: "demo", lane: "interactive", owner: "a" };
+
+/** A folder of its own, gone afterwards. */
+export function tempDir(): Disposable & { path: string } {
+  const path = mkdtempSync(join(tmpdir(), "jetscribe-logger-"));
+  return {
+    path,
+    [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
+  };
+}
+
+export const metrics = {
+  queue_wait_time: 2.3,
+  processing_time: 5.8,
+  total_time: 8.1,
+  prompt_tokens: 50,
+  completion_tokens: 200,
+  tokens_per_second: 200 / 5.8,
+};
+
+export type End = "completed" | "failed" | "cancelled";
+
+export const requestedEvent = (task_id: string): TaskEvent => ({
+  type: "GenerateRequested",
+  data: {
+    task_id,
+    model: "Demo",
+    lane: queue.lane,
+    owner: queue.owner,
+    user_id: "alice",
+    prompt: "a secret prompt",
+    params: { max_tokens: 16, temperature: 0.7, top_p: 0.9 },
+    timeout_ms: 300_000,
+    start_timeout_ms: 1_000_000,
+    enqueue_time: 1_763_739_043,
+  },
+});
+
+export const startedEvent = (task_id: string, attempt = 1): TaskEvent => ({
+  type: "GenerateStarted",
+  data: {
+    task_id,
+    attempt,
+    worker_id: "w1",
+    start_time: 1_763_739_045,
+    queue_wait_time: 2.3,
+  },
+});
+
+export function outcomeEvent(
+  task_id: string,
+  end: End,
+  result = "the result",
+): TaskEvent {
+  const common = { task_id, metrics };
+  if (end === "cancelled")
+    return {
+      type: "GenerateCancelled",
+      data: { ...common, by: "a", reason: "request", stage: "queued" },
+    };
+  const ran = { ...common, attempt: 1, worker_id: "w1" };
+  return end === "completed"
+    ? {
+        type: "GenerateCompleted",
+        data: { ...ran, result, finish_reason: "stop" },
+      }
+    : {
+        type: "GenerateFailed",
+        data: {
+          ...ran,
+          error: {
+            type: "TimeoutError",
+            message: "too slow",
+            traceback: "Error: too slow\n    at engine",
+          },
+        },
+      };
+}
+
+const ends = ["completed", "completed", "failed", "cancelled"] as const;
+
+export interface Writer extends AsyncDisposable {
+  broker: Broker;
+  append: (event: TaskEvent) => Promise<number>;
+  /** Whole lives of so many tasks, interleaved. Returns their ids in the order of their ends. */
+  tasks: (
+    count: number,
+    options?: { result?: string; end?: End },
+  ) => Promise<string[]>;
+}
+
+export async function openWriter(url: string): Promise<Writer> {
+  const broker = await connectBroker({ url, name: "test" });
+  await ensureTopology(broker, {
+    eventsMaxBytes: 2 ** 30,
+    taskTimeoutMs: 300_000,
+    replicas: 1,
+  });
+  const appender = makeAppender(broker, "test");
+  const append = async (event: TaskEvent) =>
+    (await appender.append(event, queue)).seq;
+  return {
+    broker,
+    append,
+    async tasks(count, { result, end } = {}) {
+      const ids = Array.from({ length: count }, () => newTaskId());
+      await Promise.all(
+        ids.flatMap((id, at) =>
+          [
+            requestedEvent(id),
+            startedEvent(id),
+            outcomeEvent(
+              id,
+              end ?? ends[at % ends.length] ?? "completed",
+              result,
+            ),
+          ].map(append),
+        ),
+      );
+      return ids;
+    },
+    async [Symbol.asyncDispose]() {
+      appender[Symbol.dispose]();
+      await broker[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export interface LoggerProcess extends AsyncDisposable {
+  child: ChildProcess;
+  /** Its own log records so far. */
+  output: () => string;
+  kill: (signal?: NodeJS.Signals) => Promise<void>;
+}
+
+/** The real process. `shell`: a command that starts it, as `"$@"`. */
+export function startLogger(
+  natsUrl: string,
+  dir: string,
+  env: Record<string, string> = {},
+  shell = 'exec "$@"',
+): LoggerProcess {
+  const variables = {
+    NATS_URL: natsUrl,
+    LOG_DIR: dir,
+    EVENTS_MAX_BYTES: "1GiB",
+  };
+  const command = [
+    "env",
+    ...Object.entries({ ...variables, ...env }).map(([k, v]) => `${k}=${v}`),
+    process.execPath,
+    "--disable-warning=ExperimentalWarning",
+    new URL("main.ts", import.meta.url).pathname,
+  ];
+  const child = spawn("bash", ["-c", shell, "bash", ...command], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const closed = once(child, "close");
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (data: Buffer) => (output += data.toString()));
+  async function kill(signal: NodeJS.Signals = "SIGKILL") {
+    child.kill(signal);
+    await closed;
+  }
+  return { child, output: () => output, kill, [Symbol.asyncDispose]: kill };
+}
+
+/** All lines of a log, its rotated files first. */
+export function readLines(dir: string, name: string): string[] {
+  return filesOf(dir, name).flatMap((file) =>
+    readFileSync(join(dir, file), "utf8").split("\n").slice(0, -1),
+  );
+}
+
+const generation = (file: string) => Number(file.split(".").at(-2));
+
+/** The files of a log, in the order of their lines. */
+export function filesOf(dir: string, name: string): string[] {
+  const found = readdirSync(dir).filter((file) =>
+    new RegExp(`^${name}\\.(.+\\.)?log$`).test(file),
+  );
+  const current = `${name}.log`;
+  const rotated = found.filter((file) => file !== current);
+  rotated.sort((a, b) => generation(a) - generation(b));
+  return found.includes(current) ? [...rotated, current] : rotated;
+}
+
+export const idOfLine = (line: string): string =>
+  /task_id=(\S+)/.exec(line)?.[1] ?? line;
+
+/** Waits until the log has a line for the last of these tasks, and no fewer lines than tasks. */
+export const untilWritten = (
+  dir: string,
+  ids: readonly string[],
+  timeoutMs = 20_000,
+): Promise<string[]> =>
+  eventually(
+    () => {
+      const lines = readLines(dir, "llm_requests");
+      const seen = new Set(lines.map(idOfLine));
+      return ids.every((id) => seen.has(id)) && lines;
+    },
+    { timeoutMs, everyMs: 50 },
+  );

@@ -1,0 +1,119 @@
+import { AppendError } from "@jetscribe/event-log/append/append";
+import { isOpen, newTaskId, type TaskEvent } from "@jetscribe/schema";
+import { eventually } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import { makeEndOverdue } from "./endOverdue.ts";
+import {
+  openReader,
+  openWriter,
+  requested,
+  retried,
+  servers,
+  started,
+  startResults,
+} from "../../test/resultsTestKit.ts";
+
+const hourAgo = Date.now() / 1_000 - 3_600;
+
+/** As it was an hour ago. */
+function anHourAgo(event: TaskEvent): TaskEvent {
+  if (event.type === "GenerateRequested") event.data.enqueue_time = hourAgo;
+  if (event.type === "GenerateStarted") event.data.start_time = hourAgo;
+  return event;
+}
+
+test("a task that was started ends a minute after its time: one that runs, and one that was handed back and waits behind others", async () => {
+  await using on = await servers();
+  await using writer = await openWriter(on.nats.url);
+  await using redis = await openReader(on.redis.url);
+  const [first, waits, runs] = [newTaskId(), newTaskId(), newTaskId()];
+  const longWait = requested(first);
+  assert.ok(longWait.type === "GenerateRequested");
+  longWait.data.start_timeout_ms = 15 * 86_400_000;
+  await writer.append(longWait);
+  for (const id of [waits, runs])
+    for (const event of [requested(id), started(id)]) {
+      if (event.type === "GenerateRequested")
+        event.data.start_timeout_ms = 15 * 86_400_000;
+      await writer.append(anHourAgo(event));
+    }
+  await writer.append(retried(waits));
+  await using _results = startResults(on);
+  const ended = async () => {
+    const { tasks } = await redis.reader.look([first, waits, runs]);
+    return tasks.map((task) =>
+      task?.status === "failed" ? task.error.type : task?.status,
+    );
+  };
+  await eventually(
+    async () =>
+      assert.deepEqual(await ended(), [
+        ...["queued", "TimeoutError", "TimeoutError"],
+      ]) ?? true,
+    { timeoutMs: 20_000 },
+  );
+  assert.equal(await redis.reader.overdue(Date.now() / 1_000), 0);
+});
+
+test("tasks that can't be ended stop no other, and are told once", async () => {
+  await using on = await servers();
+  await using writer = await openWriter(on.nats.url);
+  await using redis = await openReader(on.redis.url);
+  // No projection that ends them meanwhile: it is stopped once it has them.
+  const results = startResults(on, { EVENTS_MAX_AGE: "1h" });
+  const ids = Array.from({ length: 150 }, newTaskId);
+  let last = 0;
+  const now = Date.now() / 1_000;
+  for (const id of ids) {
+    const event = requested(id);
+    assert.ok(event.type === "GenerateRequested");
+    // They may wait so long that they stand in their queue only, in order.
+    event.data.start_timeout_ms = 1_800_000;
+    event.data.enqueue_time = now - 1_800 + 5;
+    last = await writer.append(event);
+  }
+  const projected = async () =>
+    ((await redis.reader.look([])).checkpoint?.seq ?? 0) >= last;
+  await eventually(projected, { timeoutMs: 15_000 });
+  await results.kill();
+  await eventually(() => Date.now() / 1_000 > now + 6, { timeoutMs: 10_000 });
+  const ended: string[] = [];
+  const errors: unknown[] = [];
+  const failing = new Set(ids.slice(0, 80));
+  const look = makeEndOverdue({
+    broker: writer.broker,
+    clock: { nowS: () => Date.now() / 1_000, isRead: () => true },
+    reader: redis.reader,
+    projection: {
+      role: () => ({ leading: true, seq: last, caughtUp: true }),
+      reaches: () => Promise.resolve(true),
+    },
+    workers: { all: () => [] },
+    appender: {
+      append({ data }) {
+        if (failing.has(data.task_id))
+          throw new AppendError("refused", "it doesn't fit");
+        ended.push(data.task_id);
+        return Promise.resolve({ seq: 1, duplicate: false });
+      },
+    },
+    log: {
+      warn: () => undefined,
+      debug: () => undefined,
+      error: (facts: unknown) => void errors.push(facts),
+    },
+  });
+  const over = new AbortController();
+  // What it ended stays open here, since nothing is stored: one round is what is looked at.
+  setTimeout(() => over.abort(), 300);
+  await look(over.signal);
+  await look(over.signal);
+  assert.deepEqual(
+    new Set(ended),
+    new Set(ids.filter((id) => !failing.has(id))),
+  );
+  assert.equal(errors.length, failing.size);
+  const { tasks } = await redis.reader.look(ids);
+  assert.ok(tasks.every((task) => task !== undefined && isOpen(task)));
+});

@@ -1,0 +1,172 @@
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { limitOf } from "@jetscribe/event-log/streams/logLimit";
+import type { Delivery } from "@jetscribe/event-log/read/pull";
+import { followStream, type Gather } from "@jetscribe/event-log/read/readLog";
+import { idOf } from "@jetscribe/event-log/broker/streamState";
+import type { Logger } from "@jetscribe/runtime";
+import type { Checkpoint, TaskReader, TaskWriter } from "@jetscribe/task-store";
+import { setTimeout as sleep } from "node:timers/promises";
+import { makeBytesPerToken } from "./bytesPerToken.ts";
+import { holdCheckpoint, Refused } from "./heldCheckpoint.ts";
+import { measure } from "./measure.ts";
+import { makeOpenTasks } from "./openTasks.ts";
+import { noOpenWork, openWorkAfter } from "./openWork.ts";
+import { projectTasks } from "./projectTasks.ts";
+import { readEvents } from "./readEvents.ts";
+import { takeUp } from "./takeUp.ts";
+import { beatEveryMs } from "./untilVacant.ts";
+
+/**
+ * Somebody may wait for an outcome; nobody does for a request or a start, which their gateway and worker know. So these
+ * wait a moment for what comes next: a short task is one commit, and none is under way when its outcome comes.
+ */
+const gather: Gather = {
+  ms: 8,
+  until: ({ subject }) => !/^llm\.events\.(requested|started)\./.test(subject),
+};
+/**
+ * A commit costs as much as ten tasks, so under load the next batch gathers after a small one. After one of a few events
+ * nobody is kept waiting.
+ */
+const fewEvents = 8;
+const smallBatch = 256;
+const gatherMs = 20;
+
+export interface Store {
+  reader: TaskReader;
+  writer: TaskWriter;
+}
+
+export interface Lead extends Store {
+  broker: Broker;
+  log: Logger;
+  onProgress: (checkpoint?: Checkpoint) => void;
+  onLostTail: () => void;
+  /** It stands still, until it gets on. */
+  onTrouble: (error: string) => void;
+  onRead: OnRead;
+}
+
+/**
+ * Told of what is read, before it is projected: these messages follow that place, with no other event in between. None:
+ * the projection gets on, and there was nothing to read. Never told of messages that came over a connection that was
+ * lost since.
+ */
+export type OnRead = (
+  after: Pick<Checkpoint, "created" | "seq" | "id">,
+  messages: readonly Delivery[],
+) => void;
+
+/** Projects the log, from the checkpoint that was found in Redis, until another instance has taken over or the signal aborts. */
+export async function leadProjection(
+  lead: Lead,
+  found: Checkpoint | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const { broker, reader, writer, log, onProgress, onLostTail, onRead } = lead;
+  const held = holdCheckpoint(writer, found);
+  const open = makeOpenTasks(writer);
+  const term = new AbortController();
+  const over = AbortSignal.any([signal, term.signal]);
+  let reading = new AbortController();
+  /** The reader goes on behind the checkpoint. */
+  let going = false;
+  /** The log's last sequence when the reader began: what is projected so far is caught up. */
+  let goal = 0;
+  /** Bytes; of the stream as it was when the reader began. */
+  let limit = 0;
+  const { bytesPerToken: before } = found?.open ?? noOpenWork;
+  const perToken = makeBytesPerToken(before);
+  /** The interruption that was spoken of last; it is not said again every second. */
+  let said = "";
+
+  function onRebuild(reason: "missing" | "lost_tail"): void {
+    onProgress();
+    if (reason === "lost_tail") onLostTail();
+  }
+
+  async function resume(): Promise<number> {
+    open.forget();
+    const { checkpoint: stored } = await reader.look([]);
+    if (stored !== undefined && !held.resume(stored)) {
+      log.warn("another instance has taken over");
+      term.abort();
+      throw new Refused();
+    }
+    const state = await takeUp({ broker, held, log, onRebuild }, stored);
+    goal = state.lastSeq;
+    limit = limitOf(state.maxBytes);
+    const { seq = 0, caughtUp } = held.get() ?? {};
+    said = "";
+    going = true;
+    onProgress(held.get());
+    log.info({ seq, last_seq: goal, caught_up: caughtUp }, "projecting");
+    return seq + 1;
+  }
+
+  async function onBatch(messages: Delivery[]): Promise<void> {
+    const last = messages.at(-1);
+    if (last === undefined) return;
+    const from = held.get();
+    if (going && from !== undefined) onRead(from, messages);
+    const events = readEvents(messages, log);
+    const before = await open.read(events.map(({ data }) => data.task_id));
+    perToken.note(events);
+    const changes = projectTasks(before, events);
+    const wasCaughtUp = from?.caughtUp === true;
+    const caughtUp = wasCaughtUp || last.pending === 0 || last.seq >= goal;
+    const { bytes, milestones } = measure(from, messages, limit);
+    const work = openWorkAfter(
+      from?.open ?? noOpenWork,
+      changes,
+      perToken.get(),
+    );
+    await held.advance(
+      { seq: last.seq, id: idOf(last), caughtUp, bytes, open: work },
+      changes,
+      milestones,
+    );
+    open.note(changes);
+    onProgress(held.get());
+    if (!wasCaughtUp && caughtUp) log.info({ seq: last.seq }, "caught up");
+    const { length } = messages;
+    if (length > fewEvents && length < smallBatch) await sleep(gatherMs);
+  }
+
+  function onInterruption(error: unknown): void {
+    going = false;
+    const now = error instanceof Error ? error.message : String(error);
+    lead.onTrouble(now);
+    if (now !== said) log.warn({ err: error }, "interrupted");
+    said = now;
+  }
+
+  /** Tells the others that somebody leads, and notices a Redis that was emptied or changed. */
+  async function beat(): Promise<void> {
+    if (!going) return;
+    try {
+      await held.advance({});
+    } catch {
+      going = false;
+      reading.abort();
+      return;
+    }
+    const at = held.get();
+    if (going && at !== undefined) onRead(at, []);
+  }
+
+  const following = {
+    ...{ stream: broker.streams.events, gather },
+    ...{ resume, onBatch, onInterruption },
+  };
+  const stopListening = broker.onDisconnect(() => (going = false));
+  const beating = setInterval(() => void beat(), beatEveryMs);
+  while (!over.aborted) {
+    reading = new AbortController();
+    const until = AbortSignal.any([over, reading.signal]);
+    await followStream(broker, following, until);
+  }
+  clearInterval(beating);
+  stopListening();
+  if (going) await held.advance({ beat: 0 }).catch(() => undefined);
+}

@@ -1,0 +1,241 @@
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import { hearProjections } from "@jetscribe/event-log/signals/signals";
+import {
+  isOpen,
+  newTaskId,
+  streams,
+  type ProjectionAnnouncement,
+} from "@jetscribe/schema";
+import { eventually, natsVersions, testRandom } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, test } from "vitest";
+import {
+  assertProjected,
+  completed,
+  openReader,
+  openWriter,
+  requested,
+  servers,
+  startResults,
+  started,
+} from "../../test/resultsTestKit.ts";
+
+test("an empty log is caught up at once; what comes then is projected and told", async () => {
+  await using on = await servers();
+  await using results = startResults(on);
+  await using writer = await openWriter(on.nats.url);
+  await using redis = await openReader(on.redis.url);
+  await eventually(async () => {
+    const { checkpoint } = await redis.reader.look([]);
+    return checkpoint?.caughtUp === true && checkpoint.seq === 0;
+  });
+  const told = await redis.hearDone();
+  const ids = await writer.lives(200);
+  const id = newTaskId();
+  for (const event of [requested(id), started(id), completed(id)])
+    await writer.append(event);
+  await eventually(() => told.includes(id));
+  const [task] = (await redis.reader.look([id])).tasks;
+  assert.equal(task?.status, "completed");
+  await assertProjected(writer.broker, redis.reader);
+  assert.equal(ids.length, 200);
+  await results.kill("SIGTERM");
+  assert.equal(results.said("stopped"), 1);
+  assert.equal((await redis.reader.look([])).checkpoint?.beat, 0);
+  assert.ok(!results.output().includes("secret"));
+});
+
+test("what is no event is skipped and said, without what is in it", async () => {
+  await using on = await servers();
+  await using writer = await openWriter(on.nats.url);
+  const { nc } = writer.broker;
+  const [id, misplaced, nameless] = [newTaskId(), newTaskId(), newTaskId()];
+  await writer.append(requested(id));
+  await nc.request("llm.events.requested.demo.interactive.a", "secret {");
+  await nc.request("llm.events.nonsense", "secret");
+  await writer.append(requested(misplaced), {
+    ...{ model: "demo", lane: "interactive", owner: "b" },
+  });
+  const { data } = requested(nameless);
+  const body = JSON.stringify({ ...data, model: "!!!" });
+  await nc.request("llm.events.requested.demo.interactive.a", body);
+  await using results = startResults(on);
+  await using redis = await openReader(on.redis.url);
+  await eventually(async () => {
+    const { checkpoint } = await redis.reader.look([]);
+    return checkpoint?.seq === 5 && checkpoint.caughtUp;
+  });
+  const { tasks } = await redis.reader.look([id, misplaced, nameless]);
+  const found = tasks.map((task) => task?.status);
+  assert.deepEqual(found, ["queued", undefined, undefined]);
+  assert.equal(results.said("skipped what is no event"), 4);
+  assert.ok(!results.output().includes("secret"));
+  // Its checkpoint stands on garbage, and holds all the same.
+  await results.kill();
+  await using again = startResults(on);
+  await eventually(() => again.said("projecting"), { timeoutMs: 20_000 });
+  assert.equal(again.said("the log lost its tail: it is projected anew"), 0);
+});
+
+test("an emptied Redis is filled again by itself; nothing finished is ever shown as open by a projection that has caught up", async () => {
+  await using on = await servers();
+  await using results = startResults(on);
+  await using writer = await openWriter(on.nats.url);
+  await using redis = await openReader(on.redis.url);
+  const ids = Array.from({ length: 3_000 }, () => newTaskId());
+  for (const make of [requested, started, completed])
+    await Promise.all(ids.map((id) => writer.append(make(id))));
+  await assertProjected(writer.broker, redis.reader);
+  for (let round = 0; round < 3; round++) {
+    const more = writer.lives(600);
+    await redis.store.redis.flushall();
+    const seen = { rebuilding: 0, wrong: 0 };
+    await eventually(
+      async () => {
+        const { checkpoint, tasks } = await redis.reader.look(ids);
+        if (checkpoint?.caughtUp !== true) return void seen.rebuilding++;
+        const isWrong = tasks.some((task) => task?.status !== "completed");
+        if (isWrong) seen.wrong++;
+        return !isWrong;
+      },
+      { everyMs: 1 },
+    );
+    assert.ok(seen.rebuilding > 0);
+    assert.equal(seen.wrong, 0);
+    await more;
+    await assertProjected(writer.broker, redis.reader, { timeoutMs: 5_000 });
+  }
+  assert.equal(results.said("another instance has taken over"), 0);
+});
+
+test("SIGKILL at any moment leaves states and checkpoint that fit, and no outcome untold", async () => {
+  await using on = await servers();
+  await using writer = await openWriter(on.nats.url);
+  await using redis = await openReader(on.redis.url);
+  const told = await redis.hearDone();
+  const ids: string[] = [];
+  const stop = new AbortController();
+  const writing = (async () => {
+    while (!stop.signal.aborted) {
+      ids.push(...(await writer.lives(30)));
+      await sleep(20);
+    }
+  })();
+  const random = testRandom();
+  for (let round = 0; round < 5; round++) {
+    const { checkpoint } = await redis.reader.look([]);
+    await using results = startResults(on);
+    await eventually(
+      async () => {
+        const { checkpoint: now } = await redis.reader.look([]);
+        return (now?.seq ?? 0) > (checkpoint?.seq ?? 0);
+      },
+      { everyMs: 1 },
+    );
+    await sleep(random.int(0, 300));
+    await results.kill();
+  }
+  stop.abort();
+  await writing;
+  await using _last = startResults(on);
+  await assertProjected(writer.broker, redis.reader);
+  const { tasks } = await redis.reader.look(ids);
+  const ended = tasks.flatMap((task) =>
+    task === undefined || isOpen(task) ? [] : [task.task_id],
+  );
+  await eventually(() => told.length >= ended.length);
+  assert.deepEqual(told.toSorted(), ended.toSorted());
+});
+
+test("a Redis that dies or freezes is waited for, without a crash and without a busy loop", async () => {
+  await using on = await servers();
+  await using results = startResults(on);
+  await using writer = await openWriter(on.nats.url);
+  await using redis = await openReader(on.redis.url);
+  for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
+    await writer.lives(300);
+    await assertProjected(writer.broker, redis.reader);
+    await on.redis.kill(signal);
+    await writer.lives(300);
+    const before = cpuTicks(results.pid);
+    await sleep(2_500); // the time over which the CPU is measured
+    assert.ok(cpuTicks(results.pid) - before < 50, "over 0.5 s of CPU");
+    if (signal === "SIGSTOP") await on.redis.kill("SIGCONT");
+    else await on.redis.restart();
+    await assertProjected(writer.broker, redis.reader);
+  }
+});
+
+test("events that aged out behind the checkpoint are a gap: it is said, and the log is projected anew without the tasks that it no longer has", async () => {
+  await using on = await servers();
+  await using writer = await openWriter(on.nats.url);
+  await using redis = await openReader(on.redis.url);
+  await using first = startResults(on);
+  const ended = newTaskId();
+  await writer.append(requested(ended));
+  await assertProjected(writer.broker, redis.reader);
+  await first.kill("SIGTERM");
+  await writer.append(completed(ended));
+  const id = newTaskId();
+  const seq = await writer.append(requested(id));
+  await writer.broker.jsm.streams.purge(streams.events, { seq });
+  await using second = startResults(on);
+  await eventually(async () => {
+    const { checkpoint, tasks } = await redis.reader.look([id]);
+    return checkpoint?.seq === seq && tasks[0]?.status === "queued";
+  });
+  await assertProjected(writer.broker, redis.reader);
+  const { tasks } = await redis.reader.look([ended]);
+  assert.deepEqual(tasks, [undefined]);
+  assert.equal((await redis.reader.unfinished())?.waiting, 1);
+  const gap = "the log begins behind the checkpoint: it is projected anew";
+  assert.equal(second.said(gap), 1);
+  // From here on nothing is missing.
+  await second.kill("SIGTERM");
+  await using third = startResults(on);
+  await eventually(() => third.said("projecting"));
+  assert.equal(third.said(gap), 0);
+});
+
+test("a Redis that evicts open tasks ends the service, which says why for /health", async () => {
+  await using on = await servers();
+  await using redis = await openReader(on.redis.url);
+  await redis.store.redis.config("SET", "maxmemory-policy", "allkeys-lru");
+  await using broker = await connectBroker({ url: on.nats.url, name: "test" });
+  const heard: ProjectionAnnouncement[] = [];
+  using _ = hearProjections(broker, (word) => heard.push(word));
+  await using results = startResults(on);
+  await eventually(() => results.said("stopped"));
+  assert.match(results.output(), /EVICTING_REDIS/);
+  const { name, leading, error } = heard.at(-1) ?? {};
+  assert.deepEqual([name, leading], ["results", true]);
+  assert.match(error ?? "", /maxmemory-policy allkeys-lru.*noeviction/);
+});
+
+for (const version of await natsVersions())
+  describe(`nats-server, the ${version}`, () => {
+    test("a broker that dies is waited for, and what it kept is projected", async () => {
+      await using on = await servers(version);
+      await using results = startResults(on);
+      await using writer = await openWriter(on.nats.url);
+      await using redis = await openReader(on.redis.url);
+      for (let round = 0; round < 2; round++) {
+        await writer.lives(300);
+        await on.nats.kill();
+        await on.nats.restart();
+        await eventually(() => writer.broker.connected);
+        await eventually(() => writer.lives(60));
+        await assertProjected(writer.broker, redis.reader);
+      }
+      assert.ok(results.said("the broker is back") > 0);
+    });
+  });
+
+/** The CPU time of a process, in hundredths of a second. */
+function cpuTicks(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const [utime, stime] = stat.slice(stat.lastIndexOf(")")).split(" ").slice(12);
+  return Number(utime) + Number(stime);
+}

@@ -1,0 +1,98 @@
+import { hearProjections } from "@jetscribe/event-log/signals/signals";
+import { newTaskId, type ProjectionAnnouncement } from "@jetscribe/schema";
+import { eventually } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import {
+  assertProjected,
+  completed,
+  openReader,
+  openWriter,
+  requested,
+  servers,
+  startResults,
+} from "../../test/resultsTestKit.ts";
+
+test("of two instances exactly one leads; when it dies the other takes over", async () => {
+  await using on = await servers();
+  await using writer = await openWriter(on.nats.url);
+  await using redis = await openReader(on.redis.url);
+  let heard: ProjectionAnnouncement[] = [];
+  using _hearing = hearProjections(writer.broker, (one) => heard.push(one));
+  const leaders = () =>
+    new Set(heard.filter((one) => one.leading).map((one) => one.instance));
+  const instances = () => new Set(heard.map((one) => one.instance));
+
+  await using first = startResults(on);
+  await eventually(() => first.said("projecting"));
+  await using second = startResults(on);
+  await eventually(() => instances().size === 2);
+  await writer.lives(300);
+  await assertProjected(writer.broker, redis.reader);
+  heard = [];
+  await eventually(() => heard.length >= 4 && instances().size === 2);
+  assert.equal(leaders().size, 1);
+  assert.equal(second.said("projecting"), 0);
+  const seqs = new Set(
+    heard.map(({ seq, caught_up }) => `${seq} ${caught_up}`),
+  );
+  assert.equal(seqs.size, 1, "the follower knows how far the leader is");
+
+  const [id, later] = [newTaskId(), newTaskId()];
+  const told = await redis.hearDone();
+  for (const event of [requested(id), completed(id)])
+    await writer.append(event);
+  await eventually(() => told.includes(id));
+  await first.kill();
+  for (const event of [requested(later), completed(later)])
+    await writer.append(event);
+  await eventually(() => told.includes(later));
+  assert.deepEqual(told, [id, later]);
+  assert.equal(second.said("projecting"), 1);
+  await assertProjected(writer.broker, redis.reader);
+});
+
+test("a leader that leaves hands over at once, on an idle log too", async () => {
+  await using on = await servers();
+  await using first = startResults(on);
+  await eventually(() => first.said("projecting"));
+  await using second = startResults(on);
+  await eventually(() => second.said("started"));
+  await first.kill("SIGTERM");
+  const since = performance.now();
+  await eventually(() => second.said("projecting"));
+  assert.ok(performance.now() - since < 1_500);
+});
+
+test("a frozen leader loses the lead, and finds out when it goes on", async () => {
+  await using on = await servers();
+  await using writer = await openWriter(on.nats.url);
+  await using redis = await openReader(on.redis.url);
+  await using first = startResults(on);
+  await eventually(() => first.said("projecting"));
+  await using second = startResults(on);
+  await eventually(() => second.said("started"));
+  process.kill(first.pid, "SIGSTOP");
+  await eventually(() => second.said("projecting"));
+  await writer.lives(300);
+  await assertProjected(writer.broker, redis.reader);
+  process.kill(first.pid, "SIGCONT");
+  await eventually(() => first.said("another instance has taken over"));
+  await writer.lives(300);
+  await assertProjected(writer.broker, redis.reader);
+  assert.equal(second.said("another instance has taken over"), 0);
+});
+
+test("two instances fill an emptied Redis once, whichever leads", async () => {
+  await using on = await servers();
+  await using writer = await openWriter(on.nats.url);
+  await using redis = await openReader(on.redis.url);
+  await using _first = startResults(on);
+  await using _second = startResults(on);
+  for (let round = 0; round < 3; round++) {
+    await writer.lives(600);
+    await assertProjected(writer.broker, redis.reader);
+    await redis.store.redis.flushall();
+    await assertProjected(writer.broker, redis.reader);
+  }
+});

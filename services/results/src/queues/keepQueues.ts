@@ -1,0 +1,134 @@
+/** The work queues are cursors that the broker keeps; whatever it lost of them is noticed here and made again. */
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { sendWake } from "@jetscribe/event-log/signals/signals";
+import { streamState } from "@jetscribe/event-log/broker/streamState";
+import {
+  remakeWorkQueue,
+  workQueueInfo,
+  workQueueNames,
+} from "@jetscribe/event-log/streams/topology";
+import type { Logger } from "@jetscribe/runtime";
+import type { Queue } from "@jetscribe/schema";
+import type { TaskReader } from "@jetscribe/task-store";
+import type { Projection } from "../projection/projection.ts";
+import { shortfallOf, takeTurns, type Held } from "./shortfall.ts";
+import { whileLeading } from "../projection/whileLeading.ts";
+
+const checkEveryMs = 5_000;
+/** A queue that has lost tasks for so long is made again. */
+const shortForMs = 10_000;
+/** So many queues are looked at in one check, and so many at the same time: more take turns. */
+const mostPerCheck = 500;
+const atOnce = 50;
+
+export interface KeeperDeps {
+  broker: Broker;
+  reader: TaskReader;
+  projection: Pick<
+    Projection,
+    "role" | "reaches" | "queuesInDoubt" | "queuesRemade"
+  >;
+  ackWaitMs: number;
+  log: Logger;
+}
+
+/** A queue with open tasks, and what its consumer says. */
+interface Looked {
+  queue: Queue;
+  /** Undefined: there is no consumer. */
+  held: Held | undefined;
+}
+
+/** Looks every 5 s, while this instance leads and is caught up, until the signal aborts. */
+export async function keepQueues(
+  { broker, reader, projection, ackWaitMs, log }: KeeperDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  /** Since when each queue has been short, by its consumer's name. */
+  let short = new Map<string, number>();
+  /** The consumer that was looked at last. */
+  let last = "";
+
+  /** Everything up to the checkpoint that is still open is in the projection; what comes after it is yet to be delivered. */
+  async function remake(queue: Queue, why: string): Promise<void> {
+    const { seq } = projection.role();
+    const fromSeq = (await reader.oldestOpen(queue)) ?? seq + 1;
+    log.warn({ ...queue, from_seq: fromSeq, why }, "work queue made again");
+    await remakeWorkQueue(broker, queue, { ackWaitMs, fromSeq });
+    sendWake(broker, queue);
+  }
+
+  /** One that can't be made now, for want of room for consumers, is in no other's way. */
+  async function tryToRemake(queue: Queue, why: string): Promise<void> {
+    await remake(queue, why).catch((error: unknown) => {
+      log.warn({ ...queue, err: error }, "a work queue can't be made again");
+    });
+  }
+
+  async function remakeAll(): Promise<void> {
+    for (const queue of await workQueueNames(broker))
+      await remake(queue, "the log lost its tail");
+    projection.queuesRemade();
+    short.clear();
+  }
+
+  /** Those that are short, and the next ones of the others. */
+  async function nextQueues(): Promise<Queue[]> {
+    const queues = await reader.openQueues();
+    const { chosen, last: end } = takeTurns(
+      queues.map((queue) => ({ queue, name: broker.workConsumerName(queue) })),
+      { after: last, most: mostPerCheck, always: short },
+    );
+    last = end;
+    return chosen.map(({ queue }) => queue);
+  }
+
+  async function look(queues: Queue[]): Promise<Looked[]> {
+    const looked: Looked[] = [];
+    for (let i = 0; i < queues.length; i += atOnce) {
+      const some = queues.slice(i, i + atOnce).map(async (queue) => ({
+        queue,
+        held: await workQueueInfo(broker, queue),
+      }));
+      // A cluster may have no leader for some of them: that says nothing about these.
+      for (const result of await Promise.allSettled(some))
+        if (result.status === "fulfilled") looked.push(result.value);
+    }
+    return looked;
+  }
+
+  async function check(): Promise<void> {
+    if (projection.queuesInDoubt()) await remakeAll();
+    const first = await streamState(broker, broker.streams.events);
+    const looked = await look(await nextQueues());
+    const { lastSeq } = await streamState(broker, broker.streams.events);
+    if (!(await projection.reaches(lastSeq))) return;
+    // What is open now, and stood in the log before the consumers were asked, was theirs at that time.
+    const counts = await reader.countOpen(
+      looked.flatMap(({ queue, held }) => [
+        { queue, seq: first.lastSeq },
+        { queue, seq: Math.min(first.lastSeq, held?.deliveredSeq ?? 0) },
+      ]),
+    );
+    const now = performance.now();
+    const stillShort: typeof short = new Map();
+    for (const [i, { queue, held }] of looked.entries()) {
+      const open = {
+        all: counts[2 * i] ?? 0,
+        delivered: counts[2 * i + 1] ?? 0,
+      };
+      const why = shortfallOf(held, open);
+      if (why === undefined) continue;
+      const name = broker.workConsumerName(queue);
+      const since = short.get(name) ?? now;
+      if (held !== undefined && now - since < shortForMs)
+        stillShort.set(name, since);
+      else await tryToRemake(queue, why);
+    }
+    short = stillShort;
+  }
+
+  const failed = "the work queues can't be looked at";
+  const looking = { everyMs: checkEveryMs, look: check, failed };
+  await whileLeading({ projection, log }, looking, signal);
+}

@@ -1,0 +1,148 @@
+/**
+ * A log that fills up keeps no room for models that have no worker: their oldest waiting requests end first, where that
+ * gives room: the oldest event is kept for one of them, or without the room for their outcomes there is enough.
+ */
+import type { Appender } from "@jetscribe/event-log/append/append";
+import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { limitOf } from "@jetscribe/event-log/streams/logLimit";
+import { outcomeReserve } from "@jetscribe/event-log/streams/outcomeReserve";
+import { streamState } from "@jetscribe/event-log/broker/streamState";
+import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
+import type { Logger } from "@jetscribe/runtime";
+import {
+  metricsOf,
+  queueOf,
+  slugOf,
+  type Queue,
+  type QueuedTask,
+  type TaskEvent,
+} from "@jetscribe/schema";
+import type { TaskReader } from "@jetscribe/task-store";
+import { isDeepStrictEqual } from "node:util";
+import type { Listening } from "./listening.ts";
+import { makeModelsHeard, type ModelsHeard } from "./modelsHeard.ts";
+import type { Projection } from "../projection/projection.ts";
+import { surelyOpen } from "../projection/surelyOpen.ts";
+import type { LogHeld, LogTrim } from "./trimLog.ts";
+import { whileLeading } from "../projection/whileLeading.ts";
+
+const checkEveryMs = 2_000;
+/** From this share of the limit on, below the gateways': bytes, and the room for outcomes. */
+export const strandedShare = 0.85;
+/** A worker that is started again, or loads another model, announces itself sooner. */
+const unheardForMs = 60_000;
+/** At a time. */
+const most = 200;
+
+export interface StrandedDeps {
+  broker: Broker;
+  clock: Pick<BrokerClock, "nowS">;
+  appender: Pick<Appender, "append">;
+  reader: Pick<TaskReader, "queues" | "oldestWaiting" | "look">;
+  projection: Pick<Projection, "role" | "reaches">;
+  workers: Pick<WorkersHeard, "all">;
+  listening: Listening;
+  trim: Pick<LogTrim, "held">;
+  log: Logger;
+  /** How long a model has to be without an announced worker while this instance listens, in ms. */
+  unheardMs?: number;
+}
+
+/** Looks every 2 s, while this instance leads and is caught up, until the signal aborts. */
+export async function endStranded(
+  deps: StrandedDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const models = makeModelsHeard(deps.listening);
+  await whileLeading(
+    deps,
+    {
+      everyMs: checkEveryMs,
+      onTick: () => noteWorkers(deps, models),
+      look: () => check(deps, models),
+      failed: "stranded tasks can't be looked at",
+    },
+    signal,
+  );
+}
+
+/** Whether the oldest unfinished request is in one of these queues, so that its end lets the log be trimmed. */
+export const holdLog = (
+  queues: readonly Queue[],
+  held: Pick<LogHeld, "queue"> | undefined,
+): boolean => queues.some((queue) => isDeepStrictEqual(queue, held?.queue));
+
+const noteWorkers = ({ workers }: StrandedDeps, { note }: ModelsHeard) =>
+  note(workers.all().map(({ model }) => slugOf(model)));
+
+async function check(deps: StrandedDeps, models: ModelsHeard): Promise<void> {
+  const { broker, clock, appender, reader, projection, workers, log } = deps;
+  const { trim } = deps;
+  const { unheardMs = unheardForMs } = deps;
+  // What was announced while this process stood still is heard before the answer.
+  const { bytes, maxBytes } = await streamState(broker, broker.streams.events);
+  noteWorkers(deps, models);
+  const { open: work } = projection.role();
+  if (work === undefined) return;
+  const used = bytes + outcomeReserve(work);
+  const allowed = strandedShare * limitOf(maxBytes);
+  if (used < allowed) return;
+  // Where no model has a worker, nobody would be served in their place.
+  if (workers.all().length === 0) return;
+  const waits = (await reader.queues()).filter(
+    ({ queue: { model } }) => models.unheardMs(model) >= unheardMs,
+  );
+  const stranded = waits.map(({ queue }) => queue);
+  if (stranded.length === 0) return;
+  const tasks = waits.reduce((sum, { waiting }) => sum + waiting, 0);
+  const reserve = (tasks * outcomeReserve(work)) / Math.max(tasks, work.tasks);
+  const isEnough = used - reserve < allowed;
+  if (!isEnough && !holdLog(stranded, trim.held())) return;
+  const ids = await oldestOf(stranded, reader);
+  const open = await surelyOpen(deps, ids);
+  const waiting = open.filter((task) => task.status === "queued");
+  if (waiting.length === 0) return;
+  log.warn(
+    { tasks: waiting.length },
+    "the log fills up: waiting tasks of models without a worker are ended",
+  );
+  await Promise.all(
+    waiting.map((task) =>
+      appender.append(expired(task, clock.nowS()), queueOf(task)),
+    ),
+  );
+}
+
+async function oldestOf(
+  queues: readonly Queue[],
+  { oldestWaiting }: Pick<TaskReader, "oldestWaiting">,
+): Promise<string[]> {
+  const heads = await Promise.all(
+    queues.map((queue) => oldestWaiting(queue, most)),
+  );
+  return heads
+    .flat()
+    .sort((a, b) => a.seq - b.seq)
+    .slice(0, most)
+    .map(({ id }) => id);
+}
+
+function expired(
+  { task_id, attempt, enqueue_time }: QueuedTask,
+  now: number,
+): TaskEvent {
+  const [type, message] = [
+    "ExpiredError" as const,
+    "the log was filling up, and no worker of its model was there: the oldest waiting requests of such models end first",
+  ];
+  const times = { enqueue: enqueue_time, outcome: now };
+  return {
+    type: "GenerateFailed",
+    data: {
+      ...{ task_id, attempt },
+      error: { type, message, traceback: `${type}: ${message}` },
+      metrics: metricsOf(times, 0, 0),
+    },
+  };
+}
