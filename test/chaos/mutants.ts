@@ -105,8 +105,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a task that has started still waits in Redis",
     file: "packages/task-store/src/writeTasks.ts",
-    find: "else queue.remove.push(task_id);",
-    replace: 'else if (status !== "processing") queue.remove.push(task_id);',
+    find: 'else if (before?.status === "queued") queue.remove.push(task_id);',
+    replace:
+      'else if (before?.status === "queued" && status !== "processing") queue.remove.push(task_id);',
     run: "calm, once more",
     caught: /Redis shows .*, the log /,
   },
