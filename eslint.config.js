@@ -31,7 +31,9 @@ const shut = (allowed) =>
  * so only tests and what tests are made of see it.
  */
 const testing = String.raw`packages/testing/`;
-const packages = String.raw`packages/(?!testing/)`;
+/** What tests are made of: it is in no image. */
+const kits = String.raw`(packages|services)/[^/]+/test/`;
+const packages = String.raw`packages/(?!testing/|[^/]+/test/)`;
 const install = String.raw`scripts/(install/|[^/]+\.mjs$)`;
 const system = String.raw`scripts/system/`;
 const layer = (files, ...sees) => ({
@@ -71,7 +73,9 @@ const roomLayers = Object.entries(rooms).flatMap(([root, names]) =>
 const layersWith = (...also) => [
   "error",
   layer(packages, ...also),
-  ...services.map((name) => layer(`services/${name}/`, packages, ...also)),
+  ...services.map((name) =>
+    layer(`services/${name}/(?!test/)`, packages, ...also),
+  ),
   layer(install),
   layer(system, packages, install),
   layer(testing, packages, install, system),
@@ -151,6 +155,6 @@ export default tseslint.config(
   },
   {
     files: ["**/*.test.ts", "**/*[tT]estKit.ts", "**/*Contract.ts"],
-    rules: { "imports/layers": layersWith(testing) },
+    rules: { "imports/layers": layersWith(testing, kits) },
   },
 );

@@ -105,6 +105,7 @@ export async function startFleet({
   const [logDir, mark] = [join(dataDir, "logs"), randomUUID()];
   const env = {
     ...process.env,
+    ...{ NAMESPACE: "", REDIS_PREFIX: "" },
     ...settings,
     ...changes,
     NATS_URL: `nats://127.0.0.1:${proxies.nats.port}`,

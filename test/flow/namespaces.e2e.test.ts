@@ -127,7 +127,7 @@ test("a NAMESPACE that is no token of a subject is one line, and exit code 78", 
     assert.equal(code, 78, output);
     const lines = output.split("\n").filter((line) => /NAMESPACE/.test(line));
     assert.deepEqual(lines, [
-      "  NAMESPACE: expected 1 to 64 letters, digits, - or _",
+      "  NAMESPACE: expected 1 to 64 letters, digits, - or _, the first no digit",
     ]);
   }
 });

@@ -24,7 +24,10 @@ export const BrokerSettings = z.object({
   /** Stands before the names of streams, subjects and consumers, for systems that share a NATS account. */
   NAMESPACE: z
     .string()
-    .refine(isNamespace, "expected 1 to 64 letters, digits, - or _")
+    .refine(
+      isNamespace,
+      "expected 1 to 64 letters, digits, - or _, the first no digit",
+    )
     .optional(),
   EVENTS_MAX_AGE: duration("30d"),
   EVENTS_MAX_BYTES: size("10GiB"),

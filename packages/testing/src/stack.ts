@@ -102,6 +102,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     LOG_DIR: logDir,
     API_KEYS: `default:${key}`,
     EVENTS_MAX_BYTES: String(2 ** 30),
+    ...{ NAMESPACE: "", REDIS_PREFIX: "" },
     ...options.env,
   };
   const services = startServices(options.services ?? SERVICES, env, port2);

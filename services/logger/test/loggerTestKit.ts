@@ -165,7 +165,7 @@ export function startLogger(
     ...Object.entries({ ...variables, ...env }).map(([k, v]) => `${k}=${v}`),
     process.execPath,
     "--disable-warning=ExperimentalWarning",
-    new URL("main.ts", import.meta.url).pathname,
+    new URL("../src/main.ts", import.meta.url).pathname,
   ];
   const child = spawn("bash", ["-c", shell, "bash", ...command], {
     stdio: ["ignore", "pipe", "pipe"],

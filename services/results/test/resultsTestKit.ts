@@ -266,7 +266,7 @@ export function startResults(
   { nats, redis }: { nats: { url: string }; redis: { url: string } },
   env: Record<string, string> = {},
 ): ResultsProcess {
-  const main = new URL("main.ts", import.meta.url).pathname;
+  const main = new URL("../src/main.ts", import.meta.url).pathname;
   const dir = tempDir();
   const child = spawn(process.execPath, [main], {
     env: {

@@ -49,9 +49,9 @@ type Subjects = ReturnType<typeof subjectsUnder>;
 /** Queues as subjects name them; `*` for any. */
 type QueuePattern = { [K in keyof Queue]: string };
 
-/** One token of a subject: 1 to 64 letters, digits, `-` and `_`. */
+/** One token of a subject: 1 to 64 letters, digits, `-` and `_`, the first no digit. */
 export const isNamespace = (text: string): boolean =>
-  /^[A-Za-z0-9_-]{1,64}$/.test(text);
+  /^[A-Za-z_-][A-Za-z0-9_-]{0,63}$/.test(text);
 
 /**
  * The names of a namespace: `shop` has the streams `shop-EVENTS`, `shop-TOKENS` and `shop-LOGS`, subjects as
@@ -60,7 +60,9 @@ export const isNamespace = (text: string): boolean =>
  */
 export function makeNames(namespace?: string): Names {
   if (namespace !== undefined && !isNamespace(namespace))
-    throw new RangeError("a namespace has letters, digits, - and _ only");
+    throw new RangeError(
+      "a namespace has letters, digits, - and _ only, and does not begin with a digit",
+    );
   const before = (separator: string) =>
     namespace === undefined ? "" : namespace + separator;
   const subjects = subjectsUnder(`${before(".")}llm.`);

@@ -1,10 +1,11 @@
 /** One generation on one slot. */
 import { randomInt } from "node:crypto";
 import type { LlamaModel } from "node-llama-cpp";
-import type {
-  EngineRequest,
-  EngineResult,
-  GenerateOptions,
+import {
+  EngineError,
+  type EngineRequest,
+  type EngineResult,
+  type GenerateOptions,
 } from "../engine.ts";
 import { makeAnswer } from "./answer.ts";
 import type { BiasOf } from "./bias.ts";
@@ -33,6 +34,8 @@ export async function generate(
   { signal, onText, onRead }: GenerateOptions,
 ): Promise<EngineResult> {
   const promptTokens = prompt.tokens.length;
+  if (promptTokens === 0)
+    throw new EngineError("ValidationError", "the prompt has no tokens");
   const tokens = [...prompt.tokens, ...prompt.begun];
   const begun = continueFrom ?? { text: "", tokens: 0 };
   const room = contextSize - tokens.length;

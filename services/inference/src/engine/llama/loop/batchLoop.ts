@@ -28,7 +28,7 @@ interface Running extends Task {
   kept: number;
   /** What is to be decoded before the next token is sampled: the rest of the prompt, later the latest token. */
   pending: readonly Token[];
-  /** The turn in which it last read. */
+  /** The turn in which it last read, or began: whoever begins later waits for those that have begun. */
   readAt: number;
 }
 
@@ -56,7 +56,7 @@ export function makeBatchLoop(
     await nextTurn();
     let reads = false;
     for (let turn = 1; ; turn++) {
-      for (const task of waiting.splice(0)) begin(task);
+      for (const task of waiting.splice(0)) begin(task, turn);
       dropAborted();
       const tasks = running.filter((task) => task !== undefined);
       if (tasks.length === 0) break;
@@ -68,13 +68,13 @@ export function makeBatchLoop(
     isAwake = false;
   }
 
-  function begin(task: Task): void {
+  function begin(task: Task, turn: number): void {
     const { number, cells, work } = task;
     try {
       const sampler = native.makeSampler(work.sampling);
       const kept = cells.keep(work);
       const pending = work.tokens.slice(kept);
-      running[number] = { ...task, sampler, kept, pending, readAt: 0 };
+      running[number] = { ...task, sampler, kept, pending, readAt: turn };
     } catch (error) {
       task.ended.reject(error);
     }

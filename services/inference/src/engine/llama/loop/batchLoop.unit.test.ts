@@ -122,6 +122,23 @@ describe("the loop", () => {
     assert.ok(batches.every((batch) => !batch.includes("1:")));
   });
 
+  test("reads a prompt to its end though others begin all the time", async () => {
+    let churns = true;
+    const { batches, write } = open(3, {
+      // A broken order would never come to the end of the long prompt.
+      onBatch: (_, count) => (churns &&= count < 500),
+    });
+    const long = write(0, 5_000, 1);
+    async function churn(number: number) {
+      while (churns) await write(number, 70, 1).ended;
+    }
+    const others = [churn(1), churn(2)];
+    await long.ended;
+    assert.ok(churns, `only after ${batches.length} batches`);
+    churns = false;
+    await Promise.all(others);
+  });
+
   test("fails those whose batch can't be decoded, and empties their cells", async () => {
     const broken = new Error("no");
     const { batches, cuts, write } = open(2, {
