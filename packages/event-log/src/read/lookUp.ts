@@ -224,7 +224,14 @@ export function makeLogIndex(
         },
       },
       stop.signal,
-    );
+    ).catch((error: unknown) => {
+      // The connection is being closed. Nobody may wait any more, so the error is looked at here too.
+      if (reading?.stop === stop) reading = undefined;
+      const waiting = moved;
+      moved = Promise.withResolvers();
+      waiting.promise.catch(() => undefined);
+      waiting.reject(error);
+    });
     eventsAt.clear();
     position = from - 1;
     reading = { from, stop, done };
