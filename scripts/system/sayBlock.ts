@@ -48,7 +48,7 @@ export function sayBlock(facts: StartFacts): void {
   const warnings = workerWarnings(health).map(oneLine);
   if (facts.engine === "fake")
     warnings.push(
-      "ENGINE=fake: every answer is a fixed text, no model runs. For load tests only.",
+      "ENGINE=fake: answers are made from the prompt, no model runs. For load tests only.",
     );
   const lines = [
     "",

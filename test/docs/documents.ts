@@ -66,6 +66,14 @@ export function linkTargets({ prose }: Document): string[] {
   return [...inline, ...defined].map(([, target = ""]) => target);
 }
 
+/** The links whose text is code: that text, and the target. */
+export const codeLinks = ({
+  prose,
+}: Document): { label: string; target: string }[] =>
+  [...prose.matchAll(/\[`([^`\]]+)`\]\(<?([^)\s>]+)>?\)/g)].map(
+    ([, label = "", target = ""]) => ({ label, target }),
+  );
+
 /** The anchors that GitHub gives a document's headings; a repeated one gets a number. */
 export function anchorsOf({ prose }: Document): Set<string> {
   const seen = new Map<string, number>();

@@ -8,6 +8,7 @@ import { posix } from "node:path";
 import { test } from "vitest";
 import {
   anchorsOf,
+  codeLinks,
   codeSpans,
   documents,
   files,
@@ -43,6 +44,55 @@ function leadsSomewhere(document: Document, target: string): boolean {
   if (anchor === undefined || !to.endsWith(".md")) return true;
   return anchorsOf(readDocument(to)).has(anchor);
 }
+
+test("a link whose text is a file's name leads to a file of that name", () => {
+  const leadsToFile = ({ label, target }: { label: string; target: string }) =>
+    /^[\w./-]+$/.test(label) &&
+    /^[^#:]+\.\w+$/.test(target) &&
+    !target.endsWith(`${label}/README.md`);
+  const named = documents.flatMap(codeLinks).filter(leadsToFile);
+  assert.ok(named.length > 100);
+  const wrong = findings((document) =>
+    codeLinks(document)
+      .filter(leadsToFile)
+      .filter(({ label, target }) => !isNameOf(label, target))
+      .map(({ label, target }) => `${label} leads to ${target}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+/** Whether this is the path's end, from the start of a folder's or the file's name to the name's end or to a dot. */
+function isNameOf(label: string, path: string): boolean {
+  const name = label.split("/").pop() ?? "";
+  const base = posix.basename(path);
+  return (
+    (base === name || base.startsWith(`${name}.`)) &&
+    `/${path}`.includes(`/${label}`)
+  );
+}
+
+test("every file that a document names is there, if only by the end of its path", () => {
+  const looksLikeOne = (span: string) =>
+    /^(?:[\w.-]+\/)*[\w-]+(?:\.[\w-]+)*\.(?:ts|mjs|lua)$/.test(span) &&
+    !savedByReader.has(span);
+  const named = documents.flatMap(codeSpans).filter(looksLikeOne);
+  assert.ok(named.length > 100);
+  const ends = new Set(
+    [...files].flatMap((path) => {
+      const parts = path.split("/");
+      return parts.map((_, i) => parts.slice(i).join("/"));
+    }),
+  );
+  const wrong = findings((document) =>
+    codeSpans(document)
+      .filter(looksLikeOne)
+      .filter((span) => !ends.has(span)),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+/** What a reader saves under that name. */
+const savedByReader = new Set(["watch.mjs", "replay.mjs"]);
 
 test("every reference link is defined", () => {
   const wrong = findings(({ prose }) => {

@@ -90,7 +90,7 @@ await runService(
         },
         handle,
         readActive: () => reader.active(model),
-        onGivenUp: (because, seq) =>
+        onDiscarded: (because, seq) =>
           log.error({ because, seq }, "no request, thrown off the queue"),
         onStuck: () =>
           service.fail(new Error("work waits, and none is delivered")),

@@ -67,7 +67,7 @@ for (const version of await natsVersions())
               given[i]?.push(event.data.task_id);
               return Promise.resolve({ kind: "done" });
             },
-            onGivenUp: (because) => assert.fail(because),
+            onDiscarded: (because) => assert.fail(because),
             onStuck: () => assert.fail("stuck"),
           }),
         );

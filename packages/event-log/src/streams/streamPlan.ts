@@ -2,7 +2,7 @@
  * What an operator changes on the streams: first the plan, which says what each change costs, then the change. Services
  * never do this; they make what is missing, and compare.
  */
-import { parseEventSubject } from "@jetscribe/schema";
+import { eventTypes, parseEventSubject } from "@jetscribe/schema";
 import type { Broker } from "../broker/connection.ts";
 import { limitOf } from "./logLimit.ts";
 import { orMissing } from "./readBack.ts";
@@ -149,16 +149,13 @@ async function unfinished(
     const { type } = parseEventSubject(message.subject) ?? {};
     const id = message.header("ce-subject");
     if (type === "GenerateRequested") open.set(id, before);
-    else if (type !== undefined && isOutcome(type)) open.delete(id);
+    else if (type !== undefined && eventTypes[type].outcome) open.delete(id);
     before += message.storedBytes;
     return false;
   });
   const [oldest = before] = open.values();
   return { tasks: open.size, bytes: before - oldest };
 }
-
-const isOutcome = (type: string) =>
-  type !== "GenerateStarted" && type !== "GenerateRetried";
 
 async function applyStream(
   { jsm }: Broker,

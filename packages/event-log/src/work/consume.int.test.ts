@@ -31,7 +31,7 @@ function work(broker: Broker, options: Partial<WorkOptions> = {}) {
   const source = consumeWork(broker, {
     model: "demo",
     slots: () => 4,
-    onGivenUp: (_because, seq) => givenUp.push(seq),
+    onDiscarded: (_because, seq) => givenUp.push(seq),
     onStuck: () => assert.fail("stuck"),
     handle: (item) => {
       given.push(item);
@@ -182,7 +182,7 @@ for (const version of await natsVersions())
       for (const one of queues) await allSettled(log, one);
     });
 
-    test("what becomes of it: done, retry, lost, give up", async () => {
+    test("what becomes of it: done, retry, lost, discard", async () => {
       await using log = await openLog(version);
       const queues = ["a", "b", "c", "d"].map(owned);
       const ackWaitMs = 3_000;
@@ -191,7 +191,7 @@ for (const version of await natsVersions())
         a: done,
         b: { kind: "retry", afterMs: 400 },
         c: { kind: "lost" },
-        d: { kind: "give up", because: "no work" },
+        d: { kind: "discard", because: "no work" },
       };
       const times = new Map<string, number[]>();
       /** Whose work was given a second time, in order. */
@@ -262,7 +262,7 @@ for (const version of await natsVersions())
       assert.equal(worker.given.length, 1);
     });
 
-    test("garbage is given up, told, and in nobody's way", async () => {
+    test("garbage is discarded, told, and in nobody's way", async () => {
       await using log = await openLog(version);
       await withQueues(log);
       await using worker = work(log.broker, { slots: () => 1 });

@@ -26,13 +26,13 @@ export type { ActiveQueues, Mark };
  * - done: its outcome is in the log
  * - retry: it comes again after so many ms; 0: to whoever asks first
  * - lost: somebody else may have it; neither ack nor nak, which would take it away from them
- * - give up: it will never be work
+ * - discard: it will never be work, and is never delivered again
  */
 export type Handled =
   | { kind: "done" }
   | { kind: "retry"; afterMs: number }
   | { kind: "lost" }
-  | { kind: "give up"; because: string };
+  | { kind: "discard"; because: string };
 
 export type RequestedEvent = Extract<
   RecordedEvent,
@@ -77,7 +77,7 @@ export interface WorkOptions {
   slots: () => number;
   /** Must not reject. */
   handle: (item: WorkItem) => Promise<Handled>;
-  onGivenUp: (because: string, seq: number) => void;
+  onDiscarded: (because: string, seq: number) => void;
   /** Work waits and none comes, whatever was tried: only another process can help. */
   onStuck: () => void;
   /** Reads what the projection says of the model's queues; absent: there is no projection. */
@@ -99,7 +99,7 @@ const notRunCosts = (promptChars: number): number => 1 + promptChars / 4_096;
 
 /** Takes work until it is stopped. */
 export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
-  const { model, slots, handle, onGivenUp, onStuck } = options;
+  const { model, slots, handle, onDiscarded, onStuck } = options;
   const { sweepEveryMs = 5_000, stuckAfterMs = 10_000 } = options;
   const { readActive, listEveryMs = 30_000 } = options;
   const rota = makeRota(broker);
@@ -137,8 +137,8 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     const decoded = decodeEvent(delivery);
     if (!("event" in decoded) || decoded.event.type !== "GenerateRequested") {
       const because = "garbage" in decoded ? decoded.garbage : "no request";
-      settle(delivery.reply, queue, { kind: "give up", because });
-      onGivenUp(because, delivery.seq);
+      settle(delivery.reply, queue, { kind: "discard", because });
+      onDiscarded(because, delivery.seq);
       return;
     }
     const { event } = decoded;
@@ -299,7 +299,7 @@ function acknowledgement(handled: Exclude<Handled, { kind: "lost" }>): string {
       return handled.afterMs === 0
         ? "-NAK"
         : `-NAK ${JSON.stringify({ delay: Math.round(handled.afterMs * 1e6) })}`;
-    case "give up":
+    case "discard":
       return "+TERM";
   }
 }

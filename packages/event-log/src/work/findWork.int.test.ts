@@ -47,7 +47,7 @@ for (const version of await natsVersions())
           given.push(owner);
           return Promise.resolve({ kind: "done" });
         },
-        onGivenUp: () => undefined,
+        onDiscarded: () => undefined,
         onStuck: () => assert.fail("stuck"),
         readActive: () =>
           Promise.resolve({

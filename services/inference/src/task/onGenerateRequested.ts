@@ -17,7 +17,7 @@ import type { Record } from "./record.ts";
 import type { TaskLookUp } from "../ownership/taskLookUp.ts";
 import type { Claim, TextLock } from "../ownership/textLock.ts";
 
-/** For a cancel that was heard and is not in the log. */
+/** For a cancel that was heard and that the state does not show. */
 const askAgainMs = 1_000;
 
 export interface Deps {
@@ -75,7 +75,7 @@ export function makeOnGenerateRequested({
     return false;
   }
 
-  /** A cancel is heard before it is stored, and where a cluster has no leader it may never be: the log's word counts. */
+  /** A cancel is heard once it is stored. The state decides all the same: a broker that crashed may have lost it since. */
   async function onceStored({ task }: TaskInHand): Promise<Handled> {
     const known = await lookUp.know([task]).catch(() => undefined);
     const now = known?.tasks[0];

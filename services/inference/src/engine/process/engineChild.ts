@@ -61,18 +61,23 @@ async function makeEngine(
   config: EngineConfig,
   onWarning: (message: string) => void,
 ): Promise<Engine> {
-  if (config.engine === "fake") return makeFakeEngine(config);
-  // The others only where they are needed: the import alone takes a third of a second.
-  if (config.engine === "openai") {
-    const { makeOpenaiEngine } = await import("../openai/openaiEngine.ts");
-    return await makeOpenaiEngine(config, { onLost: end, onWarning });
+  switch (config.engine) {
+    case "fake":
+      return makeFakeEngine(config);
+    // The others are imported only where they are needed: the import alone takes a third of a second.
+    case "openai": {
+      const { makeOpenaiEngine } = await import("../openai/openaiEngine.ts");
+      return await makeOpenaiEngine(config, { onLost: end, onWarning });
+    }
+    case "llama": {
+      const { makeLlamaEngine } = await import("../llama/llamaEngine.ts");
+      return await makeLlamaEngine(config, {
+        onProgress: tellProgress(),
+        onWarning,
+        onThreads: (threads) => post({ kind: "threads", threads }),
+      });
+    }
   }
-  const { makeLlamaEngine } = await import("../llama/llamaEngine.ts");
-  return await makeLlamaEngine(config, {
-    onProgress: tellProgress(),
-    onWarning,
-    onThreads: (threads) => post({ kind: "threads", threads }),
-  });
 }
 
 function end(why: string): void {
