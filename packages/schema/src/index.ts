@@ -5,6 +5,7 @@ export * from "./generate/lanes.ts";
 export * from "./generate/jsonSchema.ts";
 export * from "./generate/metrics.ts";
 export * from "./generate/params.ts";
+export * from "./generate/protocolTimes.ts";
 export * from "./generate/slug.ts";
 export * from "./generate/subjects.ts";
 export * from "./generate/task.ts";

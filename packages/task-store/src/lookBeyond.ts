@@ -1,3 +1,4 @@
+import { projectionPatienceMs } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Look } from "./look.ts";
 import type { TaskReader } from "./taskReader.ts";
@@ -14,8 +15,6 @@ export function covers(look: Look | undefined, end: LogEnd): boolean {
   return caughtUp === true && created === end.created && (seq ?? 0) >= end.seq;
 }
 
-/** How long the projection may take to catch up before the log is read instead. */
-const patienceMs = 2_000;
 /** It is mostly a commit behind; where it is more, it is not asked for that all the time. */
 const again = { firstMs: 2, mostMs: 25 };
 
@@ -30,7 +29,7 @@ export function makeLookBeyond({ look }: Pick<TaskReader, "look">) {
     end: LogEnd,
     ids: readonly string[],
   ): Promise<Look | undefined> => {
-    const until = performance.now() + (late ? 0 : patienceMs);
+    const until = performance.now() + (late ? 0 : projectionPatienceMs);
     for (let ms = again.firstMs; ; ms = Math.min(2 * ms, again.mostMs)) {
       const seen = await look(ids).catch(() => undefined);
       const isThere = covers(seen, end);

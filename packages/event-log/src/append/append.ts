@@ -1,5 +1,10 @@
 /** The way into the log. An append is one publish, whose answer (PubAck) says where the event stands. */
-import type { Queue, TaskEvent } from "@jetscribe/schema";
+import {
+  publishTimeoutMs,
+  repeatForMs,
+  type Queue,
+  type TaskEvent,
+} from "@jetscribe/schema";
 import type { Msg } from "@nats-io/nats-core";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeAnswers } from "./answers.ts";
@@ -58,7 +63,6 @@ export interface Appender extends Disposable {
 
 /** More than the broker could have answered in time: the caller must slow down. */
 const mostPending = 20_000;
-const defaultTimeoutMs = 5_000;
 
 /** Makes the append path of a service. `source` is the service's name; `nowMs` gives the events' times. */
 export function makeAppender(
@@ -80,7 +84,7 @@ export function makeAppender(
     async append(
       event,
       queue,
-      { traceparent, timeoutMs = defaultTimeoutMs } = {},
+      { traceparent, timeoutMs = publishTimeoutMs } = {},
     ) {
       const message = encode(event, queue, traceparent);
       const refusal = whyNot(broker, message, answers.pending);
@@ -148,8 +152,6 @@ export function readPubAck(msg: Msg): Appended {
   return { seq: ack.seq ?? 0, duplicate: ack.duplicate === true };
 }
 
-/** Within the broker's duplicate window, which is two minutes. */
-const repeatForMs = 60_000;
 const repeatAfterMs = 250;
 /** Of a full log: it has room once what is finished was dropped, which takes seconds. */
 const repeatFullAfterMs = 1_000;

@@ -1,4 +1,8 @@
 /** Whether a broker that is connected leaves one message after the other without its answer, as after a full disk. */
+import {
+  publishedAgainWithinMs,
+  storesNothingAfterMs,
+} from "@jetscribe/schema";
 
 export interface Silence {
   /** An answer came, or the connection is gone and with it what was known. */
@@ -8,11 +12,6 @@ export interface Silence {
   lasts: (now: number) => boolean;
 }
 
-/** One answer that is late means nothing yet. */
-const surelyMs = 3_000;
-/** Whoever needs an answer asks again within that time. */
-const latelyMs = 15_000;
-
 /** Times are in ms, of whatever clock. */
 export function makeSilence(): Silence {
   let since: number | undefined;
@@ -20,12 +19,13 @@ export function makeSilence(): Silence {
   return {
     over: () => (since = undefined),
     missed(now) {
-      if (since === undefined || now - latest > latelyMs) since = now;
+      if (since === undefined || now - latest > publishedAgainWithinMs)
+        since = now;
       latest = now;
     },
     lasts: (now) =>
       since !== undefined &&
-      latest - since >= surelyMs &&
-      now - latest <= latelyMs,
+      latest - since >= storesNothingAfterMs &&
+      now - latest <= publishedAgainWithinMs,
   };
 }

@@ -3,7 +3,9 @@ import {
   evolve,
   parseEventSubject,
   slugOf,
+  taskIdOffByMs,
   taskIdTime,
+  workerLookUpMs,
   type Queue,
   type TaskState,
 } from "@jetscribe/schema";
@@ -19,9 +21,6 @@ import {
   type StreamState,
 } from "../broker/streamState.ts";
 import { askTaskIndex } from "./taskIndex.ts";
-
-/** The time in a task's id is the broker's, and off it by less than this. */
-const clockToleranceMs = 120_000;
 
 const idOfHeader = (message: Delivery) => message.header("Nats-Msg-Id");
 
@@ -77,7 +76,7 @@ async function searchEvents(
     broker,
     {
       stream: broker.streams.events,
-      from: { timeMs: Math.max(0, time - clockToleranceMs) },
+      from: { timeMs: Math.max(0, time - taskIdOffByMs) },
       filter: broker.subjects.event("requested", {
         model: "*",
         lane: "*",
@@ -177,7 +176,6 @@ export interface LogIndex extends AsyncDisposable {
 
 /** Nobody asked for so long: the index forgets everything and stops reading. */
 const idleAfterMs = 60_000;
-const deadlineMs = 10_000;
 /** Where somebody asks at least once a minute it never stops: with more tasks than these it begins anew. */
 const mostTasks = 20_000;
 
@@ -263,7 +261,7 @@ export function makeLogIndex(
     async stateOf(requested) {
       clearTimeout(idle);
       idle = setTimeout(() => void stop(), idleAfterMs).unref();
-      const signal = AbortSignal.timeout(deadlineMs);
+      const signal = AbortSignal.timeout(workerLookUpMs);
       const end = await orAborted(
         streamState(broker, broker.streams.events),
         signal,

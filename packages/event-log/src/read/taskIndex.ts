@@ -2,6 +2,7 @@
  * The task index by request and reply: where a task's events stand in the log. A results service keeps it beside itself
  * and answers; any of several does.
  */
+import { indexAnswersWithinMs } from "@jetscribe/schema";
 import * as z from "zod";
 import { orAborted, subscribe, type Broker } from "../broker/connection.ts";
 import { parseJson } from "../codec/parseJson.ts";
@@ -25,9 +26,6 @@ const IndexAnswer = z.object({
 });
 export type IndexAnswer = z.infer<typeof IndexAnswer>;
 
-/** The index itself waits for a second to have read so far. */
-const answerWithinMs = 1_500;
-
 /**
  * The sequences of all events of a task, in order, of a log that was read at least up to this end; empty where it has
  * none. Undefined: no index answers, or none has read so far. Rejects with the signal's reason only.
@@ -43,7 +41,7 @@ export async function askTaskIndex(
     broker.subjects.index,
     JSON.stringify(question),
     {
-      timeout: answerWithinMs,
+      timeout: indexAnswersWithinMs,
     },
   );
   try {

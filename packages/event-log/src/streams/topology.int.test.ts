@@ -1,4 +1,4 @@
-import { streams, type Queue } from "@jetscribe/schema";
+import { duplicateWindowMs, streams, type Queue } from "@jetscribe/schema";
 import { natsVersions } from "@jetscribe/testing";
 import {
   DiscardPolicy,
@@ -38,6 +38,7 @@ for (const version of await natsVersions())
       // More owners than the newest servers take by themselves.
       const events = await jsm.streams.info(streams.events);
       assert.equal(events.config.max_consumers, 100_000);
+      assert.equal(events.config.duplicate_window, nanos(duplicateWindowMs));
       await jsm.streams.delete(streams.tokens);
       await ensureTopology(log.broker, settings);
       const { config } = await jsm.streams.info(streams.tokens);

@@ -2,10 +2,11 @@
  * Work from the queues of one model: how many deliveries are in hand, and what becomes of each. A queue is one durable
  * consumer, of one lane and owner; `ask.ts` says when which one is pulled.
  */
-import type {
-  GenerateRequested,
-  Queue,
-  RecordedEvent,
+import {
+  fallbackLookEveryMs,
+  type GenerateRequested,
+  type Queue,
+  type RecordedEvent,
 } from "@jetscribe/schema";
 import { makeAsk } from "./ask.ts";
 import { decodeEvent } from "../codec/codec.ts";
@@ -100,7 +101,7 @@ const notRunCosts = (promptChars: number): number => 1 + promptChars / 4_096;
 /** Takes work until it is stopped. */
 export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   const { model, slots, handle, onDiscarded, onStuck } = options;
-  const { sweepEveryMs = 5_000, stuckAfterMs = 10_000 } = options;
+  const { sweepEveryMs = fallbackLookEveryMs, stuckAfterMs = 10_000 } = options;
   const { readActive, listEveryMs = 30_000 } = options;
   const rota = makeRota(broker);
   const marks = makeMarks(broker);

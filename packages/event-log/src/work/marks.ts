@@ -1,4 +1,5 @@
 /** Readings of the log's end: what is stored behind one can't have been run before it. */
+import { openForMs } from "@jetscribe/schema";
 import type { Broker } from "../broker/connection.ts";
 import { elapsedMs } from "../broker/elapsed.ts";
 import type { Delivery } from "../read/pull.ts";
@@ -14,8 +15,6 @@ export interface Mark {
   created: string;
 }
 
-const freshForMs = 30_000;
-
 export function makeMarks(broker: Broker) {
   /** The readings of the last 30 s, oldest first. */
   let marks: Mark[] = [];
@@ -24,7 +23,7 @@ export function makeMarks(broker: Broker) {
 
   function forgetOld() {
     const now = elapsedMs();
-    while (marks[0] !== undefined && now - marks[0].at > freshForMs)
+    while (marks[0] !== undefined && now - marks[0].at > openForMs)
       marks.shift();
   }
   return {

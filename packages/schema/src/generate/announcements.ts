@@ -1,25 +1,23 @@
 /** What services say of themselves on core NATS, every 2 s; nothing of it is stored. */
 import * as z from "zod";
-
-/** Announcements come every so many milliseconds. */
-export const announceEveryMs = 2_000;
-/** A service that was silent for so long is gone, if the listener listened that long. */
-export const goneAfterMs = 3 * announceEveryMs;
-
-/** For each worker of the model that is heard so many ms lie at least between two announcements of each. */
-const perPeerMs = 10;
+import {
+  announceEveryMs,
+  announcePerPeerMs,
+  goneAfterMs,
+} from "./protocolTimes.ts";
 
 /**
  * How often a worker announces itself that hears `peers` others of its model, in ms. Each hears all others, so with many
  * workers the announcements' number would grow with the square of theirs: from 200 on each announces itself less often.
  */
 export const announceEvery = (peers: number): number =>
-  Math.max(announceEveryMs, peers * perPeerMs);
+  Math.max(announceEveryMs, peers * announcePerPeerMs);
 
 /** A worker that was silent for so long, in ms, is gone: it missed three announcements. */
 export const goneAfter = ({
   every_ms = announceEveryMs,
-}: Pick<WorkerAnnouncement, "every_ms">): number => 3 * every_ms;
+}: Pick<WorkerAnnouncement, "every_ms">): number =>
+  (goneAfterMs / announceEveryMs) * every_ms;
 
 /** CPU threads of an engine that chooses them itself. */
 export const EngineThreads = z.object({

@@ -161,6 +161,3 @@ function toQueue([model, lane, owner, more]: string[]): Queue | undefined {
   if (lane !== "interactive" && lane !== "batch") return undefined;
   return { model, lane, owner };
 }
-
-/** The consumer of a queue that had no work for so long is removed. */
-export const queueIdleForMs = 3_600_000;

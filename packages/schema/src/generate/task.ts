@@ -15,6 +15,7 @@ import type {
   GenerateRequested,
 } from "./events.ts";
 import { longParamsBytes, type GenerateParams } from "./params.ts";
+import { endStartedAfterS } from "./protocolTimes.ts";
 
 /** What the request fixed. The prompt is not kept: it is in the log. */
 interface TaskFacts {
@@ -92,9 +93,6 @@ export type TaskState = OpenTask | EndedTask;
 export const isOpen = (task: TaskState): task is OpenTask =>
   task.status === "queued" || task.status === "processing";
 
-/** What a task may take beyond its times before it is ended from outside: whoever ran it is surely gone. */
-const graceS = 60;
-
 /**
  * When an open task ends by itself, in seconds since the epoch, and as what. A task that was started has its whole time
  * from its first start on, whether it runs or was handed back and waits.
@@ -107,7 +105,10 @@ export function deadlineOf({
 }: OpenTask): { at: number; error: "ExpiredError" | "TimeoutError" } {
   return first_start === undefined
     ? { at: enqueue_time + start_timeout_ms / 1_000, error: "ExpiredError" }
-    : { at: first_start + timeout_ms / 1_000 + graceS, error: "TimeoutError" };
+    : {
+        at: first_start + timeout_ms / 1_000 + endStartedAfterS,
+        error: "TimeoutError",
+      };
 }
 
 const failureReasons: ReadonlySet<RetryReason> = new Set([

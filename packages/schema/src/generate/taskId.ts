@@ -1,10 +1,9 @@
+import { taskIdAheadMs } from "./protocolTimes.ts";
+
 const uuidV7 =
   /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 let last = { time: 0, count: 0 };
-
-/** How far the times of ids may run ahead of the clock, where many are made in one millisecond. */
-const mostAheadMs = 1_000;
 
 /**
  * A new task id: a UUIDv7 (RFC 9562), whose first 48 bits are the time in milliseconds since the epoch, which has to be
@@ -27,7 +26,7 @@ function nextAfter(
   { time, count }: typeof last,
   now: number,
 ): { time: number; count: number } {
-  if (now > time || now < time - mostAheadMs) return { time: now, count: 0 };
+  if (now > time || now < time - taskIdAheadMs) return { time: now, count: 0 };
   return count < 0xfff
     ? { time, count: count + 1 }
     : { time: time + 1, count: 0 };

@@ -10,6 +10,7 @@ import {
   evolve,
   newTaskId,
   queueOf,
+  repeatRequestForMs,
   type GenerateRequest,
   type Queue,
   type TaskEvent,
@@ -47,9 +48,6 @@ export type AcceptRequest = (
   key: ApiKey,
   traceparent?: string,
 ) => Promise<TaskState>;
-
-/** A publish without an answer is repeated for so long. */
-const repeatForMs = 5_000;
 
 export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
   const { broker, appender, queues, clock, forecast, accepted } = deps;
@@ -90,7 +88,7 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
         throw error;
       deps.storing.note(!broker.connected);
       // Under the same message id, so that the log takes it once.
-      const signal = AbortSignal.timeout(repeatForMs);
+      const signal = AbortSignal.timeout(repeatRequestForMs);
       const again = { signal, traceparent };
       return await appendUntilStored(
         broker,

@@ -6,7 +6,7 @@ import {
   roomForConsumers,
   workQueueInfo,
 } from "@jetscribe/event-log/streams/topology";
-import { queueIdleForMs, type Queue } from "@jetscribe/schema";
+import { queueTrustedForMs, type Queue } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import { ApiError, unavailable } from "../apiError.ts";
 
@@ -15,8 +15,6 @@ export interface WorkQueues extends Disposable {
   ensure: (queue: Queue) => Promise<void>;
 }
 
-/** Well before results may remove a queue that nothing was asked of since. */
-const trustedForMs = queueIdleForMs / 6;
 /** Of the consumers that the broker makes so many are left to readers of the log, or a tenth where it makes few. */
 const mostForReaders = 1_000;
 const retryAfterS = 60;
@@ -73,7 +71,7 @@ export function makeWorkQueues(
 
   function forgetOld(now: number) {
     for (const [name, { at }] of made) {
-      if (now - at < trustedForMs) return;
+      if (now - at < queueTrustedForMs) return;
       made.delete(name);
     }
   }
@@ -83,7 +81,7 @@ export function makeWorkQueues(
       const now = performance.now();
       const name = broker.workConsumerName(queue);
       const found = made.get(name);
-      if (found !== undefined && now - found.at < trustedForMs)
+      if (found !== undefined && now - found.at < queueTrustedForMs)
         return found.making;
       forgetOld(now);
       const making = make(queue).catch((error: unknown) => {

@@ -14,6 +14,7 @@ import {
   joinChunks,
   metricsOf,
   queueOf,
+  repeatCancelForMs,
   type JoinedText,
   type OpenTask,
   type TaskEvent,
@@ -28,8 +29,6 @@ type Cancelled = Extract<TaskEvent, { type: "GenerateCancelled" }>;
 
 /** Resolves once the task is cancelled; rejects with an ApiError where it has another outcome. */
 export type CancelTask = (task: TaskState, key: ApiKey) => Promise<void>;
-
-const publishForMs = 10_000;
 
 export function makeCancelTask(
   broker: Broker,
@@ -60,7 +59,7 @@ export function makeCancelTask(
       if (task.status === "cancelled") return;
       throw new ApiError("already_ended", `the task is ${task.status}`);
     }
-    const signal = AbortSignal.timeout(publishForMs);
+    const signal = AbortSignal.timeout(repeatCancelForMs);
     const { seq, duplicate } = await store(task, name, signal).catch(
       (cause: unknown) => {
         throw unavailable("the broker did not take the cancel in time", cause);

@@ -1,6 +1,6 @@
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
-import type { HealthResponse } from "@jetscribe/schema";
+import { overdueToldAfterS, type HealthResponse } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import type { LogRoom } from "../admission/logRoom.ts";
 import type { NameClashes } from "../accept/nameClashes.ts";
@@ -8,9 +8,6 @@ import type { ProjectionsHeard } from "../admission/projectionsHeard.ts";
 import type { Storing } from "../accept/storing.ts";
 import { waitErrorOf } from "./waitErrorOf.ts";
 import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
-
-/** The leading results service ends what no worker ends within seconds. */
-const endedWithinS = 10;
 
 /**
  * Healthy: both servers answer, and some worker has its model loaded and produces tokens. Degraded: it is, but some
@@ -41,7 +38,7 @@ export function makeHealth(
         () => false,
       ),
       reader.waits().catch(() => []),
-      reader.overdue(clock.nowS() - endedWithinS).catch(() => 0),
+      reader.overdue(clock.nowS() - overdueToldAfterS).catch(() => 0),
     ]);
     const wait_error = waitErrorOf(waits);
     const nats = broker.connected && storing.ok();

@@ -2,7 +2,13 @@
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { findTask } from "@jetscribe/event-log/read/lookUp";
 import { streamState } from "@jetscribe/event-log/broker/streamState";
-import { isOpen, slugOf, taskIdTime, type TaskState } from "@jetscribe/schema";
+import {
+  gatewayLookUpMs,
+  isOpen,
+  slugOf,
+  taskIdTime,
+  type TaskState,
+} from "@jetscribe/schema";
 import {
   makeLookBeyond,
   type Look,
@@ -18,7 +24,6 @@ export type ReadTask = (
   owner: string,
 ) => Promise<TaskState | undefined>;
 
-const searchMs = 5_000;
 /** Each search is a reader on the broker. */
 const mostSearches = 64;
 
@@ -72,7 +77,7 @@ export function makeReadTask(
       throw unavailable("too many look-ups in the log are under way");
     searches++;
     try {
-      const signal = AbortSignal.timeout(searchMs);
+      const signal = AbortSignal.timeout(gatewayLookUpMs);
       return await findTask(broker, { taskId, owner }, signal);
     } finally {
       searches--;

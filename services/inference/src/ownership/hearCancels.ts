@@ -1,8 +1,7 @@
 /** The quick way in which a cancel arrives; the durable one is the look into the log at each renewal of a lease. */
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { hearCancelled } from "@jetscribe/event-log/signals/signals";
-
-const rememberMs = 60_000;
+import { rememberCancelForMs } from "@jetscribe/schema";
 
 /** Hears the cancels of a model's tasks (a slug), and remembers each for 60 s: its delivery may come after it. */
 export function hearCancels(
@@ -15,7 +14,7 @@ export function hearCancels(
 
   function forgetOld(): void {
     for (const [id, at] of heardAt) {
-      if (performance.now() - at < rememberMs) return;
+      if (performance.now() - at < rememberCancelForMs) return;
       heardAt.delete(id);
     }
   }

@@ -5,7 +5,7 @@
 import type { WorkItem } from "@jetscribe/event-log/work/consume";
 import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
 import { PassingMap } from "@jetscribe/event-log/codec/passingMap";
-import { evolve, isOpen, type TaskState } from "@jetscribe/schema";
+import { evolve, isOpen, leaseTimes, type TaskState } from "@jetscribe/schema";
 import type { TaskLookUp } from "./taskLookUp.ts";
 
 /**
@@ -74,10 +74,8 @@ export function holdTasks({
   now?: () => number;
 }): HeldTasks {
   const all = new PassingMap<string, Held>();
-  const renewEveryMs = ackWaitMs / 3;
-  /** A renewal proves the lease only if it was sent before the one before it could have ended. */
-  const provesForMs = ackWaitMs - ackWaitMs / 5;
-  const timer = setInterval(renewThoseDue, ackWaitMs / 15);
+  const { renewEveryMs, provesForMs, checkEveryMs } = leaseTimes(ackWaitMs);
+  const timer = setInterval(renewThoseDue, checkEveryMs);
 
   function renewThoseDue(): void {
     for (const held of all.values()) held.checkLease();

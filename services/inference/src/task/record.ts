@@ -14,6 +14,7 @@ import type { Logger } from "@jetscribe/runtime";
 import {
   evolve,
   isOpen,
+  openForMs,
   type OutcomeEvent,
   type TaskEvent,
 } from "@jetscribe/schema";
@@ -34,8 +35,6 @@ export interface RecordDeps {
 
 export type Record = ReturnType<typeof makeRecord>;
 
-/** An outcome may be published for so long after the task was surely open; the duplicate window is four times that. */
-const openForMs = 30_000;
 const handBackMs = 2_000;
 const lookAgainMs = 250;
 

@@ -19,6 +19,7 @@ import {
   type IndexQuestion,
 } from "@jetscribe/event-log/read/taskIndex";
 import type { Logger } from "@jetscribe/runtime";
+import { indexPatienceMs, indexStarvedAfterMs } from "@jetscribe/schema";
 import { once } from "node:events";
 import { joinOn, makeFeeding } from "./feeding.ts";
 import type { OnRead } from "../projection/leadProjection.ts";
@@ -28,12 +29,8 @@ import { openTaskPlaces, type TaskPlaces } from "./taskPlaces.ts";
 
 /** Events wait so long for more, since a batch costs more than an event. */
 const gather: Gather = { ms: 5, until: () => false };
-/** Not fed for so long it reads by itself; the projection has news or says that there is none every 250 ms. */
-const graceMs = 750;
 /** How often it looks where the log begins. */
 const tidyEveryMs = 60_000;
-/** A question about what isn't read yet waits so long. */
-const patienceMs = 1_000;
 
 export interface TaskIndex {
   /** Takes what the projection reads, where that joins on to what is in the index; else it does nothing. Never throws. */
@@ -55,7 +52,7 @@ export function makeTaskIndex(
   /** The log's last sequence when the reader began. */
   let goal = 0;
   let moved = Promise.withResolvers<void>();
-  const feeding = makeFeeding(graceMs);
+  const feeding = makeFeeding(indexStarvedAfterMs);
   let serving: Disposable | undefined;
   /** The interruption that was spoken of last. */
   let said = "";
@@ -174,7 +171,7 @@ export function makeTaskIndex(
 
   async function reaches(question: IndexQuestion): Promise<boolean> {
     if (covers(question)) return true;
-    const patience = AbortSignal.timeout(patienceMs);
+    const patience = AbortSignal.timeout(indexPatienceMs);
     while (!covers(question) && !patience.aborted)
       await orAborted(moved.promise, patience).catch(() => undefined);
     return covers(question);

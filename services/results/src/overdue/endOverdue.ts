@@ -8,6 +8,7 @@ import type { Logger } from "@jetscribe/runtime";
 import {
   deadlineOf,
   joinChunks,
+  overdueLookEveryMs,
   queueOf,
   slugOf,
   type JoinedText,
@@ -19,7 +20,6 @@ import type { Projection } from "../projection/projection.ts";
 import { surelyOpen } from "../projection/surelyOpen.ts";
 import { whileLeading } from "../projection/whileLeading.ts";
 
-const checkEveryMs = 2_000;
 /** Where the first of a queue is overdue, so many are looked at next. */
 const more = 100;
 /** So many of those that stand in the order of their deadlines are looked at. */
@@ -50,7 +50,7 @@ export async function endOverdue(
   await whileLeading(
     deps,
     {
-      everyMs: checkEveryMs,
+      everyMs: overdueLookEveryMs,
       look: async () => {
         if (clock.isRead()) await checkAll(signal);
       },

@@ -5,6 +5,7 @@ import { followStream, type Gather } from "@jetscribe/event-log/read/readLog";
 import { idOf } from "@jetscribe/event-log/broker/streamState";
 import type { Logger } from "@jetscribe/runtime";
 import type { Checkpoint, TaskReader, TaskWriter } from "@jetscribe/task-store";
+import { leaderBeatEveryMs } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeBytesPerToken } from "./bytesPerToken.ts";
 import { holdCheckpoint, Refused } from "./heldCheckpoint.ts";
@@ -14,7 +15,6 @@ import { noOpenWork, openWorkAfter } from "./openWork.ts";
 import { projectTasks } from "./projectTasks.ts";
 import { readEvents } from "./readEvents.ts";
 import { takeUp } from "./takeUp.ts";
-import { beatEveryMs } from "./untilVacant.ts";
 
 /**
  * Somebody may wait for an outcome; nobody does for a request or a start, which their gateway and worker know. So these
@@ -160,7 +160,7 @@ export async function leadProjection(
     ...{ resume, onBatch, onInterruption },
   };
   const stopListening = broker.onDisconnect(() => (going = false));
-  const beating = setInterval(() => void beat(), beatEveryMs);
+  const beating = setInterval(() => void beat(), leaderBeatEveryMs);
   while (!over.aborted) {
     reading = new AbortController();
     const until = AbortSignal.any([over, reading.signal]);

@@ -1,11 +1,7 @@
 import type { Checkpoint, TaskReader } from "@jetscribe/task-store";
+import { leaderBeatEveryMs, leaderGoneAfterMs } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-
-/** A leader writes its checkpoint at least so often. */
-export const beatEveryMs = 250;
-/** One that stood still for so long has no leader. */
-const vacantAfterMs = 1_250;
 
 /**
  * Waits until nobody leads, and gives the checkpoint that is there then. A newcomer doesn't wait where there is none;
@@ -28,11 +24,13 @@ export async function untilVacant(
       if (found === undefined ? newcomer : found.beat === 0) return { found };
       if (seen === undefined || !isDeepStrictEqual(seen.found, found))
         seen = { found, sinceMs: nowMs };
-      else if (nowMs - seen.sinceMs >= vacantAfterMs) return { found };
+      else if (nowMs - seen.sinceMs >= leaderGoneAfterMs) return { found };
     } catch {
       seen = undefined; // While Redis is away nobody can be seen.
     }
-    await sleep(beatEveryMs, undefined, { signal }).catch(() => undefined);
+    await sleep(leaderBeatEveryMs, undefined, { signal }).catch(
+      () => undefined,
+    );
   }
   return undefined;
 }

@@ -12,6 +12,7 @@ import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
 import type { Logger } from "@jetscribe/runtime";
 import {
   metricsOf,
+  modelUnservedAfterMs,
   queueOf,
   slugOf,
   type Queue,
@@ -29,9 +30,7 @@ import { whileLeading } from "../projection/whileLeading.ts";
 
 const checkEveryMs = 2_000;
 /** From this share of the limit on, below the gateways': bytes, and the room for outcomes. */
-export const strandedShare = 0.85;
-/** A worker that is started again, or loads another model, announces itself sooner. */
-const unheardForMs = 60_000;
+const strandedShare = 0.85;
 /** At a time. */
 const most = 200;
 
@@ -79,7 +78,7 @@ const noteWorkers = ({ workers }: StrandedDeps, { note }: ModelsHeard) =>
 async function check(deps: StrandedDeps, models: ModelsHeard): Promise<void> {
   const { broker, clock, appender, reader, projection, workers, log } = deps;
   const { trim } = deps;
-  const { unheardMs = unheardForMs } = deps;
+  const { unheardMs = modelUnservedAfterMs } = deps;
   // What was announced while this process stood still is heard before the answer.
   const { bytes, maxBytes } = await streamState(broker, broker.streams.events);
   noteWorkers(deps, models);

@@ -1,6 +1,6 @@
 /** Pure: what has to stay in the log, and how many bytes that is. */
 import type { StreamState } from "@jetscribe/event-log/broker/streamState";
-import type { Queue } from "@jetscribe/schema";
+import { readerGivenUpAfterMs, type Queue } from "@jetscribe/schema";
 import type { LogUse } from "@jetscribe/task-store";
 
 /** A reader or a task that needs the log from a sequence on. */
@@ -14,9 +14,6 @@ export interface Hold {
 
 type Log = Pick<StreamState, "firstSeq" | "bytes">;
 
-/** A reader that was silent for so long is given up: it will miss what the log drops. */
-export const givenUpAfterMs = 24 * 3_600_000;
-
 /** Everything that holds the log, the oldest first. `nowMs`: since the epoch. */
 export function holdsOf(
   { checkpoint, oldestOpen, projections }: LogUse,
@@ -25,7 +22,7 @@ export function holdsOf(
   const holds: Hold[] = [
     { seq: checkpoint.seq + 1, by: "what the results service has read" },
     ...projections
-      .filter(({ heardAt }) => nowMs - heardAt < givenUpAfterMs)
+      .filter(({ heardAt }) => nowMs - heardAt < readerGivenUpAfterMs)
       .map(({ name, seq }) => ({
         seq: seq + 1,
         by: `what the ${name} has read`,
