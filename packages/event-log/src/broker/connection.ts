@@ -4,6 +4,7 @@ import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { errors, type Msg, type Subscription } from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as sleep } from "node:timers/promises";
+import { orAborted } from "./orAborted.ts";
 
 /** For whoever reads the setting. */
 export { isNamespace } from "@jetscribe/schema";
@@ -235,22 +236,4 @@ export function subscribe(
       }
     },
   });
-}
-
-/** The promise, or the signal's reason if that comes first. */
-export async function orAborted<T>(
-  promise: Promise<T>,
-  signal?: AbortSignal,
-): Promise<T> {
-  if (signal === undefined) return await promise;
-  if (signal.aborted) promise.catch(() => undefined); // Nobody hears of it any more.
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason as Error);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

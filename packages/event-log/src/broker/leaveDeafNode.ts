@@ -2,7 +2,8 @@
  * A node of a cluster that is cut off from the others keeps its clients, and answers nothing that needs the others:
  * whoever is connected to it has to go. An election takes up to 9 s, and is waited for.
  */
-import { orAborted, type Broker } from "./connection.ts";
+import type { Broker } from "./connection.ts";
+import { orAborted } from "./orAborted.ts";
 import { streamState } from "./streamState.ts";
 
 const everyMs = 2_000;

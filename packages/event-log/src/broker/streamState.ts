@@ -3,7 +3,8 @@ import { messageId } from "@jetscribe/schema";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeEvent, type LogMessage } from "../codec/codec.ts";
-import { orAborted, type Broker } from "./connection.ts";
+import type { Broker } from "./connection.ts";
+import { orAborted } from "./orAborted.ts";
 import { elapsedMs } from "./elapsed.ts";
 import { leaderOf, type Leader } from "./leader.ts";
 

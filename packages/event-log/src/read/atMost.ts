@@ -1,5 +1,5 @@
 /** A bound on how many of something are under way at once. */
-import { orAborted } from "../broker/connection.ts";
+import { orAborted } from "../broker/orAborted.ts";
 
 /**
  * Runs what it is given once less than `most` others run, in the order of the calls. Rejects as `run` does, or with the

@@ -10,7 +10,8 @@ import {
   type TaskState,
 } from "@jetscribe/schema";
 import { decodeEvent } from "../codec/codec.ts";
-import { orAborted, type Broker } from "../broker/connection.ts";
+import type { Broker } from "../broker/connection.ts";
+import { orAborted } from "../broker/orAborted.ts";
 import type { Delivery } from "./pull.ts";
 import { followStream, scan } from "./readLog.ts";
 import {

@@ -9,7 +9,8 @@ import {
 } from "@nats-io/jetstream";
 import { nanos, nuid } from "@nats-io/nats-core";
 import { setTimeout as sleep } from "node:timers/promises";
-import { orAborted, type Broker } from "../broker/connection.ts";
+import type { Broker } from "../broker/connection.ts";
+import { orAborted } from "../broker/orAborted.ts";
 import { batchSize, makeInbound, type Gather } from "./inbound.ts";
 import { isFrom210 } from "../broker/serverVersion.ts";
 import { makePuller, type Delivery, type Puller } from "./pull.ts";

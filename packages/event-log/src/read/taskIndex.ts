@@ -4,7 +4,8 @@
  */
 import { indexAnswersWithinMs } from "@jetscribe/schema";
 import * as z from "zod";
-import { orAborted, subscribe, type Broker } from "../broker/connection.ts";
+import { subscribe, type Broker } from "../broker/connection.ts";
+import { orAborted } from "../broker/orAborted.ts";
 import { parseJson } from "../codec/parseJson.ts";
 import type { StreamState } from "../broker/streamState.ts";
 

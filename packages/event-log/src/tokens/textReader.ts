@@ -4,7 +4,8 @@
  * at once, and where many readers come at once, as after a gateway's restart, one reading of everything serves them all.
  */
 import { makeAtMost } from "../read/atMost.ts";
-import { orAborted, type Broker } from "../broker/connection.ts";
+import type { Broker } from "../broker/connection.ts";
+import { orAborted } from "../broker/orAborted.ts";
 import { scan } from "../read/readLog.ts";
 import { chunkOf, readTokens, type StoredChunk } from "./tokens.ts";
 

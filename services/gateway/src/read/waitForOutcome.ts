@@ -1,5 +1,5 @@
 /** Long waits: who waits is told, and nothing is polled. Rule 9 of the design. */
-import { orAborted } from "@jetscribe/event-log/broker/connection";
+import { orAborted } from "@jetscribe/event-log/broker/orAborted";
 import { isOpen, type TaskState } from "@jetscribe/schema";
 import type { ReadTask } from "./readTask.ts";
 import type { WatchTask } from "./watchTask.ts";

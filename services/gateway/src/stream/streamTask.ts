@@ -1,6 +1,7 @@
 /** One reader of one task's stream: a few subscriptions and a look at what was before them; no polling. */
 import type { ReadText } from "@jetscribe/event-log/tokens/textReader";
-import { orAborted, type Broker } from "@jetscribe/event-log/broker/connection";
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { orAborted } from "@jetscribe/event-log/broker/orAborted";
 import { subscribed } from "@jetscribe/event-log/signals/signals";
 import { hearTokens } from "@jetscribe/event-log/tokens/tokens";
 import { isOpen, type TaskState, type TokenChunk } from "@jetscribe/schema";

@@ -9,6 +9,7 @@
  * While it is failed it is tried again and again, after 1 s, 2 s, 4 s … 60 s, and from 1 s again when the model's file
  * changes; failed says why it isn't ready, not that nothing is done about it.
  */
+import { orAborted } from "@jetscribe/event-log/broker/orAborted";
 import { unwatchFile, watchFile, type Stats } from "node:fs";
 import {
   EngineDied,
@@ -271,18 +272,3 @@ export function makeEngineProcess({
 }
 
 type Refusal = Pick<WireError, "type" | "message">;
-
-async function orAborted<T>(
-  promise: Promise<T>,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  signal?.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal?.reason as Error);
-  signal?.addEventListener("abort", abort);
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal?.removeEventListener("abort", abort);
-  }
-}
