@@ -1,6 +1,7 @@
 /** The workers as they announce themselves; one that misses three announcements is gone. */
 import { goneAfter, type WorkerAnnouncement } from "@jetscribe/schema";
 import type { Broker } from "../broker/connection.ts";
+import { heardWithin } from "./heardWithin.ts";
 import { hearWorkers } from "./signals.ts";
 
 export interface WorkersHeard extends Disposable {
@@ -13,24 +14,17 @@ export function hearAllWorkers(
   broker: Broker,
   onModel: (model: string) => void = () => undefined,
 ): WorkersHeard {
-  const heard = new Map<string, { at: number; word: WorkerAnnouncement }>();
+  const heard = heardWithin<WorkerAnnouncement>(goneAfter);
   const models = new Set<string>();
-
-  function all(): WorkerAnnouncement[] {
-    const now = performance.now();
-    for (const [id, { at, word }] of heard)
-      if (now - at > goneAfter(word)) heard.delete(id);
-    return [...heard.values()]
-      .map(({ word }) => word)
-      .sort((a, b) => (a.worker_id < b.worker_id ? -1 : 1));
-  }
-
   const hearing = hearWorkers(broker, (word) => {
-    if (word.leaving) heard.delete(word.worker_id);
-    else heard.set(word.worker_id, { at: performance.now(), word });
+    if (word.leaving) heard.forget(word.worker_id);
+    else heard.note(word.worker_id, word);
     if (models.has(word.model)) return;
     models.add(word.model);
     onModel(word.model);
   });
-  return { all, [Symbol.dispose]: () => hearing[Symbol.dispose]() };
+  return {
+    all: () => heard.all().sort((a, b) => (a.worker_id < b.worker_id ? -1 : 1)),
+    [Symbol.dispose]: () => hearing[Symbol.dispose](),
+  };
 }

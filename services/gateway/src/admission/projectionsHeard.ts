@@ -1,5 +1,6 @@
 /** The projections as they announce themselves; one that is silent for 6 s is away. */
 import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { heardWithin } from "@jetscribe/event-log/signals/heardWithin";
 import { hearProjections } from "@jetscribe/event-log/signals/signals";
 import { goneAfterMs, type ProjectionAnnouncement } from "@jetscribe/schema";
 
@@ -16,30 +17,19 @@ export interface ProjectionsHeard extends Disposable {
 }
 
 export function hearAllProjections(broker: Broker): ProjectionsHeard {
-  const heard = new Map<string, { at: number; word: ProjectionAnnouncement }>();
-  /** Nobody is away whom one has not listened to for so long. */
+  const heard = heardWithin<ProjectionAnnouncement>(() => goneAfterMs);
   const since = performance.now();
   const hearing = hearProjections(broker, (word) => {
-    if (word.leading) heard.set(word.name, { at: performance.now(), word });
+    if (word.leading) heard.note(word.name, word);
   });
-  function all() {
-    const now = performance.now();
-    return [...heard.values()]
-      .filter(({ at }) => now - at <= goneAfterMs)
-      .map(({ word }) => word)
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
-  }
-  function projecting() {
-    const { at = since, word } = heard.get("results") ?? {};
-    return performance.now() - at <= goneAfterMs && word?.error === undefined;
-  }
-  function away() {
-    if (performance.now() - since <= goneAfterMs) return [];
-    const here = new Set(all().map(({ name }) => name));
-    return expected.filter((name) => !here.has(name));
-  }
+  /** Nobody is away whom one has not listened to for so long. */
+  const isAway = (name: string) =>
+    heard.get(name) === undefined && performance.now() - since >= goneAfterMs;
   return {
-    ...{ all, away, projecting },
+    all: () => heard.all().sort((a, b) => (a.name < b.name ? -1 : 1)),
+    away: () => expected.filter(isAway),
+    projecting: () =>
+      heard.get("results")?.error === undefined && !isAway("results"),
     [Symbol.dispose]: () => hearing[Symbol.dispose](),
   };
 }

@@ -1,4 +1,5 @@
 /** What the other workers of the model said last: who lives, and who has which task. */
+import { heardWithin } from "@jetscribe/event-log/signals/heardWithin";
 import {
   goneAfter,
   goneAfterMs,
@@ -36,7 +37,6 @@ export interface Peers {
 }
 
 interface Peer {
-  at: number;
   /** Silent for so many ms it is gone. */
   goneAfterMs: number;
   tasks: ReadonlySet<string>;
@@ -47,45 +47,37 @@ export function makePeers(
   self: string,
   now: () => number = () => performance.now(),
 ): Peers {
-  const peers = new Map<string, Peer>();
+  const peers = heardWithin<Peer>((peer) => peer.goneAfterMs, now);
   const asking = new Map<string, Set<(word: WorkerAnnouncement) => void>>();
   let listeningSince = now();
   /** Of the one that announces itself the least often: a worker that was not heard yet may be like it. */
   let longestMs = goneAfterMs;
 
-  const isFresh = (peer: Peer) => now() - peer.at < peer.goneAfterMs;
-  const isHeard = (workerId: string) => {
-    const peer = peers.get(workerId);
-    return peer !== undefined && isFresh(peer);
-  };
-
   return {
     heard(announcement) {
       const { worker_id, tasks, leaving } = announcement;
       if (worker_id === self) return;
-      if (leaving) peers.delete(worker_id);
-      else
-        peers.set(worker_id, {
-          ...{ at: now(), goneAfterMs: goneAfter(announcement) },
-          tasks: new Set(tasks),
-        });
-      longestMs = goneAfterMs;
-      for (const [id, peer] of peers)
-        if (!isFresh(peer)) peers.delete(id);
-        else longestMs = Math.max(longestMs, peer.goneAfterMs);
+      const peer = {
+        goneAfterMs: goneAfter(announcement),
+        tasks: new Set(tasks),
+      };
+      if (leaving) peers.forget(worker_id);
+      else peers.note(worker_id, peer);
+      longestMs = Math.max(
+        goneAfterMs,
+        ...peers.all().map((one) => one.goneAfterMs),
+      );
       for (const tell of asking.get(worker_id) ?? []) tell(announcement);
     },
     listenAnew() {
-      peers.clear();
+      peers.forgetAll();
       listeningSince = now();
     },
-    count: () => peers.size,
+    count: () => peers.all().length,
     witnessOf: (taskId) => ({
-      named: [...peers.values()].some(
-        (peer) => isFresh(peer) && peer.tasks.has(taskId),
-      ),
+      named: peers.all().some(({ tasks }) => tasks.has(taskId)),
       silenceProvesInMs: Math.max(0, listeningSince + longestMs - now()),
-      isHeard,
+      isHeard: (workerId) => peers.get(workerId) !== undefined,
     }),
     async nextWordOf(workerId, signal) {
       const { promise, resolve } = Promise.withResolvers<WorkerAnnouncement>();
