@@ -111,6 +111,14 @@ export function deadlineOf({
       };
 }
 
+/** The error of a task that was not started in time. */
+export const expiredError = ({
+  start_timeout_ms,
+}: Pick<TaskState, "start_timeout_ms">) => ({
+  type: "ExpiredError" as const,
+  message: `it waited for more than ${start_timeout_ms / 1_000} s`,
+});
+
 const failureReasons: ReadonlySet<RetryReason> = new Set([
   "crash",
   "hang",

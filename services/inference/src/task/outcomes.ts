@@ -1,6 +1,7 @@
 /** Pure: the events that a worker appends, from what is known of the task. */
 import {
   effectiveParams,
+  expiredError,
   metricsOf,
   type ErrorType,
   type GenerateParams,
@@ -174,16 +175,7 @@ export const expired = (
   task: TaskState,
   workerId: string,
   now: number,
-): OutcomeEvent =>
-  failed(
-    task,
-    workerId,
-    {
-      type: "ExpiredError",
-      message: `it waited for more than ${task.start_timeout_ms / 1_000} s`,
-    },
-    now,
-  );
+): OutcomeEvent => failed(task, workerId, expiredError(task), now);
 
 /** Why an attempt ended without an outcome. */
 export type RetriedBecause =

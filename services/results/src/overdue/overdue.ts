@@ -1,5 +1,6 @@
 import {
   deadlineOf,
+  expiredError,
   metricsOf,
   type JoinedText,
   type OpenTask,
@@ -24,13 +25,21 @@ export function overdue(
     now: number;
   },
 ): Failed {
+  return failedOutside(task, errorOf(task, refusals), { text, now });
+}
+
+/** The failure of a task that no worker ends. `now`: in seconds since the epoch. */
+export function failedOutside(
+  task: OpenTask,
+  { type, message }: Omit<TaskError, "traceback">,
+  { text, now }: { text: JoinedText; now: number },
+): Failed {
   const { task_id, attempt, enqueue_time, first_start } = task;
   const times = {
     enqueue: enqueue_time,
     firstStart: first_start,
     outcome: now,
   };
-  const { type, message } = errorOf(task, refusals);
   return {
     type: "GenerateFailed",
     data: {
@@ -53,6 +62,5 @@ function errorOf(
   const [refusal] = refusals;
   if (refusal !== undefined && refusals.every((one) => one !== undefined))
     return { type: "ModelLoadError", message: refusal };
-  const waitedS = task.start_timeout_ms / 1_000;
-  return { type: error, message: `it waited for more than ${waitedS} s` };
+  return expiredError(task);
 }

@@ -11,18 +11,18 @@ import { streamState } from "@jetscribe/event-log/broker/streamState";
 import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
 import type { Logger } from "@jetscribe/runtime";
 import {
-  metricsOf,
+  joinChunks,
   modelUnservedAfterMs,
   queueOf,
   slugOf,
   type Queue,
-  type QueuedTask,
-  type TaskEvent,
+  type TaskError,
 } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import { isDeepStrictEqual } from "node:util";
 import type { Listening } from "./listening.ts";
 import { makeModelsHeard, type ModelsHeard } from "./modelsHeard.ts";
+import { failedOutside } from "../overdue/overdue.ts";
 import type { Projection } from "../projection/projection.ts";
 import { surelyOpen } from "../projection/surelyOpen.ts";
 import type { LogHeld, LogTrim } from "./trimLog.ts";
@@ -107,9 +107,13 @@ async function check(deps: StrandedDeps, models: ModelsHeard): Promise<void> {
     "the log fills up: waiting tasks of models without a worker are ended",
   );
   await Promise.all(
-    waiting.map((task) =>
-      appender.append(expired(task, clock.nowS()), queueOf(task)),
-    ),
+    waiting.map((task) => {
+      const facts = { text: joinChunks([]), now: clock.nowS() };
+      return appender.append(
+        failedOutside(task, fillingUp, facts),
+        queueOf(task),
+      );
+    }),
   );
 }
 
@@ -127,21 +131,8 @@ async function oldestOf(
     .map(({ id }) => id);
 }
 
-function expired(
-  { task_id, attempt, enqueue_time }: QueuedTask,
-  now: number,
-): TaskEvent {
-  const [type, message] = [
-    "ExpiredError" as const,
+const fillingUp: Omit<TaskError, "traceback"> = {
+  type: "ExpiredError",
+  message:
     "the log was filling up, and no worker of its model was there: the oldest waiting requests of such models end first",
-  ];
-  const times = { enqueue: enqueue_time, outcome: now };
-  return {
-    type: "GenerateFailed",
-    data: {
-      ...{ task_id, attempt },
-      error: { type, message, traceback: `${type}: ${message}` },
-      metrics: metricsOf(times, 0, 0),
-    },
-  };
-}
+};
