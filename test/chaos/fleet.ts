@@ -65,7 +65,7 @@ export const settings = {
 const clockStep = join(import.meta.dirname, "clockStep.ts");
 
 /** The first one's key is that of the folder; `once` posts one task and never again. */
-export const ownerNames = ["default", "second", "third", "once"] as const;
+const ownerNames = ["default", "second", "third", "once"] as const;
 /** Workers of a number above this run the second model. */
 const firstModelWorkers = 2;
 const modelNames = ["demo", "other"] as const;

@@ -4,7 +4,7 @@ import { root } from "../../scripts/install/project.mjs";
 import { docker, shell } from "./shell.ts";
 
 /** Those of deploy/Dockerfile. */
-export const bases = ["node:24-bookworm-slim", "nats:2-alpine", "redis:7-alpine", "haproxy:3.2-alpine"]; // prettier-ignore
+const bases = ["node:24-bookworm-slim", "nats:2-alpine", "redis:7-alpine", "haproxy:3.2-alpine"]; // prettier-ignore
 
 /** Whether it is here now. */
 export async function getImage(image: string): Promise<boolean> {

@@ -22,7 +22,7 @@ export interface Mark {
   files: Record<string, Position>;
 }
 
-export interface Rotation {
+interface Rotation {
   generation: number;
   /** Its bytes in the end. */
   length: number;

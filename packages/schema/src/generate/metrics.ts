@@ -1,4 +1,5 @@
 import type { Metrics } from "./events.ts";
+import type { TaskState } from "./task.ts";
 
 /** When the parts of a task's life happened, in seconds since the epoch, by the clocks of those who saw them. */
 export interface TaskTimes {
@@ -8,6 +9,16 @@ export interface TaskTimes {
   firstToken?: number | undefined;
   outcome: number;
 }
+
+/** The times of a task whose outcome comes `now`, in seconds since the epoch. */
+export const timesOf = (
+  task: Pick<TaskState, "enqueue_time" | "first_start">,
+  now: number,
+  firstToken?: number,
+): TaskTimes => ({
+  ...{ enqueue: task.enqueue_time, firstStart: task.first_start },
+  ...{ firstToken, outcome: now },
+});
 
 /** Several clocks are involved, so no difference is let below 0. */
 const between = (from: number, to: number): number => Math.max(0, to - from);

@@ -15,6 +15,7 @@ import {
   metricsOf,
   queueOf,
   repeatCancelForMs,
+  timesOf,
   type JoinedText,
   type OpenTask,
   type TaskEvent,
@@ -76,12 +77,7 @@ function cancelled(
   { by, text: joined, now }: { by: string; text: JoinedText; now: number },
 ): Cancelled {
   const { text, prompt_tokens, completion_tokens } = joined;
-  const { task_id, status, enqueue_time, first_start } = task;
-  const times = {
-    enqueue: enqueue_time,
-    firstStart: first_start,
-    outcome: now,
-  };
+  const { task_id, status } = task;
   return {
     type: "GenerateCancelled",
     data: {
@@ -90,7 +86,7 @@ function cancelled(
       reason: "asked for by its owner",
       stage: status,
       ...(text !== "" && { partial_text: text }),
-      metrics: metricsOf(times, prompt_tokens, completion_tokens),
+      metrics: metricsOf(timesOf(task, now), prompt_tokens, completion_tokens),
     },
   };
 }

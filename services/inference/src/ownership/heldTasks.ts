@@ -20,7 +20,7 @@ import type { TaskLookUp } from "./taskLookUp.ts";
 export type InterruptReason =
   "lease" | "taken" | "outcome" | "superseded" | "vanished" | "drain";
 
-export class Interrupted extends Error {
+class Interrupted extends Error {
   override readonly name = "Interrupted";
   readonly code: InterruptReason;
   constructor(code: InterruptReason) {

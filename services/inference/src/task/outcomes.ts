@@ -3,6 +3,7 @@ import {
   effectiveParams,
   expiredError,
   metricsOf,
+  timesOf,
   type ErrorType,
   type GenerateParams,
   type OutcomeEvent,
@@ -87,12 +88,7 @@ export function completed(
       result: result.text,
       finish_reason: result.finishReason,
       metrics: metricsOf(
-        {
-          enqueue: task.enqueue_time,
-          firstStart: task.first_start,
-          firstToken: times.firstToken,
-          outcome: times.now,
-        },
+        timesOf(task, times.now, times.firstToken),
         result.promptTokens,
         result.completionTokens,
       ),
@@ -130,12 +126,7 @@ export function failed(
       },
       ...(text !== "" && { partial_text: text }),
       metrics: metricsOf(
-        {
-          enqueue: task.enqueue_time,
-          firstStart: task.first_start,
-          firstToken,
-          outcome: now,
-        },
+        timesOf(task, now, firstToken),
         promptTokens,
         completionTokens,
       ),

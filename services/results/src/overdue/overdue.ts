@@ -2,6 +2,7 @@ import {
   deadlineOf,
   expiredError,
   metricsOf,
+  timesOf,
   type JoinedText,
   type OpenTask,
   type TaskError,
@@ -34,12 +35,7 @@ export function failedOutside(
   { type, message }: Omit<TaskError, "traceback">,
   { text, now }: { text: JoinedText; now: number },
 ): Failed {
-  const { task_id, attempt, enqueue_time, first_start } = task;
-  const times = {
-    enqueue: enqueue_time,
-    firstStart: first_start,
-    outcome: now,
-  };
+  const { task_id, attempt } = task;
   return {
     type: "GenerateFailed",
     data: {
@@ -47,7 +43,11 @@ export function failedOutside(
       attempt,
       error: { type, message, traceback: `${type}: ${message}` },
       ...(text.text !== "" && { partial_text: text.text }),
-      metrics: metricsOf(times, text.prompt_tokens, text.completion_tokens),
+      metrics: metricsOf(
+        timesOf(task, now),
+        text.prompt_tokens,
+        text.completion_tokens,
+      ),
     },
   };
 }
