@@ -115,6 +115,10 @@ test("a deleted checkpoint, a deleted file and a deleted folder come back, byte 
     await using logger = startLogger(nats.url, dir.path, small);
     const ids = await writer.tasks(60);
     await untilWritten(dir.path, ids);
+    // The lines of errors.log come behind them: every fourth task failed.
+    const failed = () =>
+      readLines(dir.path, "errors").filter((line) => line.includes("task_id="));
+    await eventually(() => failed().length === ids.length / 4);
     const before = contents(dir.path);
     const aside = join(dir.path, "set-aside");
     const removals = [
