@@ -1,6 +1,6 @@
 /**
- * `pnpm test:compose`, on this machine's Docker engine: the adapters on the oldest and the newest servers, then the system
- * in containers. Without an engine they are skipped, loudly. `pnpm test:compose adapters` or `system`: one part of it.
+ * `npm run test:compose`, on this machine's Docker engine: the adapters on the oldest and the newest servers, then the system
+ * in containers. Without an engine they are skipped, loudly. `npm run test:compose -- adapters` or `system`: one part of it.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

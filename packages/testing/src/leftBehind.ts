@@ -14,8 +14,8 @@ export interface Watch {
 
 /** In the environment of every process that is started meanwhile. */
 const MARK = "JETSCRIBE_TEST_MARK";
-/** What Node keeps of compiled sources where npm runs: a cache, which is nobody's to remove. */
-const NODES_OWN = "node-compile-cache";
+/** What tools keep in the folder for their next run: Node its compiled sources, testcontainers a lock. */
+const KEPT_BY_TOOLS = /^(node-compile-cache|testcontainers-node-\d+\.lock)$/;
 /** Sockets close, and processes end, a moment after they were told to. */
 const GRACE_MS = 5_000;
 const LOOK_EVERY_MS = 20;
@@ -44,7 +44,7 @@ export function watchLeftovers(): Watch {
         ({ pid, command }) => `process ${pid}: ${command}`,
       ),
       ...readdirSync(folder)
-        .filter((name) => name !== NODES_OWN)
+        .filter((name) => !KEPT_BY_TOOLS.test(name))
         .map((name) => `file ${join(folder, name)}`),
     ];
   }
