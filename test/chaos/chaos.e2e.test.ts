@@ -1,4 +1,4 @@
-/** A short run of the chaos harness; `pnpm chaos` runs longer ones, with other seeds. */
+/** A short run of the chaos harness; `npm run chaos` runs longer ones, with other seeds. */
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { runChaos } from "./chaos.ts";

@@ -1,4 +1,4 @@
-/** `pnpm chaos:mutants [NAME...]`: proves the checker, one mutant in one system; `test/mutants` has many in each. */
+/** `npm run chaos:mutants -- [NAME...]`: proves the checker, one mutant in one system; `test/mutants` has many in each. */
 import { catchMutants } from "./catchMutants.ts";
 import { mutants } from "./mutants.ts";
 

@@ -1,4 +1,4 @@
-/** `pnpm chaos [--seed N] [--seconds N] [--only fault,...|none] [--rate N] [--more kind,...] [--pause MS] [--settle SECONDS] [--standby] [--nats oldest|newest]` */
+/** `npm run chaos -- [--seed N] [--seconds N] [--only fault,...|none] [--rate N] [--more kind,...] [--pause MS] [--settle SECONDS] [--standby] [--nats oldest|newest]` */
 import { parseArgs } from "node:util";
 import { runChaos } from "./chaos.ts";
 import { faultNames } from "./faults.ts";

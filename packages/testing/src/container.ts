@@ -17,7 +17,7 @@ export type ServerProcess = Pick<
   "send" | "stop" | "kill" | "gone" | "output" | "pid"
 > & { start: () => void | Promise<void> };
 
-/** What is used of the package `testcontainers`, which is no dependency: `pnpm test:compose` brings it. */
+/** What is used of the package `testcontainers`, which is no dependency: `npm run test:compose` brings it. */
 interface Testcontainers {
   GenericContainer: new (image: string) => Builder;
   Wait: { forLogMessage: (message: RegExp) => unknown };
@@ -111,7 +111,7 @@ export function makeContainer(image: string, program: Program): ServerProcess {
 function load(): Testcontainers {
   const folder = process.env["TESTCONTAINERS_FOLDER"];
   if (folder === undefined)
-    throw new Error("containers are for `pnpm test:compose`");
+    throw new Error("containers are for `npm run test:compose`");
   const require = createRequire(join(folder, "package.json"));
   return require("testcontainers") as Testcontainers;
 }
