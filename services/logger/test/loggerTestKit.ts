@@ -4,9 +4,11 @@ import {
   connectBroker,
   type Broker,
 } from "@jetscribe/event-log/broker/connection";
+import { hearProjections } from "@jetscribe/event-log/signals/signals";
 import { ensureTopology } from "@jetscribe/event-log/streams/topology";
 import { newTaskId, type Queue, type TaskEvent } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
+import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -181,6 +183,16 @@ export function startLogger(
   return { child, output: () => output, kill, [Symbol.asyncDispose]: kill };
 }
 
+/** Waits until the logger's own log records match. */
+export const untilLogged = (
+  { output }: LoggerProcess,
+  pattern: RegExp,
+): Promise<true> =>
+  eventually(() => {
+    assert.match(output(), pattern);
+    return true as const;
+  });
+
 /** All lines of a log, its rotated files first. */
 export function readLines(dir: string, name: string): string[] {
   return filesOf(dir, name).flatMap((file) =>
@@ -218,3 +230,16 @@ export const untilWritten = (
     },
     { timeoutMs, everyMs: 50 },
   );
+
+/**
+ * Waits until a logger announces a checkpoint at or behind this sequence of the events. Only then is what the logger
+ * wrote its own after a kill: a line stands in its file a moment before the checkpoint of it is committed.
+ */
+export async function untilCommitted(
+  broker: Broker,
+  seq: number,
+): Promise<void> {
+  let committed = 0;
+  using _ = hearProjections(broker, (heard) => (committed = heard.seq));
+  await eventually(() => committed >= seq);
+}
