@@ -12,6 +12,17 @@ const long = [
   "test/flow/{diskHeals,fullDisk,fullLog,fullRedis,fullStreams,lostQueues}.e2e.test.ts",
 ];
 
+/**
+ * What `npm run test:long` runs once more with FAST_PATHS=off: the tests through which messages of every kind are written
+ * and read, request bodies, the bytes of the log as they are counted by headers, and one whole system.
+ */
+const plain = [
+  "packages/event-log/src/{append,broker,codec,read,signals,tokens,work}/*.{unit,int}.test.ts",
+  "services/gateway/src/http/{app,body,validate}.int.test.ts",
+  "services/results/src/projection/measure.int.test.ts",
+  "test/flow/prompt.e2e.test.ts",
+];
+
 interface Kind {
   /** The project's name, and the suffix `.NAME.test.ts` where it is no other. */
   name: string;
@@ -19,6 +30,7 @@ interface Kind {
   exclude?: string[];
   /** Of one test, and of one hook: far above what the slowest takes on a busy machine. */
   limitMs: number;
+  env?: Record<string, string>;
 }
 
 const everywhere = ["packages", "services", "scripts", "test"];
@@ -41,6 +53,12 @@ const kinds: Kind[] = [
     limitMs: 400_000,
   },
   {
+    name: "plain",
+    include: plain,
+    limitMs: 240_000,
+    env: { FAST_PATHS: "off" },
+  },
+  {
     name: "compose",
     include: ["test/compose/*.compose.ts"],
     limitMs: 900_000,
@@ -58,17 +76,19 @@ export default defineConfig({
     // Most tests mostly wait: more files at once than the two cores that they are made for.
     maxWorkers: 4,
     maxConcurrency: 2,
-    projects: kinds.map(({ name, include, exclude = [], limitMs }) => ({
-      extends: true,
-      test: {
-        name,
-        include,
-        exclude: [...configDefaults.exclude, ...exclude],
-        testTimeout: limitMs,
-        hookTimeout: limitMs,
-      },
-    })),
-    env: { SEED: seed },
+    projects: kinds.map(
+      ({ name, include, exclude = [], limitMs, env = {} }) => ({
+        extends: true,
+        test: {
+          name,
+          include,
+          exclude: [...configDefaults.exclude, ...exclude],
+          testTimeout: limitMs,
+          hookTimeout: limitMs,
+          env: { SEED: seed, ...env },
+        },
+      }),
+    ),
     setupFiles: ["packages/testing/src/setUp.ts"],
     restoreMocks: true,
     coverage: {

@@ -3,8 +3,9 @@
  *
  * Exit codes: 0 stopped as asked; 1 failed, or stopped by force; {@link configExitCode} the configuration is wrong.
  */
+import { fastPaths } from "@jetscribe/event-log/fast/fastPaths";
+import { setV8Flags } from "@jetscribe/event-log/fast/v8Flags";
 import { setTimeout as sleep } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
 import * as z from "zod";
 import {
   ConfigError,
@@ -31,37 +32,21 @@ export interface ServiceOptions {
   env: Env;
   /** How long running work may take to finish; DRAIN_TIMEOUT where absent. */
   drainTimeoutMs?: number;
-  /**
-   * Its event loop has time to spare, so at first V8 compiles and collects there, and optimizes little. On threads beside
-   * the loops of three services that took 40 µs more for each of the first 5,000 tasks (542 and 502, two cores). Code that
-   * runs for longer is worth them: without them a task costs 9 % more. A busy loop needs them at once: a gateway without
-   * them answers a third fewer reads.
-   */
+  /** Its event loop has time to spare; see `setV8Flags`. */
   hasTime?: boolean;
 }
 
 const Settings = z.object({
   LOG_LEVEL: LogLevel.default("info"),
   DRAIN_TIMEOUT: duration("30s"),
+  /** Read by event-log's `fastPaths.ts`; any other word is refused here. */
+  FAST_PATHS: z.enum(["on", "off"]).default("on"),
 });
 
 /** Closing may take so much longer than draining. */
 const closeTimeoutMs = 10_000;
 /** What a failed service may take to close. */
 const failTimeoutMs = 2_000;
-/**
- * By how much the old space may grow before it is collected. By default garbage may come to as much as is in use; what a
- * service holds is little, and a collection of it takes a few ms. Not at first: a service that starts holds more every
- * moment, of its own code too, and collections in vain took a quarter more of a task's time.
- */
-const heapGrowingPercent = 10;
-const warmAfterMs = 10_000;
-/**
- * How often a function is called before TurboFan compiles it; V8's default is 3,000. Most of what a service does for a
- * task is one call each of hundreds of functions, which Maglev has compiled by then, and none of them is worth that so
- * early: the first 5,000 tasks cost a gateway 11 µs less each, and reads are as fast as before after a second.
- */
-const callsBeforeTurbofan = 15_000;
 /** npm passes on a signal that the terminal gave us too: within this time it is the same one. */
 const sameSignalMs = 1_000;
 
@@ -71,12 +56,7 @@ export async function runService(
   main: (context: ServiceContext) => Promise<void>,
   { env, drainTimeoutMs, hasTime = false }: ServiceOptions,
 ): Promise<never> {
-  setFlagsFromString(`--invocation-count-for-turbofan=${callsBeforeTurbofan}`);
-  if (hasTime) setFlagsFromString("--efficiency-mode");
-  setTimeout(() => {
-    setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
-    if (hasTime) setFlagsFromString("--no-efficiency-mode");
-  }, warmAfterMs).unref();
+  if (fastPaths) setV8Flags({ hasTime });
   const settings = readSettings(service, env);
   const { log, attach } = makeLogger({ service, level: settings.LOG_LEVEL });
   const stack = new AsyncDisposableStack();

@@ -4,7 +4,7 @@
  */
 import { createInbox, type Msg, type MsgHdrs } from "@nats-io/nats-core";
 import { subscribe, type Broker } from "../broker/connection.ts";
-import { PassingMap } from "../codec/passingMap.ts";
+import { PassingMap } from "../fast/passingMap.ts";
 import { makeSilence } from "./silence.ts";
 
 export interface Outgoing {

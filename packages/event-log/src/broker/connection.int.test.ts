@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { describe, test, vi } from "vitest";
+import { describe, test } from "vitest";
 import { connectBroker, subscribe } from "./connection.ts";
 
 /** A port where nobody listens. */
@@ -92,25 +92,6 @@ for (const version of await natsVersions())
       assert.deepEqual([heard.length, told], [1_000, 1]);
     });
   });
-
-test("what is published in one turn of the event loop goes out in one write", async () => {
-  await using nats = await startNats();
-  await using broker = await connectBroker({ url: nats.url, name: "test" });
-  const heard: string[] = [];
-  subscribe(broker, "x", (msg) => heard.push(msg.string()));
-  await broker.nc.flush();
-  const { protocol } = broker.nc as unknown as {
-    protocol: { transport: { send: (bytes: Uint8Array) => void } };
-  };
-  const sent = vi.spyOn(protocol.transport, "send").mock;
-  for (const text of ["a", "b", "c"]) {
-    broker.nc.publish("x", text);
-    // Far longer than the client itself would gather.
-    for (let i = 0; i < 100; i++) await Promise.resolve();
-  }
-  await eventually(() => heard.length === 3);
-  assert.deepEqual([heard, sent.calls.length], [["a", "b", "c"], 1]);
-});
 
 test("a broker that freezes is noticed, and so is its return", async () => {
   await using nats = await startNats();

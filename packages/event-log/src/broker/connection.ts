@@ -4,6 +4,8 @@ import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { errors, type Msg, type Subscription } from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fastPaths } from "../fast/fastPaths.ts";
+import { writeOncePerTurn } from "../fast/writeOncePerTurn.ts";
 import { orAborted } from "./orAborted.ts";
 
 /** For whoever reads the setting. */
@@ -126,7 +128,7 @@ async function watch(
   names: Names,
   tell: Tell,
 ): Promise<Broker> {
-  writeOncePerTurn(nc);
+  if (fastPaths) writeOncePerTurn(nc);
   // Before anything is awaited, or a loss in between would never be told.
   const changes = nc.status();
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 5_000 });
@@ -187,29 +189,6 @@ async function watch(
       await watching;
     },
   };
-}
-
-/**
- * What is published in one turn of the event loop goes out in one write. The client's own way, a write per microtask,
- * is one for nearly every message of a busy gateway, and one read of it at the broker.
- */
-function writeOncePerTurn(nc: NatsConnection): void {
-  // No public part of the client has a say in this.
-  const { protocol } = nc as unknown as { protocol: Flushing };
-  const flush = protocol.flushPending.bind(protocol);
-  let scheduled = false;
-  protocol.flushPending = () => {
-    if (scheduled) return;
-    scheduled = true;
-    setImmediate(() => {
-      scheduled = false;
-      flush();
-    });
-  };
-}
-
-interface Flushing {
-  flushPending: () => void;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The latest values that were set, so many at most: the oldest one makes room. */
-import { PassingMap } from "../codec/passingMap.ts";
+import { PassingMap } from "../fast/passingMap.ts";
 
 export interface Latest<K, V> {
   set: (key: K, value: V) => void;
@@ -12,6 +12,7 @@ export function makeLatest<K, V>(most: number): Latest<K, V> {
   const values = new PassingMap<K, V>();
   return {
     set(key, value) {
+      values.delete(key);
       values.set(key, value);
       if (values.size <= most) return;
       const [oldest] = values.keys();

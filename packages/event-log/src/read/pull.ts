@@ -6,7 +6,7 @@ import { createInbox, nanos, type Msg } from "@nats-io/nats-core";
 import type { LogMessage } from "../codec/codec.ts";
 import { subscribe, type Broker } from "../broker/connection.ts";
 import { parseAckSubject } from "../codec/ackSubject.ts";
-import { headerIn, sizeOf } from "../codec/headerIn.ts";
+import { headerBytes, headerOf } from "../codec/headers.ts";
 
 /** A message that a consumer delivered. */
 export interface Delivery extends LogMessage {
@@ -190,7 +190,6 @@ function toDelivery(msg: Msg): Delivery | undefined {
   const ack = parseAckSubject(reply);
   if (ack === undefined) return undefined;
   const { subject, data } = msg;
-  const size = sizeOf(msg) - reply.length;
   return {
     subject,
     data,
@@ -201,7 +200,7 @@ function toDelivery(msg: Msg): Delivery | undefined {
     consumerSeq: ack.consumerSeq,
     time: ack.time,
     pending: ack.pending,
-    storedBytes: size + recordBytes,
-    header: (name) => headerIn(data, size - subject.length, name),
+    storedBytes: subject.length + headerBytes(msg) + data.length + recordBytes,
+    header: (name) => headerOf(msg, name),
   };
 }

@@ -11,7 +11,7 @@ import type { Msg } from "@nats-io/nats-core";
 import type * as z from "zod";
 import { parseJson } from "../codec/parseJson.ts";
 import { subscribe, type Broker } from "../broker/connection.ts";
-import { headerIn, sizeOf } from "../codec/headerIn.ts";
+import { headerOf } from "../codec/headers.ts";
 
 /** Says what a worker has in hand. While the broker is away nothing is sent, nor kept for later. */
 export function announceWorker(
@@ -136,11 +136,9 @@ export const hearCancelled = (
 
 /** Undefined where the message is not the broker's. */
 function storedHintOf(msg: Msg): StoredHint | undefined {
-  const { subject, data } = msg;
-  const bytes = sizeOf(msg) - subject.length;
-  const type = parseStoredSubject(subject)?.type;
-  const id = headerIn(data, bytes, "Nats-Msg-Id");
-  const seq = Number(headerIn(data, bytes, "Nats-Sequence"));
+  const type = parseStoredSubject(msg.subject)?.type;
+  const id = headerOf(msg, "Nats-Msg-Id");
+  const seq = Number(headerOf(msg, "Nats-Sequence"));
   const [taskId, , attempt] = id.split(".");
   if (type === undefined || !taskId || !(seq > 0)) return undefined;
   return { type, taskId, attempt: Number(attempt), seq };

@@ -2,7 +2,8 @@
 import { joinChunks, TokenChunk, type JoinedText } from "@jetscribe/schema";
 import { makeAnswers } from "../append/answers.ts";
 import { AppendError, readPubAck } from "../append/append.ts";
-import { asHeaders, type LogMessage } from "../codec/codec.ts";
+import type { LogMessage } from "../codec/codec.ts";
+import { makeHeaders } from "../codec/headers.ts";
 import { subscribe, type Broker } from "../broker/connection.ts";
 import { orMissing } from "../streams/readBack.ts";
 import { scan } from "../read/readLog.ts";
@@ -52,9 +53,9 @@ export function makeTokenLog(broker: Broker): TokenLog {
       const message = {
         subject: broker.subjects.tokens(taskId),
         body: Buffer.from(JSON.stringify(chunk)),
-        headers: asHeaders(
-          `NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: ${expectedSeq}\r\n\r\n`,
-        ),
+        headers: makeHeaders({
+          "Nats-Expected-Last-Subject-Sequence": String(expectedSeq),
+        }),
       };
       refuseTooLarge(broker, message.body.length);
       const answer = await answers.ask(message, putTimeoutMs);

@@ -1,5 +1,5 @@
 /** Which outcomes can be read: one connection hears it for all who wait. Rule 9 of the design. */
-import { PassingMap } from "@jetscribe/event-log/codec/passingMap";
+import { PassingMap } from "@jetscribe/event-log/fast/passingMap";
 import { hearDone, type Store, type StoreLog } from "@jetscribe/task-store";
 
 export interface DoneHeard extends Disposable {

@@ -4,7 +4,7 @@
  */
 import type { WorkItem } from "@jetscribe/event-log/work/consume";
 import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
-import { PassingMap } from "@jetscribe/event-log/codec/passingMap";
+import { PassingMap } from "@jetscribe/event-log/fast/passingMap";
 import { evolve, isOpen, leaseTimes, type TaskState } from "@jetscribe/schema";
 import type { TaskLookUp } from "./taskLookUp.ts";
 

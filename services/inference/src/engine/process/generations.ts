@@ -1,5 +1,5 @@
 /** The generations that run in one engine's process: each ends by a message of the process, or by its end. */
-import { PassingMap } from "@jetscribe/event-log/codec/passingMap";
+import { PassingMap } from "@jetscribe/event-log/fast/passingMap";
 import {
   EngineDied,
   EngineError,

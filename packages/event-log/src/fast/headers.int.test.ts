@@ -1,0 +1,39 @@
+/** Headers as they are written and read for speed, beside the client's own way. */
+import { headers, type Msg } from "@nats-io/nats-core";
+import { eventually, startNats } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import { connectBroker, subscribe } from "../broker/connection.ts";
+import { rawHeaderBytes, rawHeaderOf } from "./rawHeaders.ts";
+import { writtenHeaders } from "./writtenHeaders.ts";
+
+const values = { "ce-id": "7.requested", traceparent: "00-0a-0b-01", b: "x y" };
+
+test("written headers arrive as those that the client sets, and are read in both ways", async () => {
+  await using nats = await startNats();
+  await using broker = await connectBroker({ url: nats.url, name: "test" });
+  const heard: Msg[] = [];
+  subscribe(broker, "x", (msg) => void heard.push(msg));
+  const set = headers();
+  for (const [name, value] of Object.entries(values)) set.set(name, value);
+  const body = Buffer.from("a body\r\nce-id: none");
+  broker.nc.publish("x", body, { headers: writtenHeaders(values) });
+  broker.nc.publish("x", body, { headers: set });
+  broker.nc.publish("x", body, { headers: set, reply: "answers.here" });
+  broker.nc.publish("x", body);
+  await eventually(() => heard.length === 4);
+  const bytes = Object.entries(values).reduce(
+    (sum, [name, value]) => sum + `${name}: ${value}\r\n`.length,
+    "NATS/1.0\r\n\r\n".length,
+  );
+  const [written, own, withReply, bare] = heard as [Msg, Msg, Msg, Msg];
+  for (const msg of [written, own, withReply]) {
+    for (const [name, value] of Object.entries(values)) {
+      assert.equal(msg.headers?.get(name), value);
+      assert.equal(rawHeaderOf(msg, name), value);
+    }
+    assert.equal(rawHeaderOf(msg, "id"), "");
+    assert.equal(rawHeaderBytes(msg), bytes);
+  }
+  assert.deepEqual([rawHeaderBytes(bare), rawHeaderOf(bare, "ce-id")], [0, ""]);
+});
