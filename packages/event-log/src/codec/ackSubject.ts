@@ -14,47 +14,21 @@ export interface AckSubject {
   pending: number;
 }
 
-const prefix = "$JS.ACK.";
-
 /**
  * Reads `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<count>.<seq>.<consumer seq>.<time>.<pending>[.<random>]`;
  * undefined for any other subject.
  */
 export function parseAckSubject(subject: string): AckSubject | undefined {
-  if (!subject.startsWith(prefix)) return undefined;
-  const next = (at: number) => subject.indexOf(".", at) + 1;
-  let consumerAt = next(prefix.length);
-  let countAt = next(consumerAt);
-  // Domain and account came first: here stands the stream's name, which begins with a letter.
-  if (digitAt(subject, countAt) === undefined) {
-    consumerAt = next(countAt);
-    countAt = next(consumerAt);
-  }
-  const seqAt = next(countAt);
-  const consumerSeqAt = next(seqAt);
-  const timeAt = next(consumerSeqAt);
-  const pendingAt = next(timeAt);
+  if (!subject.startsWith("$JS.ACK.")) return undefined;
+  const words = subject.split(".").slice(2);
+  // Without domain and account the third word is a count: no stream's name begins with a digit.
+  const [, consumer = "", ...numbers] = /^\d/.test(words[2] ?? "")
+    ? words
+    : words.slice(2);
+  const [deliveryCount = 0, seq = 0, consumerSeq = 0, time = 0, pending = 0] =
+    numbers.map(Number);
   return {
-    consumer: subject.slice(consumerAt, countAt - 1),
-    deliveryCount: integerAt(subject, countAt),
-    seq: integerAt(subject, seqAt),
-    consumerSeq: integerAt(subject, consumerSeqAt),
-    time: Number(subject.slice(timeAt, pendingAt - 1)) / 1e9,
-    pending: integerAt(subject, pendingAt),
+    ...{ consumer, deliveryCount, seq, consumerSeq, pending },
+    time: time / 1e9,
   };
-}
-
-function digitAt(text: string, at: number): number | undefined {
-  const digit = text.charCodeAt(at) - 48;
-  return digit >= 0 && digit <= 9 ? digit : undefined;
-}
-
-/** The digits from a place on, up to 2^53. It is done for each event: to cut the text into parts takes three times as long. */
-function integerAt(text: string, from: number): number {
-  let value = 0;
-  for (let at = from; ; at++) {
-    const digit = digitAt(text, at);
-    if (digit === undefined) return value;
-    value = value * 10 + digit;
-  }
 }
