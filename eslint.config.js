@@ -44,8 +44,8 @@ const services = ["gateway", "inference", "results", "logger"];
 /** The folders of a service or package, each of which sees those before it. Their README.md tells what they hold. */
 const rooms = {
   "packages/event-log/src": [
-    ...["fast/", "codec/", "broker/", "append/", "read/", "streams/"],
-    ...["signals/", "work/", "tokens/"],
+    ...["fast/", "codec/", "broker/", "append/", "read/", "state/"],
+    ...["streams/", "signals/", "work/", "tokens/"],
   ],
   "services/gateway/src": [
     ...["forecast/", "admission/", "accept/", "read/", "cancel/", "stream/"],

@@ -7,13 +7,13 @@ import {
   connectBroker,
   type Broker,
 } from "@jetscribe/event-log/broker/connection";
-import { findTask } from "@jetscribe/event-log/read/lookUp";
 import type { Delivery } from "@jetscribe/event-log/read/pull";
 import { followStream } from "@jetscribe/event-log/read/readLog";
 import { streamState } from "@jetscribe/event-log/broker/streamState";
 import { askTaskIndex } from "@jetscribe/event-log/read/taskIndex";
 import {
   completed,
+  findInLog,
   queue,
   requestedBy,
   settings,
@@ -174,11 +174,10 @@ async function fill(appender: Appender, count: number): Promise<string[]> {
   return ids;
 }
 
-async function find(broker: Broker, taskId: string): Promise<void> {
-  const wanted = { taskId, owner: queue.owner };
-  const signal = AbortSignal.timeout(SEARCH_MS);
-  const task = await findTask(broker, wanted, signal);
-  if (task?.status !== "completed") throw new Error(`${taskId} is not found`);
+async function find(broker: Broker, task_id: string): Promise<void> {
+  const wanted = { task_id, owner: queue.owner };
+  const task = await findInLog(broker, wanted, SEARCH_MS);
+  if (task?.status !== "completed") throw new Error(`${task_id} is not found`);
 }
 
 async function timed(once: () => Promise<void>): Promise<number> {

@@ -7,9 +7,9 @@ import {
   connectBroker,
   type Broker,
 } from "@jetscribe/event-log/broker/connection";
-import { findTask } from "@jetscribe/event-log/read/lookUp";
 import { confirm, streamState } from "@jetscribe/event-log/broker/streamState";
 import {
+  findInLog,
   queue,
   requestedBy,
   settings,
@@ -28,8 +28,8 @@ const others = { ...queue, owner: "b" };
 
 type Answer = "found" | "not there" | "no answer";
 
-const ask = (broker: Broker, taskId: string): Promise<Answer> =>
-  findTask(broker, { taskId, owner }, AbortSignal.timeout(5_000)).then(
+const ask = (broker: Broker, task_id: string): Promise<Answer> =>
+  findInLog(broker, { task_id, owner }, 5_000).then(
     (task) => (task === undefined ? "not there" : "found"),
     () => "no answer",
   );

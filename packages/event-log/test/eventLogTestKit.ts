@@ -1,5 +1,10 @@
 /** What the tests share: a broker with the streams on it, a client's own look at it, and events. */
-import { newTaskId, type Queue, type TaskEvent } from "@jetscribe/schema";
+import {
+  newTaskId,
+  type Queue,
+  type TaskEvent,
+  type TaskState,
+} from "@jetscribe/schema";
 import {
   startNats,
   type NatsOptions,
@@ -8,6 +13,9 @@ import {
 } from "@jetscribe/testing";
 import { makeAppender, type Appender } from "../src/append/append.ts";
 import { connectBroker, type Broker } from "../src/broker/connection.ts";
+import { orAborted } from "../src/broker/orAborted.ts";
+import { readHighWaterMark } from "../src/state/highWaterMark.ts";
+import { searchLog, type OwnedTask } from "../src/state/searchLog.ts";
 import {
   ensureTopology,
   type TopologySettings,
@@ -66,6 +74,17 @@ export const cancelled = (task_id: string): TaskEvent => ({
     },
   },
 });
+
+/** The state of a task, from the log as it is now; without a projection, as a gateway asks. */
+export const findInLog = async (
+  broker: Broker,
+  wanted: OwnedTask,
+  timeoutMs = 10_000,
+): Promise<TaskState | undefined> => {
+  const signal = AbortSignal.timeout(timeoutMs);
+  const end = await orAborted(readHighWaterMark(broker), signal);
+  return await searchLog(broker, wanted, end, signal);
+};
 
 export interface Log extends AsyncDisposable {
   nats: TestServer;

@@ -24,4 +24,3 @@ export {
 } from "./unprefixed.ts";
 export type { Checkpoint, OpenWork } from "./codec.ts";
 export type { Look } from "./look.ts";
-export { covers, makeLookBeyond, type LogEnd } from "./lookBeyond.ts";

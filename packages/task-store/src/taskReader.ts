@@ -19,7 +19,7 @@ export interface OpenPlace {
 
 /** The tasks as everybody may read them. Every call rejects within about a second where Redis is down. */
 export interface TaskReader {
-  look(ids: readonly string[]): Promise<Look>;
+  look: (ids: readonly string[]) => Promise<Look>;
   /** Where tasks wait; null for one that doesn't. */
   places: (tasks: readonly TaskState[]) => Promise<(Place | null)[]>;
   /** What all queues hold. */

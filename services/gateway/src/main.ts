@@ -1,5 +1,7 @@
 import { makeReadText } from "@jetscribe/event-log/tokens/textReader";
 import { makeAppender } from "@jetscribe/event-log/append/append";
+import { makeRecentlyStored } from "@jetscribe/event-log/state/recentlyStored";
+import { makeTaskStates } from "@jetscribe/event-log/state/taskStates";
 import {
   joinBroker,
   joinClock,
@@ -7,7 +9,6 @@ import {
   runService,
 } from "@jetscribe/runtime";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
-import { makeAccepted } from "./accept/accepted.ts";
 import { makeAcceptRequest } from "./accept/acceptRequest.ts";
 import { makeCancelTask } from "./cancel/cancelTask.ts";
 import { Config } from "./config.ts";
@@ -18,11 +19,10 @@ import { watchLogRoom } from "./admission/logRoom.ts";
 import { listenError } from "./read/listenError.ts";
 import { makeHealth } from "./health/health.ts";
 import { buildApp } from "./http/app.ts";
-import { makeLogOutcomes } from "./read/logOutcomes.ts";
 import { makeModels } from "./accept/models.ts";
 import { watchNameClashes } from "./accept/nameClashes.ts";
 import { hearAllProjections } from "./admission/projectionsHeard.ts";
-import { makeReadTask } from "./read/readTask.ts";
+import { makeReadTask, makeSearch } from "./read/readTask.ts";
 import { watchStoring } from "./accept/storing.ts";
 import { makeStreamTask } from "./stream/streamTask.ts";
 import { makeWaitForOutcome } from "./read/waitForOutcome.ts";
@@ -59,7 +59,7 @@ await runService(
     const clashes = stack.use(watchNameClashes(workers, log));
     const models = makeModels(reader, config.modelName, clashes);
 
-    const accepted = makeAccepted();
+    const recent = makeRecentlyStored(broker);
     const forecast = makeForecast(reader, workers);
     // Or what is unfinished would be unknown at first, and all of the log would count as that.
     await store.whenReady(redisWithinMs);
@@ -70,21 +70,17 @@ await runService(
     );
     const storing = stack.use(watchStoring(broker, workers, appender));
     const acceptRequest = makeAcceptRequest({
-      ...{ broker, appender, queues, models, clock, accepted, forecast },
+      ...{ broker, appender, queues, models, clock, recent, forecast },
       ...{ limits, room, storing },
       defaults: config,
     });
+    const states = makeTaskStates(broker, {
+      ...{ projection: reader, fromLog: makeSearch(broker), recent },
+    });
     const { projecting } = projections;
-    const outcomes = makeLogOutcomes(broker);
-    const { readTask, readSurely } = makeReadTask(
-      broker,
-      reader,
-      accepted,
-      outcomes,
-      projecting,
-    );
+    const { readTask, readSurely } = makeReadTask(states, projecting);
     const watchTask = makeWatchTask({
-      ...{ broker, reader, readTask, readSurely, outcomes },
+      ...{ broker, states, recent, readTask, readSurely },
       done: stack.use(hearAllDone(store, log)),
       watchStored: makeWatchStored(broker),
     });
@@ -99,7 +95,7 @@ await runService(
         }),
         cancelTask: makeCancelTask(
           ...([broker, appender, clock, readSurely] as const),
-          ...([outcomes, readText] as const),
+          ...([recent, readText] as const),
         ),
         keys: config.keys,
         places: reader.places,

@@ -1,6 +1,7 @@
 import { makeAppender } from "@jetscribe/event-log/append/append";
 import { consumeWork } from "@jetscribe/event-log/work/consume";
-import { makeLogIndex } from "@jetscribe/event-log/read/lookUp";
+import { makeLogFollower } from "@jetscribe/event-log/state/followLog";
+import { makeTaskStates } from "@jetscribe/event-log/state/taskStates";
 import { hearWorkers } from "@jetscribe/event-log/signals/signals";
 import { makeTokenLog } from "@jetscribe/event-log/tokens/tokens";
 import {
@@ -23,7 +24,6 @@ import { makeOnGenerateRequested } from "./task/onGenerateRequested.ts";
 import { makePeers } from "./ownership/peers.ts";
 import { makePulse } from "./presence/pulse.ts";
 import { makeRecord } from "./task/record.ts";
-import { makeTaskLookUp } from "./ownership/taskLookUp.ts";
 import { makeTextLock } from "./ownership/textLock.ts";
 import { newWorkerId } from "./presence/workerId.ts";
 
@@ -56,10 +56,12 @@ await runService(
     stack.use(hearWorkers(broker, peers.heard, model));
     stack.defer(broker.onReconnect(peers.listenAnew));
 
-    const index = stack.use(makeLogIndex(broker));
+    const { stateOf } = stack.use(makeLogFollower(broker));
     const reader = makeTaskReader(store);
-    const lookUp = makeTaskLookUp(broker, reader, index);
-    const held = stack.use(holdTasks({ ...limits, know: lookUp.know }));
+    const states = makeTaskStates(broker, {
+      ...{ projection: reader, fromLog: stateOf },
+    });
+    const held = stack.use(holdTasks({ ...limits, states }));
     const cancels = stack.use(
       hearCancels(broker, model, (id) => held.interrupt(id, "outcome")),
     );
@@ -70,7 +72,7 @@ await runService(
       canGoOn: (request) => canGoOn(config.engine.engine, request),
     });
     const record = makeRecord({
-      ...{ broker, clock, appender, lookUp, workerId, log },
+      ...{ broker, clock, appender, states, workerId, log },
     });
     const attempt = makeAttempt({
       engine: { ...engine, generate: pulse.generate },
@@ -78,7 +80,7 @@ await runService(
       gate: makeGate(),
     });
     const handle = makeOnGenerateRequested({
-      ...{ attempt, clock, record, lookUp, lock, peers, held, limits, log },
+      ...{ attempt, clock, record, states, lock, peers, held, limits, log },
       wasCancelled: cancels.wasCancelled,
     });
     const work = stack.use(

@@ -1,4 +1,5 @@
 import { makeAppender } from "@jetscribe/event-log/append/append";
+import { makeTaskStates } from "@jetscribe/event-log/state/taskStates";
 import { hearAllWorkers } from "@jetscribe/event-log/signals/workersHeard";
 import {
   joinBroker,
@@ -64,6 +65,9 @@ await runService(
     const index = makeTaskIndex(broker, { dir, log });
     const stores = { reader, writer };
     const projection = makeProjection(broker, stores, log, index.feed);
+    const { look } = reader;
+    const { reaches } = projection;
+    const states = makeTaskStates(broker, { projection: { look, reaches } });
     const maxAgeMs = config.EVENTS_MAX_AGE;
     const trim = makeLogTrim({
       ...{ broker, clock, reader, projection, listening, maxAgeMs, log },
@@ -77,14 +81,17 @@ await runService(
       endStranded(
         {
           ...{ broker, clock, appender, reader, projection },
-          ...{ workers, listening, trim, log },
+          ...{ states, workers, listening, trim, log },
         },
         stopping,
       ),
       keepQueues({ broker, reader, projection, ackWaitMs, log }, stopping),
       removeIdleQueues({ broker, reader, projection, log }, stopping),
       endOverdue(
-        { broker, clock, appender, reader, projection, workers, log },
+        {
+          ...{ broker, clock, appender, reader, projection, states },
+          ...{ workers, log },
+        },
         stopping,
       ),
     ]).catch(fail);

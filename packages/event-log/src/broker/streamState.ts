@@ -1,5 +1,5 @@
 /** What the broker says about a stream, and single messages of it. */
-import { messageId } from "@jetscribe/schema";
+import { messageId, type RecordedEvent } from "@jetscribe/schema";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeEvent, type LogMessage } from "../codec/codec.ts";
@@ -53,7 +53,7 @@ const askAgainMs = 100;
 export async function confirm(
   broker: Broker,
   stream: string,
-  { leader }: StreamState,
+  { leader }: Pick<StreamState, "leader">,
   signal: AbortSignal,
 ): Promise<void> {
   if (leader === undefined) return;
@@ -100,6 +100,16 @@ export async function messageAt(
       return undefined;
     throw error;
   }
+}
+
+/** The event at a sequence of EVENTS; undefined where there is none (any more). */
+export async function eventAt(
+  broker: Broker,
+  seq: number,
+): Promise<RecordedEvent | undefined> {
+  const message = await messageAt(broker, broker.streams.events, seq);
+  const decoded = message && decodeEvent(message);
+  return decoded && "event" in decoded ? decoded.event : undefined;
 }
 
 /** The ce-id of the event at a sequence of EVENTS; undefined where there is no message (any more). */

@@ -7,7 +7,6 @@ import { makeAppender } from "../append/append.ts";
 import { makeBrokerClock } from "../broker/brokerClock.ts";
 import type { Broker } from "../broker/connection.ts";
 import { consumeWork } from "../work/consume.ts";
-import { findTask } from "../read/lookUp.ts";
 import {
   announceProjection,
   announceWorker,
@@ -23,6 +22,7 @@ import { messageAt, streamState } from "../broker/streamState.ts";
 import { askTaskIndex, serveTaskIndex } from "../read/taskIndex.ts";
 import {
   cancelled,
+  findInLog,
   openLog,
   queue,
   requestedBy,
@@ -192,10 +192,10 @@ for (const version of await natsVersions())
       assert.equal(put.kind, "stored");
       assert.ok(sendLogRecord(first, "test", "{}"));
       await flushAll(brokers);
-      const wanted = { taskId, owner: queue.owner };
+      const wanted = { task_id: taskId, owner: queue.owner };
       for (const [i, broker] of brokers.entries()) {
         const isOwn = i === 0;
-        const found = await findTask(broker, wanted, signal);
+        const found = await findInLog(broker, wanted);
         assert.equal(found?.task_id, isOwn ? taskId : undefined);
         const chunks = await makeReadText(broker)(taskId, signal);
         assert.equal(chunks.length, isOwn ? 1 : 0);

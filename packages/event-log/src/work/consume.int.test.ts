@@ -91,7 +91,7 @@ for (const version of await natsVersions())
       // What stood there before the log was read first may have been run by anybody.
       assert.equal(old?.freshAsOf, undefined);
       assert.ok((fresh.freshAsOf ?? Infinity) < performance.now());
-      assert.equal(fresh.mark?.seq, 10);
+      assert.equal(fresh.highWaterMark?.lastSeq, 10);
       await allSettled(log);
       assert.deepEqual(worker.inHand(), []);
     });

@@ -12,15 +12,16 @@ import { makeAsk } from "./ask.ts";
 import { decodeEvent } from "../codec/codec.ts";
 import type { Broker } from "../broker/connection.ts";
 import { makeFindWork, sample, type ActiveQueues } from "./findWork.ts";
-import { makeMarks, type Mark } from "./marks.ts";
 import { makePace } from "./pace.ts";
 import { makePuller, type Delivery } from "../read/pull.ts";
 import { makeRota, type WorkQueue } from "./rota.ts";
 import { hearWake, sendWake } from "../signals/signals.ts";
 import { watchForStuck } from "../broker/watchForStuck.ts";
+import { makeHighWaterMarks } from "../state/highWaterMark.ts";
+import type { DeliveryProof } from "../state/taskStates.ts";
 import { hasUndelivered } from "../streams/topology.ts";
 
-export type { ActiveQueues, Mark };
+export type { ActiveQueues };
 
 /**
  * What a handler made of a work item.
@@ -41,17 +42,10 @@ export type RequestedEvent = Extract<
 >;
 
 /** A delivery of a GenerateRequested. */
-export interface WorkItem {
+export interface WorkItem extends DeliveryProof {
   event: RequestedEvent;
   queue: Queue;
   traceparent: string | undefined;
-  /**
-   * Delivered for the first time, and stored after a reading of the log at most 30 s ago: nobody else can have run it
-   * before that reading. By `elapsedMs()`; undefined where that can't be said.
-   */
-  freshAsOf: number | undefined;
-  /** The latest reading of the log's end, at most 30 s old: whoever has read so far knows the task as of then. */
-  mark: Mark | undefined;
   /** So many tokens were computed for it so far: its owner's turns are counted by them. */
   served: (tokens: number) => void;
   /** Its slot is free: what is left to do needs none, so another delivery may come. */
@@ -104,7 +98,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   const { sweepEveryMs = fallbackLookEveryMs, stuckAfterMs = 10_000 } = options;
   const { readActive, listEveryMs = 30_000 } = options;
   const rota = makeRota(broker);
-  const marks = makeMarks(broker);
+  const marks = makeHighWaterMarks(broker);
   const work = makeFindWork(broker, { model, readActive, listEveryMs });
   const puller = makePuller(broker, (delivery) => {
     const queue = rota.named(delivery.consumer);
@@ -176,7 +170,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
         return traceparent || undefined;
       },
       freshAsOf: marks.freshAsOf(delivery),
-      mark: marks.latest(),
+      highWaterMark: marks.latest(),
       served: bill.served,
       leaveSlot() {
         if (hasLeft) return;

@@ -7,7 +7,8 @@ import { consumeWork } from "./consume.ts";
 import { makeFindWork, sample, type ActiveQueues } from "./findWork.ts";
 import { makePuller } from "../read/pull.ts";
 import { streamState } from "../broker/streamState.ts";
-import { openLog, queue, type Log } from "../../test/eventLogTestKit.ts";
+import { readHighWaterMark } from "../state/highWaterMark.ts";
+import { openLog, queue } from "../../test/eventLogTestKit.ts";
 import { ensureWorkQueue, hasUndelivered } from "../streams/topology.ts";
 
 const ackWaitMs = 60_000;
@@ -23,11 +24,6 @@ function countLists({ jsm }: Broker): () => number {
   };
   return () => lists;
 }
-
-const markOf = async ({ broker }: Log) => {
-  const { created, lastSeq } = await streamState(broker, streams.events);
-  return { at: performance.now(), created, seq: lastSeq };
-};
 
 for (const version of await natsVersions())
   describe(`work that no hint told of, the ${version} nats-server`, () => {
@@ -68,7 +64,7 @@ for (const version of await natsVersions())
       await ensureWorkQueue(log.broker, queue, { ackWaitMs });
       await log.request(2);
       const lists = countLists(log.broker);
-      const mark = await markOf(log);
+      const mark = await readHighWaterMark(log.broker);
       const { created } = mark;
       const says = (checkpoint: ActiveQueues["checkpoint"]) =>
         Promise.resolve({ checkpoint, queues: [] });
@@ -114,9 +110,9 @@ for (const version of await natsVersions())
       assert.equal(await hasUndelivered(broker, queue), false);
       await log.request(2);
       assert.equal(await hasUndelivered(broker, queue), true);
-      const { seq } = await markOf(log);
+      const { lastSeq } = await readHighWaterMark(log.broker);
       await log.request(1, owned("b"));
-      await broker.jsm.streams.purge(streams.events, { seq: seq + 1 });
+      await broker.jsm.streams.purge(streams.events, { seq: lastSeq + 1 });
       assert.equal(await hasUndelivered(broker, queue), false);
       await log.request(1);
       assert.equal(await hasUndelivered(broker, queue), true);

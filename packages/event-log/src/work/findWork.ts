@@ -5,7 +5,7 @@
  */
 import type { Queue } from "@jetscribe/schema";
 import type { Broker } from "../broker/connection.ts";
-import type { Mark } from "./marks.ts";
+import type { HighWaterMark } from "../state/highWaterMark.ts";
 import { listWorkQueues } from "../streams/topology.ts";
 
 /** What a projection of the log says of a model's queues that have open tasks. */
@@ -24,7 +24,7 @@ export interface FoundWork {
 
 export interface FindWork {
   /** `mark` is a reading of the log's end from just before. Rejects where the broker can't be asked. */
-  find: (mark: Mark) => Promise<FoundWork>;
+  find: (mark: HighWaterMark) => Promise<FoundWork>;
   /** The broker may be another one: where the projection can't say, it is asked at once. */
   listAnew: () => void;
 }
@@ -49,17 +49,19 @@ export function makeFindWork(
 ): FindWork {
   let listedAt = -Infinity;
   /** The mark of the look before: a projection that gets on has read so far. */
-  let earlier: Mark | undefined;
+  let earlier: HighWaterMark | undefined;
 
-  async function active(mark: Mark): Promise<ActiveQueues | undefined> {
+  async function active(
+    mark: HighWaterMark,
+  ): Promise<ActiveQueues | undefined> {
     const found = await readActive?.().catch(() => undefined);
     const { created, caughtUp } = found?.checkpoint ?? {};
     return caughtUp === true && created === mark.created ? found : undefined;
   }
 
-  function getsOn({ checkpoint }: ActiveQueues, mark: Mark): boolean {
+  function getsOn({ checkpoint }: ActiveQueues, mark: HighWaterMark): boolean {
     if (earlier?.created !== mark.created) return true;
-    return (checkpoint?.seq ?? 0) >= earlier.seq;
+    return (checkpoint?.seq ?? 0) >= earlier.lastSeq;
   }
 
   async function list(): Promise<FoundWork> {

@@ -6,8 +6,10 @@ import {
 } from "@jetscribe/event-log/append/append";
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
+import type { RecentlyStored } from "@jetscribe/event-log/state/recentlyStored";
 import {
   evolve,
+  isOpen,
   newTaskId,
   queueOf,
   repeatRequestForMs,
@@ -16,7 +18,6 @@ import {
   type TaskEvent,
   type TaskState,
 } from "@jetscribe/schema";
-import type { Accepted } from "./accepted.ts";
 import { ApiError, unavailable } from "../apiError.ts";
 import type { ApiKey } from "./apiKeys.ts";
 import type { Forecast } from "../forecast/forecast.ts";
@@ -37,8 +38,7 @@ export interface AcceptDeps {
   limits: Pick<Limits, "admit">;
   room: Pick<LogRoom, "take">;
   storing: Pick<Storing, "check" | "note">;
-  /** Takes note of what was accepted. */
-  accepted: Pick<Accepted, "note">;
+  recent: Pick<RecentlyStored, "noteAccepted">;
   defaults: Omit<Defaults, "modelName">;
 }
 
@@ -50,7 +50,7 @@ export type AcceptRequest = (
 ) => Promise<TaskState>;
 
 export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
-  const { broker, appender, queues, clock, forecast, accepted } = deps;
+  const { broker, appender, queues, clock, forecast, recent } = deps;
   const { timeoutMs, startTimeoutMs } = deps.defaults;
 
   return async (request, key, traceparent) => {
@@ -73,8 +73,9 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     );
     place.stored(seq);
     const task = evolve(undefined, { ...event, seq, time: now });
-    if (task === undefined) throw new Error("a request makes a state");
-    accepted.note(task);
+    if (task === undefined || !isOpen(task))
+      throw new Error("a request makes a state");
+    recent.noteAccepted(task);
     return task;
   };
 

@@ -4,9 +4,9 @@ import {
   type Appender,
 } from "@jetscribe/event-log/append/append";
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
-import { decodeEvent } from "@jetscribe/event-log/codec/codec";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
-import { messageAt } from "@jetscribe/event-log/broker/streamState";
+import { eventAt } from "@jetscribe/event-log/broker/streamState";
+import type { RecentlyStored } from "@jetscribe/event-log/state/recentlyStored";
 import type { ReadText } from "@jetscribe/event-log/tokens/textReader";
 import { streamedSoFar } from "@jetscribe/event-log/tokens/tokens";
 import {
@@ -23,7 +23,6 @@ import {
 } from "@jetscribe/schema";
 import { ApiError, unavailable } from "../apiError.ts";
 import type { ApiKey } from "../accept/apiKeys.ts";
-import type { LogOutcomes } from "../read/logOutcomes.ts";
 import type { ReadTask } from "../read/readTask.ts";
 
 type Cancelled = Extract<TaskEvent, { type: "GenerateCancelled" }>;
@@ -37,7 +36,7 @@ export function makeCancelTask(
   clock: Pick<BrokerClock, "nowS">,
   /** As the log has it now: an outcome follows only a task that was surely open. */
   readSurely: ReadTask,
-  outcomes: Pick<LogOutcomes, "note">,
+  recent: Pick<RecentlyStored, "noteOutcome">,
   readText: ReadText,
 ): CancelTask {
   const textOf = async ({ task_id, status }: OpenTask, signal: AbortSignal) =>
@@ -66,7 +65,7 @@ export function makeCancelTask(
         throw unavailable("the broker did not take the cancel in time", cause);
       },
     );
-    outcomes.note(task.task_id, seq);
+    recent.noteOutcome(task.task_id, seq);
     if (duplicate && !(await isCancel(broker, seq)))
       throw new ApiError("already_ended", "the task has its outcome");
   };
@@ -93,15 +92,8 @@ function cancelled(
 
 /** Whether the outcome that stands in the log is a cancel: ours, or that of somebody with the same wish. */
 async function isCancel(broker: Broker, seq: number): Promise<boolean> {
-  const message = await messageAt(broker, broker.streams.events, seq).catch(
-    (cause: unknown) => {
-      throw unavailable("the outcome can't be read", cause);
-    },
-  );
-  const decoded = message && decodeEvent(message);
-  return (
-    decoded !== undefined &&
-    "event" in decoded &&
-    decoded.event.type === "GenerateCancelled"
-  );
+  const event = await eventAt(broker, seq).catch((cause: unknown) => {
+    throw unavailable("the outcome can't be read", cause);
+  });
+  return event?.type === "GenerateCancelled";
 }

@@ -7,6 +7,11 @@ import {
   connectBroker,
   type Broker,
 } from "@jetscribe/event-log/broker/connection";
+import {
+  makeRecentlyStored,
+  type RecentlyStored,
+} from "@jetscribe/event-log/state/recentlyStored";
+import { makeTaskStates } from "@jetscribe/event-log/state/taskStates";
 import { subscribed } from "@jetscribe/event-log/signals/signals";
 import { ensureTopology } from "@jetscribe/event-log/streams/topology";
 import {
@@ -28,7 +33,6 @@ import {
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { makeLogOutcomes, type LogOutcomes } from "./logOutcomes.ts";
 import { makeWatchStored } from "./watchStored.ts";
 import { makeWatchTask } from "./watchTask.ts";
 
@@ -61,11 +65,13 @@ const cancelled = (task_id: string): TaskEvent => ({
   data: { ...{ task_id, by: "a", reason: "", stage: "processing" }, metrics },
 });
 
+const isAway = { look: () => Promise.reject(new Error("Redis is away")) };
+
 function watchOn(version: NatsVersion): void {
   let nats: TestServer;
   let broker: Broker;
   let appender: Appender;
-  let outcomes: LogOutcomes;
+  let recent: RecentlyStored;
   /** How often the log was searched. */
   let searches = 0;
   /** What a search finds. */
@@ -78,7 +84,7 @@ function watchOn(version: NatsVersion): void {
       ...{ taskTimeoutMs: 60_000, replicas: 1 },
     });
     appender = makeAppender(broker, "gateway");
-    outcomes = makeLogOutcomes(broker);
+    recent = makeRecentlyStored(broker);
   });
   afterAll(async () => {
     appender[Symbol.dispose]();
@@ -103,9 +109,9 @@ function watchOn(version: NatsVersion): void {
     const told: TaskState[] = [];
     const nothing = () => Promise.resolve(undefined);
     const watching = makeWatchTask({
-      ...{ broker, outcomes, watchStored: makeWatchStored(broker) },
+      ...{ broker, recent, watchStored: makeWatchStored(broker) },
       done: { of: () => ({ [Symbol.dispose]: () => undefined }) },
-      reader: { look: () => Promise.reject(new Error("Redis is away")) },
+      states: makeTaskStates(broker, { projection: isAway }),
       readTask: nothing,
       readSurely: () => {
         searches++;
@@ -166,11 +172,11 @@ function watchOn(version: NatsVersion): void {
     const [task, other] = [await request(), await request()];
     const { seq } = await append(completed(other.task_id));
     for (const wrong of [task.seq, seq, seq + 100]) {
-      outcomes.note(task.task_id, wrong);
-      assert.equal(await outcomes.of(task), undefined);
+      recent.noteOutcome(task.task_id, wrong);
+      assert.equal(await recent.outcomeOf(task), undefined);
     }
-    outcomes.note(other.task_id, seq);
-    assert.equal((await outcomes.of(other))?.status, "completed");
+    recent.noteOutcome(other.task_id, seq);
+    assert.equal((await recent.outcomeOf(other))?.status, "completed");
   });
 }
 

@@ -3,6 +3,8 @@
  * tells of each event that the log has. Each of them can be away or late. Nothing is polled: rule 9 of the design.
  */
 import type { Broker } from "@jetscribe/event-log/broker/connection";
+import type { RecentlyStored } from "@jetscribe/event-log/state/recentlyStored";
+import type { TaskStates } from "@jetscribe/event-log/state/taskStates";
 import type { StoredHint } from "@jetscribe/event-log/signals/signals";
 import {
   eventTypes,
@@ -12,10 +14,8 @@ import {
   type RecordedEvent,
   type TaskState,
 } from "@jetscribe/schema";
-import type { TaskReader } from "@jetscribe/task-store";
 import type { DoneHeard } from "./hearAllDone.ts";
-import type { LogOutcomes } from "./logOutcomes.ts";
-import { answerOf, type ReadTask } from "./readTask.ts";
+import type { ReadTask } from "./readTask.ts";
 import type { WatchStored } from "./watchStored.ts";
 
 /** Tells how the task is whenever it has got on, and at last its outcome, until it is disposed of. */
@@ -30,8 +30,8 @@ export interface WatchDeps {
   broker: Pick<Broker, "onReconnect">;
   done: Pick<DoneHeard, "of">;
   watchStored: WatchStored;
-  outcomes: LogOutcomes;
-  reader: Pick<TaskReader, "look">;
+  states: Pick<TaskStates, "shown">;
+  recent: Pick<RecentlyStored, "noteOutcome" | "outcomeOf">;
   /** What the projection shows. */
   readTask: ReadTask;
   /** What the log says. */
@@ -47,8 +47,8 @@ export function makeWatchTask({
   broker,
   done,
   watchStored,
-  outcomes,
-  reader,
+  states,
+  recent,
   readTask,
   readSurely,
 }: WatchDeps): WatchTask {
@@ -91,13 +91,13 @@ export function makeWatchTask({
     }
     async function readOutcome(): Promise<void> {
       if (!isOpen(task)) return;
-      const ended = await outcomes.of(task).catch(() => undefined);
+      const ended = await recent.outcomeOf(task).catch(() => undefined);
       if (ended === undefined) await look(readSurely);
       else take(ended);
     }
     function onStored({ type, attempt, seq }: StoredHint): void {
       if (eventTypes[type].outcome) {
-        outcomes.note(task_id, seq);
+        recent.noteOutcome(task_id, seq);
         after(graceMs, readOutcome);
       } else if (isOpen(task)) take(progressed(task, type, attempt));
     }
@@ -106,10 +106,7 @@ export function makeWatchTask({
     watching.use(watchStored(found, onStored));
     watching.defer(broker.onReconnect(() => void look(readSurely)));
     // What Redis told before it was listened to, and what the broker did.
-    void reader
-      .look([task_id])
-      .then(answerOf, () => undefined)
-      .then(take);
+    void states.shown(task_id).then((answer) => take(answer.task));
     after(graceMs, () => look(readSurely));
     return watching;
   };

@@ -1,4 +1,6 @@
 /** One reader's stream against a real broker; the task itself is said by the test. */
+import { makeRecentlyStored } from "@jetscribe/event-log/state/recentlyStored";
+import { makeTaskStates } from "@jetscribe/event-log/state/taskStates";
 import {
   connectBroker,
   type Broker,
@@ -27,7 +29,6 @@ import {
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { hearAllDone, type DoneHeard } from "../read/hearAllDone.ts";
-import { makeLogOutcomes } from "../read/logOutcomes.ts";
 import type { ReadTask } from "../read/readTask.ts";
 import { makeStreamTask } from "./streamTask.ts";
 import type { StreamEvent } from "./textFeed.ts";
@@ -90,8 +91,12 @@ describe("a reader's stream", () => {
     makeWatchTask({
       ...{ broker, done: heard, readTask, readSurely: readTask },
       watchStored: makeWatchStored(broker),
-      outcomes: makeLogOutcomes(broker),
-      reader: { look: () => Promise.reject(new Error("Redis is away")) },
+      recent: makeRecentlyStored(broker),
+      states: makeTaskStates(broker, {
+        projection: {
+          look: () => Promise.reject(new Error("Redis is away")),
+        },
+      }),
     });
 
   const open = (

@@ -1,12 +1,12 @@
 /** What a worker notices of its tasks at the renewals of their leases, in a real log. */
-import { makeLogIndex } from "@jetscribe/event-log/read/lookUp";
+import { makeLogFollower } from "@jetscribe/event-log/state/followLog";
+import { makeTaskStates } from "@jetscribe/event-log/state/taskStates";
 import { streams, type OutcomeEvent } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import { holdTasks } from "./heldTasks.ts";
 import { crashedTooOften, started } from "../task/outcomes.ts";
-import { makeTaskLookUp } from "./taskLookUp.ts";
 import {
   makeStreams,
   queue,
@@ -19,14 +19,17 @@ import {
 async function hold({ broker, appender }: System, stack: AsyncDisposableStack) {
   const event = requestOf();
   const { seq } = await appender.append(event, queue);
-  const index = stack.use(makeLogIndex(broker));
+  const { stateOf } = stack.use(makeLogFollower(broker));
   // No projection: the log alone has to say it.
   const look = () => Promise.reject(new Error("no projection"));
-  const { know } = makeTaskLookUp(broker, { look }, index);
-  const held = stack.use(holdTasks({ ackWaitMs: 600, know }));
+  const states = makeTaskStates(broker, {
+    ...{ projection: { look }, fromLog: stateOf },
+  });
+  const held = stack.use(holdTasks({ ackWaitMs: 600, states }));
   return held.hold({
     event: { ...event, seq, time: Date.now() / 1000 },
-    ...{ queue, traceparent: undefined, freshAsOf: undefined, mark: undefined },
+    ...{ queue, traceparent: undefined },
+    ...{ freshAsOf: undefined, highWaterMark: undefined },
     ...{
       renew: () => Promise.resolve(),
       served: () => undefined,

@@ -5,8 +5,8 @@
 import type { WorkItem } from "@jetscribe/event-log/work/consume";
 import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
 import { PassingMap } from "@jetscribe/event-log/fast/passingMap";
-import { evolve, isOpen, leaseTimes, type TaskState } from "@jetscribe/schema";
-import type { TaskLookUp } from "./taskLookUp.ts";
+import type { TaskStates } from "@jetscribe/event-log/state/taskStates";
+import { evolve, leaseTimes, type TaskState } from "@jetscribe/schema";
 
 /**
  * Why work on a task is broken off.
@@ -65,11 +65,11 @@ interface Held extends TaskInHand {
 
 export function holdTasks({
   ackWaitMs,
-  know,
+  states,
   now = elapsedMs,
 }: {
   ackWaitMs: number;
-  know: TaskLookUp["know"];
+  states: Pick<TaskStates<TaskState>, "surelyAll">;
   /** In ms; it goes on while the machine sleeps, as leases do. */
   now?: () => number;
 }): HeldTasks {
@@ -98,20 +98,18 @@ export function holdTasks({
   }
 
   async function lookInto(due: readonly Held[]): Promise<void> {
-    try {
-      const { tasks, asOf } = await know(due.map(({ task }) => task));
-      due.forEach((held, i) => {
-        const task = tasks[i];
-        const runs = held.task.status === "processing";
-        if (task === undefined) held.interrupt("vanished");
-        else if (!isOpen(task)) held.interrupt("outcome");
-        else if (runs && task.attempt > held.task.attempt)
-          held.interrupt("superseded");
-        else held.openAsOf = asOf;
-      });
-    } catch {
-      // Not known, then: whoever publishes an outcome looks again.
-    }
+    const answers = await states.surelyAll(due.map(({ task }) => task));
+    due.forEach((held, i) => {
+      const answer = answers[i];
+      // Where it is unknown, whoever publishes an outcome looks again.
+      if (answer === undefined || answer.status === "unknown") return;
+      const runs = held.task.status === "processing";
+      if (answer.status === "absent") held.interrupt("vanished");
+      else if (answer.status === "ended") held.interrupt("outcome");
+      else if (runs && answer.task.attempt > held.task.attempt)
+        held.interrupt("superseded");
+      else held.openAsOf = answer.asOf;
+    });
   }
 
   function hold(item: WorkItem): TaskInHand {
@@ -127,7 +125,7 @@ export function holdTasks({
     const held: Held = {
       item,
       task: requestedTask(item),
-      openAsOf: item.freshAsOf,
+      openAsOf: undefined,
       doubtedAt: -Infinity,
       doubt: () => void (held.doubtedAt = now()),
       signal: stop.signal,

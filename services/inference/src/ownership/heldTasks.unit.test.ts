@@ -8,7 +8,7 @@ test("a lease is over after four fifths of ACK_WAIT, whether the machine ran or 
   let now = 1_000;
   using held = holdTasks({
     ackWaitMs: 15_000,
-    know: () => Promise.reject(new Error("not asked")),
+    states: { surelyAll: () => Promise.reject(new Error("not asked")) },
     now: () => now,
   });
   const event = { ...requestOf(), seq: 1, time: 1 };

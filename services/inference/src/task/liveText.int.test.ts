@@ -6,9 +6,10 @@ import {
   readTokens,
   type TokenLog,
 } from "@jetscribe/event-log/tokens/tokens";
+import type { TaskAnswer } from "@jetscribe/event-log/state/taskStates";
 import { ensureTopology } from "@jetscribe/event-log/streams/topology";
 import type { Logger } from "@jetscribe/runtime";
-import { evolve, streams, type TokenChunk } from "@jetscribe/schema";
+import { evolve, isOpen, streams, type TokenChunk } from "@jetscribe/schema";
 import {
   eventually,
   natsVersions,
@@ -25,7 +26,6 @@ import { keptNothing } from "../ownership/keptText.ts";
 import { firstPart, makeLiveText } from "./liveText.ts";
 import { expired, started } from "./outcomes.ts";
 import { makeRecord } from "./record.ts";
-import type { Known } from "../ownership/taskLookUp.ts";
 import { firstClaim, makeTextLock, type Claim } from "../ownership/textLock.ts";
 import { readLog, requestOf } from "../../test/workerTestKit.ts";
 
@@ -61,7 +61,7 @@ async function open(version: NatsVersion) {
     const held = stack.use(
       holdTasks({
         ackWaitMs: 3_600_000,
-        know: () => Promise.reject(new Error("not asked")),
+        states: { surelyAll: () => Promise.reject(new Error("not asked")) },
       }),
     );
     const inHand: TaskInHand = stack.use(
@@ -71,7 +71,7 @@ async function open(version: NatsVersion) {
           queue: data,
           traceparent: undefined,
           freshAsOf: 0,
-          mark: undefined,
+          highWaterMark: undefined,
         },
         renew: () => Promise.resolve(),
         served: () => undefined,
@@ -91,12 +91,12 @@ async function open(version: NatsVersion) {
       return { ...text, say };
     };
     const loseNext = (what: typeof lose) => (lose = what);
-    const record = (know: () => Promise<Known>) =>
+    const record = (surely: () => Promise<TaskAnswer>) =>
       makeRecord({
         ...{ broker, workerId, log: log as unknown as Logger },
         clock,
         appender: stack.use(makeAppender(broker, workerId)),
-        lookUp: { know, glance: () => Promise.reject(new Error("not asked")) },
+        states: { surely },
       });
     return {
       ...{ broker, inHand, lock, live, loseNext, record },
@@ -252,9 +252,13 @@ for (const version of await natsVersions())
       await live.close();
       assert.equal(a.inHand.interrupted(), undefined);
       // Another worker has started it meanwhile.
-      const later = { ...a.inHand.task, attempt: 2 };
+      const again = started(a.inHand.task, 2, "b", 1);
+      const later = evolve(a.inHand.task, { ...again, seq: 3, time: 1 });
+      assert.ok(later && isOpen(later));
       const asOf = performance.now();
-      const record = a.record(() => Promise.resolve({ tasks: [later], asOf }));
+      const record = a.record(() =>
+        Promise.resolve({ status: "open", task: later, by: "log", asOf }),
+      );
       const outcome = expired(a.inHand.task, "a", 2);
       assert.deepEqual(await record.conclude(a.inHand, outcome), lost);
       const { state } = await a.broker.jsm.streams.info(streams.events);

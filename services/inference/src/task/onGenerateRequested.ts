@@ -5,8 +5,9 @@
 import { AppendError } from "@jetscribe/event-log/append/append";
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Handled, WorkItem } from "@jetscribe/event-log/work/consume";
+import type { TaskStates } from "@jetscribe/event-log/state/taskStates";
 import type { Logger } from "@jetscribe/runtime";
-import { isOpen } from "@jetscribe/schema";
+import type { TaskState } from "@jetscribe/schema";
 import type { Attempt } from "./attempt.ts";
 import { decide, type Limits } from "./decide.ts";
 import { comeBack, done, lost } from "./handled.ts";
@@ -14,7 +15,6 @@ import type { HeldTasks, TaskInHand } from "../ownership/heldTasks.ts";
 import { crashedTooOften, expired, progressOf } from "./outcomes.ts";
 import type { Peers } from "../ownership/peers.ts";
 import type { Record } from "./record.ts";
-import type { TaskLookUp } from "../ownership/taskLookUp.ts";
 import type { Claim, TextLock } from "../ownership/textLock.ts";
 
 /** For a cancel that was heard and that the state does not show. */
@@ -24,7 +24,7 @@ export interface Deps {
   attempt: Attempt;
   clock: Pick<BrokerClock, "nowS">;
   record: Record;
-  lookUp: TaskLookUp;
+  states: Pick<TaskStates<TaskState>, "delivered" | "surely">;
   lock: TextLock;
   peers: Peers;
   held: HeldTasks;
@@ -38,7 +38,7 @@ export function makeOnGenerateRequested({
   attempt,
   clock,
   record,
-  lookUp,
+  states,
   lock,
   peers,
   held,
@@ -61,25 +61,18 @@ export function makeOnGenerateRequested({
   /** Looked up before the engine is touched; where that leaves a doubt, the log decides. */
   async function endedAlready(inHand: TaskInHand): Promise<boolean> {
     const { task, item } = inHand;
-    const seen = await lookUp.glance(task.task_id);
-    if (seen.task !== undefined && !isOpen(seen.task)) return true;
-    if (!seen.task?.attempt) {
-      if (inHand.openAsOf !== undefined) return false;
-      // Never started, by a projection that has read up to the mark: surely open as of then.
-      if (seen.task && item.mark && seen.covers(item.mark)) {
-        inHand.openAsOf = item.mark.at;
-        return false;
-      }
-    }
-    await record.look(inHand);
+    const answer = await states.delivered(task, item);
+    if (answer.status === "ended") return true;
+    if (answer.status === "open" && answer.asOf !== undefined)
+      inHand.openAsOf = answer.asOf;
+    else await record.look(inHand);
     return false;
   }
 
   /** A cancel is heard once it is stored. The state decides all the same: a broker that crashed may have lost it since. */
   async function onceStored({ task }: TaskInHand): Promise<Handled> {
-    const known = await lookUp.know([task]).catch(() => undefined);
-    const now = known?.tasks[0];
-    return now !== undefined && !isOpen(now) ? done : comeBack(askAgainMs);
+    const { status } = await states.surely(task);
+    return status === "ended" ? done : comeBack(askAgainMs);
   }
 
   async function settle(inHand: TaskInHand): Promise<Handled> {

@@ -9,7 +9,8 @@ import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import type { Handled } from "@jetscribe/event-log/work/consume";
 import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
-import { hasLost } from "@jetscribe/event-log/read/lookUp";
+import { hasLost } from "@jetscribe/event-log/state/taskEvents";
+import type { TaskStates } from "@jetscribe/event-log/state/taskStates";
 import type { Logger } from "@jetscribe/runtime";
 import {
   evolve,
@@ -17,18 +18,18 @@ import {
   openForMs,
   type OutcomeEvent,
   type TaskEvent,
+  type TaskState,
 } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import { done, lost } from "./handled.ts";
 import type { TaskInHand } from "../ownership/heldTasks.ts";
 import { failed, retried, type RetriedBecause } from "./outcomes.ts";
-import type { TaskLookUp } from "../ownership/taskLookUp.ts";
 
 export interface RecordDeps {
   broker: Broker;
   clock: Pick<BrokerClock, "nowS">;
   appender: Appender;
-  lookUp: TaskLookUp;
+  states: Pick<TaskStates<TaskState>, "surely">;
   workerId: string;
   log: Logger;
 }
@@ -42,7 +43,7 @@ export function makeRecord({
   broker,
   clock,
   appender,
-  lookUp,
+  states,
   workerId,
   log,
 }: RecordDeps) {
@@ -52,10 +53,11 @@ export function makeRecord({
 
   /** Brings the task in hand to the state that the log says it has. */
   async function look(inHand: TaskInHand): Promise<void> {
-    const { tasks, asOf } = await lookUp.know([inHand.task]);
-    if (tasks[0] === undefined) inHand.interrupt("vanished");
-    else inHand.task = tasks[0];
-    inHand.openAsOf = asOf;
+    const answer = await states.surely(inHand.task);
+    if (answer.status === "unknown") throw answer.because;
+    if (answer.status === "absent") inHand.interrupt("vanished");
+    else inHand.task = answer.task;
+    inHand.openAsOf = answer.asOf;
     inHand.signal.throwIfAborted();
   }
 

@@ -1,4 +1,5 @@
 import { AppendError } from "@jetscribe/event-log/append/append";
+import { makeTaskStates } from "@jetscribe/event-log/state/taskStates";
 import { isOpen, newTaskId, type TaskEvent } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
@@ -87,8 +88,8 @@ test("tasks that can't be ended stop no other, and are told once", async () => {
     reader: redis.reader,
     projection: {
       role: () => ({ leading: true, seq: last, caughtUp: true }),
-      reaches: () => Promise.resolve(true),
     },
+    states: makeTaskStates(writer.broker, { projection: redis.reader }),
     workers: { all: () => [] },
     appender: {
       append({ data }) {

@@ -2,6 +2,7 @@
 import { AppendError, type Appender } from "@jetscribe/event-log/append/append";
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { openIn, type TaskStates } from "@jetscribe/event-log/state/taskStates";
 import { streamedSoFar } from "@jetscribe/event-log/tokens/tokens";
 import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
 import type { Logger } from "@jetscribe/runtime";
@@ -17,7 +18,6 @@ import {
 import type { TaskReader } from "@jetscribe/task-store";
 import { overdue } from "./overdue.ts";
 import type { Projection } from "../projection/projection.ts";
-import { surelyOpen } from "../projection/surelyOpen.ts";
 import { whileLeading } from "../projection/whileLeading.ts";
 
 /** Where the first of a queue is overdue, so many are looked at next. */
@@ -34,8 +34,9 @@ export interface OverdueDeps {
   broker: Broker;
   clock: Pick<BrokerClock, "nowS" | "isRead">;
   appender: Pick<Appender, "append">;
-  reader: Pick<TaskReader, "look" | "perhapsOverdue">;
-  projection: Pick<Projection, "role" | "reaches">;
+  reader: Pick<TaskReader, "perhapsOverdue">;
+  projection: Pick<Projection, "role">;
+  states: Pick<TaskStates, "surelyAll">;
   workers: Pick<WorkersHeard, "all">;
   log: Pick<Logger, "warn" | "error" | "debug">;
 }
@@ -66,7 +67,7 @@ export function makeEndOverdue({
   clock,
   appender,
   reader,
-  projection,
+  states,
   workers,
   log,
 }: OverdueDeps): (signal: AbortSignal) => Promise<void> {
@@ -79,8 +80,8 @@ export function makeEndOverdue({
       early: early + failing.size,
     });
     if (ids.length === 0) return [];
-    const open = await surelyOpen({ broker, reader, projection }, ids);
-    return open.filter((task) => deadlineOf(task).at <= now);
+    const answers = await states.surelyAll(ids.map((task_id) => ({ task_id })));
+    return openIn(answers).filter((task) => deadlineOf(task).at <= now);
   }
 
   /** Ends those that are found; how many were found, and how many of them ended. */

@@ -8,6 +8,7 @@ import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { limitOf } from "@jetscribe/event-log/streams/logLimit";
 import { outcomeReserve } from "@jetscribe/event-log/streams/outcomeReserve";
 import { streamState } from "@jetscribe/event-log/broker/streamState";
+import { openIn, type TaskStates } from "@jetscribe/event-log/state/taskStates";
 import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
 import type { Logger } from "@jetscribe/runtime";
 import {
@@ -24,7 +25,6 @@ import type { Listening } from "./listening.ts";
 import { makeModelsHeard, type ModelsHeard } from "./modelsHeard.ts";
 import { failedOutside } from "../overdue/overdue.ts";
 import type { Projection } from "../projection/projection.ts";
-import { surelyOpen } from "../projection/surelyOpen.ts";
 import type { LogHeld, LogTrim } from "./trimLog.ts";
 import { whileLeading } from "../projection/whileLeading.ts";
 
@@ -38,8 +38,9 @@ export interface StrandedDeps {
   broker: Broker;
   clock: Pick<BrokerClock, "nowS">;
   appender: Pick<Appender, "append">;
-  reader: Pick<TaskReader, "queues" | "oldestWaiting" | "look">;
-  projection: Pick<Projection, "role" | "reaches">;
+  reader: Pick<TaskReader, "queues" | "oldestWaiting">;
+  projection: Pick<Projection, "role">;
+  states: Pick<TaskStates, "surelyAll">;
   workers: Pick<WorkersHeard, "all">;
   listening: Listening;
   trim: Pick<LogTrim, "held">;
@@ -99,8 +100,10 @@ async function check(deps: StrandedDeps, models: ModelsHeard): Promise<void> {
   const isEnough = used - reserve < allowed;
   if (!isEnough && !holdLog(stranded, trim.held())) return;
   const ids = await oldestOf(stranded, reader);
-  const open = await surelyOpen(deps, ids);
-  const waiting = open.filter((task) => task.status === "queued");
+  const answers = await deps.states.surelyAll(
+    ids.map((task_id) => ({ task_id })),
+  );
+  const waiting = openIn(answers).filter(({ status }) => status === "queued");
   if (waiting.length === 0) return;
   log.warn(
     { tasks: waiting.length },

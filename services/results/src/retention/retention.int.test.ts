@@ -1,4 +1,5 @@
 /** What the leading results service drops from the log and what it ends so that others have room, on a real broker. */
+import { makeTaskStates } from "@jetscribe/event-log/state/taskStates";
 import { makeAppender } from "@jetscribe/event-log/append/append";
 import { makeBrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import { announceProjection } from "@jetscribe/event-log/signals/signals";
@@ -124,9 +125,14 @@ test.concurrent(
     const clock = opened.use(await makeBrokerClock(writer.broker, "test"));
     // There is enough room without the outcomes of the stranded tasks.
     const trim = { held: () => undefined };
+    const { look } = redis.reader;
+    const { reaches } = projection;
+    const states = makeTaskStates(writer.broker, {
+      projection: { look, reaches },
+    });
     const deps = {
       ...{ broker: writer.broker, clock, appender },
-      ...{ projection, workers, listening, trim, log },
+      ...{ projection, states, workers, listening, trim, log },
     };
     const work = Promise.all([
       projection.run(stop.signal),

@@ -1,23 +1,22 @@
 import assert from "node:assert/strict";
 import { setImmediate as turn } from "node:timers/promises";
 import { test } from "vitest";
-import type { Look } from "./look.ts";
-import { makeLookBeyond } from "./lookBeyond.ts";
+import { makeCoveringLook, type Look } from "./coveringLook.ts";
 
-const end = { created: "then", seq: 5 };
+const end = { created: "then", lastSeq: 5, at: 0 };
 const upTo = (seq: number): Look => ({
-  checkpoint: { created: "then", seq, caughtUp: true } as Look["checkpoint"],
+  checkpoint: { created: "then", seq, caughtUp: true },
   tasks: [],
 });
 
 test("who comes while another one waits waits as well", async () => {
   let seq = 4;
-  const lookBeyond = makeLookBeyond({
+  const coveringLook = makeCoveringLook({
     look: () => Promise.resolve(upTo(seq)),
   });
-  const first = lookBeyond(end, []);
+  const first = coveringLook(end, []);
   await turn(); // it has looked
-  const second = lookBeyond(end, []);
+  const second = coveringLook(end, []);
   await turn();
   seq = 5;
   assert.deepEqual(await Promise.all([first, second]), [upTo(5), upTo(5)]);
@@ -25,33 +24,33 @@ test("who comes while another one waits waits as well", async () => {
 
 test("a Redis that is away for a moment is waited for", async () => {
   let looks = 0;
-  const lookBeyond = makeLookBeyond({
+  const coveringLook = makeCoveringLook({
     look: () =>
       ++looks < 3
         ? Promise.reject(new Error("it is away"))
         : Promise.resolve(upTo(5)),
   });
-  assert.deepEqual(await lookBeyond(end, []), upTo(5));
+  assert.deepEqual(await coveringLook(end, []), upTo(5));
 });
 
 test("what was waited for in vain is not waited for again until it has caught up", async () => {
   let seq = 4;
   let looks = 0;
-  const lookBeyond = makeLookBeyond({
+  const coveringLook = makeCoveringLook({
     look: () => {
       looks++;
       return Promise.resolve(upTo(seq));
     },
   });
-  assert.equal(await lookBeyond(end, []), undefined);
+  assert.equal(await coveringLook(end, []), undefined);
   looks = 0;
-  assert.equal(await lookBeyond(end, []), undefined);
+  assert.equal(await coveringLook(end, []), undefined);
   assert.equal(looks, 1);
   seq = 5;
-  assert.deepEqual(await lookBeyond(end, []), upTo(5));
+  assert.deepEqual(await coveringLook(end, []), upTo(5));
   seq = 4;
   looks = 0;
-  const waiting = lookBeyond(end, []);
+  const waiting = coveringLook(end, []);
   seq = 5;
   assert.deepEqual(await waiting, upTo(5));
 });

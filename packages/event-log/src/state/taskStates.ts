@@ -1,0 +1,196 @@
+/**
+ * The state of a task: all who need it ask here, and differ only in what they do with the answer. The answer says what it
+ * was taken from (`by`), and as of when the log showed it (`asOf`).
+ * - `shown` is a stale read: what the projection shows at the moment. It reads the own writes of its process. It costs one
+ *   look at the projection.
+ * - `delivered` is `shown` for a task that was just delivered, where the delivery alone may prove that the task is open.
+ * - `surely` and `surelyAll` are linearizable reads: the answer has all that the log had at the call. They cost one
+ *   question for the log's end and one look at the projection. The log is read where the projection has not read so far.
+ *
+ * The log is read by the task index. Where no index answers, gateways and workers read it in two ways, and neither could
+ * do the other's work. A gateway asks once about any task, however old: it searches (`searchLog.ts`). A worker asks at
+ * each renewal about the same few young tasks: one reader follows the log for all of them (`followLog.ts`), where
+ * searches would read the queue again for each task and renewal.
+ *
+ * The projection comes in as a function: this package has the door to NATS and the task store has the one to Redis, and
+ * neither imports the other.
+ */
+import {
+  isOpen,
+  type EndedTask,
+  type OpenTask,
+  type TaskState,
+} from "@jetscribe/schema";
+import type { Broker } from "../broker/connection.ts";
+import { covers, makeCoveringLook, type Projection } from "./coveringLook.ts";
+import { readHighWaterMark, type HighWaterMark } from "./highWaterMark.ts";
+import type { RecentlyStored } from "./recentlyStored.ts";
+
+/**
+ * What an answer is taken from.
+ * - projection: the states that the results service keeps
+ * - log: the task's events themselves
+ * - delivery: the first one of a request that was stored after a reading of the log's end
+ * - acceptance: the request, which this process stored and the projection has not read yet
+ */
+export type Basis = "projection" | "log" | "delivery" | "acceptance";
+
+interface Known {
+  by: Basis;
+  /** The log showed this state then, by `elapsedMs()`; undefined: at some earlier time (a stale read). */
+  asOf: number | undefined;
+}
+
+export type TaskAnswer =
+  /** With an `asOf` it is surely open as of then: it had no outcome. */
+  | ({ status: "open"; task: OpenTask } & Known)
+  | ({ status: "ended"; task: EndedTask } & Known)
+  /** The log has no request of the task, or has lost it. */
+  | ({ status: "absent"; task?: undefined } & Known)
+  /** `task`: what a projection shows that is being rebuilt, or may be late. `because`: why the log can't be read. */
+  | { status: "unknown"; task?: OpenTask | undefined; because?: unknown };
+
+export interface TaskQuery {
+  task_id: string;
+  /** Of its request, where that is known. */
+  seq?: number;
+}
+
+/**
+ * The state of a task by the log itself, which is read at least up to `end`. Undefined: the log has no such task, or has
+ * lost it. Rejects where the log can't be read, or not in time.
+ */
+export type FromLog<Query> = (
+  query: Query,
+  end: HighWaterMark,
+) => Promise<TaskState | undefined>;
+
+export interface StateSources<Query> {
+  projection: Projection;
+  /** Absent: what the projection can't say is unknown. */
+  fromLog?: FromLog<Query>;
+  /** Absent: no writes are read back. */
+  recent?: Pick<RecentlyStored, "accepted" | "outcomeOf">;
+}
+
+/** What a delivery brings beside its request. */
+export interface DeliveryProof {
+  /** The task was surely open then, by the delivery alone, by `elapsedMs()`; undefined: that can't be said. */
+  freshAsOf: number | undefined;
+  /** The latest reading of the log's end, at most 30 s old. */
+  highWaterMark: HighWaterMark | undefined;
+}
+
+/** None of these rejects. */
+export interface TaskStates<Query extends TaskQuery = TaskQuery> {
+  /**
+   * What the projection shows at the moment, or else what this process stored itself. `asOf` is that of the mark, where
+   * the projection covers it. While the projection is rebuilt, only outcomes are believed.
+   */
+  shown: (taskId: string, mark?: HighWaterMark) => Promise<TaskAnswer>;
+  /**
+   * A task that was just delivered, as its request alone makes it: surely open where it was never started, by the
+   * delivery or by a projection that covers its mark.
+   */
+  delivered: (task: TaskState, proof: DeliveryProof) => Promise<TaskAnswer>;
+  /** The state as of the call. */
+  surely: (query: Query) => Promise<TaskAnswer>;
+  /** Those of several tasks, in their order, as of the same instant; the log's end is read once. */
+  surelyAll: (queries: readonly Query[]) => Promise<TaskAnswer[]>;
+}
+
+export function makeTaskStates<Query extends TaskQuery = TaskQuery>(
+  broker: Broker,
+  { projection, fromLog, recent }: StateSources<Query>,
+): TaskStates<Query> {
+  const coveringLook = makeCoveringLook(projection);
+
+  async function shown(
+    taskId: string,
+    mark?: HighWaterMark,
+  ): Promise<TaskAnswer> {
+    const look = await projection.look([taskId]).catch(() => undefined);
+    const { caughtUp = false, seq = 0 } = look?.checkpoint ?? {};
+    const task = look?.tasks[0];
+    const asOf = mark && covers(look, mark) ? mark.at : undefined;
+    if (task !== undefined && !isOpen(task))
+      return answerOf(task, "projection", asOf);
+    if (!caughtUp) return { status: "unknown", task };
+    const accepted = recent?.accepted(taskId);
+    const own = accepted && accepted.seq > seq ? accepted : undefined;
+    const open = task ?? own;
+    if (open === undefined) return { status: "unknown" };
+    // What was told once is told from then on.
+    const ended = await recent?.outcomeOf(open).catch(() => undefined);
+    if (ended !== undefined) return answerOf(ended, "log");
+    return task === undefined
+      ? answerOf(open, "acceptance")
+      : answerOf(task, "projection", asOf);
+  }
+
+  async function delivered(
+    task: TaskState,
+    { freshAsOf, highWaterMark }: DeliveryProof,
+  ): Promise<TaskAnswer> {
+    const answer = await shown(task.task_id, highWaterMark);
+    if (answer.status === "ended") return answer;
+    // It was started: by now its worker may have written more.
+    if (answer.task?.attempt) return { status: "unknown", task: answer.task };
+    return freshAsOf === undefined
+      ? answer
+      : answerOf(task, "delivery", freshAsOf);
+  }
+
+  async function surelyAll(queries: readonly Query[]): Promise<TaskAnswer[]> {
+    try {
+      const end = await readHighWaterMark(broker);
+      const ids = queries.map(({ task_id }) => task_id);
+      const look = await coveringLook(end, ids);
+      return await Promise.all(
+        queries.map((query, i) => asOfEnd(query, end, look?.tasks[i])),
+      );
+    } catch (because) {
+      return queries.map(() => ({ status: "unknown", because }));
+    }
+  }
+
+  /** `projected`: as a projection shows it that covers the log's end. */
+  async function asOfEnd(
+    query: Query,
+    end: HighWaterMark,
+    projected: TaskState | undefined,
+  ): Promise<TaskAnswer> {
+    const asOf = end.at;
+    const absent = { status: "absent", by: "log", asOf } as const;
+    if (query.seq !== undefined && query.seq > end.lastSeq) return absent;
+    if (projected !== undefined) return answerOf(projected, "projection", asOf);
+    // Absence in the projection proves nothing: the task may have expired there.
+    if (fromLog === undefined) return { status: "unknown" };
+    try {
+      const task = await fromLog(query, end);
+      return task === undefined ? absent : answerOf(task, "log", asOf);
+    } catch (because) {
+      return { status: "unknown", because };
+    }
+  }
+
+  return {
+    shown,
+    delivered,
+    surelyAll,
+    async surely(query) {
+      const [answer] = await surelyAll([query]);
+      return answer ?? { status: "unknown" };
+    },
+  };
+}
+
+/** The tasks that are open. */
+export const openIn = (answers: readonly TaskAnswer[]): OpenTask[] =>
+  answers.flatMap((one) => (one.status === "open" ? one.task : []));
+
+function answerOf(task: TaskState, by: Basis, asOf?: number): TaskAnswer {
+  return isOpen(task)
+    ? { status: "open", task, by, asOf }
+    : { status: "ended", task, by, asOf };
+}
