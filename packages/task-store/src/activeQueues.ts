@@ -87,7 +87,8 @@ export async function readActive(
     const name = `${lane}:${owner}`;
     const found = queues.get(name) ?? {
       queue: { model, lane: lane === "batch" ? "batch" : "interactive", owner },
-      ...{ waiting: 0, running: 0 },
+      waiting: 0,
+      running: 0,
     };
     queues.set(name, { ...found, [kind as Kind]: Number(count) });
   }

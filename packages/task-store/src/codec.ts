@@ -40,8 +40,17 @@ export const encodeCheckpoint = (checkpoint: Checkpoint): string => {
   const { created, seq, id, caughtUp, beat, bytes, open } = checkpoint;
   const { tasks, tokens, bytes: beside, bytesPerToken } = open;
   return JSON.stringify([
-    ...[VERSION, created, seq, id, caughtUp, beat, bytes],
-    ...[tasks, tokens, beside, bytesPerToken],
+    VERSION,
+    created,
+    seq,
+    id,
+    caughtUp,
+    beat,
+    bytes,
+    tasks,
+    tokens,
+    beside,
+    bytesPerToken,
   ]);
 };
 
@@ -66,7 +75,12 @@ export function decodeCheckpoint(
   ];
   const [tasks, tokens, beside, bytesPerToken] = open;
   return {
-    ...{ created, seq, id, caughtUp, beat, bytes },
+    created,
+    seq,
+    id,
+    caughtUp,
+    beat,
+    bytes,
     open: { tasks, tokens, bytes: beside, bytesPerToken },
   };
 }

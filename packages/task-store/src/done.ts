@@ -32,26 +32,28 @@ export function hearDone(
   log?: StoreLog,
 ): Disposable {
   const name = `${redis.options.connectionName}-done`;
-  const own = redis.duplicate({
+  const subscriber = redis.duplicate({
     connectionName: name,
     autoResubscribe: false, // or nobody would know since when
   });
-  logChanges(own, name, log);
-  own.on("ready", () => {
-    own.subscribe(channelOf(prefix)).then(onListening, (err: unknown) => {
-      log?.warn({ err }, "outcomes are not heard of");
-    });
+  logChanges(subscriber, name, log);
+  subscriber.on("ready", () => {
+    subscriber
+      .subscribe(channelOf(prefix))
+      .then(onListening, (err: unknown) => {
+        log?.warn({ err }, "outcomes are not heard of");
+      });
   });
-  own.on("message", (_channel, taskIds: string) => {
+  subscriber.on("message", (_channel, taskIds: string) => {
     onDone(taskIds.split("\n"));
   });
   const ping = setInterval(() => {
-    own.ping().catch(() => undefined);
+    subscriber.ping().catch(() => undefined);
   }, pingEveryMs);
   return {
     [Symbol.dispose]() {
       clearInterval(ping);
-      own.disconnect();
+      subscriber.disconnect();
     },
   };
 }

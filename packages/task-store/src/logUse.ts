@@ -27,9 +27,9 @@ export interface LogUse {
 }
 
 /** More than lie in a full log. */
-const most = 512;
+const maxMilestones = 512;
 /** Owners that come and go name new queues at each reading; after so many readings the caller asks again later. */
-const mostReadings = 5;
+const maxReadings = 5;
 
 export function writeMilestones(
   commands: ChainableCommander,
@@ -40,7 +40,7 @@ export function writeMilestones(
     keys.milestones,
     ...milestones.map(({ seq, bytes }) => `${seq} ${bytes}`),
   );
-  commands.ltrim(keys.milestones, -most, -1);
+  commands.ltrim(keys.milestones, -maxMilestones, -1);
 }
 
 /**
@@ -53,7 +53,7 @@ export async function readLogUse(
   firstSeq: number,
 ): Promise<LogUse | undefined> {
   const names = new Set(await redis.smembers(keys.queues));
-  for (let reading = 0; reading < mostReadings; reading++) {
+  for (let reading = 0; reading < maxReadings; reading++) {
     const read = await readOnce(redis, [...names], firstSeq);
     if (read === undefined) return undefined;
     const { queues, ...use } = read;
@@ -76,10 +76,7 @@ async function readOnce(
     .hgetall(keys.projections)
     .smembers(keys.queues);
   for (const key of [keys.running, ...names.map(keys.queue)])
-    commands.zrangebyscore(
-      ...([key, firstSeq, "+inf", "WITHSCORES"] as const),
-      ...(["LIMIT", 0, 1] as const),
-    );
+    commands.zrangebyscore(key, firstSeq, "+inf", "WITHSCORES", "LIMIT", 0, 1);
   const [stored, milestones, projections, queues, running, ...heads] =
     resultsOf(await commands.exec()) as [
       string | null,
@@ -95,7 +92,8 @@ async function readOnce(
   const open = [
     { queue: parseRunningName(runs).queue, seq: seqOf(runsSeq) },
     ...heads.map(([, seq], i) => ({
-      ...{ queue: parseQueueName(names[i] ?? ""), seq: seqOf(seq) },
+      queue: parseQueueName(names[i] ?? ""),
+      seq: seqOf(seq),
     })),
   ].filter(({ seq }) => seq < Infinity);
   return {

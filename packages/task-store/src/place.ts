@@ -28,25 +28,23 @@ export function placeIn(
   rank: number,
 ): Place {
   const ofModel = [...backlogs].filter(
-    (one) => one.queue.model === queue.model,
+    (backlog) => backlog.queue.model === queue.model,
   );
   const mean = meanUsual(ofModel, queue.model) ?? NaN;
   const usualOf = ({ usual = mean }: Backlog) => usual;
-  const own = ofModel.find(({ queue: one }) => isSame(one, queue));
+  const own = ofModel.find((backlog) => isSame(backlog.queue, queue));
   const ownUsual = own === undefined ? mean : usualOf(own);
 
   const inLane = { tasks: rank + 1, tokens: (rank + 1) * ownUsual };
-  const most = { ...inLane };
+  const maxOfEach = { ...inLane };
   const others = { tasks: 0, tokens: 0 };
-  for (const one of ofModel) {
-    const { tasks, tokens } = {
-      tasks: one.waiting,
-      tokens: one.waiting * usualOf(one),
-    };
-    if (one === own) continue;
-    if (one.queue.lane === queue.lane) {
-      inLane.tasks += Math.min(tasks, most.tasks);
-      inLane.tokens += Math.min(tokens, most.tokens);
+  for (const backlog of ofModel) {
+    if (backlog === own) continue;
+    const tasks = backlog.waiting;
+    const tokens = tasks * usualOf(backlog);
+    if (backlog.queue.lane === queue.lane) {
+      inLane.tasks += Math.min(tasks, maxOfEach.tasks);
+      inLane.tokens += Math.min(tokens, maxOfEach.tokens);
     } else {
       others.tasks += tasks;
       others.tokens += tokens;

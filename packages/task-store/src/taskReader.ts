@@ -1,13 +1,12 @@
 import type { Queue, TaskState } from "@jetscribe/schema";
 import type { Redis } from "ioredis";
 import type { Store } from "./connection.ts";
-import { openField, readActive, type ActiveQueues } from "./activeQueues.ts";
+import { openField, readActive } from "./activeQueues.ts";
 import { keys, parseQueueName, parseRunningName, queueName } from "./keys.ts";
-import { readLogUse, type LogUse } from "./logUse.ts";
-import { makeLook, type Look } from "./look.ts";
+import { readLogUse } from "./logUse.ts";
+import { makeLook } from "./look.ts";
 import { all, countAll, placesOf, readBacklog, resultsOf } from "./backlog.ts";
-import type { Backlog, Place } from "./place.ts";
-import { readUnfinished, type Unfinished } from "./unfinished.ts";
+import { readUnfinished } from "./unfinished.ts";
 import { useToRead } from "./ownConnection.ts";
 
 /** An open task's place in the log. */
@@ -18,54 +17,13 @@ export interface OpenPlace {
 }
 
 /** The tasks as everybody may read them. Every call rejects within about a second where Redis is down. */
-export interface TaskReader {
-  look: (ids: readonly string[]) => Promise<Look>;
-  /** Where tasks wait; null for one that doesn't. */
-  places: (tasks: readonly TaskState[]) => Promise<(Place | null)[]>;
-  /** What all queues hold. */
-  backlog(): Promise<Backlog[]>;
-  /** How much is unfinished; undefined while the projection is built. */
-  unfinished(): Promise<Unfinished | undefined>;
-  /** Which part of the log, that begins at `firstSeq`, is still needed; undefined while the projection is built, or new queues keep coming. */
-  logUse(firstSeq: number): Promise<LogUse | undefined>;
-  /** The estimated and the real wait of the latest tasks, in seconds, newest first; 1,000 at most. */
-  waits(): Promise<{ estimated: number; real: number }[]>;
-  /** Every queue in which tasks wait, and how many. */
-  queues(): Promise<{ queue: Queue; waiting: number }[]>;
-  /** The queues of a model (a slug) that have open tasks, and how many. */
-  active(model: string): Promise<ActiveQueues>;
-  /** Every queue that has open tasks, waiting or running. */
-  openQueues(): Promise<Queue[]>;
-  /** For each place: how many tasks of the queue are open, waiting or running, up to that sequence; all at one instant. */
-  countOpen(
-    places: readonly { queue: Queue; seq: number }[],
-  ): Promise<number[]>;
-  /** The models (slugs) that were ever asked for. */
-  models(): Promise<string[]>;
-  /** How many open tasks that were started, or may wait only briefly, have a deadline before `at` in seconds since the epoch. */
-  overdue(at: number): Promise<number>;
-  /** The oldest `count` waiting tasks of a queue, oldest first. */
-  oldestWaiting(queue: Queue, count: number): Promise<OpenPlace[]>;
-  /** Every processing task, oldest first. */
-  running(): Promise<(OpenPlace & { queue: Queue })[]>;
-  /** The sequence of a queue's oldest open request, waiting or running; undefined: it has none. */
-  oldestOpen(queue: Queue): Promise<number | undefined>;
-  /**
-   * Open tasks whose deadline may be over, by `now` in seconds since the epoch; each has to be looked at. Of those that
-   * may wait long only the first `ofEach` of each queue: whoever comes later has a later deadline. Of the others the
-   * `early` first.
-   */
-  perhapsOverdue(
-    now: number,
-    most: { ofEach: number; early: number },
-  ): Promise<string[]>;
-  ping(): Promise<void>;
-}
+export type TaskReader = ReturnType<typeof makeTaskReader>;
 
 /** The connection may be shared with other readers, and with no writer. */
-export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
+export function makeTaskReader({ redis }: Pick<Store, "redis">) {
   useToRead(redis);
 
+  /** Every queue in which tasks wait, and how many. */
   async function queues() {
     const names = await redis.smembers(keys.queues);
     const counts = await countAll(redis, names);
@@ -75,16 +33,19 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
     }));
   }
 
+  /** The oldest `count` waiting tasks of a queue, oldest first. */
   const oldestWaiting = async (queue: Queue, count: number) =>
     count < 1 ? [] : members(redis, keys.queue(queueName(queue)), count - 1);
 
+  /** Every processing task, oldest first. */
   const running = async () =>
     (await members(redis, keys.running, -1)).map(({ id: name, seq }) => ({
       ...parseRunningName(name),
       seq,
     }));
 
-  async function oldestOpen(queue: Queue) {
+  /** The sequence of a queue's oldest open request, waiting or running; undefined: it has none. */
+  async function oldestOpen(queue: Queue): Promise<number | undefined> {
     const name = queueName(queue);
     const [[waits], isRunning] = await Promise.all([
       oldestWaiting(queue, 1),
@@ -97,6 +58,7 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
     return Math.min(waits.seq, first.seq);
   }
 
+  /** Every queue that has open tasks, waiting or running. */
   async function openQueues() {
     const [names, runs] = await Promise.all([
       redis.smembers(keys.queues),
@@ -106,6 +68,7 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
     return [...new Set([...names, ...ofRuns])].map(parseQueueName);
   }
 
+  /** For each place: how many tasks of the queue are open, waiting or running, up to that sequence; all at one instant. */
   async function countOpen(places: readonly { queue: Queue; seq: number }[]) {
     const commands = redis.multi().zrange(keys.running, 0, "-1", "WITHSCORES");
     for (const { queue, seq } of places)
@@ -116,12 +79,16 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
     );
     return places.map(({ queue, seq }, i) => {
       const ofQueue = running.get(queueName(queue)) ?? [];
-      const upTo = ofQueue.filter((one) => one.seq <= seq).length;
+      const upTo = ofQueue.filter((run) => run.seq <= seq).length;
       return Number(counts[i]) + upTo;
     });
   }
 
-  /** The first of each queue were there first. */
+  /**
+   * Open tasks whose deadline may be over, by `now` in seconds since the epoch; each has to be looked at. Of those that
+   * may wait long only the first `ofEach` of each queue: whoever comes later has a later deadline. Of the others the
+   * `early` first.
+   */
   async function perhapsOverdue(
     now: number,
     { ofEach, early }: { ofEach: number; early: number },
@@ -140,10 +107,15 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
   return {
     perhapsOverdue,
     look: makeLook(redis),
-    places: (tasks) => placesOf(redis, tasks),
+    /** Where tasks wait; null for one that doesn't. */
+    places: (tasks: readonly TaskState[]) => placesOf(redis, tasks),
+    /** What all queues hold. */
     backlog: () => readBacklog(redis),
+    /** How much is unfinished; undefined while the projection is built. */
     unfinished: () => readUnfinished(redis),
-    logUse: (firstSeq) => readLogUse(redis, firstSeq),
+    /** Which part of the log, that begins at `firstSeq`, is still needed; undefined while the projection is built, or new queues keep coming. */
+    logUse: (firstSeq: number) => readLogUse(redis, firstSeq),
+    /** The estimated and the real wait of the latest tasks, in seconds, newest first; 1,000 at most. */
     waits: async () =>
       (await redis.lrange(keys.waits, 0, -1)).map((pair) => {
         const [estimated = 0, real = 0] = pair.split(" ").map(Number);
@@ -155,10 +127,13 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">): TaskReader {
     oldestOpen,
     openQueues,
     countOpen,
-    active: (model) => readActive(redis, model),
+    /** The queues of a model (a slug) that have open tasks, and how many. */
+    active: (model: string) => readActive(redis, model),
+    /** The models (slugs) that were ever asked for. */
     models: () => redis.smembers(keys.models),
-    overdue: (at) => redis.zcount(keys.deadlines, 0, `(${at}`),
-    ping: async () => void (await redis.ping()),
+    /** How many open tasks that were started, or may wait only briefly, have a deadline before `at` in seconds since the epoch. */
+    overdue: (at: number) => redis.zcount(keys.deadlines, 0, `(${at}`),
+    ping: async (): Promise<void> => void (await redis.ping()),
   };
 }
 

@@ -164,7 +164,9 @@ export function makeTaskWriter(
           (stored) => stored === (expected ? encodeCheckpoint(expected) : null),
           (commands) => {
             writeTasks(commands, changed, {
-              ...{ prefix, resultTtlMs, longestWaitMs },
+              prefix,
+              resultTtlMs,
+              longestWaitMs,
               now: now(),
             });
             writeMilestones(commands, milestones);

@@ -31,10 +31,10 @@ export async function readUnfinished(
     redis.zrange(keys.running, 0, "-1"),
   ]);
   const byOwner = new Map<string, number>();
-  const add = (owner: string, more: number) =>
-    byOwner.set(owner, (byOwner.get(owner) ?? 0) + more);
+  const add = (owner: string, tasks: number) =>
+    byOwner.set(owner, (byOwner.get(owner) ?? 0) + tasks);
   names.forEach((name, i) => add(parseQueueName(name).owner, counts[i] ?? 0));
   for (const name of running) add(parseRunningName(name).queue.owner, 1);
-  const waiting = counts.reduce((sum, one) => sum + one, 0);
+  const waiting = counts.reduce((sum, count) => sum + count, 0);
   return { seq: checkpoint.seq, waiting, byOwner };
 }

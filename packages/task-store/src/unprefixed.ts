@@ -29,7 +29,9 @@ const fields: Shape["read"] = (commands, key) => commands.hkeys(key);
 const values: Shape["read"] = (commands, key) => commands.hvals(key);
 
 const shapeOf = (name: string, read: Shape["read"], holds: string): Shape => ({
-  ...{ name: whole(name), read, holds: whole(holds) },
+  name: whole(name),
+  read,
+  holds: whole(holds),
 });
 
 /** In the versions 1 to 3 of the values, which are those without a prefix. */

@@ -16,7 +16,7 @@ import { hearAllDone } from "./read/hearAllDone.ts";
 import { makeForecast } from "./forecast/forecast.ts";
 import { makeLimits } from "./admission/limits.ts";
 import { watchLogRoom } from "./admission/logRoom.ts";
-import { listenError } from "./read/listenError.ts";
+import { listenError } from "./http/listenError.ts";
 import { makeHealth } from "./health/health.ts";
 import { buildApp } from "./http/app.ts";
 import { makeModels } from "./accept/models.ts";
@@ -74,8 +74,9 @@ await runService(
       ...{ limits, room, storing },
       defaults: config,
     });
-    const states = makeTaskStates(broker, {
-      ...{ projection: reader, fromLog: makeSearch(broker), recent },
+    const states = makeTaskStates(broker, reader, {
+      fromLog: makeSearch(broker),
+      recent,
     });
     const { projecting } = projections;
     const { readTask, readSurely } = makeReadTask(states, projecting);

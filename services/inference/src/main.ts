@@ -58,9 +58,7 @@ await runService(
 
     const { stateOf } = stack.use(makeLogFollower(broker));
     const reader = makeTaskReader(store);
-    const states = makeTaskStates(broker, {
-      ...{ projection: reader, fromLog: stateOf },
-    });
+    const states = makeTaskStates(broker, reader, { fromLog: stateOf });
     const held = stack.use(holdTasks({ ...limits, states }));
     const cancels = stack.use(
       hearCancels(broker, model, (id) => held.interrupt(id, "outcome")),

@@ -67,7 +67,7 @@ await runService(
     const projection = makeProjection(broker, stores, log, index.feed);
     const { look } = reader;
     const { reaches } = projection;
-    const states = makeTaskStates(broker, { projection: { look, reaches } });
+    const states = makeTaskStates(broker, { look, reaches });
     const maxAgeMs = config.EVENTS_MAX_AGE;
     const trim = makeLogTrim({
       ...{ broker, clock, reader, projection, listening, maxAgeMs, log },

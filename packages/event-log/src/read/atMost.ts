@@ -2,7 +2,7 @@
 import { orAborted } from "../broker/orAborted.ts";
 
 /**
- * Runs what it is given once less than `most` others run, in the order of the calls. Rejects as `run` does, or with the
+ * Runs what it is given once less than `limit` others run, in the order of the calls. Rejects as `run` does, or with the
  * signal's reason where that aborts before the turn has come.
  */
 export type AtMost = <T>(
@@ -10,7 +10,7 @@ export type AtMost = <T>(
   signal: AbortSignal,
 ) => Promise<T>;
 
-export function makeAtMost(most: number): AtMost {
+export function makeAtMost(limit: number): AtMost {
   let running = 0;
   /** In order of their calls; each is called when its turn has come. */
   const waiting = new Set<() => void>();
@@ -26,7 +26,7 @@ export function makeAtMost(most: number): AtMost {
   }
 
   async function turn(signal: AbortSignal): Promise<void> {
-    if (running < most) {
+    if (running < limit) {
       running++;
       return;
     }

@@ -7,14 +7,14 @@ export interface Latest<K, V> {
   delete: (key: K) => void;
 }
 
-export function makeLatest<K, V>(most: number): Latest<K, V> {
+export function makeLatest<K, V>(maxEntries: number): Latest<K, V> {
   /** In the order in which they were set. */
   const values = new PassingMap<K, V>();
   return {
     set(key, value) {
       values.delete(key);
       values.set(key, value);
-      if (values.size <= most) return;
+      if (values.size <= maxEntries) return;
       const [oldest] = values.keys();
       if (oldest !== undefined) values.delete(oldest);
     },

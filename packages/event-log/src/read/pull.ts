@@ -89,19 +89,19 @@ export function makePuller(
   let inbox = createInbox();
   let last = 0;
 
-  const end = (one: Running | undefined, why: PullEnd) => {
-    if (one !== undefined && running.delete(one.token))
-      one.handlers.onEnd(why, one.delivered);
+  const end = (pull: Running | undefined, why: PullEnd) => {
+    if (pull !== undefined && running.delete(pull.token))
+      pull.handlers.onEnd(why, pull.delivered);
   };
-  const renewDeadline = (one: Running | undefined) => {
-    if (one !== undefined) one.deadline = performance.now() + silentForMs;
+  const renewDeadline = (pull: Running | undefined) => {
+    if (pull !== undefined) pull.deadline = performance.now() + silentForMs;
   };
-  const endAll = (overdue: (one: Running) => boolean) => {
-    for (const one of running.values()) if (overdue(one)) end(one, "lost");
+  const endAll = (isOver: (pull: Running) => boolean) => {
+    for (const pull of running.values()) if (isOver(pull)) end(pull, "lost");
   };
   const oldestOf = (consumer: string) => {
-    for (const one of running.values())
-      if (one.consumer === consumer) return one;
+    for (const pull of running.values())
+      if (pull.consumer === consumer) return pull;
     return undefined;
   };
 
@@ -114,12 +114,12 @@ export function makePuller(
       else renewDeadline(running.get(token));
       return;
     }
-    const one = oldestOf(delivery.consumer);
-    if (one === undefined) return onStray?.(delivery);
-    one.delivered++;
-    renewDeadline(one);
-    one.handlers.onDelivery(delivery);
-    if (--one.left === 0) end(one, "full");
+    const pull = oldestOf(delivery.consumer);
+    if (pull === undefined) return onStray?.(delivery);
+    pull.delivered++;
+    renewDeadline(pull);
+    pull.handlers.onDelivery(delivery);
+    if (--pull.left === 0) end(pull, "full");
   }
 
   let subscription = subscribe(broker, `${inbox}.*`, receive);

@@ -8,11 +8,6 @@ import { askTaskIndex } from "../read/taskIndex.ts";
 import { eventIdOf, foldEvents, isReplaced, taskIdOf } from "./taskEvents.ts";
 import type { FromLog } from "./taskStates.ts";
 
-export interface LogFollower extends AsyncDisposable {
-  /** Of a task whose request is known. Rejects where it takes longer than 10 s. */
-  stateOf: FromLog<TaskState>;
-}
-
 /** Nobody asked for so long: it forgets everything and stops reading. */
 const idleAfterMs = 60_000;
 /** Where somebody asks at least once a minute it never stops: with more tasks than these it begins anew. */
@@ -25,7 +20,7 @@ const defaultMaxTasks = 20_000;
 export function makeLogFollower(
   broker: Broker,
   { maxTasks = defaultMaxTasks }: { maxTasks?: number } = {},
-): LogFollower {
+) {
   let reading:
     { from: number; stop: AbortController; done: Promise<void> } | undefined;
   let position = 0;
@@ -113,7 +108,8 @@ export function makeLogFollower(
   }
 
   return {
-    async stateOf(requested, end) {
+    /** Of a task whose request is known. Rejects where it takes longer than 10 s. */
+    stateOf: (async (requested, end) => {
       clearTimeout(idle);
       idle = setTimeout(() => void stop(), idleAfterMs).unref();
       const signal = AbortSignal.timeout(workerLookUpMs);
@@ -124,7 +120,7 @@ export function makeLogFollower(
         (await askTaskIndex(broker, task_id, end, signal)) ??
         (await eventsOf(requested, end.lastSeq, signal));
       return await foldEvents(broker, task_id, seqs, signal, requested);
-    },
+    }) satisfies FromLog<TaskState>,
     [Symbol.asyncDispose]: stop,
   };
 }

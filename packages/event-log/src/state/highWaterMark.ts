@@ -22,36 +22,29 @@ export async function readHighWaterMark(
   return { at, ...(await streamState(broker, broker.streams.events)) };
 }
 
-/** Keeps the readings of one consumer of work, for what they prove of its deliveries. */
+/** Keeps the readings of a consumer of work, for what they prove of its deliveries. */
 export function makeHighWaterMarks(broker: Broker) {
-  /** The readings of the last 30 s, oldest first. */
   let marks: HighWaterMark[] = [];
   // A broker that comes back may deliver again, as if for the first time, what was run already.
   const stop = broker.onDisconnect(() => (marks = []));
 
-  function forgetOld() {
-    const now = elapsedMs();
-    while (marks[0] !== undefined && now - marks[0].at > openForMs)
-      marks.shift();
-  }
+  /** The readings of the last 30 s, oldest first. */
+  const young = (now = elapsedMs()) =>
+    marks.filter(({ at }) => now - at <= openForMs);
+
   return {
     async read(): Promise<HighWaterMark> {
       const mark = await readHighWaterMark(broker);
-      forgetOld();
-      marks.push(mark);
+      marks = [...young(), mark];
       return mark;
     },
-    latest(): HighWaterMark | undefined {
-      forgetOld();
-      return marks.at(-1);
-    },
+    latest: () => young().at(-1),
     /**
      * When a task was surely open by its delivery alone, by `elapsedMs()`. It goes by the oldest reading, before which
      * most of a queue was not stored yet.
      */
     freshAsOf({ deliveryCount, seq }: Delivery): number | undefined {
-      forgetOld();
-      const [oldest] = marks;
+      const [oldest] = young();
       return deliveryCount === 1 && oldest !== undefined && seq > oldest.lastSeq
         ? oldest.at
         : undefined;

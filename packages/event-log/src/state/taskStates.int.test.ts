@@ -5,13 +5,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import { elapsedMs } from "../broker/elapsed.ts";
 import { eventAt } from "../broker/streamState.ts";
-import type { Look } from "./coveringLook.ts";
+import type { Look, Projection } from "./coveringLook.ts";
 import { readHighWaterMark, type HighWaterMark } from "./highWaterMark.ts";
 import { makeRecentlyStored } from "./recentlyStored.ts";
 import {
   makeTaskStates,
   type DeliveryProof,
-  type StateSources,
+  type FromLog,
   type TaskAnswer,
 } from "./taskStates.ts";
 import {
@@ -43,11 +43,11 @@ const upTo = (
   { created, lastSeq: seq }: HighWaterMark,
   tasks: Look["tasks"],
   caughtUp = true,
-): StateSources<OpenTask>["projection"] => ({
+): Projection => ({
   look: () =>
     Promise.resolve({ checkpoint: { created, seq, caughtUp }, tasks }),
 });
-const isAway: StateSources<OpenTask>["projection"] = {
+const isAway: Projection = {
   look: () => Promise.reject(new Error("Redis is away")),
   reaches: () => Promise.resolve(false),
 };
@@ -64,26 +64,28 @@ for (const version of await natsVersions())
       const mark = await readHighWaterMark(log.broker);
       const ended = after(task, completed(task.task_id));
       const fromLog = () => Promise.resolve(ended);
-      const ask = (sources: StateSources<OpenTask>) =>
-        makeTaskStates(log.broker, sources).surely(task);
+      const ask = (projection: Projection, fromLog?: FromLog<OpenTask>) =>
+        makeTaskStates(log.broker, projection, {
+          ...(fromLog && { fromLog }),
+        }).surely(task);
 
       const began = elapsedMs();
-      const covered = await ask({ projection: upTo(mark, [task]), fromLog });
+      const covered = await ask(upTo(mark, [task]), fromLog);
       assert.equal(inShort(covered), "open by projection");
       assert.ok(covered.status === "open" && covered.asOf !== undefined);
       assert.ok(covered.asOf >= began && covered.asOf <= elapsedMs());
 
       // Absence in the projection is no proof: the task may have expired there.
       for (const projection of [upTo(mark, [undefined]), isAway]) {
-        const found = await ask({ projection, fromLog });
+        const found = await ask(projection, fromLog);
         assert.equal(inShort(found), "ended by log");
         const nothing = () => Promise.resolve(undefined);
-        const lost = await ask({ projection, fromLog: nothing });
+        const lost = await ask(projection, nothing);
         assert.equal(inShort(lost), "absent by log");
-        assert.deepEqual(await ask({ projection }), { status: "unknown" });
+        assert.deepEqual(await ask(projection), { status: "unknown" });
         const because = new Error("no log");
-        const cut = { projection, fromLog: () => Promise.reject(because) };
-        assert.deepEqual(await ask(cut), { status: "unknown", because });
+        const cut = await ask(projection, () => Promise.reject(because));
+        assert.deepEqual(cut, { status: "unknown", because });
       }
     });
 
@@ -97,7 +99,7 @@ for (const version of await natsVersions())
           upTo({ ...mark, lastSeq: mark.lastSeq - 1 }, [task]),
           upTo(mark, [task], false),
         ].map(async (projection) => {
-          const { surely } = makeTaskStates(log.broker, { projection });
+          const { surely } = makeTaskStates(log.broker, projection);
           assert.deepEqual(await surely(task), { status: "unknown" });
         }),
       );
@@ -109,7 +111,7 @@ for (const version of await natsVersions())
       const mark = await readHighWaterMark(log.broker);
       const lost = { ...task, task_id: newTaskId(), seq: task.seq + 1 };
       const projection = upTo({ ...mark, lastSeq: lost.seq }, [task, lost]);
-      const { surelyAll } = makeTaskStates(log.broker, { projection });
+      const { surelyAll } = makeTaskStates(log.broker, projection);
       assert.deepEqual((await surelyAll([task, lost])).map(inShort), [
         "open by projection",
         "absent by log",
@@ -121,8 +123,8 @@ for (const version of await natsVersions())
       const task = await request(log);
       const mark = await readHighWaterMark(log.broker);
       const ended = after(task, completed(task.task_id));
-      const shown = (projection: StateSources<OpenTask>["projection"]) =>
-        makeTaskStates(log.broker, { projection }).shown(task.task_id, mark);
+      const shown = (projection: Projection) =>
+        makeTaskStates(log.broker, projection).shown(task.task_id, mark);
       const rebuilt = await shown(upTo(mark, [task], false));
       assert.deepEqual(rebuilt, { status: "unknown", task });
       assert.equal(inShort(await shown(isAway)), "unknown");
@@ -148,7 +150,7 @@ for (const version of await natsVersions())
       const { task_id } = task;
       const shown = async (lastSeq: number, known?: OpenTask) => {
         const projection = upTo({ ...mark, lastSeq }, [known]);
-        const states = makeTaskStates(log.broker, { projection, recent });
+        const states = makeTaskStates(log.broker, projection, { recent });
         return inShort(await states.shown(task_id));
       };
       assert.equal(await shown(task.seq - 1), "unknown");
@@ -170,10 +172,7 @@ for (const version of await natsVersions())
       const old: DeliveryProof = { ...fresh, freshAsOf: undefined };
       const ask = (tasks: Look["tasks"], proof = old, seq = mark.lastSeq) => {
         const projection = upTo({ ...mark, lastSeq: seq }, tasks);
-        return makeTaskStates(log.broker, { projection }).delivered(
-          task,
-          proof,
-        );
+        return makeTaskStates(log.broker, projection).delivered(task, proof);
       };
       const byDelivery = { status: "open", task, by: "delivery", asOf: 5 };
       assert.deepEqual(await ask([task], fresh), byDelivery);

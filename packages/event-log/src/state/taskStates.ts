@@ -50,11 +50,8 @@ export type TaskAnswer =
   /** `task`: what a projection shows that is being rebuilt, or may be late. `because`: why the log can't be read. */
   | { status: "unknown"; task?: OpenTask | undefined; because?: unknown };
 
-export interface TaskQuery {
-  task_id: string;
-  /** Of its request, where that is known. */
-  seq?: number;
-}
+/** A task that is asked for; `seq`: of its request, where that is known. */
+export type TaskQuery = Pick<TaskState, "task_id"> & { seq?: number };
 
 /**
  * The state of a task by the log itself, which is read at least up to `end`. Undefined: the log has no such task, or has
@@ -65,14 +62,6 @@ export type FromLog<Query> = (
   end: HighWaterMark,
 ) => Promise<TaskState | undefined>;
 
-export interface StateSources<Query> {
-  projection: Projection;
-  /** Absent: what the projection can't say is unknown. */
-  fromLog?: FromLog<Query>;
-  /** Absent: no writes are read back. */
-  recent?: Pick<RecentlyStored, "accepted" | "outcomeOf">;
-}
-
 /** What a delivery brings beside its request. */
 export interface DeliveryProof {
   /** The task was surely open then, by the delivery alone, by `elapsedMs()`; undefined: that can't be said. */
@@ -81,30 +70,28 @@ export interface DeliveryProof {
   highWaterMark: HighWaterMark | undefined;
 }
 
-/** None of these rejects. */
-export interface TaskStates<Query extends TaskQuery = TaskQuery> {
+export type TaskStates<Query extends TaskQuery = TaskQuery> = ReturnType<
+  typeof makeTaskStates<Query>
+>;
+
+/**
+ * None of its functions rejects. Without `fromLog`, what the projection can't say is unknown; without `recent`, no writes
+ * are read back.
+ */
+export function makeTaskStates<Query extends TaskQuery = TaskQuery>(
+  broker: Broker,
+  projection: Projection,
+  {
+    fromLog,
+    recent,
+  }: { fromLog?: FromLog<Query>; recent?: RecentlyStored } = {},
+) {
+  const coveringLook = makeCoveringLook(projection);
+
   /**
    * What the projection shows at the moment, or else what this process stored itself. `asOf` is that of the mark, where
    * the projection covers it. While the projection is rebuilt, only outcomes are believed.
    */
-  shown: (taskId: string, mark?: HighWaterMark) => Promise<TaskAnswer>;
-  /**
-   * A task that was just delivered, as its request alone makes it: surely open where it was never started, by the
-   * delivery or by a projection that covers its mark.
-   */
-  delivered: (task: TaskState, proof: DeliveryProof) => Promise<TaskAnswer>;
-  /** The state as of the call. */
-  surely: (query: Query) => Promise<TaskAnswer>;
-  /** Those of several tasks, in their order, as of the same instant; the log's end is read once. */
-  surelyAll: (queries: readonly Query[]) => Promise<TaskAnswer[]>;
-}
-
-export function makeTaskStates<Query extends TaskQuery = TaskQuery>(
-  broker: Broker,
-  { projection, fromLog, recent }: StateSources<Query>,
-): TaskStates<Query> {
-  const coveringLook = makeCoveringLook(projection);
-
   async function shown(
     taskId: string,
     mark?: HighWaterMark,
@@ -117,17 +104,19 @@ export function makeTaskStates<Query extends TaskQuery = TaskQuery>(
       return answerOf(task, "projection", asOf);
     if (!caughtUp) return { status: "unknown", task };
     const accepted = recent?.accepted(taskId);
-    const own = accepted && accepted.seq > seq ? accepted : undefined;
-    const open = task ?? own;
+    const open =
+      task ?? (accepted && accepted.seq > seq ? accepted : undefined);
     if (open === undefined) return { status: "unknown" };
     // What was told once is told from then on.
     const ended = await recent?.outcomeOf(open).catch(() => undefined);
     if (ended !== undefined) return answerOf(ended, "log");
-    return task === undefined
-      ? answerOf(open, "acceptance")
-      : answerOf(task, "projection", asOf);
+    return answerOf(open, task ? "projection" : "acceptance", asOf);
   }
 
+  /**
+   * A task that was just delivered, as its request alone makes it: surely open where it was never started, by the
+   * delivery or by a projection that covers its mark.
+   */
   async function delivered(
     task: TaskState,
     { freshAsOf, highWaterMark }: DeliveryProof,
@@ -141,6 +130,7 @@ export function makeTaskStates<Query extends TaskQuery = TaskQuery>(
       : answerOf(task, "delivery", freshAsOf);
   }
 
+  /** Several tasks, in their order, as of the same instant, which is that of the call. */
   async function surelyAll(queries: readonly Query[]): Promise<TaskAnswer[]> {
     try {
       const end = await readHighWaterMark(broker);
@@ -174,20 +164,18 @@ export function makeTaskStates<Query extends TaskQuery = TaskQuery>(
     }
   }
 
-  return {
-    shown,
-    delivered,
-    surelyAll,
-    async surely(query) {
-      const [answer] = await surelyAll([query]);
-      return answer ?? { status: "unknown" };
-    },
-  };
+  /** The state as of the call. */
+  async function surely(query: Query): Promise<TaskAnswer> {
+    const [answer] = await surelyAll([query]);
+    return answer ?? { status: "unknown" };
+  }
+
+  return { shown, delivered, surely, surelyAll };
 }
 
 /** The tasks that are open. */
 export const openIn = (answers: readonly TaskAnswer[]): OpenTask[] =>
-  answers.flatMap((one) => (one.status === "open" ? one.task : []));
+  answers.flatMap((answer) => (answer.status === "open" ? answer.task : []));
 
 function answerOf(task: TaskState, by: Basis, asOf?: number): TaskAnswer {
   return isOpen(task)

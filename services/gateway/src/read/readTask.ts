@@ -26,12 +26,8 @@ export function makeReadTask(
   states: Pick<TaskStates<OwnedTask>, "shown" | "surely">,
   /** Whether the projection is heard to get on: one that stands still shows tasks as open that have ended. */
   projecting: () => boolean,
-): {
+) {
   /** What the projection shows, which may be a moment late. */
-  readTask: ReadTask;
-  /** What the log says now. */
-  readSurely: ReadTask;
-} {
   const readTask: ReadTask = async (taskId, owner) => {
     if (taskIdTime(taskId) === undefined) return undefined;
     const { status, task } = await states.shown(taskId);
@@ -40,6 +36,7 @@ export function makeReadTask(
       : await readSurely(taskId, owner);
   };
 
+  /** What the log says now. */
   const readSurely: ReadTask = async (task_id, owner) => {
     const answer = await states.surely({ task_id, owner });
     if (answer.status !== "unknown") return ownOnly(answer.task, owner);

@@ -24,7 +24,12 @@ export function outcomeOf(task: EndedTask): OutcomeResponse {
         task;
       const { reasoning } = task;
       return {
-        ...{ status, task_id, result, finish_reason, metrics, model },
+        status,
+        task_id,
+        result,
+        finish_reason,
+        metrics,
+        model,
         ...(params && { params }),
         ...(cached_tokens !== undefined && { cached_tokens }),
         ...(reasoning !== undefined && { reasoning }),

@@ -111,7 +111,7 @@ function watchOn(version: NatsVersion): void {
     const watching = makeWatchTask({
       ...{ broker, recent, watchStored: makeWatchStored(broker) },
       done: { of: () => ({ [Symbol.dispose]: () => undefined }) },
-      states: makeTaskStates(broker, { projection: isAway }),
+      states: makeTaskStates(broker, isAway),
       readTask: nothing,
       readSurely: () => {
         searches++;

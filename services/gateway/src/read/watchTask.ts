@@ -130,7 +130,9 @@ export function progressed(
     GenerateRetried: {
       type: "GenerateRetried",
       data: {
-        ...{ ...common, reason: "lease", retry_at: time },
+        ...common,
+        reason: "lease",
+        retry_at: time,
         error: { type: "", message: "" },
       },
       ...at,
@@ -141,9 +143,9 @@ export function progressed(
 }
 
 /** Whether a reading of a task is of a later time than another one; they can come in any order. */
-export function isLater(one: TaskState, other: TaskState): boolean {
-  if (!isOpen(other)) return false;
-  return !isOpen(one) || stepOf(one) > stepOf(other);
+export function isLater(reading: TaskState, before: TaskState): boolean {
+  if (!isOpen(before)) return false;
+  return !isOpen(reading) || stepOf(reading) > stepOf(before);
 }
 
 /** Counts what happened to an open task: each attempt's start, and its retry. */

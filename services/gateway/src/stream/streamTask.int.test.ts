@@ -93,9 +93,7 @@ describe("a reader's stream", () => {
       watchStored: makeWatchStored(broker),
       recent: makeRecentlyStored(broker),
       states: makeTaskStates(broker, {
-        projection: {
-          look: () => Promise.reject(new Error("Redis is away")),
-        },
+        look: () => Promise.reject(new Error("Redis is away")),
       }),
     });
 

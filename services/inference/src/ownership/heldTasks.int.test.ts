@@ -22,9 +22,7 @@ async function hold({ broker, appender }: System, stack: AsyncDisposableStack) {
   const { stateOf } = stack.use(makeLogFollower(broker));
   // No projection: the log alone has to say it.
   const look = () => Promise.reject(new Error("no projection"));
-  const states = makeTaskStates(broker, {
-    ...{ projection: { look }, fromLog: stateOf },
-  });
+  const states = makeTaskStates(broker, { look }, { fromLog: stateOf });
   const held = stack.use(holdTasks({ ackWaitMs: 600, states }));
   return held.hold({
     event: { ...event, seq, time: Date.now() / 1000 },

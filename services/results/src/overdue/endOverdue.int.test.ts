@@ -89,7 +89,7 @@ test("tasks that can't be ended stop no other, and are told once", async () => {
     projection: {
       role: () => ({ leading: true, seq: last, caughtUp: true }),
     },
-    states: makeTaskStates(writer.broker, { projection: redis.reader }),
+    states: makeTaskStates(writer.broker, redis.reader),
     workers: { all: () => [] },
     appender: {
       append({ data }) {

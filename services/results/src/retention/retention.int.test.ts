@@ -127,9 +127,7 @@ test.concurrent(
     const trim = { held: () => undefined };
     const { look } = redis.reader;
     const { reaches } = projection;
-    const states = makeTaskStates(writer.broker, {
-      projection: { look, reaches },
-    });
+    const states = makeTaskStates(writer.broker, { look, reaches });
     const deps = {
       ...{ broker: writer.broker, clock, appender },
       ...{ projection, states, workers, listening, trim, log },
