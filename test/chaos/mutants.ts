@@ -78,10 +78,10 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the checkpoint is written apart from the states",
     file: "packages/task-store/src/taskWriter.ts",
-    find: `commit: ({ expected, next, changed, milestones = [] }) =>
+    find: `commit: ({ expected, next, changed, milestones = [] }: Commit) =>
       inTurn(() =>
         step(`,
-    replace: `commit: ({ expected: before, next, changed, milestones = [] }, expected = next) =>
+    replace: `commit: ({ expected: before, next, changed, milestones = [] }: Commit, expected = next) =>
       inTurn(async () =>
         (await step(
           (stored) => stored === (before ? encodeCheckpoint(before) : null),
@@ -205,7 +205,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "another worker's start is taken as one's own",
     file: "services/inference/src/task/attempt.ts",
-    find: "decoded.event.data.worker_id === workerId",
+    find: "event.data.worker_id === workerId",
     replace: 'workerId !== ""',
     run: "starts",
     caught: /completed by .* was started by thief/,

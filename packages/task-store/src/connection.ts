@@ -7,19 +7,7 @@ export interface StoreLog {
 }
 
 /** A connection to Redis that comes back by itself, and whose commands fail at once while it is away. */
-export interface Store extends AsyncDisposable {
-  /** Puts `prefix` before every key of a command; not before channels, nor before what SCAN or KEYS match. */
-  readonly redis: Redis;
-  readonly prefix: string;
-  ready(): boolean;
-  /** Resolves once it is connected, or after so long. */
-  whenReady(ms: number): Promise<void>;
-  /** Called at every connection from now on, the first one included. */
-  onReady(listener: () => void): void;
-  /** Changes with every connection: what WATCH promised ends with the connection that it was sent on. */
-  connection(): number;
-  close(): Promise<void>;
-}
+export type Store = ReturnType<typeof connectStore>;
 
 /** How long Redis may be silent with commands in flight; then they fail and the connection is made anew. */
 const SILENCE_MS = 1_000;
@@ -36,7 +24,7 @@ export function connectStore({
   prefix: string;
   name: string;
   log?: StoreLog;
-}): Store {
+}) {
   const redis = new Redis(url, {
     connectionName: name,
     keyPrefix: prefix,
@@ -54,6 +42,7 @@ export function connectStore({
     if (ready()) await redis.quit().catch(() => undefined);
     redis.disconnect();
   };
+  /** Resolves once it is connected, or after so long. */
   async function whenReady(ms: number): Promise<void> {
     if (ready()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -67,11 +56,14 @@ export function connectStore({
   redis.on("connect", () => connections++);
   logChanges(redis, name, log);
   return {
+    /** Puts `prefix` before every key of a command; not before channels, nor before what SCAN or KEYS match. */
     redis,
     prefix,
     ready,
     whenReady,
-    onReady: (listener) => void redis.on("ready", listener),
+    /** Called at every connection from now on, the first one included. */
+    onReady: (listener: () => void) => void redis.on("ready", listener),
+    /** Changes with every connection: what WATCH promised ends with the connection that it was sent on. */
     connection: () => connections,
     close,
     [Symbol.asyncDispose]: close,

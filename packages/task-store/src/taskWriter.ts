@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { TaskState } from "@jetscribe/schema";
 import type { ChainableCommander } from "ioredis";
 import type { Store } from "./connection.ts";
 import { isProjected, keys } from "./keys.ts";
@@ -24,20 +23,12 @@ interface Move {
  * Writes the projection; several may exist, and the checkpoint decides between them. A call that rejects (the
  * connection broke) may or may not have happened: read the checkpoint and go on from there.
  */
-export interface TaskWriter {
-  read(ids: readonly string[]): Promise<(TaskState | undefined)[]>;
-  /** States and checkpoint in one atomic step; false, and nothing written, if the checkpoint is not `expected`. Each task once. */
-  commit(
-    move: Move & {
-      changed: readonly Change[];
-      /** Those that were passed. */
-      milestones?: readonly Milestone[];
-    },
-  ): Promise<boolean>;
-  /** Empties the projection in bounded steps, then sets `next`. Meanwhile, and after a crash on the way, there is no checkpoint. */
-  clear(move: Move): Promise<boolean>;
-  /** Takes note of how far another projection is, and since when, in ms since the epoch. */
-  noteProjection(name: string, seq: number, heardAt: number): Promise<void>;
+export type TaskWriter = ReturnType<typeof makeTaskWriter>;
+
+interface Commit extends Move {
+  changed: readonly Change[];
+  /** Those that were passed. */
+  milestones?: readonly Milestone[];
 }
 
 /** The checkpoint as it was when the watch on it began; it holds on this connection alone. */
@@ -62,7 +53,7 @@ export function makeTaskWriter(
     clearStep?: number;
     now?: () => number;
   },
-): TaskWriter {
+) {
   const { redis, prefix } = store;
   useToWatch(redis);
   const look = makeLook(redis);
@@ -126,6 +117,7 @@ export function makeTaskWriter(
     return replies !== null;
   }
 
+  /** Empties the projection in bounded steps, then sets `next`. Meanwhile, and after a crash on the way, there is no checkpoint. */
   async function clear({ expected, next }: Move): Promise<boolean> {
     // The claim is no checkpoint to anybody. Whoever claims later takes over: our next step is refused.
     const claim = `clearing ${randomUUID()}`;
@@ -156,8 +148,9 @@ export function makeTaskWriter(
   }
 
   return {
-    read: async (ids) => (await look(ids)).tasks,
-    commit: ({ expected, next, changed, milestones = [] }) =>
+    read: async (ids: readonly string[]) => (await look(ids)).tasks,
+    /** States and checkpoint in one atomic step; false, and nothing written, if the checkpoint is not `expected`. Each task once. */
+    commit: ({ expected, next, changed, milestones = [] }: Commit) =>
       inTurn(() =>
         step(
           // A claim is refused here even where no checkpoint is expected: there are remains of the old one.
@@ -174,8 +167,9 @@ export function makeTaskWriter(
           },
         ),
       ),
-    clear: (move) => inTurn(() => clear(move)),
-    noteProjection: async (name, seq, heardAt) =>
+    clear: (move: Move) => inTurn(() => clear(move)),
+    /** Takes note of how far another projection is, and since when, in ms since the epoch. */
+    noteProjection: async (name: string, seq: number, heardAt: number) =>
       void (await redis.hset(keys.projections, name, `${seq} ${heardAt}`)),
   };
 }

@@ -52,13 +52,7 @@ export interface PullHandlers {
   onEnd(end: PullEnd, delivered: number): void;
 }
 
-export interface Puller extends Disposable {
-  pull(request: PullRequest, handlers: PullHandlers): void;
-  /** Forgets all pulls, which end as lost, and the inbox that they were answered in. */
-  renew(): void;
-  /** Ends all pulls; what is on its way is still delivered. */
-  drain(): Promise<void>;
-}
+export type Puller = ReturnType<typeof makePuller>;
 
 interface Running {
   token: string;
@@ -84,7 +78,7 @@ export function makePuller(
   broker: Broker,
   /** Takes what comes for a pull that was given up meanwhile. */
   onStray?: (delivery: Delivery) => void,
-): Puller {
+) {
   const running = new Map<string, Running>();
   let inbox = createInbox();
   let last = 0;
@@ -130,7 +124,10 @@ export function makePuller(
   const stopListening = broker.onDisconnect(() => endAll(() => true));
 
   return {
-    pull({ stream, consumer, batch, expiresMs, maxBytes }, handlers) {
+    pull(
+      { stream, consumer, batch, expiresMs, maxBytes }: PullRequest,
+      handlers: PullHandlers,
+    ): void {
       if (!broker.connected) return handlers.onEnd("lost", 0);
       const token = (++last).toString(36);
       const waits = expiresMs !== undefined;
@@ -150,12 +147,14 @@ export function makePuller(
         { reply: `${inbox}.${token}` },
       );
     },
+    /** Forgets all pulls, which end as lost, and the inbox that they were answered in. */
     renew() {
       subscription.unsubscribe();
       inbox = createInbox();
       subscription = subscribe(broker, `${inbox}.*`, receive);
       endAll(() => true);
     },
+    /** Ends all pulls; what is on its way is still delivered. */
     async drain() {
       if (broker.connected) await subscription.drain().catch(() => undefined);
       endAll(() => true);

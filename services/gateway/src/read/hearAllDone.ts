@@ -2,15 +2,12 @@
 import { PassingMap } from "@jetscribe/event-log/fast/passingMap";
 import { hearDone, type Store, type StoreLog } from "@jetscribe/task-store";
 
-export interface DoneHeard extends Disposable {
-  /** Calls back when the task's outcome can be read, and whenever that may have been missed. */
-  of: (taskId: string, onDone: () => void) => Disposable;
-}
+export type DoneHeard = ReturnType<typeof hearAllDone>;
 
 export function hearAllDone(
   store: Pick<Store, "redis" | "prefix">,
   log?: StoreLog,
-): DoneHeard {
+) {
   const waiting = new PassingMap<string, Set<() => void>>();
   const tell = (taskIds: Iterable<string>) => {
     for (const taskId of taskIds)
@@ -23,7 +20,8 @@ export function hearAllDone(
   );
 
   return {
-    of(taskId, onDone) {
+    /** Calls back when the task's outcome can be read, and whenever that may have been missed. */
+    of(taskId: string, onDone: () => void): Disposable {
       const all = waiting.get(taskId) ?? new Set();
       waiting.set(taskId, all.add(onDone));
       return {

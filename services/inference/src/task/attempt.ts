@@ -1,9 +1,8 @@
 /** One attempt: its start in the log, the engine, its end. */
-import { decodeEvent } from "@jetscribe/event-log/codec/codec";
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import type { Handled } from "@jetscribe/event-log/work/consume";
-import { messageAt } from "@jetscribe/event-log/broker/streamState";
+import { eventAt } from "@jetscribe/event-log/broker/streamState";
 import type { Logger } from "@jetscribe/runtime";
 import {
   EngineDied,
@@ -148,13 +147,9 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
   }
 
   async function isOurStart(seq: number): Promise<boolean> {
-    const message = await messageAt(broker, broker.streams.events, seq);
-    const decoded = message && decodeEvent(message);
+    const event = await eventAt(broker, seq);
     return (
-      decoded !== undefined &&
-      "event" in decoded &&
-      decoded.event.type === "GenerateStarted" &&
-      decoded.event.data.worker_id === workerId
+      event?.type === "GenerateStarted" && event.data.worker_id === workerId
     );
   }
 
