@@ -215,9 +215,13 @@ test("a wrong configuration is listed on stderr and exits with 78", async (t) =>
 });
 
 test("so is one that the life cycle reads itself", async (t) => {
-  const service = startService(t, `say("never");`, { LOG_LEVEL: "loud" });
+  const service = startService(t, `say("never");`, {
+    LOG_LEVEL: "loud",
+    FAST_PATHS: "slow",
+  });
   const { code, stderr } = await service.end();
   assert.equal(code, 78);
   assert.match(stderr, /^ {2}LOG_LEVEL: /m);
+  assert.match(stderr, /^ {2}FAST_PATHS: /m);
   assert.deepEqual(service.seen, []);
 });
