@@ -38,7 +38,7 @@ const files = (suffix: string) =>
   everywhere.map((folder) => `${folder}/**/*.${suffix}.test.{ts,mjs}`);
 
 const kinds: Kind[] = [
-  { name: "unit", include: files("unit"), limitMs: 60_000 },
+  { name: "unit", include: files("unit"), limitMs: 120_000 },
   {
     name: "integration",
     include: files("int"),

@@ -63,9 +63,7 @@ for (const natsVersion of await natsVersions())
             told.push(await post(fleet, number));
           const log = makeLogReader(fleet);
           for (const ended of restartsAt) {
-            await eventually(async () => hasEnded(ended, await log.read()), {
-              timeoutMs: 60_000,
-            });
+            await eventually(async () => hasEnded(ended, await log.read()));
             await fleet.nats.kill(signal);
             await fleet.nats.restart();
           }

@@ -24,7 +24,7 @@ async function untilIn(
 ): Promise<void> {
   const isThere = async () =>
     tasksOf(await makeLogReader(fleet).read()).get(taskId)?.[what].length;
-  await eventually(isThere, { timeoutMs: 30_000 });
+  await eventually(isThere);
 }
 
 export async function restoreBroker(
@@ -65,7 +65,7 @@ export async function restoreBroker(
   await nats.restart();
   await fleet.healthy(healthyWithinMs);
   // Until then a projection of the old log may be read at a place that the new one has reached.
-  await eventually(() => isForgotten(fleet, lost), { timeoutMs: 60_000 });
+  await eventually(() => isForgotten(fleet, lost));
   end();
 }
 

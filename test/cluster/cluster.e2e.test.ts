@@ -101,10 +101,8 @@ async function strikeEachNode(
   const endCut = journal.begin("cut-nats", `node-${at}`);
   const rejoin = cutOff(at);
   // Long enough that others are elected, and that the gateway leaves it.
-  await eventually(async () => (await nodeOf("gateway", cluster)) !== at, {
-    timeoutMs: 60_000,
-  });
-  await eventually(finishes, { timeoutMs: 60_000 });
+  await eventually(async () => (await nodeOf("gateway", cluster)) !== at);
+  await eventually(finishes);
   rejoin();
   await cluster.whole();
   endCut();

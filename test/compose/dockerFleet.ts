@@ -86,7 +86,7 @@ function makeContainer(service: string, id: string) {
         const name = names.at(-1)?.[1];
         return name !== before && name;
       },
-      { timeoutMs: 60_000, everyMs: 200 },
+      { everyMs: 200 },
     );
   }
 

@@ -73,7 +73,7 @@ async function cutAll(fleet: Fleet, monitorPort: number): Promise<void> {
   const isWhole = async () => (await connections(monitorPort)).length === all;
   for (let i = 0; i < cuts; i++) {
     await sleep(random.int(0, 300));
-    if (i % 2 === 0) await eventually(isWhole, { timeoutMs: 60_000 });
+    if (i % 2 === 0) await eventually(isWhole);
     fleet.proxies.nats.cut(() => true);
     fleet.proxies.redis.cut(() => true);
   }

@@ -56,7 +56,7 @@ describe("the sessions of", () => {
     // What only reads may be early: a log line comes some milliseconds after the result.
     const found = changes
       ? await isAsShown()
-      : await eventually(isAsShown, { timeoutMs: 15_000 }).catch(() => false);
+      : await eventually(isAsShown).catch(() => false);
     assert.ok(
       found,
       `${command}\nprinted:\n${printed}\nthe document shows:\n${step.output}`,

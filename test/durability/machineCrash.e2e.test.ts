@@ -41,13 +41,10 @@ function makeCaller(fleet: Fleet) {
 
 async function untilEnded(fleet: Fleet, ids: readonly string[]) {
   const log = makeLogReader(fleet);
-  await eventually(
-    async () => {
-      const tasks = tasksOf(await log.read());
-      return ids.every((id) => tasks.get(id)?.outcomes.length);
-    },
-    { timeoutMs: 60_000 },
-  );
+  await eventually(async () => {
+    const tasks = tasksOf(await log.read());
+    return ids.every((id) => tasks.get(id)?.outcomes.length);
+  });
 }
 
 const folderOf = ({ dataDir }: TestServer, kind: "nats" | "redis") =>

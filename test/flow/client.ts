@@ -99,6 +99,6 @@ export async function lineCounts(
       const counts = await count();
       return counts.every((lines) => lines > 0) && counts;
     },
-    { timeoutMs: 30_000, everyMs: 100 },
+    { everyMs: 100 },
   );
 }

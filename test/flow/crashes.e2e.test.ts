@@ -55,7 +55,7 @@ function keepPosting(stack: Stack) {
 
 const more = (accepted: readonly string[], count: number) => {
   const goal = accepted.length + count;
-  return eventually(() => accepted.length >= goal, { timeoutMs: 30_000 });
+  return eventually(() => accepted.length >= goal);
 };
 
 /** In seconds since the epoch, as the broker tells the time of an event. */

@@ -112,7 +112,7 @@ for (const { version, binary } of await natsVersions())
           () => false,
         );
       const healthy = () =>
-        eventually(isHealthy, { timeoutMs: 60_000 }).catch((cause: unknown) => {
+        eventually(isHealthy).catch((cause: unknown) => {
           throw new Error(`not healthy:\n${system.said()}`, { cause });
         });
       const saysOnce = (words: string) =>
@@ -125,20 +125,15 @@ for (const { version, binary } of await natsVersions())
       const accepted = await postMany(system, 20);
       const makeRoom = await fill(system.folder);
       // Nobody calls: the tasks under way are enough to notice it.
-      await eventually(() => system.said().includes("Make room"), {
-        timeoutMs: 60_000,
-      });
+      await eventually(() => system.said().includes("Make room"));
       // What `npm start` writes of it finds no room either.
       process.kill(await system.pidOf("results"), "SIGKILL");
-      const refused = await eventually(
-        async () => {
-          const answer = await call(system, "/generate", generate);
-          if (answer.status === 202)
-            accepted.push(String(answer.body["task_id"]));
-          return answer.status !== 202 && answer;
-        },
-        { timeoutMs: 60_000 },
-      );
+      const refused = await eventually(async () => {
+        const answer = await call(system, "/generate", generate);
+        if (answer.status === 202)
+          accepted.push(String(answer.body["task_id"]));
+        return answer.status !== 202 && answer;
+      });
       assert.equal(refused.status, 503);
       assert.ok(Number(refused.headers.get("retry-after")) > 0);
       await eventually(async () => {
@@ -148,10 +143,7 @@ for (const { version, binary } of await natsVersions())
 
       await makeRoom();
       const roomAt = performance.now();
-      await eventually(
-        () => system.said().includes("The broker stores again"),
-        { timeoutMs: 60_000 },
-      );
+      await eventually(() => system.said().includes("The broker stores again"));
       const healedMs = Math.round(performance.now() - roomAt);
       void t.annotate(`stores again ${healedMs} ms after there was room`);
       const results = await outcomes(system, accepted, 90_000);

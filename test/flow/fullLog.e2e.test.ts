@@ -73,7 +73,7 @@ describe("a log of 2 MiB with two gateways", () => {
       const { bytes, maxBytes } = await logState();
       return bytes < 0.75 * limitOf(maxBytes);
     };
-    await eventually(hasRoom, { timeoutMs: 40_000 });
+    await eventually(hasRoom);
     await stack.kill("inference", "SIGSTOP");
     const end = await meanwhile();
     const ids = await fill(fields);
@@ -86,7 +86,7 @@ describe("a log of 2 MiB with two gateways", () => {
     assert.ok(found.every(({ status }) => status === "completed"));
     await eventually(
       async () => (await post(gateways[0] ?? stack, fields)).status === 202,
-      { ...{ timeoutMs: 30_000, everyMs: 200 } },
+      { everyMs: 200 },
     );
   }
 
@@ -121,9 +121,7 @@ describe("a log of 2 MiB with two gateways", () => {
           stack.restart("gateway-2"),
         ]);
         for (const { url } of gateways)
-          await eventually(async () => (await fetch(`${url}/readyz`)).ok, {
-            timeoutMs: 30_000,
-          });
+          await eventually(async () => (await fetch(`${url}/readyz`)).ok);
         return async () => {
           await stack.redis.restart();
           await stack.kill("results", "SIGCONT");

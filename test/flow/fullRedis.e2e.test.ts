@@ -26,32 +26,22 @@ test("with a full Redis prompts are accepted, generated and answered from the lo
     const results = projections.find(({ name }) => name === "results");
     return { code: status, status: body["status"], error: results?.["error"] };
   };
-  const full = await eventually(
-    async () => {
-      const seen = await health();
-      return seen.error !== undefined && seen;
-    },
-    { timeoutMs: 20_000 },
-  );
+  const full = await eventually(async () => {
+    const seen = await health();
+    return seen.error !== undefined && seen;
+  });
   assert.deepEqual([full.code, full.status], [200, "degraded"]);
   assert.match(String(full.error), /maxmemory/);
 
   await redis("CONFIG", "SET", "maxmemory", "0");
-  await eventually(async () => (await health()).status === "healthy", {
-    timeoutMs: 30_000,
-  });
+  await eventually(async () => (await health()).status === "healthy");
   const ids = [before, ...meanwhile];
-  await eventually(
-    async () => {
-      const stored = await redis(
-        "MGET",
-        ...ids.map((id) => `${redisPrefix}task:${id}`),
-      );
-      return (stored as unknown[]).every((one) =>
-        /completed/.test(String(one)),
-      );
-    },
-    { timeoutMs: 30_000 },
-  );
+  await eventually(async () => {
+    const stored = await redis(
+      "MGET",
+      ...ids.map((id) => `${redisPrefix}task:${id}`),
+    );
+    return (stored as unknown[]).every((one) => /completed/.test(String(one)));
+  });
   assert.deepEqual(await lineCounts(stack.logDir, ids), [1, 1, 1]);
 });

@@ -18,7 +18,7 @@ async function open(): Promise<{ stack: Stack; id: string }> {
   });
   const ready = async () =>
     (await fetch(`${stack.url}/readyz`).catch(() => undefined))?.ok;
-  await eventually(ready, { timeoutMs: 60_000 });
+  await eventually(ready);
   const id = await post(stack);
   await eventually(async () => {
     const { body } = await call(stack, `/status/${id}`);

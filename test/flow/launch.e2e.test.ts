@@ -43,7 +43,7 @@ async function launch(t: TestContext) {
     assert.equal(launcher.exitCode, null);
     return readRunning(dataDir);
   };
-  const { pid } = await eventually(running, { timeoutMs: 60_000 });
+  const { pid } = await eventually(running);
   assert.notEqual(pid, launcher.pid);
   const system = { pid, identity: identityOf(pid) };
   t.onTestFinished(async () => {
@@ -67,6 +67,6 @@ test("the system ends in order when the launcher is told to", async (t) => {
 test("so it does when the launcher is killed", async (t) => {
   const { launcher, system, dataDir } = await launch(t);
   launcher.kill("SIGKILL");
-  await eventually(() => !isAlive(system), { timeoutMs: 30_000 });
+  await eventually(() => !isAlive(system));
   assert.equal(existsSync(join(dataDir, "running.json")), false);
 });

@@ -19,15 +19,12 @@ test("an engine that stands still behind a live worker is seen, and comes back",
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
   const engine = Number(children.trim().split(" ")[0]);
   process.kill(engine, "SIGSTOP");
-  await eventually(
-    async () => {
-      const { status, live } = await worker();
-      return status === 503 && live === false;
-    },
-    { timeoutMs: 30_000 },
-  );
+  await eventually(async () => {
+    const { status, live } = await worker();
+    return status === 503 && live === false;
+  });
   // Then it is ended, and another one comes up.
-  await eventually(async () => (await worker()).live, { timeoutMs: 30_000 });
+  await eventually(async () => (await worker()).live);
   await stack.healthy();
   const { status } = await outcome(stack, await post(stack));
   assert.equal(status, "completed");

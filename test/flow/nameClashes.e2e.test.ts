@@ -25,18 +25,15 @@ test("requests are refused with both names while both are there, and /health say
   const announce = (model: string, more = {}) =>
     announceWorker(broker, "demo", { ...worker(model), ...more });
   const health = async (wanted: string) =>
-    eventually(
-      async () => {
-        for (const name of names) announce(name);
-        for (const name of ["results", "logger"])
-          announceProjection(broker, {
-            ...{ name, instance: "i", leading: true, seq: 0, caught_up: true },
-          });
-        const { status, body } = await call(stack, "/health");
-        return body["status"] === wanted && { status, body };
-      },
-      { timeoutMs: 60_000 },
-    );
+    eventually(async () => {
+      for (const name of names) announce(name);
+      for (const name of ["results", "logger"])
+        announceProjection(broker, {
+          ...{ name, instance: "i", leading: true, seq: 0, caught_up: true },
+        });
+      const { status, body } = await call(stack, "/health");
+      return body["status"] === wanted && { status, body };
+    });
   const ask = (fields: object) =>
     call(stack, "/generate", {
       method: "POST",

@@ -63,13 +63,10 @@ test("a broker that does not answer makes a 503 with a task id, whose result tel
   await stack.nats.kill("SIGCONT");
   await stack.healthy();
   // The frozen broker had the request in its buffers, or it never came: both are said plainly.
-  const status = await eventually(
-    async () => {
-      const answer = await call(stack, `/result/${id}?wait=5`);
-      return [200, 404].includes(answer.status) && answer.status;
-    },
-    { timeoutMs: 30_000 },
-  );
+  const status = await eventually(async () => {
+    const answer = await call(stack, `/result/${id}?wait=5`);
+    return [200, 404].includes(answer.status) && answer.status;
+  });
   assert.ok(status);
 });
 
@@ -87,19 +84,16 @@ test("a model that is missing or broken is said in /health; once it is there, it
     const [worker] = body["workers"] as { error?: Record<string, string> }[];
     return worker?.error;
   };
-  const missing = await eventually(error, { timeoutMs: 30_000 });
+  const missing = await eventually(error);
   assert.equal(missing["type"], "ModelLoadError");
   assert.match(missing["message"]!, /does not exist/);
   const id = await post(stack);
 
   await writeFile(model, "no model at all");
-  const broken = await eventually(
-    async () => {
-      const found = await error();
-      return !/does not exist/.test(found?.["message"] ?? "") && found;
-    },
-    { timeoutMs: 30_000 },
-  );
+  const broken = await eventually(async () => {
+    const found = await error();
+    return !/does not exist/.test(found?.["message"] ?? "") && found;
+  });
   assert.equal(broken["type"], "ModelLoadError");
 
   await copyFile(demoModel, model);

@@ -45,13 +45,10 @@ test("a work queue that is made again brings every finished task back, and none 
     name: "test",
   });
   await remakeWorkQueue(broker, queue, { ackWaitMs: 15_000 });
-  await eventually(
-    async () => {
-      const info = await workQueueInfo(broker, queue);
-      return info && info.pending + info.ackPending === 0;
-    },
-    { timeoutMs: 30_000 },
-  );
+  await eventually(async () => {
+    const info = await workQueueInfo(broker, queue);
+    return info && info.pending + info.ackPending === 0;
+  });
   const log = await histories(stack.natsUrl);
   for (const id of ids) {
     assert.equal(countOf(log.get(id), "GenerateStarted"), 1);

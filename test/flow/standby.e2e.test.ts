@@ -25,7 +25,7 @@ test("each of two instances is killed in turn: the other goes on", async (t) => 
     if (word.leading) heard.set(word.name, word);
   });
   const leader = async (name: string) =>
-    (await eventually(() => heard.get(name), { timeoutMs: 20_000 })).instance;
+    (await eventually(() => heard.get(name))).instance;
 
   const other = { ...stack, url: stack.url2 };
   const ids = [...(await postMany(stack, 20)), ...(await postMany(other, 20))];

@@ -132,7 +132,7 @@ describe("while the projection stands still", { timeout: 240_000 }, () => {
       const projections = body["projections"] as { name: string }[];
       return !projections.some(({ name }) => name === "results");
     };
-    await eventually(isMissed, { timeoutMs: 20_000 });
+    await eventually(isMissed);
     // Now they know.
     await assertInTime(stack, await everyWay(stack));
   });

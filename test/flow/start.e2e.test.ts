@@ -101,14 +101,11 @@ test("kill -9 of everything with 40 tasks queued: the next start completes them 
     await rm(dir, { recursive: true, force: true, maxRetries: 5 });
   });
   const healthy = () =>
-    eventually(
-      async () => {
-        assert.equal(current.child.exitCode, null, current.output());
-        const { ok } = await fetch(`${running.url}/health`);
-        return ok;
-      },
-      { timeoutMs: 60_000 },
-    ).catch((cause: unknown) => {
+    eventually(async () => {
+      assert.equal(current.child.exitCode, null, current.output());
+      const { ok } = await fetch(`${running.url}/health`);
+      return ok;
+    }).catch((cause: unknown) => {
       throw new Error(`not healthy:\n${current.output()}`, { cause });
     });
 
@@ -158,13 +155,10 @@ test("an EVENTS of an earlier version is changed by the next start, and keeps wh
     await rm(dir, { recursive: true, force: true, maxRetries: 5 });
   });
   const healthy = () =>
-    eventually(
-      async () => {
-        assert.equal(current.child.exitCode, null, current.output());
-        return (await fetch(`${running.url}/health`)).ok;
-      },
-      { timeoutMs: 60_000 },
-    );
+    eventually(async () => {
+      assert.equal(current.child.exitCode, null, current.output());
+      return (await fetch(`${running.url}/health`)).ok;
+    });
   async function withEvents<T>(
     then: (api: Broker["jsm"]["streams"]) => Promise<T>,
   ) {
@@ -225,7 +219,7 @@ test("two models with two workers each: a request names its model", async (t) =>
     return workers.filter(({ slots }) => slots > 0).map(({ model }) => model);
   };
   const four = async () => (await models()).length === 4;
-  await eventually(four, { timeoutMs: 60_000 });
+  await eventually(four);
   assert.deepEqual((await models()).sort(), [
     ...["Small", "Small", "large", "large"],
   ]);
@@ -265,13 +259,10 @@ test("a start that is not all well says so by name, and works: LOG_DIR is a file
     await killTree(child);
     await rm(dir, { recursive: true, force: true, maxRetries: 5 });
   });
-  await eventually(
-    () => {
-      assert.equal(child.exitCode, null, output());
-      return output().includes("Try it:");
-    },
-    { timeoutMs: 60_000 },
-  );
+  await eventually(() => {
+    assert.equal(child.exitCode, null, output());
+    return output().includes("Try it:");
+  });
   const block = output().slice(output().indexOf("Jetscribe is running"));
   assert.match(block, /^Jetscribe is running, but degraded/);
   assert.match(block, /logger: LOG_DIR can't be written: /);
@@ -282,9 +273,7 @@ test("a start that is not all well says so by name, and works: LOG_DIR is a file
   assert.ok(!output().includes("ended with code"), output());
 
   await rm(logDir);
-  await eventually(() => output().includes("Jetscribe is healthy now"), {
-    timeoutMs: 30_000,
-  });
+  await eventually(() => output().includes("Jetscribe is healthy now"));
 });
 
 async function findService(pids: number[], name: string): Promise<number> {

@@ -64,9 +64,7 @@ test("one more worker with other settings changes nothing on the streams, and sa
   await using stopping = new AsyncDisposableStack();
   stopping.defer(async () => void (await worker.stop(10_000)));
   worker.start();
-  await eventually(() => /"msg":"started"/.test(worker.output()), {
-    timeoutMs: 30_000,
-  });
+  await eventually(() => /"msg":"started"/.test(worker.output()));
   assert.deepEqual(await configs(), before);
   const warned = worker
     .output()

@@ -27,3 +27,12 @@ test("eventually names the last value when it gives up", async () => {
     /last value was 0/,
   );
 });
+
+test("eventually asks once more when the time is over", async () => {
+  let calls = 0;
+  const value = await eventually(() => ++calls === 2, {
+    timeoutMs: 1,
+    everyMs: 50,
+  });
+  assert.deepEqual([value, calls], [true, 2]);
+});

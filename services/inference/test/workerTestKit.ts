@@ -178,11 +178,7 @@ export const historyOf = (
     });
 
 /** Waits until each task has an outcome, and gives the log. */
-export const outcomesOf = (
-  broker: Broker,
-  ids: readonly string[],
-  timeoutMs = 60_000,
-) =>
+export const outcomesOf = (broker: Broker, ids: readonly string[]) =>
   eventually(
     async () => {
       const events = await readLog(broker);
@@ -191,28 +187,22 @@ export const outcomesOf = (
       );
       return ids.every((id) => ended.has(id)) && events;
     },
-    { timeoutMs, everyMs: 100 },
+    { everyMs: 100 },
   );
 
 /** Waits until the work queue holds nothing any more. */
-export const queueEmpty = (broker: Broker, timeoutMs = 60_000) =>
-  eventually(
-    async () => {
-      const info = await workQueueInfo(broker, queue);
-      return info && info.pending + info.ackPending === 0;
-    },
-    { timeoutMs },
-  );
+export const queueEmpty = (broker: Broker) =>
+  eventually(async () => {
+    const info = await workQueueInfo(broker, queue);
+    return info && info.pending + info.ackPending === 0;
+  });
 
 export const started = (broker: Broker, count: number) =>
-  eventually(
-    async () => {
-      const events = await readLog(broker);
-      const starts = events.filter(({ type }) => type === "GenerateStarted");
-      return starts.length >= count;
-    },
-    { timeoutMs: 60_000 },
-  );
+  eventually(async () => {
+    const events = await readLog(broker);
+    const starts = events.filter(({ type }) => type === "GenerateStarted");
+    return starts.length >= count;
+  });
 
 /** The engine's process of a worker. */
 export async function engineOf(worker: ChildProcess): Promise<number> {
@@ -232,9 +222,7 @@ export async function nextWordOf(
   using _ = hearWorkers(broker, ({ worker_id, tasks }) =>
     heard.set(worker_id, tasks.length),
   );
-  await eventually(() => heard.size === 2 && [...heard.values()].every(fits), {
-    timeoutMs: 60_000,
-  });
+  await eventually(() => heard.size === 2 && [...heard.values()].every(fits));
 }
 
 /** What a reader makes of the chunks that it hears: one text, whatever attempt they are from. */
@@ -281,7 +269,7 @@ export async function killAtEachStartOf(
   for (let attempt = 1; attempt <= times; attempt++) {
     const isStarted = async () =>
       historyOf(await readLog(broker), id).includes(`started.${attempt}`);
-    await eventually(isStarted, { timeoutMs: 60_000 });
+    await eventually(isStarted);
     process.kill(await engineOf(worker), "SIGKILL");
   }
 }

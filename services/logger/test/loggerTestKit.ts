@@ -220,7 +220,6 @@ export const idOfLine = (line: string): string =>
 export const untilWritten = (
   dir: string,
   ids: readonly string[],
-  timeoutMs = 20_000,
 ): Promise<string[]> =>
   eventually(
     () => {
@@ -228,7 +227,7 @@ export const untilWritten = (
       const seen = new Set(lines.map(idOfLine));
       return ids.every((id) => seen.has(id)) && lines;
     },
-    { timeoutMs, everyMs: 50 },
+    { everyMs: 50 },
   );
 
 /**

@@ -207,20 +207,16 @@ export async function openReader(
 export async function assertProjected(
   broker: Broker,
   reader: TaskReader,
-  { timeoutMs = 20_000 }: { timeoutMs?: number } = {},
 ): Promise<void> {
-  await eventually(
-    async () => {
-      const { created, lastSeq } = await streamState(broker, streams.events);
-      const { checkpoint } = await reader.look([]);
-      return (
-        checkpoint?.caughtUp === true &&
-        checkpoint.created === created &&
-        checkpoint.seq === lastSeq
-      );
-    },
-    { timeoutMs },
-  );
+  await eventually(async () => {
+    const { created, lastSeq } = await streamState(broker, streams.events);
+    const { checkpoint } = await reader.look([]);
+    return (
+      checkpoint?.caughtUp === true &&
+      checkpoint.created === created &&
+      checkpoint.seq === lastSeq
+    );
+  });
   const expected = await foldLog(broker);
   const { tasks } = await reader.look([...expected.keys()]);
   assert.deepEqual(tasks, [...expected.values()]);

@@ -369,7 +369,7 @@ for (const version of await natsVersions())
       );
       assert.ok(before < 3 * 512, `${before} messages came`);
       released.resolve();
-      await eventually(() => taken === total, { timeoutMs: 20_000 });
+      await eventually(() => taken === total);
       assert.equal(last, total);
       assert.ok(largest <= 2 * 512);
     });
@@ -380,7 +380,7 @@ for (const version of await natsVersions())
       for (let at = 0; at < 5; at++)
         await log.append(requestedBy(queue, { prompt }));
       await using follower = follow(log.broker);
-      await eventually(() => follower.read.length === 5, { timeoutMs: 5_000 });
+      await eventually(() => follower.read.length === 5);
       assert.deepEqual(follower.interruptions, []);
     });
   });

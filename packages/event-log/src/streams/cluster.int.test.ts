@@ -33,9 +33,8 @@ test("streams and work queues get their copies, later too, and nothing of them i
   await appender.append(requestedBy(queue), queue);
   assert.deepEqual(await copies(broker), [1, 1, 1, 1]);
   await applyStreams(broker, three);
-  await eventually(
-    async () => (await copies(broker)).every((count) => count === 3),
-    { timeoutMs: 60_000 },
+  await eventually(async () =>
+    (await copies(broker)).every((count) => count === 3),
   );
   await cluster.whole();
   await appender.append(requestedBy(queue), queue);
@@ -54,22 +53,17 @@ test("a cluster that lacks nodes is waited for; a server that is none is an erro
   await third.kill();
   await second.kill();
   // Once it has noticed, it says so in an answer of its own.
-  const answer = await eventually(
-    async () => {
-      const making = ensureTopology(broker, three);
-      const error: unknown = await making.catch((why: unknown) => why);
-      const isAnswer =
-        error instanceof JetStreamApiError || error instanceof TopologyError;
-      return isAnswer && error;
-    },
-    { timeoutMs: 60_000 },
-  );
+  const answer = await eventually(async () => {
+    const making = ensureTopology(broker, three);
+    const error: unknown = await making.catch((why: unknown) => why);
+    const isAnswer =
+      error instanceof JetStreamApiError || error instanceof TopologyError;
+    return isAnswer && error;
+  });
   assert.ok(!(answer instanceof TopologyError), answer.message);
   await second.restart();
   await third.restart();
-  await eventually(() => ensureTopology(broker, three).then(() => true), {
-    timeoutMs: 60_000,
-  });
+  await eventually(() => ensureTopology(broker, three).then(() => true));
 
   await using nats = await startNats();
   await using other = await connectBroker({ url: nats.url, name: "test" });
@@ -104,5 +98,5 @@ test("a pull ends soon after the node that answered it died, and not while it on
   void pull(120_000).then((why) => (end = why));
   await broker.nc.flush();
   await its.kill();
-  await eventually(() => end === "lost", { timeoutMs: 60_000 });
+  await eventually(() => end === "lost");
 });

@@ -176,7 +176,7 @@ for (const version of await natsVersions())
       const ids = (
         await Promise.all(queues.map((one) => log.request(1, one)))
       ).flat();
-      await eventually(() => worker.given.length === 8, { timeoutMs: 10_000 });
+      await eventually(() => worker.given.length === 8);
       assert.deepEqual(sorted(worker.ids()), sorted([...before, ...ids]));
       assert.equal(most, 1);
       for (const one of queues) await allSettled(log, one);
@@ -360,7 +360,7 @@ for (const version of await natsVersions())
       await log.broker.nc.flush();
       await withQueues(log, [owned("new")]);
       await log.request(1, owned("new"));
-      await eventually(() => worker.given.length === 1, { timeoutMs: 10_000 });
+      await eventually(() => worker.given.length === 1);
     });
 
     test("a consumer that is deleted and made again goes on", async () => {
@@ -376,7 +376,7 @@ for (const version of await natsVersions())
       await log.request(1);
       await ensureWorkQueue(log.broker, queue, { ackWaitMs, fromSeq: 4 });
       // Found by the next sweep, or once a pull that nobody answers is given up.
-      await eventually(() => worker.given.length === 4, { timeoutMs: 20_000 });
+      await eventually(() => worker.given.length === 4);
       await log.request(1);
       await eventually(() => worker.given.length === 5);
       await allSettled(log);
@@ -391,9 +391,7 @@ for (const version of await natsVersions())
       await log.nats.kill("SIGKILL");
       await log.nats.restart();
       // Sooner than the next look at all queues, and without a hint.
-      await eventually(() => new Set(worker.ids()).size > 290, {
-        timeoutMs: 10_000,
-      });
+      await eventually(() => new Set(worker.ids()).size > 290);
       const after = await log.request(100);
       await allSettled(log);
       assert.deepEqual(
@@ -435,7 +433,7 @@ for (const version of await natsVersions())
       let stopped = false;
       const stopping = worker.stop().then(() => (stopped = true));
       await using other = work(await log.connect());
-      await eventually(() => other.given.length === 8, { timeoutMs: 10_000 });
+      await eventually(() => other.given.length === 8);
       assert.equal(stopped, false);
       assert.deepEqual(worker.inHand(), ids.slice(0, 2));
       release();
@@ -512,7 +510,7 @@ for (const version of await natsVersions())
       await eventually(() => worker.given.length === 3);
       deaf = true;
       await log.request(40); // more than the pulls that stand already
-      await eventually(() => stuck > 0, { timeoutMs: 30_000 });
+      await eventually(() => stuck > 0);
       assert.ok(worker.given.length < 43);
       assert.ok(reconnects > 0);
       deaf = false;

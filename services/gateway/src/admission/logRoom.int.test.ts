@@ -23,9 +23,7 @@ describe("a small log", () => {
   afterAll(() => stack.stop());
 
   const ready = () =>
-    eventually(async () => (await fetch(`${stack.url}/readyz`)).ok, {
-      timeoutMs: 30_000,
-    });
+    eventually(async () => (await fetch(`${stack.url}/readyz`)).ok);
 
   const headers = () => ({
     "x-api-key": stack.key,
@@ -94,7 +92,7 @@ describe("a small log", () => {
   }
   const accepts = () =>
     eventually(async () => (await post()).status === 202, {
-      ...{ timeoutMs: 20_000, everyMs: 200 },
+      everyMs: 200,
     });
 
   test("what waits fills it with its outcomes' room; once it has ended there is room", async () => {
@@ -117,13 +115,10 @@ describe("a small log", () => {
     const { lastSeq } = await logState();
     // Finished history goes first; then all of it is what waits.
     const why = /the oldest unfinished request, of default for/;
-    const refused = await eventually(
-      async () => {
-        const answer = await fill();
-        return why.test(String(answer.body["detail"])) && answer;
-      },
-      { timeoutMs: 40_000 },
-    );
+    const refused = await eventually(async () => {
+      const answer = await fill();
+      return why.test(String(answer.body["detail"])) && answer;
+    });
     assertRefused(refused, why);
     assert.ok(open.size > 20, String(open.size));
     assert.ok((await logState()).firstSeq <= lastSeq);
@@ -137,15 +132,12 @@ describe("a small log", () => {
     await stack.restart("gateway");
     await ready();
     // What stood in the log before goes first; then all of it is what the logger has not read.
-    const held = await eventually(
-      async () => {
-        assertRefused(await fillFinished(), /has no room/);
-        const response = await fetch(`${stack.url}/health`);
-        const { log_held } = (await response.json()) as HealthResponse;
-        return log_held;
-      },
-      { timeoutMs: 40_000 },
-    );
+    const held = await eventually(async () => {
+      assertRefused(await fillFinished(), /has no room/);
+      const response = await fetch(`${stack.url}/health`);
+      const { log_held } = (await response.json()) as HealthResponse;
+      return log_held;
+    });
     assert.equal(held.by, "what the logger has read");
     assert.ok(held.share > 0.5, String(held.share));
     await stack.restart("logger");
@@ -160,15 +152,13 @@ describe("a small log", () => {
     await ready();
     assertRefused(await fill(), /has no room/);
     await stack.restart("results");
-    await eventually(cancelAll, { timeoutMs: 20_000 });
+    await eventually(cancelAll);
     await accepts();
   });
 
   test("without Redis, and while the projection is built anew, a gateway goes on by what it knew", async () => {
     await cancelAll();
-    await eventually(async () => (await logState()).bytes < 0.7 * maxBytes, {
-      timeoutMs: 20_000,
-    });
+    await eventually(async () => (await logState()).bytes < 0.7 * maxBytes);
     await stack.kill("results");
     await stack.redis.kill();
     const accepted = async () => (await post()).status === 202;
@@ -182,7 +172,7 @@ describe("a small log", () => {
     assertRefused(await fill(), /has no room/);
     await stack.redis.restart();
     await stack.restart("results");
-    await eventually(cancelAll, { timeoutMs: 20_000 });
+    await eventually(cancelAll);
     await accepts();
   });
 });

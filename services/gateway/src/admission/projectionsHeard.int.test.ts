@@ -20,9 +20,7 @@ test("a service that is silent for 6 s is away, by name, until it is heard", asy
     say("logger", false);
   }, 200);
   try {
-    await eventually(() => projections.away().length > 0, {
-      timeoutMs: 20_000,
-    });
+    await eventually(() => projections.away().length > 0);
     assert.deepEqual(projections.away(), ["logger"]);
     say("logger", true);
     await eventually(() => projections.away().length === 0);

@@ -30,14 +30,11 @@ describe("waiting", () => {
   test("a place in the queue and a wait are said, and shrink; on the stream without a call", async () => {
     // Once the worker has said what it does, there are estimates.
     await call(`/result/${await submit()}?wait=30`);
-    await eventually(
-      async () => {
-        const { workers } = await call("/health");
-        const [worker] = workers as Record<string, unknown>[];
-        return worker?.["tokens_per_second"];
-      },
-      { timeoutMs: 20_000 },
-    );
+    await eventually(async () => {
+      const { workers } = await call("/health");
+      const [worker] = workers as Record<string, unknown>[];
+      return worker?.["tokens_per_second"];
+    });
     const before = await tasksWithError();
     const ids = [];
     for (let i = 0; i < 12; i++) ids.push(await submit());
@@ -75,7 +72,6 @@ describe("waiting", () => {
     const blocker = await submit({ lane: "batch" });
     await eventually(
       async () => (await statusOf(blocker))["status"] === "processing",
-      { timeoutMs: 20_000 },
     );
     for (let i = 0; i < 14; i++) await submit();
     const bulk = await submit({ lane: "batch" });

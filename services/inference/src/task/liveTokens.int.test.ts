@@ -34,9 +34,7 @@ const wholeText = fakeText(seed, 0, tokens);
 const long = { max_tokens: 1_000 };
 
 const reaches = (seen: { text: () => string }, share: number) =>
-  eventually(() => seen.text().length >= share * wholeText.length, {
-    timeoutMs: 60_000,
-  });
+  eventually(() => seen.text().length >= share * wholeText.length);
 
 const storedChunks = async ({ broker }: System, id: string) =>
   (await readTokens(broker, id, new AbortController().signal)).map(
@@ -189,9 +187,7 @@ describe("the text of a running task", { concurrent: true }, () => {
     await reaches(seen, 0.2);
     await system.nats.kill();
     await system.nats.restart();
-    const events = await eventually(() => outcomesOf(system.broker, [id]), {
-      timeoutMs: 60_000,
-    });
+    const events = await outcomesOf(system.broker, [id]);
     assert.equal(completionOf(events, id).result, wholeText);
     let text = "";
     for (const { offset, text: piece } of await storedChunks(system, id)) {
@@ -275,9 +271,7 @@ describe("a cancelled task", { concurrent: true }, () => {
     const deaf = { ACK_WAIT: "1h" };
     await system.startWorker({ ...paced(600_000), SLOTS: "1", ...deaf });
     const id = await system.request({ ...long, timeout_ms: 600_000 });
-    await eventually(async () => (await storedChunks(system, id)).length > 0, {
-      timeoutMs: 60_000,
-    });
+    await eventually(async () => (await storedChunks(system, id)).length > 0);
     // Its slot is the only one.
     const next = await system.request({ max_tokens: 1 });
     await cancel(system, id);
@@ -319,7 +313,7 @@ describe("a task that kills the engine each time it starts", () => {
     );
     const poison = ids[7]!;
     await killAtEachStartOf(poison, system, worker, 3);
-    const events = await outcomesOf(system.broker, ids, 120_000);
+    const events = await outcomesOf(system.broker, ids);
     for (const id of ids.filter((id) => id !== poison))
       assert.equal(completionOf(events, id).result, wholeText);
     const outcome = events

@@ -123,9 +123,7 @@ async function ownReaders({ broker }: Writer): Promise<number> {
 }
 
 const untilFed = (writer: Writer) =>
-  eventually(async () => (await ownReaders(writer)) === 0, {
-    timeoutMs: 20_000,
-  });
+  eventually(async () => (await ownReaders(writer)) === 0);
 
 /** Where each task's events stand, by the log itself. */
 async function placesInLog({ broker }: Writer): Promise<Map<string, number[]>> {

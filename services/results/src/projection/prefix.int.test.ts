@@ -66,9 +66,7 @@ test("keys of the same names, bare or under other prefixes, survive a first star
   await using reader = await openReader(on.redis.url);
   let builds = 0;
   const isWhole = async (when: string, process = results) => {
-    await eventually(() => process.said("caught up") === builds, {
-      timeoutMs: 20_000,
-    });
+    await eventually(() => process.said("caught up") === builds);
     await assertProjected(writer.broker, reader.reader);
     assert.deepEqual(await dumpOf(all, isForeign), before, when);
     const rest = await dumpOf(all, (key) => !isForeign(key));

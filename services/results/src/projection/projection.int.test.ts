@@ -75,7 +75,7 @@ test("what is no event is skipped and said, without what is in it", async () => 
   // Its checkpoint stands on garbage, and holds all the same.
   await results.kill();
   await using again = startResults(on);
-  await eventually(() => again.said("projecting"), { timeoutMs: 20_000 });
+  await eventually(() => again.said("projecting"));
   assert.equal(again.said("the log lost its tail: it is projected anew"), 0);
 });
 
@@ -105,7 +105,7 @@ test("an emptied Redis is filled again by itself; nothing finished is ever shown
     assert.ok(seen.rebuilding > 0);
     assert.equal(seen.wrong, 0);
     await more;
-    await assertProjected(writer.broker, redis.reader, { timeoutMs: 5_000 });
+    await assertProjected(writer.broker, redis.reader);
   }
   assert.equal(results.said("another instance has taken over"), 0);
 });

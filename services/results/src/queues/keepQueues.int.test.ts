@@ -58,13 +58,10 @@ for (const version of await natsVersions())
       const oldest = await threeTasks(writer);
       const name = workConsumerName(queue);
       await writer.broker.jsm.consumers.delete(streams.events, name);
-      const [again] = await eventually(
-        async () => {
-          const found = await listWorkQueues(writer.broker);
-          return found.length > 0 && found;
-        },
-        { timeoutMs: 15_000 },
-      );
+      const [again] = await eventually(async () => {
+        const found = await listWorkQueues(writer.broker);
+        return found.length > 0 && found;
+      });
       assert.equal(await startOf(writer), oldest);
       assert.deepEqual(again, {
         ...{ queue, pending: 2, ackPending: 0 },
@@ -82,7 +79,7 @@ for (const version of await natsVersions())
         ids.map((id) => writer.append(requested(id))),
       );
       for (const id of ids) await writer.append(started(id));
-      await eventually(() => startOf(writer), { timeoutMs: 15_000 });
+      await eventually(() => startOf(writer));
       assert.equal(await startOf(writer), oldest);
       assert.equal(results.said(remade), 1);
     });
@@ -101,9 +98,7 @@ for (const version of await natsVersions())
         await append(cancelled(other));
       }
       await using results = startResults(on);
-      await eventually(() => startOf(writer).then((from) => from === seq), {
-        timeoutMs: 30_000,
-      });
+      await eventually(() => startOf(writer).then((from) => from === seq));
       assert.equal(results.said(remade), 1);
     });
 
@@ -119,9 +114,7 @@ for (const version of await natsVersions())
         ackWaitMs,
         fromSeq: lastSeq + 100,
       });
-      await eventually(() => startOf(writer).then((seq) => seq === oldest), {
-        timeoutMs: 30_000,
-      });
+      await eventually(() => startOf(writer).then((seq) => seq === oldest));
       assert.equal(results.said(remade), 1);
       assert.equal(await startOf(writer, other), undefined);
     });
@@ -138,9 +131,7 @@ for (const version of await natsVersions())
       const oldest = await threeTasks(writer);
       await assertProjected(writer.broker, redis.reader);
       assert.equal(results.said(lostTail), 1);
-      await eventually(() => startOf(writer).then((seq) => seq === oldest), {
-        timeoutMs: 15_000,
-      });
+      await eventually(() => startOf(writer).then((seq) => seq === oldest));
     });
 
     test("a broker that comes back with an older log is noticed, and no new request is skipped", async () => {
@@ -163,7 +154,7 @@ for (const version of await natsVersions())
       await cp(copy, store, { recursive: true });
       await on.nats.restart();
       await eventually(() => results.said(lostTail));
-      await eventually(() => results.said(remade), { timeoutMs: 15_000 });
+      await eventually(() => results.said(remade));
       await eventually(() => writer.append(requested(newTaskId())));
       await assertProjected(writer.broker, redis.reader);
       const [found] = await listWorkQueues(writer.broker);

@@ -41,7 +41,7 @@ for (const version of await natsVersions())
         const { checkpoint } = await redis.reader.look([]);
         return checkpoint?.caughtUp === true && checkpoint.seq >= waits;
       };
-      await eventually(projected, { timeoutMs: 15_000 });
+      await eventually(projected);
       const said: unknown[] = [];
       let isBehind = false;
       const role = { leading: true, seq: waits, caughtUp: true };
@@ -102,9 +102,7 @@ for (const version of await natsVersions())
       await ensureWorkQueue(broker, queue, { ackWaitMs });
       await removeWorkQueue(broker, queue);
       const seq = await writer.append(requested(newTaskId()));
-      const info = await eventually(() => workQueueInfo(broker, queue), {
-        timeoutMs: 15_000,
-      });
+      const info = await eventually(() => workQueueInfo(broker, queue));
       assert.deepEqual(
         [info.pending, info.ackPending, info.deliveredSeq],
         [1, 0, seq - 1],

@@ -60,7 +60,7 @@ test.concurrent(
     announceProjection(writer.broker, { ...word, caught_up: false });
     const trimmedTo = (seq: number) =>
       eventually(async () => (await firstSeq(writer)) >= seq, {
-        ...{ timeoutMs: 40_000, everyMs: 100 },
+        everyMs: 100,
       });
     await trimmedTo(6);
     assert.equal(await firstSeq(writer), 6);
@@ -161,14 +161,12 @@ test.concurrent(
     await assertProjected(writer.broker, redis.reader);
     // While no model has a worker, their end would make room for nobody.
     const before = asked;
-    await eventually(() => asked >= before + 6, { timeoutMs: 20_000 });
+    await eventually(() => asked >= before + 6);
     assert.ok((await statuses(old)).every((status) => status === "queued"));
     const say = setInterval(() => announceDemo(writer), 500);
     opened.defer(() => clearInterval(say));
     announceDemo(writer);
-    await eventually(async () => (await statuses(old))[0] === "failed", {
-      timeoutMs: 20_000,
-    });
+    await eventually(async () => (await statuses(old))[0] === "failed");
     const { tasks } = await redis.reader.look(old.slice(0, 1));
     assert.ok(tasks[0]?.status === "failed");
     assert.equal(tasks[0].error.type, "ExpiredError");

@@ -87,15 +87,11 @@ async function finishedLog() {
     /** After so many more questions to the projection or Redis. */
     async looksOn(count = 20) {
       const from = known.looks;
-      await eventually(() => known.looks >= from + count, {
-        timeoutMs: 30_000,
-      });
+      await eventually(() => known.looks >= from + count);
     },
     [Symbol.asyncDispose]: () => moved.disposeAsync(),
   };
 }
-
-const within = { timeoutMs: 30_000 };
 
 // Each test has servers of its own, and mostly waits.
 test.concurrent(
@@ -111,7 +107,7 @@ test.concurrent(
     await log.looksOn();
     assert.equal(await log.firstSeq(), 1);
     known.use = { ...known.use, checkpoint };
-    await eventually(async () => (await log.firstSeq()) === seq + 1, within);
+    await eventually(async () => (await log.firstSeq()) === seq + 1);
   },
 );
 
@@ -125,7 +121,7 @@ test.concurrent(
     await log.looksOn();
     assert.equal(await log.firstSeq(), 1);
     known.role = role;
-    await eventually(async () => (await log.firstSeq()) === seq + 1, within);
+    await eventually(async () => (await log.firstSeq()) === seq + 1);
   },
 );
 
@@ -140,11 +136,11 @@ test.concurrent(
       ...known.use,
       projections: [{ name: "logger", seq: 10, heardAt }],
     };
-    await eventually(async () => (await log.firstSeq()) === 11, within);
+    await eventually(async () => (await log.firstSeq()) === 11);
     await log.looksOn();
     assert.equal(await log.firstSeq(), 11);
     known.clockIsRead = true;
-    await eventually(async () => (await log.firstSeq()) === seq + 1, within);
+    await eventually(async () => (await log.firstSeq()) === seq + 1);
   },
 );
 
@@ -157,6 +153,6 @@ test.concurrent(
     await log.looksOn();
     assert.equal(await log.firstSeq(), 1);
     known.listenedMs = 7_000;
-    await eventually(async () => (await log.firstSeq()) === seq + 1, within);
+    await eventually(async () => (await log.firstSeq()) === seq + 1);
   },
 );

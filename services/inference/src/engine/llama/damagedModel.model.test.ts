@@ -32,13 +32,10 @@ for (const [what, bytes, reason] of damaged)
       },
       { backoff },
     );
-    const error = await eventually(
-      () => {
-        const state = engine.state();
-        return state.status === "failed" ? state.error : undefined;
-      },
-      { timeoutMs: 60_000 },
-    );
+    const error = await eventually(() => {
+      const state = engine.state();
+      return state.status === "failed" ? state.error : undefined;
+    });
     assert.equal(error.type, "ModelLoadError");
     assert.match(error.message, /damaged\.gguf could not be loaded: /);
     assert.match(error.message, reason);

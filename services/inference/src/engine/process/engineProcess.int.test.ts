@@ -163,7 +163,7 @@ describe("the engine's process", () => {
 
     await writeFile(file, "no model");
     const again = () => waits().lastIndexOf(200) > 0;
-    await eventually(again, { timeoutMs: 30_000 });
+    await eventually(again);
     const state = engine.state();
     assert.ok(state.status === "failed");
     assert.equal(state.error.type, "ModelLoadError");
