@@ -43,7 +43,7 @@ const kinds: Kind[] = [
     name: "integration",
     include: files("int"),
     exclude: long,
-    limitMs: 120_000,
+    limitMs: 240_000,
   },
   { name: "model", include: files("model"), limitMs: 180_000 },
   { name: "e2e", include: files("e2e"), exclude: long, limitMs: 240_000 },

@@ -247,6 +247,8 @@ export interface ResultsProcess extends AsyncDisposable {
   output: () => string;
   /** Its records with this message. */
   said: (message: string) => number;
+  /** Resolves when it has ended and its output is whole. */
+  ended: Promise<unknown>;
   kill: (signal?: NodeJS.Signals) => Promise<void>;
 }
 
@@ -271,19 +273,20 @@ export function startResults(
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const closed = once(child, "close");
+  const ended = once(child, "close");
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (data: Buffer) => (output += data.toString()));
   async function kill(signal: NodeJS.Signals = "SIGKILL") {
     child.kill(signal);
-    await closed;
+    await ended;
     dir[Symbol.dispose]();
   }
   return {
     pid: child.pid ?? 0,
     output: () => output,
     said: (message) => output.split(`"msg":"${message}"`).length - 1,
+    ended,
     kill,
     [Symbol.asyncDispose]: () => kill(),
   };

@@ -67,7 +67,7 @@ for (const version of await natsVersions())
         ...{ queue, pending: 2, ackPending: 0 },
         ...{ deliveredSeq: oldest - 1, deliveries: 0 },
       });
-      assert.equal(results.said(remade), 1);
+      await eventually(() => results.said(remade) === 1);
     });
 
     test("a work queue that is gone is made again for tasks that run, though none waits", async () => {
@@ -81,7 +81,7 @@ for (const version of await natsVersions())
       for (const id of ids) await writer.append(started(id));
       await eventually(() => startOf(writer));
       assert.equal(await startOf(writer), oldest);
-      assert.equal(results.said(remade), 1);
+      await eventually(() => results.said(remade) === 1);
     });
 
     test("a work queue that took a running task for acknowledged is made again, also where others are pending that were cancelled", async () => {
@@ -99,13 +99,12 @@ for (const version of await natsVersions())
       }
       await using results = startResults(on);
       await eventually(() => startOf(writer).then((from) => from === seq));
-      assert.equal(results.said(remade), 1);
+      await eventually(() => results.said(remade) === 1);
     });
 
     test("a work queue that skips requests is made again, one that does not is left alone", async () => {
       await using on = await servers(version);
       await using writer = await openWriter(on.nats.url);
-      await using results = startResults(on);
       const oldest = await threeTasks(writer);
       await ensureWorkQueue(writer.broker, other, { ackWaitMs });
       await writer.append(requested(newTaskId(), other), other);
@@ -114,8 +113,9 @@ for (const version of await natsVersions())
         ackWaitMs,
         fromSeq: lastSeq + 100,
       });
+      await using results = startResults(on);
       await eventually(() => startOf(writer).then((seq) => seq === oldest));
-      assert.equal(results.said(remade), 1);
+      await eventually(() => results.said(remade) === 1);
       assert.equal(await startOf(writer, other), undefined);
     });
 
@@ -130,7 +130,7 @@ for (const version of await natsVersions())
       await ensureTopology(writer.broker, settings);
       const oldest = await threeTasks(writer);
       await assertProjected(writer.broker, redis.reader);
-      assert.equal(results.said(lostTail), 1);
+      await eventually(() => results.said(lostTail) === 1);
       await eventually(() => startOf(writer).then((seq) => seq === oldest));
     });
 
@@ -155,7 +155,8 @@ for (const version of await natsVersions())
       await on.nats.restart();
       await eventually(() => results.said(lostTail));
       await eventually(() => results.said(remade));
-      await eventually(() => writer.append(requested(newTaskId())));
+      const late = newTaskId();
+      await eventually(() => writer.append(requested(late)));
       await assertProjected(writer.broker, redis.reader);
       const [found] = await listWorkQueues(writer.broker);
       assert.ok(found);

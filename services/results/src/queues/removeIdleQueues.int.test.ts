@@ -107,7 +107,7 @@ for (const version of await natsVersions())
         [info.pending, info.ackPending, info.deliveredSeq],
         [1, 0, seq - 1],
       );
-      assert.equal(results.said("work queue made again"), 1);
+      await eventually(() => results.said("work queue made again") === 1);
     });
 
     test("all work queues are named, page by page", async () => {

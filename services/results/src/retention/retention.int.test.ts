@@ -53,11 +53,14 @@ test.concurrent(
     const waits = await writer.append(requested(open));
     await finish(writer, 10);
     await using results = startResults(on, { EVENTS_MAX_AGE: "1s" });
-    await assertProjected(writer.broker, redis.reader);
 
     // An archive that has read nothing behind the fifth event is waited for, also while it is away.
     const word = { name: "archive", instance: "a", leading: true, seq: 5 };
-    announceProjection(writer.broker, { ...word, caught_up: false });
+    await eventually(async () => {
+      announceProjection(writer.broker, { ...word, caught_up: false });
+      const use = await redis.reader.logUse(1);
+      return use?.projections.some(({ name }) => name === word.name);
+    });
     const trimmedTo = (seq: number) =>
       eventually(async () => (await firstSeq(writer)) >= seq, {
         everyMs: 100,
