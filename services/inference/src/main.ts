@@ -110,7 +110,7 @@ await runService(
     );
     engine.onChange(() => {
       announcer.announce();
-      work.ask();
+      work.pullWork();
     });
     stack.defer(() => drain(work, held, config.drainTimeoutMs));
     log.info({ worker_id: workerId, model: modelName }, "worker joined");

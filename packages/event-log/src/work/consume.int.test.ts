@@ -109,7 +109,7 @@ for (const version of await natsVersions())
       await eventually(() => held.length === 2);
       assert.deepEqual(worker.inHand(), ids.slice(0, 2));
       slots = 5;
-      worker.ask();
+      worker.pullWork();
       await eventually(() => held.length === 5);
       slots = 3;
       let most = 0;

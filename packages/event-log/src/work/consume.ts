@@ -1,6 +1,6 @@
 /**
  * Work from the queues of one model: how many deliveries are in hand, and what becomes of each. A queue is one durable
- * consumer, of one lane and owner; `ask.ts` says when which one is pulled.
+ * consumer, of one lane and owner; `queueScheduler.ts` says which one is pulled next.
  */
 import {
   fallbackLookEveryMs,
@@ -8,13 +8,13 @@ import {
   type Queue,
   type RecordedEvent,
 } from "@jetscribe/schema";
-import { makeAsk } from "./ask.ts";
 import { decodeEvent } from "../codec/codec.ts";
 import type { Broker } from "../broker/connection.ts";
 import { makeFindWork, sample, type ActiveQueues } from "./findWork.ts";
 import { makePace } from "./pace.ts";
 import { makePuller, type Delivery } from "../read/pull.ts";
-import { makeRota, type WorkQueue } from "./rota.ts";
+import { makePullWork } from "./pullWork.ts";
+import { makeQueueScheduler, type WorkQueue } from "./queueScheduler.ts";
 import { hearWake, sendWake } from "../signals/signals.ts";
 import { watchForStuck } from "../broker/watchForStuck.ts";
 import { makeHighWaterMarks } from "../state/highWaterMark.ts";
@@ -59,8 +59,8 @@ export interface WorkSource extends AsyncDisposable {
   inHand: () => string[];
   /** What one slot did of late, prompts counted too; undefined: no task was finished yet. */
   tokensPerSecond: () => number | undefined;
-  /** There may be more slots than before. */
-  ask: () => void;
+  /** Asks for deliveries where slots are free: there may be more of them than before. */
+  pullWork: () => void;
   /** Takes no more work; what is in hand goes on. Resolves once nothing is in hand. */
   stop(): Promise<void>;
 }
@@ -85,7 +85,7 @@ export interface WorkOptions {
 }
 
 /** Of the queues in which tasks seem to wait so many are asked whether they do. */
-const mostDoubted = 4;
+const maxQueuesChecked = 4;
 /**
  * Tokens that a task counts which isn't run: enough that turns are taken. A prompt that is refused, or only looked up,
  * was still sent and taken apart, which a megabyte's neighbours wait for.
@@ -97,11 +97,11 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   const { model, slots, handle, onDiscarded, onStuck } = options;
   const { sweepEveryMs = fallbackLookEveryMs, stuckAfterMs = 10_000 } = options;
   const { readActive, listEveryMs = 30_000 } = options;
-  const rota = makeRota(broker);
+  const scheduler = makeQueueScheduler(broker);
   const marks = makeHighWaterMarks(broker);
   const work = makeFindWork(broker, { model, readActive, listEveryMs });
   const puller = makePuller(broker, (delivery) => {
-    const queue = rota.named(delivery.consumer);
+    const queue = scheduler.named(delivery.consumer);
     if (queue !== undefined) accept(delivery, queue);
   });
   /** By task id; the reply is that of the latest delivery. */
@@ -121,14 +121,17 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     },
     stuckAfterMs,
   );
-  const ask = makeAsk(broker, {
-    ...{ rota, puller, free, onDelivery: accept },
+  const pullWork = makePullWork(broker, {
+    scheduler,
+    puller,
+    free,
+    onDelivery: accept,
     onAnswer: stuck.answered,
   });
 
   function accept(delivery: Delivery, queue: WorkQueue) {
     stuck.delivered();
-    rota.delivered(queue, delivery.pending);
+    scheduler.noteDelivery(queue, delivery.pending);
     const decoded = decodeEvent(delivery);
     if (!("event" in decoded) || decoded.event.type !== "GenerateRequested") {
       const because = "garbage" in decoded ? decoded.garbage : "no request";
@@ -176,7 +179,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
         if (hasLeft) return;
         hasLeft = true;
         leaving++;
-        ask();
+        pullWork();
       },
       renew: async (timeoutMs) => {
         await broker.nc.request(entry.reply, "+WPI", { timeout: timeoutMs });
@@ -187,7 +190,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     bill.close();
     settle(entry.reply, queue, handled);
     if (stopped && inHand.size === 0) empty.resolve();
-    ask();
+    pullWork();
   }
 
   /** The prompt counts from the delivery on, as an estimate until the engine knows. */
@@ -197,9 +200,9 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     // A quarter of them: the rule of thumb for English.
     let tokens = chars / 4;
     let ran = false;
-    rota.served(queue, tokens);
+    scheduler.charge(queue, tokens);
     const correct = (to: number) => {
-      rota.served(queue, to - tokens);
+      scheduler.charge(queue, to - tokens);
       tokens = to;
     };
     return {
@@ -209,7 +212,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
       },
       close() {
         if (!ran) return correct(notRunCosts(chars));
-        rota.finished(queue, tokens);
+        scheduler.noteFinished(queue, tokens);
         pace.finished(tokens, (performance.now() - began) / 1_000);
       },
     };
@@ -230,12 +233,12 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
       // Read before the queues are looked at, so that it is older than anything that they hold.
       const mark = await marks.read();
       const { queues, waiting } = await work.find(mark);
-      const own = new Map<WorkQueue, number>();
+      const tasksInHand = new Map<WorkQueue, number>();
       for (const { queue } of inHand.values())
-        own.set(queue, (own.get(queue) ?? 0) + 1);
-      rota.forgetIdle(own);
-      rota.found(queues, own);
-      ask();
+        tasksInHand.set(queue, (tasksInHand.get(queue) ?? 0) + 1);
+      scheduler.forgetIdle(tasksInHand);
+      scheduler.noteFound(queues, tasksInHand);
+      pullWork();
       if (waiting !== undefined) stuck.seen(await anyWaits(waiting));
     } catch {
       // The broker is away or slow: asked again at the reconnect, and in five seconds.
@@ -245,14 +248,14 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   /** Whether slots are free, and a request waits that was never delivered. */
   async function anyWaits(queues: readonly Queue[]): Promise<boolean> {
     if (free() <= 0) return false;
-    for (const queue of sample(queues, mostDoubted))
+    for (const queue of sample(queues, maxQueuesChecked))
       if (await hasUndelivered(broker, queue)) return free() > 0;
     return false;
   }
 
   const wake = hearWake(broker, model, (queue) => {
-    rota.hinted(queue);
-    ask();
+    scheduler.noteHint(queue);
+    pullWork();
   });
   const sweepAgain = broker.onReconnect(() => {
     work.listAnew();
@@ -264,7 +267,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   return {
     inHand: () => [...inHand.keys()],
     tokensPerSecond: pace.tokensPerSecond,
-    ask,
+    pullWork,
     async stop() {
       stopped = true;
       // Or what is handed back comes to our own standing pulls.

@@ -30,7 +30,7 @@ export interface FindWork {
 }
 
 /** Of the queues whose tasks all run so many are found at a time, by chance: some worker asks each of them soon. */
-const mostRunning = 128;
+const maxRunningFound = 128;
 
 export function makeFindWork(
   broker: Broker,
@@ -94,20 +94,19 @@ export function makeFindWork(
 }
 
 function foundIn({ queues }: ActiveQueues): FoundWork {
-  const waiting = queues.filter((one) => one.waiting > 0);
-  const running = queues.filter((one) => one.waiting === 0);
+  const withWaiting = queues.filter(({ waiting }) => waiting > 0);
+  const others = queues.filter(({ waiting }) => waiting === 0);
   return {
-    queues: [...waiting, ...sample(running, mostRunning)].map((one) => ({
-      queue: one.queue,
-      tasks: one.waiting + one.running,
-    })),
-    waiting: waiting.map(({ queue }) => queue),
+    queues: [...withWaiting, ...sample(others, maxRunningFound)].map(
+      ({ queue, waiting, running }) => ({ queue, tasks: waiting + running }),
+    ),
+    waiting: withWaiting.map(({ queue }) => queue),
   };
 }
 
-/** So many of them at most, by chance. */
-export function sample<T>(all: readonly T[], most: number): T[] {
-  if (all.length <= most) return [...all];
+/** At most `count` of them, by chance. */
+export function sample<T>(all: readonly T[], count: number): T[] {
+  if (all.length <= count) return [...all];
   const from = Math.floor(Math.random() * all.length);
-  return [...all.slice(from), ...all.slice(0, from)].slice(0, most);
+  return [...all.slice(from), ...all.slice(0, from)].slice(0, count);
 }

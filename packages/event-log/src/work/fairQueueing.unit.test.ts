@@ -1,98 +1,114 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
-import { enter, leave, noTurns, shareOut, type Lane } from "./turns.ts";
+import {
+  charge,
+  emptyGroup,
+  enter,
+  leave,
+  shareOut,
+  type Lane,
+} from "./fairQueueing.ts";
 
-interface Someone {
+interface Owner {
   name: string;
-  count: number;
-  typical: number;
+  virtualTime: number;
+  tokensPerTask: number;
   asked: number;
 }
-const someone = (name: string, more: Partial<Someone> = {}): Someone => ({
-  ...{ name, count: 0, typical: 10, asked: 0 },
-  ...more,
+const makeOwner = (name: string, facts: Partial<Owner> = {}): Owner => ({
+  name,
+  virtualTime: 0,
+  tokensPerTask: 10,
+  asked: 0,
+  ...facts,
 });
-const laneOf = (share: number, ...all: Someone[]): Lane<Someone> => ({
-  ...noTurns<Someone>(),
-  ...{ share, count: 0, waiting: new Set(all) },
+const laneOf = (share: number, ...owners: Owner[]): Lane<Owner> => ({
+  ...emptyGroup<Owner>(),
+  share,
+  virtualTime: 0,
+  backlogged: new Set(owners),
 });
 /** How many tasks are asked of whom, in words. */
-const words = (plan: Map<Someone, number>) =>
+const words = (plan: Map<Owner, number>) =>
   [...plan].map(([{ name }, count]) => `${name}${count}`).join(" ");
 
-describe("who comes in", () => {
-  test("starts where the smallest count of those who wait is", () => {
-    const turns = noTurns();
-    const [a, b, c] = [{ count: 0 }, { count: 0 }, { count: 0 }];
-    enter(turns, a);
-    a.count = 500;
-    enter(turns, b);
-    assert.equal(b.count, 500);
-    b.count = 300;
-    enter(turns, c);
-    assert.equal(c.count, 300);
+describe("an owner that becomes active", () => {
+  test("starts at the lowest virtual time of the active owners", () => {
+    const group = emptyGroup();
+    const [a, b, c] = [
+      { virtualTime: 0 },
+      { virtualTime: 0 },
+      { virtualTime: 0 },
+    ];
+    enter(group, a);
+    a.virtualTime = 500;
+    enter(group, b);
+    assert.equal(b.virtualTime, 500);
+    b.virtualTime = 300;
+    enter(group, c);
+    assert.equal(c.virtualTime, 300);
   });
 
-  test("keeps what it had too much", () => {
-    const turns = noTurns();
-    const [a, b] = [{ count: 0 }, { count: 900 }];
-    enter(turns, a);
-    enter(turns, b);
-    assert.equal(b.count, 900);
+  test("keeps its over-use", () => {
+    const group = emptyGroup();
+    const [a, b] = [{ virtualTime: 0 }, { virtualTime: 900 }];
+    enter(group, a);
+    enter(group, b);
+    assert.equal(b.virtualTime, 900);
   });
 
-  test("while nobody waits, starts where the last one left", () => {
-    const turns = noTurns();
-    const [a, b] = [{ count: 700 }, { count: 0 }];
-    enter(turns, a);
-    leave(turns, a);
-    a.count = 800; // of tasks that ran on
-    enter(turns, b);
-    assert.equal(b.count, 700);
+  test("starts where the last one left, while nobody waits", () => {
+    const group = emptyGroup();
+    const [a, b] = [{ virtualTime: 700 }, { virtualTime: 0 }];
+    enter(group, a);
+    leave(group, a);
+    a.virtualTime = 800; // of tasks that ran on
+    enter(group, b);
+    assert.equal(b.virtualTime, 700);
   });
 
-  test("changes nothing where it waits already", () => {
-    const turns = noTurns();
-    const [a, b] = [{ count: 0 }, { count: 50 }];
-    enter(turns, a);
-    enter(turns, b);
-    a.count = 40;
-    enter(turns, a);
-    assert.equal(a.count, 40);
+  test("changes nothing where it is active already", () => {
+    const group = emptyGroup();
+    const [a, b] = [{ virtualTime: 0 }, { virtualTime: 50 }];
+    enter(group, a);
+    enter(group, b);
+    a.virtualTime = 40;
+    enter(group, a);
+    assert.equal(a.virtualTime, 40);
   });
 });
 
 describe("free slots", () => {
-  test("go to the smallest count, and to the first where they are equal", () => {
-    const lane = laneOf(1, someone("a"), someone("b"), someone("c"));
+  test("go to the lowest virtual time, and to the first where they are equal", () => {
+    const lane = laneOf(1, makeOwner("a"), makeOwner("b"), makeOwner("c"));
     assert.equal(words(shareOut([lane], 1)), "a1");
     assert.equal(words(shareOut([lane], 7)), "a3 b2 c2");
   });
 
-  test("are shared so that the counts come out even", () => {
+  test("are shared so that the virtual times come out even", () => {
     const lane = laneOf(
       1,
-      someone("short", { typical: 20 }),
-      someone("long", { typical: 200, count: 400 }),
+      makeOwner("short", { tokensPerTask: 20 }),
+      makeOwner("long", { tokensPerTask: 200, virtualTime: 400 }),
     );
     assert.equal(words(shareOut([lane], 11)), "short11");
-    lane.count = 0;
+    lane.virtualTime = 0;
     assert.equal(words(shareOut([lane], 42)), "short40 long2");
   });
 
   test("wait for the answer of one who was asked, if it is its turn", () => {
-    const asked = someone("a", { asked: 2 });
-    const lane = laneOf(1, asked, someone("b", { count: 25 }));
+    const asked = makeOwner("a", { asked: 2 });
+    const lane = laneOf(1, asked, makeOwner("b", { virtualTime: 25 }));
     assert.equal(words(shareOut([lane], 3)), "");
     asked.asked = 3;
     assert.equal(words(shareOut([lane], 3)), "b1");
   });
 
   test("go to the batch lane where nothing else waits, and one of ten where it does", () => {
-    const batch = laneOf(1, someone("b"));
+    const batch = laneOf(1, makeOwner("b"));
     assert.equal(words(shareOut([laneOf(9), batch], 5)), "b5");
-    const plan = shareOut([laneOf(9, someone("i")), batch], 100);
+    const plan = shareOut([laneOf(9, makeOwner("i")), batch], 100);
     assert.equal(words(plan), "i90 b10");
   });
 
@@ -114,14 +130,14 @@ test("property: owners who always have work get the same number of tokens, but f
   fc.assert(
     fc.property(owners, fc.integer({ min: 1, max: 400 }), (all, rounds) => {
       const lanes = [laneOf(9), laneOf(1)];
-      const tasks = new Map<Someone, number[]>();
-      const turns = noTurns<Lane<Someone>>();
-      const served = new Map<Someone, number>();
+      const tasks = new Map<Owner, number[]>();
+      const group = emptyGroup<Lane<Owner>>();
+      const served = new Map<Owner, number>();
       all.forEach(({ lane: at, sizes }, i) => {
         const lane = lanes[at];
         assert.ok(lane);
-        const one = someone(String(i));
-        enter(turns, lane);
+        const one = makeOwner(String(i));
+        enter(group, lane);
         enter(lane, one);
         tasks.set(one, sizes);
         served.set(one, 0);
@@ -129,24 +145,23 @@ test("property: owners who always have work get the same number of tokens, but f
       for (let round = 0; round < rounds; round++) {
         const [next] = shareOut(lanes, 1).keys();
         assert.ok(next);
-        const lane = lanes.find(({ waiting }) => waiting.has(next));
+        const lane = lanes.find(({ backlogged }) => backlogged.has(next));
         const sizes = tasks.get(next);
         assert.ok(lane && sizes);
         const tokens = sizes[round % sizes.length] ?? 1;
-        next.count += tokens;
-        lane.count += tokens / lane.share;
+        charge(lane, next, tokens);
         served.set(next, (served.get(next) ?? 0) + tokens);
       }
       const largest = Math.max(...all.flatMap(({ sizes }) => sizes));
-      for (const { waiting } of lanes) {
-        const counts = [...waiting].map((one) => served.get(one) ?? 0);
+      for (const { backlogged } of lanes) {
+        const counts = [...backlogged].map((one) => served.get(one) ?? 0);
         if (counts.length > 0)
           assert.ok(Math.max(...counts) - Math.min(...counts) <= largest);
       }
-      const [interactive, batch] = lanes.map(({ waiting }) =>
-        [...waiting].reduce((sum, one) => sum + (served.get(one) ?? 0), 0),
+      const [interactive, batch] = lanes.map(({ backlogged }) =>
+        [...backlogged].reduce((sum, one) => sum + (served.get(one) ?? 0), 0),
       );
-      const both = lanes.every(({ waiting }) => waiting.size > 0);
+      const both = lanes.every(({ backlogged }) => backlogged.size > 0);
       if (both) {
         assert.ok(batch !== undefined && interactive !== undefined);
         assert.ok(Math.abs(batch - interactive / 9) <= largest + 10);
@@ -159,8 +174,8 @@ test("property: no more is asked than there is free, and nothing stays free whil
   const waiting = fc.array(
     fc.record({
       name: fc.constant("x"),
-      count: fc.integer({ min: 0, max: 1_000 }),
-      typical: fc.integer({ min: 1, max: 300 }),
+      virtualTime: fc.integer({ min: 0, max: 1_000 }),
+      tokensPerTask: fc.integer({ min: 1, max: 300 }),
       asked: fc.constant(0),
     }),
     { maxLength: 8 },
@@ -178,7 +193,7 @@ test("property: while it is there, who comes and goes has no more than who stays
   fc.assert(
     fc.property(fc.array(fc.boolean(), { maxLength: 300 }), (comes) => {
       const lane = laneOf(1);
-      const [stays, guest] = [someone("stays"), someone("guest")];
+      const [stays, guest] = [makeOwner("stays"), makeOwner("guest")];
       enter(lane, stays);
       let lead = 0;
       for (const here of comes) {
@@ -187,7 +202,7 @@ test("property: while it is there, who comes and goes has no more than who stays
         if (!here) lead = 0;
         const [next] = shareOut([lane], 1).keys();
         assert.ok(next);
-        next.count += 10;
+        charge(lane, next, 10);
         lead += next === guest ? 10 : -10;
         assert.ok(lead <= 10);
       }

@@ -1,0 +1,245 @@
+/**
+ * Which work queues may have work, and which are asked next. This file alone changes a queue's state; `fairQueueing.ts`
+ * alone changes its virtual time, and says whose turn it is.
+ *
+ * A queue's state is the pull that is under way, and what the queue is expected to have. Empty cells: as before.
+ *
+ *   transition               | pull     | expected
+ *   -------------------------|----------|-----------------------------------------------------
+ *   hinted                   |          | hinted
+ *   found                    |          | hinted stays, else some
+ *   asked                    | asked    | some
+ *   stands                   | standing | none
+ *   delivered, more waits    |          | hinted stays, else some
+ *   delivered, nothing waits |          | hinted stays, else none
+ *   ended: full              | none     |
+ *   ended: empty, was asked  | none     | hinted stays; some, where the pull followed a hint and brought nothing; else none
+ *   ended: empty, stood      | none     |
+ *   ended: lost              | none     | hinted stays, else some; the queue becomes active anew
+ *   ended: gone              | the queue is forgotten
+ *
+ * A queue takes turns while it is expected to have something and has no standing pull: what comes meanwhile comes by
+ * that pull. A hint can come before its message can be pulled, so an empty answer to a hint is asked for once more.
+ */
+import {
+  laneShares,
+  type Lane as LaneName,
+  type Names,
+  type Queue,
+} from "@jetscribe/schema";
+import type { PullEnd } from "../read/pull.ts";
+import {
+  charge,
+  emptyGroup,
+  enter,
+  leave,
+  shareOut,
+  type Lane,
+  type OwnerFlow,
+} from "./fairQueueing.ts";
+
+/** What a queue may have: nothing, requests, or requests of which a wake-up told that is newer than the last pull. */
+type Expected = "none" | "some" | "hinted";
+
+type QueueState = { expected: Expected } & (
+  | { pull: "none" }
+  /** A pull that does not wait; `left`: how many deliveries it may still bring. */
+  | { pull: "asked"; left: number; followsHint: boolean }
+  /** A pull that waits for messages. */
+  | { pull: "standing" }
+);
+
+interface Entry extends OwnerFlow {
+  queue: Queue;
+  /** The name of its consumer. */
+  name: string;
+  state: QueueState;
+  /** Tokens of its tasks, the latest ones more than those before; undefined: none was finished. */
+  meanTokens: number | undefined;
+  /** When it last had work or a hint, by the scheduler's clock. */
+  activeAt: number;
+}
+export type WorkQueue = Readonly<Entry>;
+
+/** How many tasks of each queue are in the worker's hands. */
+export type InHand = ReadonlyMap<WorkQueue, number>;
+
+/** A queue without work for so long is forgotten, and its virtual time with it. */
+const forgetAfterMs = 600_000;
+/** So many queues have a standing pull. */
+const maxStanding = 4;
+/** Tokens of a task, before one was finished. */
+const firstGuess = 100;
+/** How much the latest task says of the next one. */
+const weight = 0.2;
+const learn = (mean: number, tokens: number) => mean + weight * (tokens - mean);
+
+const takesTurns = ({ pull, expected }: QueueState) =>
+  pull !== "standing" && expected !== "none";
+const leftOf = (state: QueueState) => (state.pull === "asked" ? state.left : 0);
+/** A hint may be newer than what else is known. */
+const unlessHinted = (before: Expected, now: Expected): Expected =>
+  before === "hinted" ? before : now;
+
+function expectedAfter(state: QueueState, end: PullEnd): Expected {
+  const { expected } = state;
+  if (end === "lost") return unlessHinted(expected, "some");
+  if (end !== "empty" || state.pull !== "asked") return expected;
+  return unlessHinted(expected, state.followsHint ? "some" : "none");
+}
+
+/** `now` is a monotonic clock in ms. */
+export function makeQueueScheduler(
+  { workConsumerName }: Pick<Names, "workConsumerName">,
+  now: () => number = () => performance.now(),
+) {
+  const queues = new Map<string, Entry>();
+  const laneOf = (name: LaneName): Lane<Entry> => ({
+    ...emptyGroup<Entry>(),
+    virtualTime: 0,
+    share: laneShares[name],
+  });
+  const lanes = { interactive: laneOf("interactive"), batch: laneOf("batch") };
+  const lanesInOrder = [lanes.interactive, lanes.batch];
+  const laneGroup = emptyGroup<Lane<Entry>>();
+  /** Deliveries that all pulls which do not wait may still bring. */
+  let asked = 0;
+  /** The mean over all queues stands in for one that is not known yet. */
+  let meanTokens: number | undefined;
+  /** Where work was seen last, the latest first. */
+  let recent: Entry[] = [];
+
+  function become(entry: Entry, state: QueueState) {
+    asked += leftOf(state) - leftOf(entry.state);
+    entry.state = state;
+    if (takesTurns(state)) activate(entry);
+    else deactivate(entry);
+  }
+  const expect = (entry: Entry, expected: Expected) =>
+    become(entry, { ...entry.state, expected });
+  function activate(entry: Entry) {
+    const lane = lanes[entry.queue.lane];
+    enter(laneGroup, lane);
+    enter(lane, entry);
+  }
+  function deactivate(entry: Entry) {
+    const lane = lanes[entry.queue.lane];
+    leave(lane, entry);
+    if (lane.backlogged.size === 0) leave(laneGroup, lane);
+  }
+
+  function touch(entry: Entry) {
+    entry.activeAt = now();
+    if (recent[0] === entry) return;
+    recent = [entry, ...recent.filter((other) => other !== entry)];
+    recent.length = Math.min(recent.length, maxStanding);
+  }
+  function add(queue: Queue): Entry {
+    const name = workConsumerName(queue);
+    const found = queues.get(name);
+    if (found !== undefined) return found;
+    const entry: Entry = {
+      queue,
+      name,
+      state: { pull: "none", expected: "none" },
+      virtualTime: 0,
+      meanTokens: undefined,
+      activeAt: now(),
+      get tokensPerTask() {
+        return this.meanTokens ?? meanTokens ?? firstGuess;
+      },
+      get asked() {
+        return leftOf(this.state);
+      },
+    };
+    queues.set(name, entry);
+    touch(entry);
+    return entry;
+  }
+  function forget(entry: Entry) {
+    become(entry, { pull: "none", expected: "none" });
+    queues.delete(entry.name);
+    recent = recent.filter((other) => other !== entry);
+  }
+
+  return {
+    /** The queue of a consumer. */
+    named: (consumer: string): WorkQueue | undefined => queues.get(consumer),
+    /** How many deliveries the pulls that do not wait may still bring. */
+    asked: () => asked,
+    /** How many tasks to ask of which queue now, `free` in all. */
+    plan: (free: number): ReadonlyMap<WorkQueue, number> =>
+      shareOut(lanesInOrder, free),
+    /** The queues where work was seen last, the latest first. */
+    recent: (): readonly WorkQueue[] => recent,
+
+    noteHint(queue: Queue) {
+      const entry = add(queue);
+      expect(entry, "hinted");
+      touch(entry);
+    },
+    /** Queues with so many tasks that are not acknowledged. */
+    noteFound(
+      found: readonly { queue: Queue; tasks: number }[],
+      inHand: InHand,
+    ) {
+      for (const { queue, tasks } of found) {
+        const known = queues.get(workConsumerName(queue));
+        const ours = known === undefined ? 0 : (inHand.get(known) ?? 0);
+        if (tasks <= ours) continue;
+        const entry = add(queue);
+        expect(entry, unlessHinted(entry.state.expected, "some"));
+      }
+    },
+    /** A pull that does not wait was sent for so many deliveries. */
+    noteAsked(entry: Entry, batch: number) {
+      const followsHint = entry.state.expected === "hinted";
+      const expected = "some";
+      become(entry, { pull: "asked", left: batch, followsHint, expected });
+    },
+    /** A pull that waits was sent. */
+    noteStanding: (entry: Entry) =>
+      become(entry, { pull: "standing", expected: "none" }),
+    /** A delivery came; the consumer says how many messages more wait. */
+    noteDelivery(entry: Entry, pending: number) {
+      const { state } = entry;
+      const before = state.expected;
+      const expected = unlessHinted(before, pending > 0 ? "some" : "none");
+      touch(entry);
+      become(
+        entry,
+        state.pull === "asked"
+          ? { ...state, left: state.left - 1, followsHint: false, expected }
+          : { ...state, expected },
+      );
+    },
+    notePullEnd(entry: Entry, end: PullEnd) {
+      if (end === "gone") return forget(entry);
+      // Or all would wait for a queue that does not answer, as long as it is behind with its turns.
+      if (end === "lost") deactivate(entry);
+      become(entry, {
+        pull: "none",
+        expected: expectedAfter(entry.state, end),
+      });
+    },
+    /** Forgets the queues without work for ten minutes; those with tasks in hand have some. */
+    forgetIdle(inHand: InHand) {
+      const until = now() - forgetAfterMs;
+      for (const entry of queues.values()) {
+        if (inHand.has(entry)) entry.activeAt = now();
+        const isIdle =
+          entry.state.pull === "none" && entry.state.expected === "none";
+        if (isIdle && entry.activeAt <= until) forget(entry);
+      }
+    },
+    /** So many tokens more were computed for the queue; less than 0 takes back what was not. */
+    charge: (entry: Entry, tokens: number) =>
+      charge(lanes[entry.queue.lane], entry, tokens),
+    /** A task came to so many tokens in all. */
+    noteFinished(entry: Entry, tokens: number) {
+      meanTokens = learn(meanTokens ?? tokens, tokens);
+      entry.meanTokens = learn(entry.meanTokens ?? tokens, tokens);
+    },
+  };
+}
+export type QueueScheduler = ReturnType<typeof makeQueueScheduler>;
