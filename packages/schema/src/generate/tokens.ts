@@ -33,7 +33,7 @@ export interface JoinedText {
   n: number;
   prompt_tokens: number;
   completion_tokens: number;
-  /** False where one in between is missing: the text is what comes before that. */
+  /** False where one in between is missing, or does not fit: the text is what comes before that. */
   whole: boolean;
 }
 
@@ -45,8 +45,9 @@ export function joinChunks(chunks: Iterable<TokenChunk>): JoinedText {
   };
   for (const chunk of chunks) {
     const { text, offset, ...facts } = chunk;
-    if (isMarker(chunk) && offset <= joined.text.length) joined.whole = true;
-    if (offset > joined.text.length) joined.whole = false;
+    const { length } = joined.text;
+    if (isMarker(chunk)) joined.whole = offset <= length;
+    else if (offset !== length) joined.whole = false;
     if (joined.whole) joined.text = joined.text.slice(0, offset) + text;
     joined.attempt = facts.attempt;
     joined.n = facts.n;

@@ -42,6 +42,8 @@ test("a hole is seen, and what comes after it is left out", () => {
   ]);
   assert.deepEqual({ text, whole }, { text: "a", whole: false });
   assert.equal(joinChunks([chunk(1, 2, 4, "two")]).whole, false);
+  const overlapping = [chunk(1, 1, 0, "one "), chunk(1, 2, 2, "two")];
+  assert.equal(joinChunks(overlapping).whole, false);
 });
 
 test("a start from the beginning mends a hole before it", () => {

@@ -32,7 +32,9 @@ describe("the text that is kept", () => {
 
   test("is what the last marker keeps, and what came after it", () => {
     assert.equal(textOf(chunk(0, "abc"), marker(2), chunk(2, "d")), "abd");
-    assert.equal(textOf(chunk(0, "abc"), marker(0), chunk(0, "x")), "x");
+    const [lost, again] = [chunk(0, "abc"), chunk(0, "x")];
+    const kept = keptTextOf([lost, marker(0), again]);
+    assert.deepEqual([kept.text, kept.firstToken], ["x", again.time]);
   });
 
   test("is nothing where a chunk is missing", () => {
@@ -40,6 +42,10 @@ describe("the text that is kept", () => {
     assert.equal(textOf(chunk(0, "a"), chunk(2, "c")), "");
     assert.equal(textOf(marker(5), chunk(5, "f")), "");
     assert.equal(textOf(chunk(0, "abc"), chunk(1, "x")), "");
+  });
+
+  test("is whole again behind a marker that keeps nothing of what has a hole", () => {
+    assert.equal(textOf(chunk(1, "b"), marker(0), chunk(0, "x")), "x");
   });
 
   test("is the whole text, wherever it was cut and taken over", () => {
