@@ -5,7 +5,6 @@ import {
   goneAfterMs,
   type WorkerAnnouncement,
 } from "@jetscribe/schema";
-import { setTimeout as sleep } from "node:timers/promises";
 
 /** What the workers' announcements say. */
 export interface Witness {
@@ -17,7 +16,7 @@ export interface Witness {
   now: number;
   /** Whether a worker was heard in the last 6 s. */
   isHeard: (workerId: string) => boolean;
-  /** The worker that announced, after an earlier look at this state, that it has not got the task. */
+  /** The worker that did not name the task in its last announcement, which is newer than this state. */
   leftOutBy?: string | undefined;
 }
 
@@ -29,11 +28,8 @@ export interface Peers {
   count: () => number;
   /** What is known about a task. */
   witnessOf(taskId: string): Omit<Witness, "leftOutBy" | "now">;
-  /** The worker's next announcement; undefined where none comes in time. */
-  nextWordOf(
-    workerId: string,
-    signal: AbortSignal,
-  ): Promise<WorkerAnnouncement | undefined>;
+  /** Silent for so many ms the worker is gone; one that is heard announces itself within that time. */
+  goneAfterMs: (workerId: string) => number;
 }
 
 interface Peer {
@@ -48,7 +44,6 @@ export function makePeers(
   now: () => number = () => performance.now(),
 ): Peers {
   const peers = heardWithin<Peer>((peer) => peer.goneAfterMs, now);
-  const asking = new Map<string, Set<(word: WorkerAnnouncement) => void>>();
   let listeningSince = now();
   /** Of the one that announces itself the least often: a worker that was not heard yet may be like it. */
   let longestMs = goneAfterMs;
@@ -67,7 +62,6 @@ export function makePeers(
         goneAfterMs,
         ...peers.all().map((one) => one.goneAfterMs),
       );
-      for (const tell of asking.get(worker_id) ?? []) tell(announcement);
     },
     listenAnew() {
       peers.forgetAll();
@@ -79,23 +73,6 @@ export function makePeers(
       silenceProvesInMs: Math.max(0, listeningSince + longestMs - now()),
       isHeard: (workerId) => peers.get(workerId) !== undefined,
     }),
-    async nextWordOf(workerId, signal) {
-      const { promise, resolve } = Promise.withResolvers<WorkerAnnouncement>();
-      const listeners = asking.get(workerId) ?? new Set();
-      asking.set(workerId, listeners.add(resolve));
-      const over = new AbortController();
-      try {
-        return await Promise.race([
-          promise,
-          sleep(peers.get(workerId)?.goneAfterMs ?? goneAfterMs, undefined, {
-            signal: AbortSignal.any([signal, over.signal]),
-          }),
-        ]);
-      } finally {
-        over.abort();
-        listeners.delete(resolve);
-        if (listeners.size === 0) asking.delete(workerId);
-      }
-    },
+    goneAfterMs: (workerId) => peers.get(workerId)?.goneAfterMs ?? goneAfterMs,
   };
 }

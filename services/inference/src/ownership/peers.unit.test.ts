@@ -91,19 +91,9 @@ test("silence proves nothing before it lasted six seconds, and anew after a brea
   assert.equal(peers.witnessOf("t1").named, false);
 });
 
-test("the next word of a worker is its next announcement, not one before", async () => {
+test("a worker that is heard announces itself before it would be gone", () => {
   const { peers } = peersAt();
-  peers.heard(says("a", ["old"]));
-  const next = peers.nextWordOf("a", new AbortController().signal);
-  peers.heard(says("b", ["other"]));
-  peers.heard(says("a", ["new"]));
-  assert.deepEqual((await next)?.tasks, ["new"]);
-});
-
-test("whoever waits for a word can be stopped", async () => {
-  const { peers } = peersAt();
-  const stop = new AbortController();
-  const next = peers.nextWordOf("a", stop.signal);
-  stop.abort();
-  await assert.rejects(next, { name: "AbortError" });
+  peers.heard({ ...says("far", []), every_ms: 10_000 });
+  assert.equal(peers.goneAfterMs("far"), 30_000);
+  assert.equal(peers.goneAfterMs("unheard"), 6_000);
 });

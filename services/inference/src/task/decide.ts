@@ -23,8 +23,8 @@ export type Decision =
   | { kind: "come back"; afterMs: number }
   /** The running attempt is nobody's any more. */
   | { kind: "take over"; reason: "gone" | "lease"; from: string }
-  /** Its worker lives; the next announcement says whether it still has the task. */
-  | { kind: "ask"; workerId: string };
+  /** Its worker lives; a newer announcement says whether it still has the task. */
+  | { kind: "await announcement"; workerId: string };
 
 /** `task` is surely what the log says: a state is never taken from a projection that may be late. */
 export function decide(
@@ -46,7 +46,8 @@ export function decide(
   // Our own attempt, and not in hand: its lease was lost.
   if (from === workerId || from === witness.leftOutBy)
     return { kind: "take over", reason: "lease", from };
-  if (witness.isHeard(from)) return { kind: "ask", workerId: from };
+  if (witness.isHeard(from))
+    return { kind: "await announcement", workerId: from };
   return witness.silenceProvesInMs > 0
     ? { kind: "come back", afterMs: witness.silenceProvesInMs }
     : { kind: "take over", reason: "gone", from };

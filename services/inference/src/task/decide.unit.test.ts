@@ -145,9 +145,9 @@ describe("a delivered task", () => {
     assert.deepEqual(decide(given(startedBy("other")), silence, limits), plan);
   });
 
-  test("of a worker that lives, but does not name it, is asked for", () => {
+  test("of a worker that lives, but does not name it, waits for a newer announcement", () => {
     const witness = { ...silence, isHeard: (id: string) => id === "other" };
-    const plan = { kind: "ask", workerId: "other" };
+    const plan = { kind: "await announcement", workerId: "other" };
     assert.deepEqual(decide(given(startedBy("other")), witness, limits), plan);
   });
 

@@ -8,6 +8,7 @@ import type { Handled, WorkItem } from "@jetscribe/event-log/work/consume";
 import type { TaskStates } from "@jetscribe/event-log/state/taskStates";
 import type { Logger } from "@jetscribe/runtime";
 import type { TaskState } from "@jetscribe/schema";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Attempt } from "./attempt.ts";
 import { decide, type Limits } from "./decide.ts";
 import { comeBack, done, lost } from "./handled.ts";
@@ -109,8 +110,8 @@ export function makeOnGenerateRequested({
           claim = await lock.claim(inHand, task.attempt + 1);
           await record.endAttempt(inHand, decision, decision.from);
           break;
-        case "ask":
-          leftOutBy = await ask(inHand, decision.workerId);
+        case "await announcement":
+          leftOutBy = await awaitAnnouncement(inHand, decision.workerId);
           break;
         case "start": {
           const handled = await attempt(inHand, { ...decision, claim });
@@ -120,16 +121,19 @@ export function makeOnGenerateRequested({
     }
   }
 
-  /** The worker, if its next announcement leaves the task out and the task is in the same state even after that. */
-  async function ask(
+  /**
+   * Waits until the worker's last announcement is newer than the task's state. Returns the worker where the state is the
+   * same even after that: if it is heard and does not name the task, it has not got the task.
+   */
+  async function awaitAnnouncement(
     inHand: TaskInHand,
     runner: string,
   ): Promise<string | undefined> {
-    const { task_id, attempt } = inHand.task;
-    const word = await peers.nextWordOf(runner, inHand.signal);
+    const { signal } = inHand;
+    const { attempt } = inHand.task;
+    await sleep(peers.goneAfterMs(runner), undefined, { signal });
     await record.look(inHand);
-    const leftOut = word !== undefined && !word.tasks.includes(task_id);
-    return leftOut && inHand.task.attempt === attempt ? runner : undefined;
+    return inHand.task.attempt === attempt ? runner : undefined;
   }
 
   async function brokenOff(
