@@ -3,9 +3,10 @@ import type { TaskAnswer } from "@jetscribe/event-log/state/taskStates";
 import { evolve, isOpen } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { holdTasks } from "../ownership/heldTasks.ts";
+import { holdTasks, type TaskInHand } from "../ownership/heldTasks.ts";
+import { makePeers } from "../ownership/peers.ts";
 import { makeOnGenerateRequested, type Deps } from "./onGenerateRequested.ts";
-import { crashedTooOften } from "./outcomes.ts";
+import { crashedTooOften, started } from "./outcomes.ts";
 import { queue, requestOf } from "../../test/workerTestKit.ts";
 
 const event = { ...requestOf(), seq: 1, time: 1 };
@@ -40,4 +41,66 @@ test("a cancel that was heard ends a task once it is in the log, and not before"
     notStored: { kind: "retry", afterMs: 1_000 },
     unknown: { kind: "retry", afterMs: 1_000 },
   });
+});
+
+/** What becomes of a task that another worker runs, which is heard and did not name it before the look. */
+async function doubted(tasksNamedLater: string[]) {
+  assert.ok(open);
+  const running = evolve(open, {
+    ...started(open, 1, "other", 2),
+    seq: 2,
+    time: 2,
+  });
+  assert.ok(running);
+  const announcement = {
+    ...{ worker_id: "other", model: "demo", engine: "fake" },
+    ...{ model_loaded: true, slots: 1, every_ms: 10 },
+  };
+  // The clock stands still, so that the other worker stays heard.
+  const peers = makePeers("me", () => 0);
+  peers.heard({ ...announcement, tasks: [] });
+  using held = holdTasks({
+    ackWaitMs: 60_000,
+    states: { surelyAll: () => assert.fail("no renewal is due") },
+  });
+  let looks = 0;
+  let takenOver: object | undefined;
+  const deps = {
+    ...{ held, peers, wasCancelled: () => false },
+    clock: { nowS: () => 3 },
+    limits: { workerId: "me", maxAttempts: 3, ackWaitMs: 60_000 },
+    states: { delivered: () => Promise.resolve({ status: "unknown" }) },
+    record: {
+      look(inHand: TaskInHand) {
+        inHand.task = running;
+        if (++looks === 2)
+          peers.heard({ ...announcement, tasks: tasksNamedLater });
+        return Promise.resolve();
+      },
+      endAttempt(inHand: TaskInHand, decision: object) {
+        takenOver = decision;
+        inHand.interrupt("lease");
+        return Promise.reject(new Error("this is as far as it goes"));
+      },
+    },
+    lock: { claim: () => Promise.resolve({}) },
+    log: { warn: () => undefined },
+  };
+  const handle = makeOnGenerateRequested(deps as unknown as Deps);
+  const handled = await handle({ event, queue } as WorkItem);
+  return { handled, looks, takenOver };
+}
+
+test("a task that a living worker does not name is taken over where its newer announcement leaves it out too", async () => {
+  const { looks, takenOver } = await doubted([]);
+  assert.equal(looks, 2);
+  assert.deepEqual(takenOver, {
+    ...{ kind: "take over", reason: "lease", from: "other" },
+  });
+});
+
+test("a task that a living worker names in its newer announcement comes back", async () => {
+  const { handled, takenOver } = await doubted([event.data.task_id]);
+  assert.deepEqual(handled, { kind: "retry", afterMs: 60_000 });
+  assert.equal(takenOver, undefined);
 });
