@@ -62,7 +62,7 @@ export interface Appender extends Disposable {
 }
 
 /** More than the broker could have answered in time: the caller must slow down. */
-const mostPending = 20_000;
+const maxPending = 20_000;
 
 /** Makes the append path of a service. `source` is the service's name; `nowMs` gives the events' times. */
 export function makeAppender(
@@ -117,7 +117,7 @@ function whyNot(
     );
   if (!broker.connected)
     return new AppendError("unavailable", "not connected to the broker");
-  if (pending >= mostPending)
+  if (pending >= maxPending)
     return new AppendError("unavailable", "too many appends are under way");
   return undefined;
 }

@@ -4,26 +4,20 @@ import {
   storesNothingAfterMs,
 } from "@jetscribe/schema";
 
-export interface Silence {
-  /** An answer came, or the connection is gone and with it what was known. */
-  over: () => void;
-  /** An answer was due, and didn't come. */
-  missed: (now: number) => void;
-  lasts: (now: number) => boolean;
-}
-
 /** Times are in ms, of whatever clock. */
-export function makeSilence(): Silence {
+export function makeSilence() {
   let since: number | undefined;
   let latest = -Infinity;
   return {
-    over: () => (since = undefined),
-    missed(now) {
+    /** An answer came, or the connection is gone and with it what was known. */
+    over: () => void (since = undefined),
+    /** An answer was due, and didn't come. */
+    missed(now: number) {
       if (since === undefined || now - latest > publishedAgainWithinMs)
         since = now;
       latest = now;
     },
-    lasts: (now) =>
+    lasts: (now: number): boolean =>
       since !== undefined &&
       latest - since >= storesNothingAfterMs &&
       now - latest <= publishedAgainWithinMs,

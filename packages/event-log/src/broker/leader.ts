@@ -14,7 +14,7 @@ export interface Leader {
 }
 
 /** A healthy leader hears its followers every 2 s; no other one is elected before they have heard nothing for 4 s. */
-const mostSilentMs = 3_000;
+const maxSilentMs = 3_000;
 
 /** The client's types lack what servers say from 2.12 on. */
 type Answer = ClusterInfo & { leader_since?: string };
@@ -32,7 +32,7 @@ export function leaderOf(answer: Answer): Leader | undefined {
     .sort((a, b) => a - b);
   const needed = Math.floor((replicas.length + 1) / 2);
   const silentMs = silences[needed - 1] ?? Infinity;
-  if (silentMs > mostSilentMs)
+  if (silentMs > maxSilentMs)
     throw new Error("the stream's leader does not hear the others");
   return { node, since, silentMs };
 }

@@ -3,28 +3,20 @@
  * the most reported fault of such systems. As long as it lasts, each remedy is stronger than the one before.
  */
 
-export interface StuckWatch {
-  /** Something came. */
-  delivered: () => void;
-  /** The broker answers, if only that there is nothing: then another process would be told the same. */
-  answered: () => void;
-  /** Whether work waits that should have come, as just seen. */
-  seen: (waits: boolean) => void;
-}
-
-export interface Remedies {
-  /** In order; the last one is repeated. */
-  mild: readonly (() => void)[];
-  /** Where after all of them nothing is even answered. */
-  last: () => void;
-}
-
 /** `now` is a monotonic clock in ms. */
 export function watchForStuck(
-  { mild, last }: Remedies,
+  {
+    mild,
+    last,
+  }: {
+    /** In order; the last one is repeated. */
+    mild: readonly (() => void)[];
+    /** Where after all of them nothing is even answered. */
+    last: () => void;
+  },
   afterMs: number,
   now: () => number = () => performance.now(),
-): StuckWatch {
+) {
   let since: number | undefined;
   let level = 0;
   let isAnswered = false;
@@ -37,12 +29,15 @@ export function watchForStuck(
     next?.();
   }
   return {
+    /** The broker answers, if only that there is nothing: then another process would be told the same. */
     answered: () => void (isAnswered = true),
+    /** Something came. */
     delivered() {
       since = undefined;
       level = 0;
     },
-    seen(waits) {
+    /** Whether work waits that should have come, as just seen. */
+    seen(waits: boolean) {
       if (!waits) since = undefined;
       else if (since === undefined) since = now();
       else if (now() - since >= afterMs) {

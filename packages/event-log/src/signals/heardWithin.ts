@@ -1,18 +1,11 @@
-/** The last word of each that announces itself, as long as it is not too old. */
-export interface HeardWithin<Word> {
-  note: (id: string, word: Word) => void;
-  forget: (id: string) => void;
-  forgetAll: () => void;
-  /** Undefined: it is silent for too long, or was never heard. */
-  get: (id: string) => Word | undefined;
-  all: () => Word[];
-}
-
-/** `limitMs`: whoever said this is gone after so long a silence. `now` is a monotonic clock in ms. */
+/**
+ * The last word of each that announces itself, as long as it is not too old. `limitMs`: whoever said this is gone after so
+ * long a silence. `now` is a monotonic clock in ms.
+ */
 export function heardWithin<Word>(
   limitMs: (word: Word) => number,
   now: () => number = () => performance.now(),
-): HeardWithin<Word> {
+) {
   const heard = new Map<string, { at: number; word: Word }>();
   function get(id: string): Word | undefined {
     const { at = 0, word } = heard.get(id) ?? {};
@@ -21,10 +14,11 @@ export function heardWithin<Word>(
     return undefined;
   }
   return {
-    note: (id, word) => void heard.set(id, { at: now(), word }),
-    forget: (id) => void heard.delete(id),
+    note: (id: string, word: Word) => void heard.set(id, { at: now(), word }),
+    forget: (id: string) => void heard.delete(id),
     forgetAll: () => heard.clear(),
+    /** Undefined: it is silent for too long, or was never heard. */
     get,
-    all: () => [...heard.keys()].flatMap((id) => get(id) ?? []),
+    all: (): Word[] => [...heard.keys()].flatMap((id) => get(id) ?? []),
   };
 }

@@ -26,7 +26,8 @@ export const differencesOf = (
   return differences(wanted, found)
     .filter((field) => !fixed.has(field))
     .map((field) => ({
-      ...{ stream: wanted.name, field },
+      stream: wanted.name,
+      field,
       wanted: ours.get(field) as unknown,
       found: theirs.get(field) as unknown,
     }));

@@ -62,8 +62,9 @@ export async function applyStreams(
       throw new TopologyError(`stream ${stream}: ${refusals.join("; ")}`);
   const wanted = wantedStreams(settings, broker);
   for (const [i, plan] of plans.entries()) {
-    const one = wanted[i];
-    if (one) await orTopologyError(one, applyStream(broker, one, plan));
+    const stream = wanted[i];
+    if (stream)
+      await orTopologyError(stream, applyStream(broker, stream, plan));
   }
   return plans;
 }
@@ -75,8 +76,12 @@ async function planStream(
   const { name: stream } = wanted;
   const found = await orMissing(broker.jsm.streams.info(stream));
   const plan: StreamPlan = {
-    ...{ stream, missing: found === undefined },
-    ...{ changes: [], kept: [], losses: [], refusals: [] },
+    stream,
+    missing: found === undefined,
+    changes: [],
+    kept: [],
+    losses: [],
+    refusals: [],
   };
   if (found === undefined) return plan;
   for (const difference of differencesOf(wanted, found.config))

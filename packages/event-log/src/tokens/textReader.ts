@@ -16,11 +16,11 @@ export type ReadText = (
 ) => Promise<StoredChunk[]>;
 
 /** More read no faster. */
-const mostSingle = 16;
+const maxSingleReads = 16;
 /** Reading everything costs about as much as reading so many tasks one by one. */
-const many = 100;
+const readTogetherFrom = 100;
 /** So many tasks are read together, or their text would take too much memory. */
-const mostTogether = 1_000;
+const maxReadTogether = 1_000;
 
 interface Waiting {
   chunks: StoredChunk[];
@@ -28,7 +28,7 @@ interface Waiting {
 }
 
 export function makeReadText(broker: Broker): ReadText {
-  const single = makeAtMost(mostSingle);
+  const single = makeAtMost(maxSingleReads);
   let singles = 0;
   /** By subject. */
   const waiting = new Map<string, Waiting>();
@@ -59,7 +59,7 @@ export function makeReadText(broker: Broker): ReadText {
     if (scanning) return;
     scanning = true;
     while (waiting.size > 0) {
-      const batch = new Map(waiting.entries().take(mostTogether));
+      const batch = new Map(waiting.entries().take(maxReadTogether));
       for (const subject of batch.keys()) waiting.delete(subject);
       await scanFor(broker, batch);
     }
@@ -67,7 +67,9 @@ export function makeReadText(broker: Broker): ReadText {
   }
 
   return (taskId, signal) =>
-    singles < many ? readAlone(taskId, signal) : readTogether(taskId, signal);
+    singles < readTogetherFrom
+      ? readAlone(taskId, signal)
+      : readTogether(taskId, signal);
 }
 
 async function scanFor(

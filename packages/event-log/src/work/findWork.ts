@@ -22,13 +22,6 @@ export interface FoundWork {
   waiting: readonly Queue[] | undefined;
 }
 
-export interface FindWork {
-  /** `mark` is a reading of the log's end from just before. Rejects where the broker can't be asked. */
-  find: (mark: HighWaterMark) => Promise<FoundWork>;
-  /** The broker may be another one: where the projection can't say, it is asked at once. */
-  listAnew: () => void;
-}
-
 /** Of the queues whose tasks all run so many are found at a time, by chance: some worker asks each of them soon. */
 const maxRunningFound = 128;
 
@@ -46,7 +39,7 @@ export function makeFindWork(
     /** All consumers are listed so often at most. */
     listEveryMs: number;
   },
-): FindWork {
+) {
   let listedAt = -Infinity;
   /** The mark of the look before: a projection that gets on has read so far. */
   let earlier: HighWaterMark | undefined;
@@ -79,7 +72,8 @@ export function makeFindWork(
   }
 
   return {
-    async find(mark) {
+    /** `mark` is a reading of the log's end from just before. Rejects where the broker can't be asked. */
+    async find(mark: HighWaterMark): Promise<FoundWork> {
       const projected = await active(mark);
       const isCurrent = projected !== undefined && getsOn(projected, mark);
       earlier = mark;
@@ -89,6 +83,7 @@ export function makeFindWork(
       const queues = projected === undefined ? [] : foundIn(projected).queues;
       return { queues, waiting: undefined };
     },
+    /** The broker may be another one: where the projection can't say, it is asked at once. */
     listAnew: () => void (listedAt = -Infinity),
   };
 }

@@ -8,6 +8,8 @@ import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { limitOf } from "@jetscribe/event-log/streams/logLimit";
 import { outcomeReserve } from "@jetscribe/event-log/streams/outcomeReserve";
 import { streamState } from "@jetscribe/event-log/broker/streamState";
+import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
+import { heardWithin } from "@jetscribe/event-log/signals/heardWithin";
 import { openIn, type TaskStates } from "@jetscribe/event-log/state/taskStates";
 import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
 import type { Logger } from "@jetscribe/runtime";
@@ -22,7 +24,6 @@ import {
 import type { TaskReader } from "@jetscribe/task-store";
 import { isDeepStrictEqual } from "node:util";
 import type { Listening } from "./listening.ts";
-import { makeModelsHeard, type ModelsHeard } from "./modelsHeard.ts";
 import { failedOutside } from "../overdue/overdue.ts";
 import type { Projection } from "../projection/projection.ts";
 import type { LogHeld, LogTrim } from "./trimLog.ts";
@@ -54,13 +55,14 @@ export async function endStranded(
   deps: StrandedDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const models = makeModelsHeard(deps.listening);
+  const { listening, unheardMs = modelUnservedAfterMs } = deps;
+  const served = makeServedModels(listening, unheardMs);
   await whileLeading(
     deps,
     {
       everyMs: checkEveryMs,
-      onTick: () => noteWorkers(deps, models),
-      look: () => check(deps, models),
+      onTick: () => noteWorkers(deps, served),
+      look: () => check(deps, served),
       failed: "stranded tasks can't be looked at",
     },
     signal,
@@ -73,16 +75,31 @@ export const holdLog = (
   held: Pick<LogHeld, "queue"> | undefined,
 ): boolean => queues.some((queue) => isDeepStrictEqual(queue, held?.queue));
 
-const noteWorkers = ({ workers }: StrandedDeps, { note }: ModelsHeard) =>
-  note(workers.all().map(({ model }) => slugOf(model)));
+/** Which models (slugs) may have a worker: one was heard in the last `unheardMs`, or was not listened for that long. */
+export function makeServedModels(
+  { forMs }: Listening,
+  unheardMs: number,
+  now = elapsedMs,
+) {
+  const heard = heardWithin<string>(() => unheardMs, now);
+  return {
+    note: (model: string) => heard.note(model, model),
+    maybeServed: (model: string): boolean =>
+      heard.get(model) !== undefined || forMs() < unheardMs,
+  };
+}
+type ServedModels = ReturnType<typeof makeServedModels>;
 
-async function check(deps: StrandedDeps, models: ModelsHeard): Promise<void> {
+function noteWorkers({ workers }: StrandedDeps, { note }: ServedModels): void {
+  for (const { model } of workers.all()) note(slugOf(model));
+}
+
+async function check(deps: StrandedDeps, served: ServedModels): Promise<void> {
   const { broker, clock, appender, reader, projection, workers, log } = deps;
   const { trim } = deps;
-  const { unheardMs = modelUnservedAfterMs } = deps;
   // What was announced while this process stood still is heard before the answer.
   const { bytes, maxBytes } = await streamState(broker, broker.streams.events);
-  noteWorkers(deps, models);
+  noteWorkers(deps, served);
   const { open: work } = projection.role();
   if (work === undefined) return;
   const used = bytes + outcomeReserve(work);
@@ -91,7 +108,7 @@ async function check(deps: StrandedDeps, models: ModelsHeard): Promise<void> {
   // Where no model has a worker, nobody would be served in their place.
   if (workers.all().length === 0) return;
   const waits = (await reader.queues()).filter(
-    ({ queue: { model } }) => models.unheardMs(model) >= unheardMs,
+    ({ queue: { model } }) => !served.maybeServed(model),
   );
   const stranded = waits.map(({ queue }) => queue);
   if (stranded.length === 0) return;
