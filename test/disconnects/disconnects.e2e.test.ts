@@ -19,7 +19,7 @@ import { redisCommands } from "../chaos/wire/redis.ts";
 const seed = 50;
 const cuts = 50;
 const sizes = { gateway: 2, inference: 2, results: 2, logger: 2 };
-/** A worker that hears no hints gets its work by a sweep, every 5 s. */
+/** A worker that hears no wake-ups gets its work by a sweep, every 5 s. */
 const sweepMs = 5_000;
 
 interface Connection {

@@ -32,12 +32,12 @@ export function watchForStuck(
     /** The broker answers, if only that there is nothing: then another process would be told the same. */
     answered: () => void (isAnswered = true),
     /** Something came. */
-    delivered() {
+    delivered: () => {
       since = undefined;
       level = 0;
     },
     /** Whether work waits that should have come, as just seen. */
-    seen(waits: boolean) {
+    seen: (waits: boolean) => {
       if (!waits) since = undefined;
       else if (since === undefined) since = now();
       else if (now() - since >= afterMs) {

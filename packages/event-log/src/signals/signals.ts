@@ -1,4 +1,4 @@
-/** What passes on core NATS and is stored nowhere: hints, announcements, log records. Who isn't there misses it. */
+/** What passes on core NATS and is stored nowhere: wake-ups, announcements, log records. Who isn't there misses it. */
 import {
   parseStoredSubject,
   parseWakeSubject,
@@ -13,17 +13,20 @@ import { parseJson } from "../codec/parseJson.ts";
 import { subscribe, type Broker } from "../broker/connection.ts";
 import { headerOf } from "../codec/headers.ts";
 
-/** Says what a worker has in hand. While the broker is away nothing is sent, nor kept for later. */
+/** False while the broker is away: nothing is sent then, nor kept for later. */
+function say({ connected, nc }: Broker, subject: string, body?: string) {
+  if (connected) nc.publish(subject, body);
+  return connected;
+}
+
+/** Says what a worker has in hand. */
 export function announceWorker(
   broker: Broker,
   modelSlug: string,
   announcement: WorkerAnnouncement,
 ): void {
-  if (broker.connected)
-    broker.nc.publish(
-      broker.subjects.worker(modelSlug, announcement.worker_id),
-      JSON.stringify(announcement),
-    );
+  const subject = broker.subjects.worker(modelSlug, announcement.worker_id);
+  say(broker, subject, JSON.stringify(announcement));
 }
 
 /** Hears the workers of a model (a slug), or of all. */
@@ -43,11 +46,8 @@ export function announceProjection(
   broker: Broker,
   announcement: ProjectionAnnouncement,
 ): void {
-  if (broker.connected)
-    broker.nc.publish(
-      broker.subjects.projection(announcement.name),
-      JSON.stringify(announcement),
-    );
+  const subject = broker.subjects.projection(announcement.name);
+  say(broker, subject, JSON.stringify(announcement));
 }
 
 export const hearProjections = (
@@ -73,7 +73,7 @@ export function hearWake(
   modelSlug: string,
   onWake: (queue: Queue) => void,
 ): Disposable {
-  const any = { model: modelSlug, lane: "*", owner: "*" };
+  const any = anyQueueOf(modelSlug);
   const wake = (queue: Queue | undefined) => queue && onWake(queue);
   const hearing = new DisposableStack();
   hearing.use(
@@ -89,9 +89,16 @@ export function hearWake(
   return hearing;
 }
 
+/** All queues of a model. */
+const anyQueueOf = (modelSlug: string) => ({
+  model: modelSlug,
+  lane: "*",
+  owner: "*",
+});
+
 /** Says that a queue has a request again, which was handed back. */
 export function sendWake(broker: Broker, queue: Queue): void {
-  if (broker.connected) broker.nc.publish(broker.subjects.wake(queue));
+  say(broker, broker.subjects.wake(queue));
 }
 
 /** A stored event, as the broker tells of it: at most once, and without its body. */
@@ -123,11 +130,7 @@ export const hearCancelled = (
 ): Disposable =>
   listen(
     broker,
-    broker.subjects.stored("cancelled", {
-      model: modelSlug,
-      lane: "*",
-      owner: "*",
-    }),
+    broker.subjects.stored("cancelled", anyQueueOf(modelSlug)),
     (msg) => {
       const hint = storedHintOf(msg);
       if (hint !== undefined) onCancelled(hint.taskId);
@@ -145,15 +148,11 @@ function storedHintOf(msg: Msg): StoredHint | undefined {
 }
 
 /** Hands a log record on to `app.log`; false where the broker is away, and the record is dropped. */
-export function sendLogRecord(
+export const sendLogRecord = (
   broker: Broker,
   service: string,
   line: string,
-): boolean {
-  if (!broker.connected) return false;
-  broker.nc.publish(broker.subjects.log(service), line);
-  return true;
-}
+): boolean => say(broker, broker.subjects.log(service), line);
 
 function listen(
   broker: Broker,
@@ -165,7 +164,7 @@ function listen(
 }
 
 /** Messages that don't fit the schema are somebody else's: ignored. */
-const hear = <S extends z.ZodType>(
+export const hear = <S extends z.ZodType>(
   broker: Broker,
   subject: string,
   schema: S,

@@ -101,7 +101,7 @@ for (const version of await natsVersions())
       }
     });
 
-    test("each hears the announcements, hints and live feed of its own system", async () => {
+    test("each hears the announcements, wake-ups and live feed of its own system", async () => {
       await using log = await openLog(version);
       const brokers = await openSystems(log);
       const { model } = queue;

@@ -4,9 +4,11 @@ import { makeAnswers } from "../append/answers.ts";
 import { AppendError, readPubAck } from "../append/append.ts";
 import type { LogMessage } from "../codec/codec.ts";
 import { makeHeaders } from "../codec/headers.ts";
-import { subscribe, type Broker } from "../broker/connection.ts";
+import { parseJson } from "../codec/parseJson.ts";
+import type { Broker } from "../broker/connection.ts";
 import { orMissing } from "../streams/readBack.ts";
 import { scan } from "../read/readLog.ts";
+import { hear } from "../signals/signals.ts";
 
 /** A chunk that TOKENS holds. */
 export interface StoredChunk {
@@ -129,21 +131,12 @@ export async function lastToken(
 }
 
 /** Hears each chunk as it is published, also one that the stream then refuses. What doesn't parse is ignored. */
-export function hearTokens(
+export const hearTokens = (
   broker: Broker,
   taskId: string,
   onChunk: (chunk: TokenChunk) => void,
-): Disposable {
-  const subscription = subscribe(
-    broker,
-    broker.subjects.tokens(taskId),
-    (msg) => {
-      const chunk = parseChunk(msg.data);
-      if (chunk !== undefined) onChunk(chunk);
-    },
-  );
-  return { [Symbol.dispose]: () => subscription.unsubscribe() };
-}
+): Disposable =>
+  hear(broker, broker.subjects.tokens(taskId), TokenChunk, onChunk);
 
 /** Undefined where the message is no chunk. */
 export function chunkOf({
@@ -155,13 +148,8 @@ export function chunkOf({
   return chunk && { seq, time, chunk };
 }
 
-function parseChunk(data: Uint8Array): TokenChunk | undefined {
-  try {
-    return TokenChunk.parse(JSON.parse(Buffer.from(data).toString()));
-  } catch {
-    return undefined;
-  }
-}
+const parseChunk = (data: Uint8Array): TokenChunk | undefined =>
+  TokenChunk.safeParse(parseJson(Buffer.from(data).toString())).data;
 
 /** What was streamed of a task so far, for an outcome that keeps it; nothing where that can't be read now. */
 export async function streamedSoFar(

@@ -354,7 +354,7 @@ for (const version of await natsVersions())
       assert.ok(ofA >= 3 && ofA <= 8, worker.owners().join(""));
     });
 
-    test("a queue that is made later is found by its first hint", async () => {
+    test("a queue that is made later is found by its first wake-up", async () => {
       await using log = await openLog(version);
       await using worker = work(log.broker);
       await log.broker.nc.flush();
@@ -390,7 +390,7 @@ for (const version of await natsVersions())
       await eventually(() => worker.given.length > 50);
       await log.nats.kill("SIGKILL");
       await log.nats.restart();
-      // Sooner than the next look at all queues, and without a hint.
+      // Sooner than the next look at all queues, and without a wake-up.
       await eventually(() => new Set(worker.ids()).size > 290);
       const after = await log.request(100);
       await allSettled(log);

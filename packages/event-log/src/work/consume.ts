@@ -11,7 +11,7 @@ import {
 import { decodeEvent } from "../codec/codec.ts";
 import type { Broker } from "../broker/connection.ts";
 import { makeFindWork, sample, type ActiveQueues } from "./findWork.ts";
-import { makePace } from "./pace.ts";
+import { makeThroughput } from "./throughput.ts";
 import { makePuller, type Delivery } from "../read/pull.ts";
 import { makePullWork } from "./pullWork.ts";
 import { makeQueueScheduler, type WorkQueue } from "./queueScheduler.ts";
@@ -77,7 +77,7 @@ export interface WorkOptions {
   onStuck: () => void;
   /** Reads what the projection says of the model's queues; absent: there is no projection. */
   readActive?: () => Promise<ActiveQueues>;
-  /** How often work is looked for that no hint told of, and how long it may wait for free slots. */
+  /** How often work is looked for that no wake-up told of, and how long it may wait for free slots. */
   sweepEveryMs?: number;
   stuckAfterMs?: number;
   /** How often all consumers may be listed, where the projection can't say what is active. */
@@ -110,7 +110,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   let leaving = 0;
   let stopped = false;
   const empty = Promise.withResolvers<void>();
-  const pace = makePace();
+  const throughput = makeThroughput();
 
   const free = () =>
     stopped ? 0 : slots() + Math.min(leaving, slots()) - inHand.size;
@@ -213,7 +213,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
       close() {
         if (!ran) return correct(notRunCosts(chars));
         scheduler.noteFinished(queue, tokens);
-        pace.finished(tokens, (performance.now() - began) / 1_000);
+        throughput.noteFinished(tokens, (performance.now() - began) / 1_000);
       },
     };
   }
@@ -222,7 +222,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   function settle(reply: string, { queue }: WorkQueue, handled: Handled) {
     if (handled.kind === "lost" || !broker.connected) return;
     broker.nc.publish(reply, acknowledgement(handled));
-    // A redelivery sends no hint of its own.
+    // A redelivery sends no wake-up of its own.
     if (handled.kind === "retry" && handled.afterMs === 0)
       sendWake(broker, queue);
   }
@@ -254,7 +254,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   }
 
   const wake = hearWake(broker, model, (queue) => {
-    scheduler.noteHint(queue);
+    scheduler.noteWakeUp(queue);
     pullWork();
   });
   const sweepAgain = broker.onReconnect(() => {
@@ -266,7 +266,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
 
   return {
     inHand: () => [...inHand.keys()],
-    tokensPerSecond: pace.tokensPerSecond,
+    tokensPerSecond: throughput.tokensPerSecond,
     pullWork,
     async stop() {
       stopped = true;

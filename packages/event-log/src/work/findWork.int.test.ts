@@ -26,7 +26,7 @@ function countLists({ jsm }: Broker): () => number {
 }
 
 for (const version of await natsVersions())
-  describe(`work that no hint told of, the ${version} nats-server`, () => {
+  describe(`work that no wake-up told of, the ${version} nats-server`, () => {
     test("a worker finds it by the projection, and lists no consumers", async () => {
       await using log = await openLog(version);
       for (const owner of ["a", "b", "idle"])

@@ -1,5 +1,5 @@
 /**
- * Which queues may have work that no hint told of: requests whose hint was lost, and deliveries that come again. The
+ * Which queues may have work that no wake-up told of: requests whose wake-up was lost, and deliveries that come again. The
  * projection says which are active, at a cost that idle owners have no part in. Only where it can't say are all
  * consumers listed, which is rare.
  */

@@ -5,21 +5,21 @@
  * A queue's state is the pull that is under way, and what the queue is expected to have. Empty cells: as before.
  *
  *   transition               | pull     | expected
- *   -------------------------|----------|-----------------------------------------------------
- *   hinted                   |          | hinted
- *   found                    |          | hinted stays, else some
+ *   -------------------------|----------|--------------------------------------------------------
+ *   woken by a wake-up       |          | woken
+ *   found                    |          | woken stays, else some
  *   asked                    | asked    | some
  *   stands                   | standing | none
- *   delivered, more waits    |          | hinted stays, else some
- *   delivered, nothing waits |          | hinted stays, else none
+ *   delivered, more waits    |          | woken stays, else some
+ *   delivered, nothing waits |          | woken stays, else none
  *   ended: full              | none     |
- *   ended: empty, was asked  | none     | hinted stays; some, where the pull followed a hint and brought nothing; else none
+ *   ended: empty, was asked  | none     | woken stays; some, if the pull followed a wake-up and brought nothing; else none
  *   ended: empty, stood      | none     |
- *   ended: lost              | none     | hinted stays, else some; the queue becomes active anew
+ *   ended: lost              | none     | woken stays, else some; the queue becomes active anew
  *   ended: gone              | the queue is forgotten
  *
  * A queue takes turns while it is expected to have something and has no standing pull: what comes meanwhile comes by
- * that pull. A hint can come before its message can be pulled, so an empty answer to a hint is asked for once more.
+ * that pull. A wake-up can come before its message can be pulled, so an empty answer to one is asked for once more.
  */
 import {
   laneShares,
@@ -39,12 +39,12 @@ import {
 } from "./fairQueueing.ts";
 
 /** What a queue may have: nothing, requests, or requests of which a wake-up told that is newer than the last pull. */
-type Expected = "none" | "some" | "hinted";
+type Expected = "none" | "some" | "woken";
 
 type QueueState = { expected: Expected } & (
   | { pull: "none" }
   /** A pull that does not wait; `left`: how many deliveries it may still bring. */
-  | { pull: "asked"; left: number; followsHint: boolean }
+  | { pull: "asked"; left: number; followsWakeUp: boolean }
   /** A pull that waits for messages. */
   | { pull: "standing" }
 );
@@ -56,7 +56,7 @@ interface Entry extends OwnerFlow {
   state: QueueState;
   /** Tokens of its tasks, the latest ones more than those before; undefined: none was finished. */
   meanTokens: number | undefined;
-  /** When it last had work or a hint, by the scheduler's clock. */
+  /** When it last had work or a wake-up, by the scheduler's clock. */
   activeAt: number;
 }
 export type WorkQueue = Readonly<Entry>;
@@ -77,15 +77,15 @@ const learn = (mean: number, tokens: number) => mean + weight * (tokens - mean);
 const takesTurns = ({ pull, expected }: QueueState) =>
   pull !== "standing" && expected !== "none";
 const leftOf = (state: QueueState) => (state.pull === "asked" ? state.left : 0);
-/** A hint may be newer than what else is known. */
-const unlessHinted = (before: Expected, now: Expected): Expected =>
-  before === "hinted" ? before : now;
+/** A wake-up may be newer than what else is known. */
+const unlessWoken = (before: Expected, now: Expected): Expected =>
+  before === "woken" ? before : now;
 
 function expectedAfter(state: QueueState, end: PullEnd): Expected {
   const { expected } = state;
-  if (end === "lost") return unlessHinted(expected, "some");
+  if (end === "lost") return unlessWoken(expected, "some");
   if (end !== "empty" || state.pull !== "asked") return expected;
-  return unlessHinted(expected, state.followsHint ? "some" : "none");
+  return unlessWoken(expected, state.followsWakeUp ? "some" : "none");
 }
 
 /** `now` is a monotonic clock in ms. */
@@ -173,9 +173,9 @@ export function makeQueueScheduler(
     /** The queues where work was seen last, the latest first. */
     recent: (): readonly WorkQueue[] => recent,
 
-    noteHint(queue: Queue) {
+    noteWakeUp(queue: Queue) {
       const entry = add(queue);
-      expect(entry, "hinted");
+      expect(entry, "woken");
       touch(entry);
     },
     /** Queues with so many tasks that are not acknowledged. */
@@ -188,14 +188,14 @@ export function makeQueueScheduler(
         const ours = known === undefined ? 0 : (inHand.get(known) ?? 0);
         if (tasks <= ours) continue;
         const entry = add(queue);
-        expect(entry, unlessHinted(entry.state.expected, "some"));
+        expect(entry, unlessWoken(entry.state.expected, "some"));
       }
     },
     /** A pull that does not wait was sent for so many deliveries. */
     noteAsked(entry: Entry, batch: number) {
-      const followsHint = entry.state.expected === "hinted";
+      const followsWakeUp = entry.state.expected === "woken";
       const expected = "some";
-      become(entry, { pull: "asked", left: batch, followsHint, expected });
+      become(entry, { pull: "asked", left: batch, followsWakeUp, expected });
     },
     /** A pull that waits was sent. */
     noteStanding: (entry: Entry) =>
@@ -204,12 +204,12 @@ export function makeQueueScheduler(
     noteDelivery(entry: Entry, pending: number) {
       const { state } = entry;
       const before = state.expected;
-      const expected = unlessHinted(before, pending > 0 ? "some" : "none");
+      const expected = unlessWoken(before, pending > 0 ? "some" : "none");
       touch(entry);
       become(
         entry,
         state.pull === "asked"
-          ? { ...state, left: state.left - 1, followsHint: false, expected }
+          ? { ...state, left: state.left - 1, followsWakeUp: false, expected }
           : { ...state, expected },
       );
     },

@@ -70,7 +70,7 @@ test("queues without work for ten minutes are forgotten; not those in hand, aske
   let now = 0;
   const scheduler = makeQueueScheduler(names, () => now);
   for (const owner of ["idle", "held", "asked", "stands", "waits", "late"])
-    scheduler.noteHint(queue(owner));
+    scheduler.noteWakeUp(queue(owner));
   order(scheduler);
   scheduler.noteFound([tasksOf("waits", 1)], nothingInHand);
   scheduler.noteAsked(named(scheduler, "asked"), 1);
@@ -87,19 +87,19 @@ test("queues without work for ten minutes are forgotten; not those in hand, aske
 
 test("interactive work goes first; within a lane the queue that has waited longest", () => {
   const scheduler = makeQueueScheduler(names);
-  scheduler.noteHint(queue("x", "batch"));
-  for (const owner of ["a", "b", "c"]) scheduler.noteHint(queue(owner));
+  scheduler.noteWakeUp(queue("x", "batch"));
+  for (const owner of ["a", "b", "c"]) scheduler.noteWakeUp(queue(owner));
   const planned = [...scheduler.plan(3).keys()];
   assert.equal(planned.map((one) => one.queue.owner).join(""), "abc");
 });
 
-test("turns are counted in tokens, and hints put nobody's turn off", () => {
+test("turns are counted in tokens, and wake-ups put nobody's turn off", () => {
   const scheduler = makeQueueScheduler(names);
   scheduler.noteFound([tasksOf("a", 9), tasksOf("b", 9)], nothingInHand);
   const turns = Array.from({ length: 8 }, () => {
     const next = pullNext(scheduler, 8);
     scheduler.charge(next, next.queue.owner === "a" ? 30 : 10);
-    scheduler.noteHint(queue("b"));
+    scheduler.noteWakeUp(queue("b"));
     return next.queue.owner;
   });
   assert.equal(turns.join(""), "abbbabbb");
@@ -108,7 +108,7 @@ test("turns are counted in tokens, and hints put nobody's turn off", () => {
 test("of ten tokens one is the batch lane's, while other work waits", () => {
   const scheduler = makeQueueScheduler(names);
   scheduler.noteFound([tasksOf("a", 99)], nothingInHand);
-  scheduler.noteHint(queue("x", "batch"));
+  scheduler.noteWakeUp(queue("x", "batch"));
   const turns = Array.from({ length: 100 }, () => {
     const next = pullNext(scheduler, 99);
     scheduler.charge(next, 100);
@@ -140,7 +140,7 @@ test("an owner's usual task is learned from those that it finished", () => {
 
 test("a plan changes nothing", () => {
   const scheduler = makeQueueScheduler(names);
-  for (const owner of ["a", "b"]) scheduler.noteHint(queue(owner));
+  for (const owner of ["a", "b"]) scheduler.noteWakeUp(queue(owner));
   const before = structuredClone(named(scheduler, "a").state);
   assert.deepEqual(scheduler.plan(3), scheduler.plan(3));
   assert.deepEqual(named(scheduler, "a").state, before);
@@ -148,7 +148,7 @@ test("a plan changes nothing", () => {
 
 test("a queue that is asked already is not asked a second time, and its turn is kept", () => {
   const scheduler = makeQueueScheduler(names);
-  for (const owner of ["a", "b"]) scheduler.noteHint(queue(owner));
+  for (const owner of ["a", "b"]) scheduler.noteWakeUp(queue(owner));
   const a = named(scheduler, "a");
   scheduler.charge(named(scheduler, "b"), 500);
   scheduler.noteAsked(a, 1);
@@ -185,7 +185,7 @@ test("a queue that does not answer keeps no turn of others", () => {
 
 test("a queue whose consumer is gone is forgotten", () => {
   const scheduler = makeQueueScheduler(names);
-  scheduler.noteHint(queue("a"));
+  scheduler.noteWakeUp(queue("a"));
   const a = named(scheduler, "a");
   scheduler.noteAsked(a, 3);
   scheduler.notePullEnd(a, "gone");
@@ -196,10 +196,10 @@ test("a queue whose consumer is gone is forgotten", () => {
 
 test("what comes to a standing pull takes no turns until that is over", () => {
   const scheduler = makeQueueScheduler(names);
-  scheduler.noteHint(queue("a"));
+  scheduler.noteWakeUp(queue("a"));
   const a = pullNext(scheduler);
   scheduler.noteStanding(a);
-  scheduler.noteHint(queue("a"));
+  scheduler.noteWakeUp(queue("a"));
   assert.equal(nextOf(scheduler), undefined);
   scheduler.notePullEnd(a, "empty");
   assert.equal(nextOf(scheduler), a);
@@ -207,7 +207,7 @@ test("what comes to a standing pull takes no turns until that is over", () => {
 
 test("a queue whose standing pull brought the last that waits takes no turn after it", () => {
   const scheduler = makeQueueScheduler(names);
-  scheduler.noteHint(queue("a"));
+  scheduler.noteWakeUp(queue("a"));
   const a = pullNext(scheduler);
   scheduler.noteStanding(a);
   scheduler.noteDelivery(a, 1);
@@ -215,9 +215,9 @@ test("a queue whose standing pull brought the last that waits takes no turn afte
   assert.equal(nextOf(scheduler), undefined);
 });
 
-test("an empty answer to a hint is asked for once more, and no oftener", () => {
+test("an empty answer to a wake-up is asked for once more, and no oftener", () => {
   const scheduler = makeQueueScheduler(names);
-  scheduler.noteHint(queue("a"));
+  scheduler.noteWakeUp(queue("a"));
   const a = named(scheduler, "a");
   empty(scheduler, a);
   assert.equal(nextOf(scheduler), a);
@@ -232,12 +232,12 @@ test("an empty answer to what a look found is believed", () => {
   assert.equal(nextOf(scheduler), undefined);
 });
 
-test("a hint that comes while its queue is asked outlives an older word that nothing waits", () => {
+test("a wake-up that comes while its queue is asked outlives an older word that nothing waits", () => {
   const scheduler = makeQueueScheduler(names);
-  scheduler.noteHint(queue("a"));
+  scheduler.noteWakeUp(queue("a"));
   const a = named(scheduler, "a");
   scheduler.noteAsked(a, 1);
-  scheduler.noteHint(queue("a"));
+  scheduler.noteWakeUp(queue("a"));
   delivers(scheduler, a, 0);
   assert.equal(pullNext(scheduler), a);
   assert.equal(nextOf(scheduler), undefined);
@@ -246,7 +246,7 @@ test("a hint that comes while its queue is asked outlives an older word that not
 test("four queues are recent: those where work was seen last", () => {
   const scheduler = makeQueueScheduler(names);
   for (const owner of ["a", "b", "c", "d", "e", "b"])
-    scheduler.noteHint(queue(owner));
+    scheduler.noteWakeUp(queue(owner));
   const owners = scheduler.recent().map((one) => one.queue.owner);
   assert.deepEqual(owners, ["b", "e", "d", "c"]);
 });

@@ -100,7 +100,7 @@ function subjectsUnder(root: string) {
     /** `llm.stored.<type>.<model>.<lane>.<owner>`: the broker republishes each stored event there, without its body. */
     stored: (word: EventWord | "*", { model, lane, owner }: QueuePattern) =>
       `${stored}${word}.${model}.${lane}.${owner}`,
-    /** The hint that a queue has work again: a service handed a task back. */
+    /** The wake-up that a queue has work again: a service handed a task back. */
     wake: ({ model, lane, owner }: QueuePattern) =>
       `${wake}${model}.${lane}.${owner}`,
     tokens: (taskId: string) => `${tokens}${taskId}`,
@@ -149,7 +149,7 @@ export const parseEventSubject = parserOf("events");
 /** The same of the subject on which the broker republishes the stored event. */
 export const parseStoredSubject = parserOf("stored");
 
-/** The queue that a wake-up hint is about. */
+/** The queue that a wake-up is about. */
 export const parseWakeSubject = remember(
   (subject): Readonly<Queue> | undefined =>
     toQueue(tokensOf("wake", subject) ?? []),

@@ -1,14 +1,14 @@
-/** Pure: how many tokens a slot makes in a second, by the tasks that were finished of late. */
+/** Pure: the throughput of a slot in tokens per second, by the tasks that were finished of late. */
 
 /** Of what was known, so much is kept with each task: the latest fifty or so count. */
 const keep = 0.98;
 
-export function makePace() {
+export function makeThroughput() {
   let tokens = 0;
   let seconds = 0;
   return {
     /** A task took so long, from its delivery to its end. */
-    finished(tokensOfTask: number, secondsOfTask: number) {
+    noteFinished(tokensOfTask: number, secondsOfTask: number) {
       tokens = keep * tokens + tokensOfTask;
       seconds = keep * seconds + secondsOfTask;
     },
