@@ -192,7 +192,9 @@ export async function appendUntilStored(
       if (performance.now() - inDoubtSince > repeatForMs) throw error;
       signal.throwIfAborted();
       const afterMs = full ? repeatFullAfterMs : repeatAfterMs;
-      await sleep(afterMs, undefined, { signal });
+      await sleep(afterMs, undefined, { signal }).catch(() =>
+        signal.throwIfAborted(),
+      );
       await broker.whenConnected(signal);
       await beforeRepeat?.();
     }
