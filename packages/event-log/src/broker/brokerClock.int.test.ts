@@ -1,6 +1,7 @@
 import { streams } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, test, vi } from "vitest";
 import { makeBrokerClock } from "./brokerClock.ts";
 import { openLog } from "../../test/eventLogTestKit.ts";
@@ -29,6 +30,22 @@ for (const version of await natsVersions())
       const [correction = 0, ...more] = corrections;
       assert.ok(Math.abs(correction + dayMs) < 1_000);
       assert.deepEqual(more, []);
+    });
+
+    test("is read again soon after a slow answer, which proves little", async () => {
+      await using log = await openLog(version);
+      const { nc } = log.broker;
+      const request = nc.request.bind(nc);
+      nc.request = async (...record) => {
+        nc.request = request;
+        await sleep(4_000);
+        return await request(...record);
+      };
+      using clock = await makeBrokerClock(log.broker, "gateway", {
+        readEveryMs: 3_600_000,
+      });
+      assert.ok(!isRight(clock.nowMs()));
+      await eventually(() => isRight(clock.nowMs()));
     });
 
     test("goes on while the broker is away, and is read again when it is back", async () => {

@@ -20,15 +20,17 @@ export interface BrokerClock extends Disposable {
   steadyS: () => () => number;
 }
 
-/** Where it could not be read. */
+/** Where it could not be read, or the answer was slow. */
 const againAfterMs = 1_000;
+/** An answer that takes longer proves too little. */
+const slowMs = 500;
 const answerWithinMs = 5_000;
 /** A correction by so much is told. */
 const muchMs = 1_000;
 
 /**
- * Resolves after the first reading, be it in vain. The clock is read every 10 s, after each reconnect, and a second after
- * a sleep of the machine. While it can't be read it goes on from the last reading; before the first one, from the time of
+ * Resolves after the first reading, be it in vain. The clock is read every 10 s, a second after a slow answer, after each
+ * reconnect, and a second after a sleep of the machine. While it can't be read it goes on from the last reading; before the first one, from the time of
  * the machine. `onCorrected` is told by how many ms the time was wrong, where that is more than a second.
  */
 export async function makeBrokerClock(
@@ -49,8 +51,10 @@ export async function makeBrokerClock(
     if (reading || !broker.connected) return;
     reading = true;
     try {
-      correct(await readAhead(broker, service));
-      nextAt = elapsedMs() + readEveryMs;
+      const bounds = await readAhead(broker, service);
+      correct(bounds);
+      const isSlow = bounds.most - bounds.least > slowMs;
+      nextAt = elapsedMs() + (isSlow ? againAfterMs : readEveryMs);
     } catch {
       nextAt = elapsedMs() + againAfterMs;
     }
