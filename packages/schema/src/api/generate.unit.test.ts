@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as z from "zod";
 import { describe, test } from "vitest";
-import { GenerateRequest } from "./generate.ts";
+import { GenerateRequest, ValidGenerateRequest } from "./generate.ts";
 
 const fieldsOf = (body: unknown) => {
   const { error } = GenerateRequest.safeParse(body);
@@ -154,14 +154,18 @@ describe("limits", () => {
     });
   }
 
-  test("compiled code and the schema make the same of what is taken", () => {
-    const { in: nulls, out: fields } = GenerateRequest;
-    const bySchema = z.pipe(nulls, fields);
-    for (const [field, { taken }] of Object.entries(limits))
+  test("compiled code and the schema take the same and make the same of it", () => {
+    const compiled = z.compile(ValidGenerateRequest, { strict: true });
+    for (const [field, { taken, refused }] of Object.entries(limits)) {
       for (const value of taken) {
         const body = { ...bodyOf(field, value), model: null };
-        assert.deepEqual(GenerateRequest.parse(body), bySchema.parse(body));
+        assert.deepEqual(compiled.parse(body), GenerateRequest.parse(body));
       }
+      for (const value of refused)
+        assert.ok(!compiled.safeParse(bodyOf(field, value)).success);
+    }
+    for (const body of [{}, { prompt: "a", messages: [] }])
+      assert.ok(!compiled.safeParse(body).success);
   });
 
   test("every field has its row here", () => {

@@ -1,3 +1,5 @@
+import { CompiledRequest } from "@jetscribe/event-log/fast/compiledRequest";
+import { fastPaths } from "@jetscribe/event-log/fast/fastPaths";
 import {
   AcceptedResponse,
   GenerateRequest,
@@ -23,7 +25,7 @@ const schema = {
   description:
     "Stores the request in the log and answers 202 with its task id. A field that is null counts as absent. " +
     `With \`Prefer: wait=N\` (seconds, ${mostWaitS} at most) it answers 200 with the result if that is there in time.`,
-  body: GenerateRequest,
+  body: fastPaths ? CompiledRequest : GenerateRequest,
   headers: z.object({
     prefer: z
       .string()
