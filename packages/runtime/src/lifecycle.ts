@@ -32,8 +32,6 @@ export interface ServiceOptions {
   env: Env;
   /** How long running work may take to finish; DRAIN_TIMEOUT where absent. */
   drainTimeoutMs?: number;
-  /** Its event loop has time to spare; see `setV8Flags`. */
-  hasTime?: boolean;
 }
 
 const Settings = z.object({
@@ -54,9 +52,9 @@ const sameSignalMs = 1_000;
 export async function runService(
   service: string,
   main: (context: ServiceContext) => Promise<void>,
-  { env, drainTimeoutMs, hasTime = false }: ServiceOptions,
+  { env, drainTimeoutMs }: ServiceOptions,
 ): Promise<never> {
-  if (fastPaths) setV8Flags({ hasTime });
+  if (fastPaths) setV8Flags();
   const settings = readSettings(service, env);
   const { log, attach } = makeLogger({ service, level: settings.LOG_LEVEL });
   const stack = new AsyncDisposableStack();

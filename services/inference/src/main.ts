@@ -115,5 +115,5 @@ await runService(
     stack.defer(() => drain(work, held, config.drainTimeoutMs));
     log.info({ worker_id: workerId, model: modelName }, "worker joined");
   },
-  { env: process.env, hasTime: true },
+  { env: process.env },
 );

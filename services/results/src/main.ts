@@ -97,5 +97,5 @@ await runService(
     ]).catch(fail);
     stack.defer(() => work.then(() => undefined));
   },
-  { env: process.env, hasTime: true },
+  { env: process.env },
 );

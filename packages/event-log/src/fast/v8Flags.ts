@@ -19,15 +19,11 @@ const callsBeforeTurbofan = 15_000;
 const heapGrowingPercent = 10;
 const warmAfterMs = 10_000;
 
-/**
- * `hasTime`: the service's event loop has time to spare, so at first V8 compiles and collects there, instead of on threads
- * beside it, and optimizes little. Code that runs for longer is worth the threads, and a busy loop needs them at once.
- */
-export function setV8Flags({ hasTime }: { hasTime: boolean }): void {
+/** Sets them now, but for what a service that starts would only lose by. */
+export function setV8Flags(): void {
   setFlagsFromString(`--invocation-count-for-turbofan=${callsBeforeTurbofan}`);
-  if (hasTime) setFlagsFromString("--efficiency-mode");
-  setTimeout(() => {
-    setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
-    if (hasTime) setFlagsFromString("--no-efficiency-mode");
-  }, warmAfterMs).unref();
+  setTimeout(
+    () => setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`),
+    warmAfterMs,
+  ).unref();
 }

@@ -81,8 +81,6 @@ export async function buildApp(
   readJson(app);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => JSON.stringify);
-  // Without it fastify looks for the schema of each answer.
-  app.setReplySerializer((data) => JSON.stringify(data));
   app.setErrorHandler(makeErrorHandler(deps.log));
   await addDocs(app, publicPath);
   await app.register(fastifySSE, {
