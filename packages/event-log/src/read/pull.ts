@@ -199,7 +199,9 @@ function toDelivery(msg: Msg): Delivery | undefined {
     consumerSeq: ack.consumerSeq,
     time: ack.time,
     pending: ack.pending,
-    storedBytes: subject.length + headerBytes(msg) + data.length + recordBytes,
+    get storedBytes() {
+      return subject.length + headerBytes(msg) + data.length + recordBytes;
+    },
     header: (name) => headerOf(msg, name),
   };
 }
