@@ -1,4 +1,3 @@
-export { isConfirmed } from "./confirm.ts";
 export {
   ConfigError,
   configExitCode,
@@ -24,3 +23,4 @@ export {
 } from "./logger.ts";
 export { chooseModelName, modelNameOf } from "./modelName.ts";
 export { RedisSettings } from "./redisSettings.ts";
+export { connectWithinMs, runCommand, type Confirm } from "./runCommand.ts";
