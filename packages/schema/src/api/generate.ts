@@ -1,7 +1,16 @@
 /** The bodies of the REST interface. Unknown fields are refused by name. */
 import * as z from "zod";
-import { EngineThreads, LogHeld } from "../generate/announcements.ts";
-import { ErrorType, Lane, Metrics } from "../generate/events.ts";
+import {
+  LogHeld,
+  ProjectionAnnouncement,
+  WorkerAnnouncement,
+} from "../generate/announcements.ts";
+import {
+  ErrorType,
+  GenerateCompleted,
+  Lane,
+  Metrics,
+} from "../generate/events.ts";
 import {
   GenerateParams,
   Message,
@@ -159,7 +168,7 @@ const withOnePrompt = (when?: (body: { value: unknown }) => boolean) =>
  * prompt is told together with what else is wrong.
  */
 export const GenerateRequest = z.preprocess(
-  nullsAsAbsent,
+  bodyWithoutNulls,
   withOnePrompt(({ value }) => isObject(value)),
 );
 export type GenerateRequest = z.infer<typeof GenerateRequest>;
@@ -169,54 +178,34 @@ export type GenerateRequest = z.infer<typeof GenerateRequest>;
  * can't be compiled.
  */
 export const ValidGenerateRequest = z.preprocess(
-  nullsAsAbsent,
+  bodyWithoutNulls,
   withOnePrompt(),
 );
 
-const optionals = {
-  body: new Set(Object.keys(RequestFields.shape)),
-  response_format: new Set(["json_schema"]),
-  json_schema: new Set(["name", "description", "strict"]),
-};
+/** The fields of each object that may be null. What a schema holds is none of them: there null is a value. */
+const optionals = new Map([
+  ["body", new Set(Object.keys(RequestFields.shape))],
+  ["response_format", new Set(["json_schema"])],
+  ["json_schema", new Set(["name", "description", "strict"])],
+]);
 
-/** Not what a schema holds: there null is a value. */
-function nullsAsAbsent(body: unknown): unknown {
-  return within(
-    withoutNulls(body, optionals.body),
-    "response_format",
-    (format) =>
-      within(
-        withoutNulls(format, optionals.response_format),
-        "json_schema",
-        (jsonSchema) => withoutNulls(jsonSchema, optionals.json_schema),
-      ),
-  );
+function bodyWithoutNulls(body: unknown): unknown {
+  return nullsAsAbsent(body, "body");
 }
 
-type JsonObject = Record<string, unknown>;
-const isObject = (value: unknown): value is JsonObject =>
+function nullsAsAbsent(value: unknown, name: string): unknown {
+  const fields = optionals.get(name);
+  if (fields === undefined || !isObject(value)) return value;
+  const present = { ...value };
+  for (const [field, inner] of Object.entries(value))
+    if (!fields.has(field)) continue;
+    else if (inner === null) delete present[field];
+    else present[field] = nullsAsAbsent(inner, field);
+  return present;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** The value without those of these fields that are null. */
-function withoutNulls(value: unknown, fields: ReadonlySet<string>): unknown {
-  if (!isObject(value)) return value;
-  const isGone = (key: string) => value[key] === null && fields.has(key);
-  if (!Object.keys(value).some(isGone)) return value;
-  return Object.fromEntries(
-    Object.entries(value).filter(([key]) => !isGone(key)),
-  );
-}
-
-/** The value with one of its fields changed, where it has that. */
-function within(
-  value: unknown,
-  field: string,
-  change: (inner: unknown) => unknown,
-): unknown {
-  if (!isObject(value) || !isObject(value[field])) return value;
-  const changed = change(value[field]);
-  return changed === value[field] ? value : { ...value, [field]: changed };
-}
 
 const taskId = z.uuid().meta({ description: "A UUIDv7." });
 
@@ -235,26 +224,18 @@ export type PendingResponse = z.infer<typeof PendingResponse>;
 export const CompletedResponse = z.object({
   status: z.literal("completed"),
   task_id: taskId,
-  result: z.string(),
-  finish_reason: z.enum(["stop", "length"]),
-  metrics: Metrics,
-  params: GenerateParams.optional().meta({
-    description: "What was really used, the seed among them.",
-  }),
-  cached_tokens: z.int().optional().meta({
-    description:
-      "Of the prompt's tokens, those that a slot still had from an earlier task.",
-  }),
-  reasoning: z.string().optional().meta({
-    description:
-      "What the model thought before it answered, where the server that runs it tells that apart.",
-  }),
-  model: z.string().optional(),
-  model_sha256: z.string().optional().meta({
-    description: "Of the model's file.",
-  }),
-  quantization: z.string().optional(),
-  engine_version: z.string().optional(),
+  ...GenerateCompleted.pick({
+    result: true,
+    finish_reason: true,
+    metrics: true,
+    params: true,
+    cached_tokens: true,
+    reasoning: true,
+    model: true,
+    model_sha256: true,
+    quantization: true,
+    engine_version: true,
+  }).shape,
 });
 const partialText = z.string().optional().meta({
   description: "What was written by then; absent where nothing was.",
@@ -307,37 +288,20 @@ export const HealthResponse = z.object({
   nats: z.boolean(),
   redis: z.boolean(),
   workers: z.array(
-    z.object({
-      worker_id: z.string(),
-      model: z.string(),
-      engine: z.string(),
-      model_loaded: z.boolean(),
-      live: z.boolean().optional().meta({
-        description:
-          "It has lately produced a token: for a task, or while it has none for a probe of its own.",
-      }),
-      slots: z.int(),
-      busy: z.int(),
-      tokens_per_second: z.number().optional(),
-      device: z.string().optional(),
-      threads: EngineThreads.optional().meta({
-        description:
-          "CPU threads of an engine that chooses them while it runs: for one answer alone, for several together, and for prompts; and why.",
-      }),
-      warnings: z.array(z.string()).optional().meta({
-        description:
-          "What is not as it was asked for: no GPU, fewer layers on it, fewer slots.",
-      }),
-      error: z.object({ type: z.string(), message: z.string() }).optional(),
-    }),
+    WorkerAnnouncement.omit({
+      tasks: true,
+      leaving: true,
+      unanswered: true,
+      every_ms: true,
+    }).extend({ busy: z.int() }),
   ),
   projections: z
     .array(
-      z.object({
-        name: z.string(),
-        seq: z.int(),
-        caught_up: z.boolean(),
-        error: z.string().optional(),
+      ProjectionAnnouncement.pick({
+        name: true,
+        seq: true,
+        caught_up: true,
+        error: true,
       }),
     )
     .meta({

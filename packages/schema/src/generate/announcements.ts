@@ -19,15 +19,19 @@ export const goneAfter = ({
 }: Pick<WorkerAnnouncement, "every_ms">): number =>
   (goneAfterMs / announceEveryMs) * every_ms;
 
-/** CPU threads of an engine that chooses them itself. */
-export const EngineThreads = z.object({
-  /** For a token of one answer; for one of each of several at once; for a piece of a prompt. */
-  alone: z.int().positive(),
-  together: z.int().positive(),
-  prompts: z.int().positive(),
-  /** Why they are not what they were before. */
-  because: z.string(),
-});
+export const EngineThreads = z
+  .object({
+    /** For a token of one answer; for one of each of several at once; for a piece of a prompt. */
+    alone: z.int().positive(),
+    together: z.int().positive(),
+    prompts: z.int().positive(),
+    /** Why they are not what they were before. */
+    because: z.string(),
+  })
+  .meta({
+    description:
+      "CPU threads of an engine that chooses them while it runs: for one answer alone, for several together, and for prompts; and why.",
+  });
 export type EngineThreads = z.infer<typeof EngineThreads>;
 
 /** On `llm.workers.<model>.<worker_id>`. */
@@ -37,16 +41,20 @@ export const WorkerAnnouncement = z.object({
   model: z.string(),
   engine: z.string(),
   model_loaded: z.boolean(),
-  /** It has lately produced a token, for a task or for a probe of its own. */
-  live: z.boolean().optional(),
+  live: z.boolean().optional().meta({
+    description:
+      "It has lately produced a token: for a task, or while it has none for a probe of its own.",
+  }),
   /** Why the model is not loaded. */
   error: z.object({ type: z.string(), message: z.string() }).optional(),
   slots: z.int().nonnegative(),
   /** `cuda`, `vulkan`, `metal` or `cpu`; `cpu (no cuda)` where another one was asked for. */
   device: z.string().optional(),
   threads: EngineThreads.optional(),
-  /** What is not as it was asked for. */
-  warnings: z.array(z.string()).optional(),
+  warnings: z.array(z.string()).optional().meta({
+    description:
+      "What is not as it was asked for: no GPU, fewer layers on it, fewer slots.",
+  }),
   /** The broker, though connected, does not answer what the worker writes. */
   unanswered: z.boolean().optional(),
   /** With all slots in use, prompts counted too, by the latest tasks; absent until one was finished. */

@@ -123,14 +123,22 @@ export const GenerateCompleted = z.object({
   /** Its name as people see it. */
   model: z.string().optional(),
   seed: z.int().nonnegative().optional(),
-  model_sha256: z.string().optional(),
+  model_sha256: z.string().optional().meta({
+    description: "Of the model's file.",
+  }),
   quantization: z.string().optional(),
   engine_version: z.string().optional(),
-  /** What was really used, the seed among them. */
-  params: GenerateParams.optional(),
-  cached_tokens: Count.optional(),
-  /** What the model thought before it answered, where an upstream tells that apart from the result. */
-  reasoning: z.string().optional(),
+  params: GenerateParams.optional().meta({
+    description: "What was really used, the seed among them.",
+  }),
+  cached_tokens: Count.optional().meta({
+    description:
+      "Of the prompt's tokens, those that a slot still had from an earlier task.",
+  }),
+  reasoning: z.string().optional().meta({
+    description:
+      "What the model thought before it answered, where the server that runs it tells that apart.",
+  }),
   continued: z.boolean().optional(),
 });
 export type GenerateCompleted = z.infer<typeof GenerateCompleted>;
@@ -166,25 +174,21 @@ export type GenerateCancelled = z.infer<typeof GenerateCancelled>;
 
 /** Every event type: its schema, its word in the subject, and whether it ends the task. */
 export const eventTypes = {
-  GenerateRequested: {
-    schema: GenerateRequested,
-    word: "requested",
-    outcome: false,
-  },
-  GenerateStarted: { schema: GenerateStarted, word: "started", outcome: false },
-  GenerateRetried: { schema: GenerateRetried, word: "retried", outcome: false },
-  GenerateCompleted: {
-    schema: GenerateCompleted,
-    word: "completed",
-    outcome: true,
-  },
-  GenerateFailed: { schema: GenerateFailed, word: "failed", outcome: true },
-  GenerateCancelled: {
-    schema: GenerateCancelled,
-    word: "cancelled",
-    outcome: true,
-  },
-} as const;
+  GenerateRequested: eventType(GenerateRequested, "requested", false),
+  GenerateStarted: eventType(GenerateStarted, "started", false),
+  GenerateRetried: eventType(GenerateRetried, "retried", false),
+  GenerateCompleted: eventType(GenerateCompleted, "completed", true),
+  GenerateFailed: eventType(GenerateFailed, "failed", true),
+  GenerateCancelled: eventType(GenerateCancelled, "cancelled", true),
+};
+
+function eventType<Schema, Word extends string>(
+  schema: Schema,
+  word: Word,
+  outcome: boolean,
+) {
+  return { schema, word, outcome } as const;
+}
 
 export type EventType = keyof typeof eventTypes;
 export type EventWord = (typeof eventTypes)[EventType]["word"];
@@ -221,16 +225,7 @@ export const isOutcome = <E extends TaskEvent>(
  */
 export function messageId(event: TaskEvent): string {
   const { task_id } = event.data;
-  switch (event.type) {
-    case "GenerateRequested":
-      return `${task_id}.requested`;
-    case "GenerateStarted":
-      return `${task_id}.started.${event.data.attempt}`;
-    case "GenerateRetried":
-      return `${task_id}.retried.${event.data.attempt}`;
-    case "GenerateCompleted":
-    case "GenerateFailed":
-    case "GenerateCancelled":
-      return `${task_id}.outcome`;
-  }
+  if (isOutcome(event)) return `${task_id}.outcome`;
+  const id = `${task_id}.${eventTypes[event.type].word}`;
+  return "attempt" in event.data ? `${id}.${event.data.attempt}` : id;
 }

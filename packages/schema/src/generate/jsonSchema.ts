@@ -3,12 +3,12 @@ import * as z from "zod";
 import { grammarOf } from "../grammar/grammarOf.ts";
 
 /** A body of many mistakes is not answered by as many lines. */
-const mostProblems = 100;
+const maxProblems = 100;
 
 /** What of a schema can't be kept to; nothing: a grammar holds every answer to all of it. */
 export function problemsOfSchema(schema: Record<string, unknown>) {
   const { problems = [] } = grammarOf(schema);
-  return problems.slice(0, mostProblems);
+  return problems.slice(0, maxProblems);
 }
 
 /** As it is written down; whether it can be kept to was checked when the request came in. */

@@ -16,8 +16,10 @@ export const timesOf = (
   now: number,
   firstToken?: number,
 ): TaskTimes => ({
-  ...{ enqueue: task.enqueue_time, firstStart: task.first_start },
-  ...{ firstToken, outcome: now },
+  enqueue: task.enqueue_time,
+  firstStart: task.first_start,
+  firstToken,
+  outcome: now,
 });
 
 /** Several clocks are involved, so no difference is let below 0. */

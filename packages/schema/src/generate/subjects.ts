@@ -23,28 +23,14 @@ export const queueOf = ({ model, lane, owner }: Queue): Queue => ({
 });
 
 const typeOfWord = new Map<string, EventType>(
-  (Object.keys(eventTypes) as EventType[]).map((type) => [
-    eventTypes[type].word,
-    type,
+  Object.entries(eventTypes).map(([type, { word }]) => [
+    word,
+    type as EventType,
   ]),
 );
 
-/**
- * What a system calls its streams, subjects and consumers on the broker. A namespace stands before each of them, so that
- * several systems share one NATS account.
- */
-export interface Names {
-  readonly streams: { events: string; tokens: string; logs: string };
-  readonly subjects: Subjects;
-  /** The subject of an event of a queue's task. */
-  readonly eventSubject: (type: EventType, queue: Queue) => string;
-  /** The durable consumer on EVENTS that is one queue: `infer=<model>=<lane>=<owner>`. */
-  readonly workConsumerName: (queue: Queue) => string;
-  /** The queue that a durable consumer is; undefined for consumers that are no work queue of this namespace. */
-  readonly parseWorkConsumerName: (name: string) => Queue | undefined;
-}
-
-type Subjects = ReturnType<typeof subjectsUnder>;
+/** What a system calls its streams, subjects and consumers on the broker. */
+export type Names = ReturnType<typeof makeNames>;
 
 /** Queues as subjects name them; `*` for any. */
 type QueuePattern = { [K in keyof Queue]: string };
@@ -54,11 +40,11 @@ export const isNamespace = (text: string): boolean =>
   /^[A-Za-z_-][A-Za-z0-9_-]{0,63}$/.test(text);
 
 /**
- * The names of a namespace: `shop` has the streams `shop-EVENTS`, `shop-TOKENS` and `shop-LOGS`, subjects as
+ * The names of a namespace, which stands before each of them, so that several systems share one NATS account: `shop` has the streams `shop-EVENTS`, `shop-TOKENS` and `shop-LOGS`, subjects as
  * `shop.llm.events.…` and consumers as `shop=infer=…`. Without one they are `EVENTS`, `llm.events.…` and `infer=…`.
  * Throws a RangeError where the namespace is no token of a subject.
  */
-export function makeNames(namespace?: string): Names {
+export function makeNames(namespace?: string) {
   if (namespace !== undefined && !isNamespace(namespace))
     throw new RangeError(
       "a namespace has letters, digits, - and _ only, and does not begin with a digit",
@@ -75,10 +61,14 @@ export function makeNames(namespace?: string): Names {
       logs: `${stream}LOGS`,
     },
     subjects,
-    eventSubject: (type, queue) => subjects.event(eventTypes[type].word, queue),
-    workConsumerName: ({ model, lane, owner }) =>
+    /** The subject of an event of a queue's task. */
+    eventSubject: (type: EventType, queue: Queue): string =>
+      subjects.event(eventTypes[type].word, queue),
+    /** The durable consumer on EVENTS that is one queue: `infer=<model>=<lane>=<owner>`. */
+    workConsumerName: ({ model, lane, owner }: Queue): string =>
       `${infer}${model}=${lane}=${owner}`,
-    parseWorkConsumerName: (name) =>
+    /** The queue that a durable consumer is; undefined for consumers that are no work queue of this namespace. */
+    parseWorkConsumerName: (name: string): Queue | undefined =>
       name.startsWith(infer)
         ? toQueue(name.slice(infer.length).split("="))
         : undefined,
@@ -122,11 +112,6 @@ export const {
   parseWorkConsumerName,
 } = makeNames();
 
-interface EventSubject {
-  readonly type: EventType;
-  readonly queue: Readonly<Queue>;
-}
-
 /** The tokens behind `llm.<kind>.`, in any namespace; undefined where the subject is of another kind. */
 function tokensOf(kind: string, subject: string): string[] | undefined {
   const root = `llm.${kind}.`;
@@ -136,7 +121,7 @@ function tokensOf(kind: string, subject: string): string[] | undefined {
 }
 
 const parserOf = (kind: "events" | "stored") =>
-  remember((subject): EventSubject | undefined => {
+  remember((subject) => {
     const [word = "", ...rest] = tokensOf(kind, subject) ?? [];
     const type = typeOfWord.get(word);
     const queue = toQueue(rest);

@@ -6,35 +6,39 @@
  *     └──────retried────────┘
  */
 import type {
-  FinishReason,
-  Lane,
+  GenerateCompleted,
+  GenerateRequested,
   Metrics,
   RecordedEvent,
   RetryReason,
   TaskError,
-  GenerateRequested,
 } from "./events.ts";
-import { longParamsBytes, type GenerateParams } from "./params.ts";
+import { longParamsBytes } from "./params.ts";
 import { endStartedAfterS } from "./protocolTimes.ts";
 
+const requestFields = [
+  "task_id",
+  "model",
+  "lane",
+  "owner",
+  "user_id",
+  "enqueue_time",
+  "timeout_ms",
+  "start_timeout_ms",
+  "estimated_wait",
+] as const;
+
 /** What the request fixed. The prompt is not kept: it is in the log. */
-interface TaskFacts {
-  task_id: string;
+interface TaskFacts extends Pick<
+  GenerateRequested,
+  (typeof requestFields)[number]
+> {
   /** The sequence of its GenerateRequested: its place in the queue. */
   seq: number;
-  model: string;
-  lane: Lane;
-  owner: string;
-  user_id?: string;
-  enqueue_time: number;
-  timeout_ms: number;
-  start_timeout_ms: number;
   /** At most so many tokens are generated. */
   max_tokens: number;
   /** Bytes of parameters that its outcome repeats, where these are many: a JSON schema, say. */
   params_bytes?: number;
-  /** As it was accepted, in seconds. */
-  estimated_wait?: number;
 }
 
 interface TaskProgress extends TaskFacts {
@@ -62,17 +66,25 @@ export interface ProcessingTask extends TaskProgress {
   first_start: number;
   worker_id: string;
 }
-export interface CompletedTask extends TaskEnd {
+
+const completionFields = [
+  "result",
+  "finish_reason",
+  "params",
+  "cached_tokens",
+  "reasoning",
+  "model_sha256",
+  "quantization",
+  "engine_version",
+] as const;
+type Completion = Pick<GenerateCompleted, (typeof completionFields)[number]>;
+
+/** What an event and a state say alike of a completed task. */
+export const completionOf = (completed: Completion): Completion =>
+  pick(completed, completionFields);
+
+export interface CompletedTask extends TaskEnd, Completion {
   status: "completed";
-  result: string;
-  finish_reason: FinishReason;
-  /** What was really used. */
-  params?: GenerateParams;
-  cached_tokens?: number;
-  reasoning?: string;
-  model_sha256?: string;
-  quantization?: string;
-  engine_version?: string;
 }
 export interface FailedTask extends TaskEnd {
   status: "failed";
@@ -158,25 +170,13 @@ export function evolve(
       const failures = state.failures + (failureReasons.has(reason) ? 1 : 0);
       return { ...progress(state), status: "queued", attempt, failures };
     }
-    case "GenerateCompleted": {
-      const { attempt, result, finish_reason, params } = event.data;
-      const { cached_tokens, model_sha256, quantization, engine_version } =
-        event.data;
-      const { reasoning } = event.data;
+    case "GenerateCompleted":
       return {
         ...ended(state, event),
-        attempt,
+        ...completionOf(event.data),
+        attempt: event.data.attempt,
         status: "completed",
-        result,
-        finish_reason,
-        ...(params && { params }),
-        ...(cached_tokens !== undefined && { cached_tokens }),
-        ...(reasoning !== undefined && { reasoning }),
-        ...(model_sha256 !== undefined && { model_sha256 }),
-        ...(quantization !== undefined && { quantization }),
-        ...(engine_version !== undefined && { engine_version }),
       };
-    }
     case "GenerateFailed": {
       const { type, message } = event.data.error;
       return {
@@ -197,39 +197,24 @@ export function evolve(
 }
 
 function requested(data: GenerateRequested, seq: number): QueuedTask {
-  const {
-    task_id,
-    model,
-    lane,
-    owner,
-    user_id,
-    enqueue_time,
-    timeout_ms,
-    start_timeout_ms,
-    estimated_wait,
-    params,
-  } = data;
-  const params_bytes = longParamsBytes(params);
-  const facts = {
-    task_id,
-    seq,
-    model,
-    lane,
-    owner,
-    enqueue_time,
-    timeout_ms,
-    start_timeout_ms,
-    max_tokens: params.max_tokens,
-  };
+  const params_bytes = longParamsBytes(data.params);
   return {
-    ...facts,
+    ...pick(data, requestFields),
+    seq,
+    max_tokens: data.params.max_tokens,
     ...(params_bytes > 0 && { params_bytes }),
-    ...(user_id !== undefined && { user_id }),
-    ...(estimated_wait !== undefined && { estimated_wait }),
     status: "queued",
     attempt: 0,
     failures: 0,
   };
+}
+
+/** Those of the fields that are there. */
+function pick<T, K extends keyof T>(from: T, fields: readonly K[]): Pick<T, K> {
+  const picked: Partial<Pick<T, K>> = {};
+  for (const field of fields)
+    if (from[field] !== undefined) picked[field] = from[field];
+  return picked as Pick<T, K>;
 }
 
 /** What stays of a task when its state changes: all but what only a running one has. */

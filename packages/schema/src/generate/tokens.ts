@@ -40,8 +40,12 @@ export interface JoinedText {
 /** The text of a task's stored chunks, in the order of the stream. */
 export function joinChunks(chunks: Iterable<TokenChunk>): JoinedText {
   const joined: JoinedText = {
-    ...{ text: "", attempt: 0, n: 0, whole: true },
-    ...{ prompt_tokens: 0, completion_tokens: 0 },
+    text: "",
+    attempt: 0,
+    n: 0,
+    prompt_tokens: 0,
+    completion_tokens: 0,
+    whole: true,
   };
   for (const chunk of chunks) {
     const { text, offset, ...facts } = chunk;

@@ -1,11 +1,12 @@
 /** Pure: a task, as the calls that look it up answer. */
-import type {
-  EndedTask,
-  OpenTask,
-  OutcomeResponse,
-  PendingResponse,
-  StatusResponse,
-  TaskState,
+import {
+  completionOf,
+  type EndedTask,
+  type OpenTask,
+  type OutcomeResponse,
+  type PendingResponse,
+  type StatusResponse,
+  type TaskState,
 } from "@jetscribe/schema";
 
 /** The body of `GET /result` while there is no outcome. */
@@ -19,24 +20,8 @@ export function outcomeOf(task: EndedTask): OutcomeResponse {
   const { task_id, metrics } = task;
   switch (task.status) {
     case "completed": {
-      const { status, result, finish_reason, params, model } = task;
-      const { cached_tokens, model_sha256, quantization, engine_version } =
-        task;
-      const { reasoning } = task;
-      return {
-        status,
-        task_id,
-        result,
-        finish_reason,
-        metrics,
-        model,
-        ...(params && { params }),
-        ...(cached_tokens !== undefined && { cached_tokens }),
-        ...(reasoning !== undefined && { reasoning }),
-        ...(model_sha256 !== undefined && { model_sha256 }),
-        ...(quantization !== undefined && { quantization }),
-        ...(engine_version !== undefined && { engine_version }),
-      };
+      const { status, model } = task;
+      return { status, task_id, ...completionOf(task), metrics, model };
     }
     case "failed": {
       const { status, error } = task;
