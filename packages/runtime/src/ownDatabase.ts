@@ -1,29 +1,21 @@
 /** A SQLite file that belongs to one process, and can be made again from the log: one that can't be read is thrown away. */
 import { rmSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
+import {
+  DatabaseSync,
+  type SQLInputValue,
+  type StatementSync,
+} from "node:sqlite";
 
-export interface OwnDatabase extends Disposable {
-  readonly db: DatabaseSync;
-  /** All of the change, or nothing of it. */
-  atomically: (change: () => void) => void;
-  /** Where the error says that the file can't be read, it is removed when it is closed. Returns whether that is so. */
-  discardIfCorrupt: (error: unknown) => boolean;
-}
-
-export interface OwnSchema {
-  /** SQL that makes the tables, and sets `user_version` to `version`. */
-  schema: string;
-  /** A file of another one is thrown away. */
-  version: number;
-}
+export type OwnDatabase = ReturnType<typeof makeOwnDatabase>;
 
 /**
  * Opens the file, or makes it; undefined where another process has it. The system frees the lock of a process that dies.
- * Throws where the file can't be opened for another reason than what is in it.
+ * `schema` is SQL that makes the tables; a file of another `version` is thrown away. Throws where the file can't be opened
+ * for another reason than what is in it.
  */
 export function openOwnDatabase(
   path: string,
-  wanted: OwnSchema,
+  wanted: { schema: string; version: number },
 ): OwnDatabase | undefined {
   const db = new DatabaseSync(path, { timeout: 0 });
   try {
@@ -31,7 +23,8 @@ export function openOwnDatabase(
     db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
       BEGIN EXCLUSIVE`);
     const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
-    if (version === 0) db.exec(wanted.schema);
+    if (version === 0)
+      db.exec(`${wanted.schema}; PRAGMA user_version = ${wanted.version}`);
     db.exec("COMMIT");
     if (version === 0 || version === wanted.version)
       return makeOwnDatabase(db, path);
@@ -45,11 +38,13 @@ export function openOwnDatabase(
   return openOwnDatabase(path, wanted);
 }
 
-function makeOwnDatabase(db: DatabaseSync, path: string): OwnDatabase {
+function makeOwnDatabase(db: DatabaseSync, path: string) {
   let discarded = false;
   return {
     db,
-    atomically(change) {
+    sql: makeSql(db),
+    /** All of the change, or nothing of it. */
+    atomically(change: () => void): void {
       db.exec("BEGIN");
       try {
         change();
@@ -59,11 +54,37 @@ function makeOwnDatabase(db: DatabaseSync, path: string): OwnDatabase {
         throw error;
       }
     },
-    discardIfCorrupt: (error) => (discarded ||= isCorrupt(error)),
-    [Symbol.dispose]() {
+    /** Where the error says that the file can't be read, it is removed when it is closed. Returns whether that is so. */
+    discardIfCorrupt: (error: unknown): boolean =>
+      (discarded ||= isCorrupt(error)),
+    [Symbol.dispose](): void {
       db.close();
       if (discarded) remove(path);
     },
+  };
+}
+
+export type Sql = ReturnType<typeof makeSql>;
+
+/**
+ * Runs statements that are written in place, with values in them; each is prepared once. Node's own `createTagStore`
+ * leaves the file locked when the database is closed.
+ */
+function makeSql(db: DatabaseSync) {
+  const statements = new Map<TemplateStringsArray, StatementSync>();
+  function prepare(text: TemplateStringsArray): StatementSync {
+    const statement = statements.get(text) ?? db.prepare(text.join("?"));
+    statements.set(text, statement);
+    return statement;
+  }
+  type Values = SQLInputValue[];
+  return {
+    run: (text: TemplateStringsArray, ...values: Values) =>
+      void prepare(text).run(...values),
+    get: (text: TemplateStringsArray, ...values: Values) =>
+      prepare(text).get(...values),
+    all: (text: TemplateStringsArray, ...values: Values) =>
+      prepare(text).all(...values),
   };
 }
 

@@ -39,7 +39,7 @@ const keptSeconds = 600;
 const tidyEverySeconds = 10;
 
 /** So many open tasks are known without a look into the file: those that changed last. */
-const mostInMemory = 2_000;
+const maxInMemory = 2_000;
 
 /** Opens the checkpoint once nobody else has it; rejects with the signal's reason. */
 export async function openCheckpoint(
@@ -59,16 +59,16 @@ export async function openCheckpoint(
 }
 
 function makeCheckpoint(file: OwnDatabase, path: string) {
-  const { db, atomically } = file;
+  const { sql, atomically } = file;
   const { ino } = statSync(path);
-  const tasks = taskRows(db);
-  const marks = markRows(db);
+  const tasks = taskRows(sql);
+  const marks = markRows(sql);
   const tidied = new Map<string, number>();
   /** As they are in the file. */
-  let open = makeLatest<string, OpenTask>(mostInMemory);
+  let open = makeLatest<string, OpenTask>(maxInMemory);
 
   return {
-    ...rotationRows(db),
+    ...rotationRows(sql),
     marks: marks.of,
     task: (id: string) => open.get(id) ?? tasks.get(id),
     /** Whether it is still the file that stands at its path. */
@@ -105,7 +105,7 @@ function makeCheckpoint(file: OwnDatabase, path: string) {
         marks.removeAfter(stream, seq);
         if (hasTasks) tasks.removeAfter(seq);
       });
-      if (hasTasks) open = makeLatest(mostInMemory);
+      if (hasTasks) open = makeLatest(maxInMemory);
     },
     discardIfCorrupt: file.discardIfCorrupt,
     [Symbol.dispose]: () => file[Symbol.dispose](),

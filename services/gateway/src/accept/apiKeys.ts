@@ -55,7 +55,7 @@ function parsePair(pair: string, place: number): ApiKey {
 }
 
 function digestOf(key: string, place: number): Buffer {
-  if (!key.startsWith("sha256:")) return digest(key);
+  if (!key.startsWith("sha256:")) return hash("sha256", key, "buffer");
   const hex = key.slice("sha256:".length);
   if (!/^[0-9a-f]{64}$/i.test(hex))
     throw new RangeError(
@@ -64,18 +64,14 @@ function digestOf(key: string, place: number): Buffer {
   return Buffer.from(hex, "hex");
 }
 
-const digest = (key: string): Buffer => hash("sha256", key, "buffer");
-
-/** Finds the key that a caller gave. */
-export type FindKey = (given: string) => ApiKey | undefined;
-
 /**
- * Makes the look-up, whose time does not depend on the number of keys. The time of a `Map` look-up tells nothing about a
+ * Makes the look-up of a key that a caller gave, whose time does not depend on the number of keys. The time of a `Map` look-up tells nothing about a
  * key: the caller can't choose the digest that is compared.
  */
-export function makeFindKey(keys: readonly ApiKey[]): FindKey {
+export function makeFindKey(keys: readonly ApiKey[]) {
   const byDigest = new Map(
     keys.map((key) => [key.digest.toString("hex"), key]),
   );
-  return (given) => byDigest.get(hash("sha256", given));
+  return (given: string): ApiKey | undefined =>
+    byDigest.get(hash("sha256", given));
 }

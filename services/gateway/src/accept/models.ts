@@ -4,15 +4,7 @@ import type { TaskReader } from "@jetscribe/task-store";
 import { ApiError, unavailable } from "../apiError.ts";
 import type { NameClashes } from "./nameClashes.ts";
 
-export interface Models {
-  /** Takes note of a model that a worker announced, as people see it. */
-  note: (name: string) => void;
-  /**
-   * The model's own name, by a name for it; the default's for none. Rejects with an ApiError that lists the known ones,
-   * or names those that it can't be told from.
-   */
-  choose: (wanted?: string) => Promise<string>;
-}
+export type Models = ReturnType<typeof makeModels>;
 
 /** The projection is not asked more often than this, whatever is asked for. */
 const askEveryMs = 1_000;
@@ -21,7 +13,7 @@ export function makeModels(
   reader: Pick<TaskReader, "models" | "look">,
   defaultName: string,
   clashes: Pick<NameClashes, "known">,
-): Models {
+) {
   /** By slug. */
   const names = new Map<string, string>();
   /** Slugs; nobody says what people call a model whose workers are down. */
@@ -29,6 +21,7 @@ export function makeModels(
   let asking: Promise<void> | undefined;
   let askedAt = -Infinity;
 
+  /** Takes note of a model that a worker announced, as people see it. */
   const note = (name: string) => void names.set(slugOf(name), name);
   note(defaultName);
 
@@ -47,6 +40,10 @@ export function makeModels(
     });
   }
 
+  /**
+   * The model's own name, by a name for it; the default's for none. Rejects with an ApiError that lists the known ones,
+   * or names those that it can't be told from.
+   */
   async function choose(wanted?: string): Promise<string> {
     const slug = slugOrNone(wanted ?? defaultName);
     const alike = clashes.known().get(slug)?.join(" and ");

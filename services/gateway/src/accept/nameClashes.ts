@@ -6,22 +6,15 @@ import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
 import type { Logger } from "@jetscribe/runtime";
 import { slugOf, type WorkerAnnouncement } from "@jetscribe/schema";
 
-/** By slug: the names, where living workers have several for it. */
-export type Clashes = ReadonlyMap<string, readonly string[]>;
-
-export interface NameClashes extends Disposable {
-  /** As they were at the last look. */
-  known: () => Clashes;
-  /** At once, and not only when the next second is over. */
-  look: () => void;
-}
+export type NameClashes = ReturnType<typeof watchNameClashes>;
 
 /** A worker that falls silent takes its clash with it. */
 const lookEveryMs = 1_000;
 
+/** By slug: the names, where living workers have several for it. */
 export function clashesOf(
   workers: readonly Pick<WorkerAnnouncement, "model">[],
-): Clashes {
+): ReadonlyMap<string, readonly string[]> {
   const names = new Set(workers.map(({ model }) => model));
   const bySlug = Map.groupBy([...names].sort(), slugOf);
   return new Map([...bySlug].filter(([, alike]) => alike.length > 1));
@@ -31,8 +24,8 @@ export function clashesOf(
 export function watchNameClashes(
   workers: Pick<WorkersHeard, "all">,
   log: Pick<Logger, "error">,
-): NameClashes {
-  let clashes: Clashes = new Map();
+) {
+  let clashes = clashesOf([]);
 
   function look() {
     const before = clashes;
@@ -44,7 +37,9 @@ export function watchNameClashes(
 
   const timer = setInterval(look, lookEveryMs);
   return {
+    /** As they were at the last look. */
     known: () => clashes,
+    /** Looks at once, and not only when the next second is over. */
     look,
     [Symbol.dispose]: () => clearInterval(timer),
   };

@@ -8,15 +8,7 @@ import { streamState } from "@jetscribe/event-log/broker/streamState";
 import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
 import { unavailable } from "../apiError.ts";
 
-export interface Storing extends Disposable {
-  /** Throws an ApiError where this call should not even try. */
-  check: () => void;
-  /** What came of a try: the broker answered, in whatever way, or not. */
-  note: (answered: boolean) => void;
-  /** Why nothing is stored although the broker is connected; undefined: as far as is known it stores. */
-  trouble: () => string | undefined;
-  ok: () => boolean;
-}
+export type Storing = ReturnType<typeof watchStoring>;
 
 const tryEveryMs = 1_000;
 const stuck =
@@ -26,7 +18,7 @@ export function watchStoring(
   broker: Broker,
   workers: Pick<WorkersHeard, "all">,
   appender: Pick<Appender, "answered">,
-): Storing {
+) {
   /** The count of answers when a try was given up. A frozen broker that goes on answers later, and then it stores. */
   let failedAfter = Infinity;
   let triedAt = -Infinity;
@@ -34,6 +26,7 @@ export function watchStoring(
   let renewed = false;
   const forget = broker.onReconnect(() => (renewed = true));
 
+  /** What came of a try: the broker answered, in whatever way, or not. */
   function note(answered: boolean): void {
     failedAfter = answered ? Infinity : appender.answered;
     renewed = false;
@@ -51,7 +44,8 @@ export function watchStoring(
   }, tryEveryMs);
 
   return {
-    check() {
+    /** Throws an ApiError where this call should not even try. */
+    check(): void {
       if (answers()) return;
       const now = performance.now();
       if (now - triedAt < tryEveryMs)
@@ -61,9 +55,10 @@ export function watchStoring(
       triedAt = now;
     },
     note,
+    /** Why nothing is stored although the broker is connected; undefined: as far as is known it stores. */
     trouble: () => (broker.connected && isStuck() ? stuck : undefined),
     ok: () => !isStuck(),
-    [Symbol.dispose]() {
+    [Symbol.dispose](): void {
       clearInterval(timer);
       forget();
     },

@@ -10,28 +10,19 @@ import { queueTrustedForMs, type Queue } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import { ApiError, unavailable } from "../apiError.ts";
 
-export interface WorkQueues extends Disposable {
-  /** Resolves once the queue is there. Rejects with an ApiError where the broker can't make it. */
-  ensure: (queue: Queue) => Promise<void>;
-}
+export type WorkQueues = ReturnType<typeof makeWorkQueues>;
 
 /** Of the consumers that the broker makes so many are left to readers of the log, or a tenth where it makes few. */
-const mostForReaders = 1_000;
+const maxForReaders = 1_000;
 const retryAfterS = 60;
-
-interface Made {
-  making: Promise<void>;
-  /** By `performance.now()`. */
-  at: number;
-}
 
 export function makeWorkQueues(
   broker: Broker,
   reader: Pick<TaskReader, "look" | "oldestOpen">,
   { ackWaitMs }: { ackWaitMs: number },
-): WorkQueues {
-  /** By the consumers' names, oldest first. */
-  const made = new Map<string, Made>();
+) {
+  /** By the consumers' names, oldest first; `at` by `performance.now()`. */
+  const made = new Map<string, { making: Promise<void>; at: number }>();
   // A broker that comes back may be another one, with nothing on it.
   const forget = broker.onReconnect(() => made.clear());
 
@@ -59,7 +50,7 @@ export function makeWorkQueues(
   async function make(queue: Queue): Promise<void> {
     if ((await workQueueInfo(broker, queue)) !== undefined) return;
     const { left, most } = await roomForConsumers(broker);
-    if (left <= Math.min(mostForReaders, most / 10))
+    if (left <= Math.min(maxForReaders, most / 10))
       throw new ApiError(
         "unavailable",
         "the broker has as many active work queues as it takes: this key's has no room",
@@ -77,7 +68,8 @@ export function makeWorkQueues(
   }
 
   return {
-    ensure(queue) {
+    /** Resolves once the queue is there. Rejects with an ApiError where the broker can't make it. */
+    ensure(queue: Queue): Promise<void> {
       const now = performance.now();
       const name = broker.workConsumerName(queue);
       const found = made.get(name);

@@ -6,15 +6,8 @@ import type { Broker } from "@jetscribe/event-log/broker/connection";
 import type { Queue } from "@jetscribe/schema";
 import type { TaskReader, Unfinished } from "@jetscribe/task-store";
 import { ApiError } from "../apiError.ts";
+import type { Config } from "../config.ts";
 import { freshFor } from "../forecast/freshFor.ts";
-
-/** Undefined: no limit. */
-export interface LimitSettings {
-  /** Tasks that wait, of all keys. */
-  maxQueueDepth: number | undefined;
-  /** Unfinished tasks of one key. */
-  maxTasksPerKey: number | undefined;
-}
 
 /** Room for one task; given back when it is disposed of, unless the task was stored. */
 export interface Place extends Disposable {
@@ -28,10 +21,11 @@ export interface Limits extends Disposable {
 
 const retryAfterS = 5;
 
+/** `maxQueueDepth` tasks of all keys may wait, `maxTasksPerKey` tasks of one key be unfinished; undefined: no limit. */
 export function makeLimits(
   broker: Pick<Broker, "onReconnect">,
   { unfinished }: Pick<TaskReader, "unfinished">,
-  { maxQueueDepth, maxTasksPerKey }: LimitSettings,
+  { maxQueueDepth, maxTasksPerKey }: Config["limits"],
 ): Limits {
   if (maxQueueDepth === undefined && maxTasksPerKey === undefined)
     return { admit: () => unlimited, [Symbol.dispose]: () => undefined };
@@ -83,35 +77,32 @@ const unlimited = Promise.resolve<Place>({
 
 /** What this gateway accepted, or is about to, until the projection has passed it. */
 function makeOwn() {
-  interface One {
-    owner: string;
-    /** Undefined: on its way. */
-    seq?: number;
-  }
-  const all = new Set<One>();
+  /** Without a sequence: on its way. */
+  type Task = { owner: string; seq?: number };
+  const all = new Set<Task>();
   const byOwner = new Map<string, number>();
   const count = (owner: string) => byOwner.get(owner) ?? 0;
-  function remove(one: One) {
-    if (all.delete(one)) byOwner.set(one.owner, count(one.owner) - 1);
+  function remove(task: Task) {
+    if (all.delete(task)) byOwner.set(task.owner, count(task.owner) - 1);
   }
   return {
     size: () => all.size,
     of: count,
     add(owner: string): Place {
-      const one: One = { owner };
-      all.add(one);
+      const task: Task = { owner };
+      all.add(task);
       byOwner.set(owner, count(owner) + 1);
       return {
-        stored: (seq) => void (one.seq = seq),
+        stored: (seq) => void (task.seq = seq),
         [Symbol.dispose]() {
-          if (one.seq === undefined) remove(one);
+          if (task.seq === undefined) remove(task);
         },
       };
     },
     /** Forgets what stands up to here in the log. */
     passed(seq: number) {
-      for (const one of all)
-        if (one.seq !== undefined && one.seq <= seq) remove(one);
+      for (const task of all)
+        if (task.seq !== undefined && task.seq <= seq) remove(task);
     },
   };
 }

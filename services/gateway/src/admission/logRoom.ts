@@ -19,17 +19,7 @@ import {
 import { makeOwnUnread } from "./ownUnread.ts";
 import type { ProjectionsHeard } from "./projectionsHeard.ts";
 
-export interface LogRoom extends Disposable {
-  /**
-   * Takes room for a request, and for its outcome; dispose of what it gives once the request is stored, or is not.
-   * Throws an ApiError where the log has none; gives a promise where it has to look first.
-   */
-  take: (request: GenerateRequested) => Disposable | Promise<Disposable>;
-  /** Why requests are refused; undefined: they are not. */
-  full: () => string | undefined;
-  /** What the oldest events of the log are kept for, where that is much of it. */
-  held: () => LogHeld | undefined;
-}
+export type LogRoom = Awaited<ReturnType<typeof watchLogRoom>>;
 
 const lookEveryMs = 1_000;
 const retryAfterS = 5;
@@ -49,7 +39,7 @@ export async function watchLogRoom(
   { look: lookAtTasks }: Pick<TaskReader, "look">,
   projections: Pick<ProjectionsHeard, "all">,
   log: Logger,
-): Promise<LogRoom> {
+) {
   /** As of the last look. While Redis and the results service are away it only gets older. */
   let known: (KnownWork & { created: string }) | undefined;
   let usage: LogUsage = { limit: 0, bytes: 0, reserve: 0 };
@@ -112,13 +102,15 @@ export async function watchLogRoom(
     wasFull = isFull;
   }
 
+  /** What the oldest events of the log are kept for, where that is much of it. */
   function held(): LogHeld | undefined {
     const word = projections.all().find(({ name }) => name === "results");
     const found = word?.log_held;
     return found && found.share >= muchOfLog ? found : undefined;
   }
 
-  const full = () =>
+  /** Why requests are refused; undefined: they are not. */
+  const full = (): string | undefined =>
     used() + usualReserve > usage.limit ? whyFull() : undefined;
 
   function whyFull(): string {
@@ -135,7 +127,11 @@ export async function watchLogRoom(
     usage.limit === 0 ||
     (taken.sinceLook > 0 && taken.sinceLook + cost > allowanceOf(usage));
 
-  function take(request: GenerateRequested) {
+  /**
+   * Takes room for a request, and for its outcome; dispose of what it gives once the request is stored, or is not.
+   * Throws an ApiError where the log has none; gives a promise where it has to look first.
+   */
+  function take(request: GenerateRequested): Disposable | Promise<Disposable> {
     const cost = costOf(request, known?.open.bytesPerToken);
     return hasToLook(cost.bytes + cost.reserve)
       ? takeAfterLook(cost)

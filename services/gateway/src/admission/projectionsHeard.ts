@@ -7,16 +7,9 @@ import { goneAfterMs, type ProjectionAnnouncement } from "@jetscribe/schema";
 /** What a whole system has. */
 const expected = ["logger", "results"];
 
-export interface ProjectionsHeard extends Disposable {
-  /** Of each that was heard lately the instance that writes, by its name. */
-  all: () => ProjectionAnnouncement[];
-  /** The names of those that should be there and were silent for 6 s: their services are down, or end again and again. */
-  away: () => string[];
-  /** Whether the projection into Redis is there, and gets on. */
-  projecting: () => boolean;
-}
+export type ProjectionsHeard = ReturnType<typeof hearAllProjections>;
 
-export function hearAllProjections(broker: Broker): ProjectionsHeard {
+export function hearAllProjections(broker: Broker) {
   const heard = heardWithin<ProjectionAnnouncement>(() => goneAfterMs);
   const since = performance.now();
   const hearing = hearProjections(broker, (word) => {
@@ -26,8 +19,11 @@ export function hearAllProjections(broker: Broker): ProjectionsHeard {
   const isAway = (name: string) =>
     heard.get(name) === undefined && performance.now() - since >= goneAfterMs;
   return {
+    /** Of each that was heard lately the instance that writes, by its name. */
     all: () => heard.all().sort((a, b) => (a.name < b.name ? -1 : 1)),
+    /** The names of those that should be there and were silent for 6 s: their services are down, or end again and again. */
     away: () => expected.filter(isAway),
+    /** Whether the projection into Redis is there, and gets on. */
     projecting: () =>
       heard.get("results")?.error === undefined && !isAway("results"),
     [Symbol.dispose]: () => hearing[Symbol.dispose](),

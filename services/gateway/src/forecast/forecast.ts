@@ -11,17 +11,12 @@ import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
 import { freshFor } from "./freshFor.ts";
 import { capacityOf, estimateWait, type Capacity } from "./estimateWait.ts";
 
-export interface Forecast {
-  /** Of a task that is accepted now, in seconds; undefined: that isn't known. Counts it as waiting from now on. */
-  ofNext: (queue: Queue) => number | undefined;
-  /** Of a task that waits in this place, in seconds; undefined: that isn't known. */
-  of: (task: TaskState, place: Place) => number | undefined;
-}
+export type Forecast = ReturnType<typeof makeForecast>;
 
 export function makeForecast(
   reader: Pick<TaskReader, "backlog">,
   workers: Pick<WorkersHeard, "all">,
-): Forecast {
+) {
   /** All queues by their names; undefined: they could not be read. */
   let known: Map<string, Backlog> | undefined;
   /** Those of them in which something waits: the others are in nobody's way. */
@@ -58,7 +53,8 @@ export function makeForecast(
     return made;
   }
 
-  function ofNext(queue: Queue) {
+  /** Of a task that is accepted now, in seconds; undefined: that isn't known. Counts it as waiting from now on. */
+  function ofNext(queue: Queue): number | undefined {
     refresh();
     if (known === undefined) return undefined;
     const name = nameOf(queue);
@@ -73,7 +69,8 @@ export function makeForecast(
 
   return {
     ofNext,
-    of(task, place) {
+    /** Of a task that waits in this place, in seconds; undefined: that isn't known. */
+    of(task: TaskState, place: Place): number | undefined {
       refresh();
       return estimateWait(place, capacity(slugOf(task.model)));
     },

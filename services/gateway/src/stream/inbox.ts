@@ -1,37 +1,30 @@
 /** What is heard for one reader, until it is taken; bounded, so that a reader that takes nothing costs nothing more. */
-export interface Inbox<T> {
-  /** False: it is full, and the reader too slow. */
-  put(one: T): boolean;
-  /** For the few that must not be lost: taken also where it is full. */
-  putAlways(one: T): void;
-  /** Undefined: it was closed. */
-  next(): Promise<T | undefined>;
-  close(): void;
-}
-
-export function makeInbox<T>(most: number): Inbox<T> {
+export function makeInbox<T>(max: number) {
   const waiting: T[] = [];
   let closed = false;
   let changed = Promise.withResolvers<void>();
-  function putAlways(one: T) {
-    waiting.push(one);
+  /** For the few that must not be lost: taken also where it is full. */
+  function putAlways(heard: T): void {
+    waiting.push(heard);
     changed.resolve();
   }
   return {
-    put(one) {
-      if (waiting.length >= most) return false;
-      putAlways(one);
+    /** False: it is full, and the reader too slow. */
+    put(heard: T): boolean {
+      if (waiting.length >= max) return false;
+      putAlways(heard);
       return true;
     },
     putAlways,
-    async next() {
+    /** Undefined: it was closed. */
+    async next(): Promise<T | undefined> {
       while (waiting.length === 0 && !closed) {
         await changed.promise;
         changed = Promise.withResolvers();
       }
       return closed ? undefined : waiting.shift();
     },
-    close() {
+    close(): void {
       closed = true;
       changed.resolve();
     },

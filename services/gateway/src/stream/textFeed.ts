@@ -20,25 +20,7 @@ export interface StreamEvent {
 /** The outcome's id: a reader that comes back with it has everything. */
 export const outcomeId = "end";
 
-export interface TextFeed {
-  /** What a chunk that was heard adds; undefined: something before it is missing. */
-  take(chunk: TokenChunk): StreamEvent[] | undefined;
-  /** What all the chunks that TOKENS holds add. */
-  catchUp(stored: readonly TokenChunk[]): StreamEvent[];
-  /** The rest of the text, and the outcome. */
-  end(task: EndedTask): StreamEvent[];
-  /** Whether the reader may hold other text than the outcome's. */
-  mayDiffer(task: EndedTask): boolean;
-}
-
-export function makeTextFeed(): TextFeed & {
-  /** Goes on behind the token that the reader had last, by its id. */
-  resume: (
-    lastEventId: string,
-    stored: readonly TokenChunk[],
-    ended?: EndedTask,
-  ) => StreamEvent[];
-} {
+export function makeTextFeed() {
   /** Of the latest chunk. */
   let attempt = 0;
   let n = 0;
@@ -60,6 +42,7 @@ export function makeTextFeed(): TextFeed & {
     return [{ event: "reset", data: { attempt: now } }];
   }
 
+  /** What a chunk that was heard adds; undefined: something before it is missing. */
   function take(chunk: TokenChunk): StreamEvent[] | undefined {
     if (chunk.attempt < attempt) return [];
     if (isMarker(chunk)) return takeMarker(chunk);
@@ -79,6 +62,7 @@ export function makeTextFeed(): TextFeed & {
     return events;
   }
 
+  /** What all the chunks that TOKENS holds add. */
   function catchUp(stored: readonly TokenChunk[]): StreamEvent[] {
     const voids = stored.find(
       (one) => isMarker(one) && one.attempt > attempt && one.offset < sent,
@@ -90,9 +74,11 @@ export function makeTextFeed(): TextFeed & {
     return blind ? events : [...events, ...token(joined.text.slice(sent))];
   }
 
-  const mayDiffer = ({ attempt: last }: EndedTask) =>
+  /** Whether the reader may hold other text than the outcome's. */
+  const mayDiffer = ({ attempt: last }: EndedTask): boolean =>
     sent > 0 && attempt !== last;
 
+  /** The rest of the text, and the outcome. */
   function end(task: EndedTask): StreamEvent[] {
     const data = outcomeOf(task);
     const outcome = { event: task.status, id: outcomeId, data };
@@ -109,7 +95,12 @@ export function makeTextFeed(): TextFeed & {
     catchUp,
     end,
     mayDiffer,
-    resume(lastEventId, stored, ended) {
+    /** Goes on behind the token that the reader had last, by its id. */
+    resume(
+      lastEventId: string,
+      stored: readonly TokenChunk[],
+      ended?: EndedTask,
+    ): StreamEvent[] {
       const [a = NaN, k = NaN] = lastEventId.split(".").map(Number);
       const at = stored.findIndex((one) => one.attempt === a && one.n === k);
       const joined = joinChunks(stored.slice(0, at + 1));
