@@ -40,8 +40,8 @@ export async function followSource(
   const { stream, filter } = source;
   const blank: Mark = { seq: 0, id: "", created: "", files: {} };
   let mark = blank;
-  /** The interruption that was spoken of last; it is not said again every second. */
-  let said = "";
+  /** It is not logged again every second. */
+  let lastError = "";
 
   async function resume(): Promise<number> {
     const state = await streamState(broker, stream);
@@ -80,23 +80,28 @@ export async function followSource(
     for (const file of source.files) file.prune();
     const caughtUp = last.pending === 0;
     onProgress(mark.seq, caughtUp);
-    if (caughtUp && said !== "") {
+    if (caughtUp && lastError !== "") {
       log.info({ stream }, "the files are written again");
-      said = "";
+      lastError = "";
     }
   }
 
   function onInterruption(error: unknown): void {
     options.onError(error);
     const now = error instanceof Error ? error.message : String(error);
-    if (now !== said)
+    if (now !== lastError)
       log.warn({ stream, err: error }, "interrupted: the files stand still");
-    said = now;
+    lastError = now;
   }
 
   const following = {
-    ...{ stream, ...(filter && { filter }), gather },
-    ...{ resume, onBegin, onBatch, onInterruption },
+    stream,
+    ...(filter && { filter }),
+    gather,
+    resume,
+    onBegin,
+    onBatch,
+    onInterruption,
   };
   await followStream(broker, following, signal);
 }

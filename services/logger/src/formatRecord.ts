@@ -12,7 +12,8 @@ const levels: Readonly<Record<number, string>> = {
 const info = 30;
 /** Fields that stand in the head of the line, or say what the service's name says. */
 const inHead = new Set(["level", "time", "service", "msg", "pid", "hostname"]);
-const mostMs = 8.64e15;
+/** The latest time that a Date can have. */
+const maxMs = 8.64e15;
 
 /**
  * The line of a record; undefined for one below the level info. `storedAt`: seconds since the epoch, for records
@@ -49,7 +50,7 @@ function fromRecord(
   if (typeof level === "number" && level < info) return undefined;
   const name = typeof level === "number" ? (levels[level] ?? level) : "-";
   const at =
-    typeof time === "number" && Math.abs(time) <= mostMs
+    typeof time === "number" && Math.abs(time) <= maxMs
       ? time
       : storedAt * 1000;
   const fields = Object.entries(record)

@@ -24,28 +24,32 @@ export async function keepLogFiles(
   log: Logger,
   stopping: AbortSignal,
 ): Promise<void> {
+  /** Which process this is. */
   const instance = randomUUID();
   const onStandby = () => log.info("standing by: another logger has the files");
-  /** What was wrong last; it is not said again every second. */
-  let said = "";
+  /** It is not logged again every second. */
+  let lastError = "";
   while (!stopping.aborted) {
     try {
       using checkpoint = await openCheckpoint(config.LOG_DIR, {
         signal: stopping,
         onStandby,
       });
-      said = "";
+      lastError = "";
       log.info({ dir: config.LOG_DIR }, "writing the log files");
       await lead(broker, config, { checkpoint, instance, log }, stopping);
     } catch (error) {
       if (stopping.aborted) return;
       const now = error instanceof Error ? error.message : String(error);
-      if (now !== said)
+      if (now !== lastError)
         log.error({ err: error }, "the log files can't be opened");
-      said = now;
+      lastError = now;
       announceProjection(broker, {
-        ...{ name: "logger", instance, leading: true },
-        ...{ seq: 0, caught_up: false },
+        name: "logger",
+        instance,
+        leading: true,
+        seq: 0,
+        caught_up: false,
         error: `LOG_DIR can't be written: ${now}`,
       });
       await sleep(retryMs, undefined, { signal: stopping }).catch(
@@ -59,7 +63,11 @@ export async function keepLogFiles(
 async function lead(
   broker: Broker,
   config: Config,
-  { checkpoint, instance, log }: Leading,
+  {
+    checkpoint,
+    instance,
+    log,
+  }: { checkpoint: Checkpoint; instance: string; log: Logger },
   stopping: AbortSignal,
 ): Promise<void> {
   const broken = new AbortController();
@@ -101,13 +109,6 @@ async function lead(
     }),
     follow(records, () => undefined),
   ]);
-}
-
-interface Leading {
-  checkpoint: Checkpoint;
-  /** Which process this is. */
-  instance: string;
-  log: Logger;
 }
 
 type Progress = Pick<ProjectionAnnouncement, "leading" | "seq" | "caught_up">;

@@ -13,13 +13,6 @@ import {
 import { formatError, formatLine } from "./formatLine.ts";
 import type { Line } from "./logFile.ts";
 
-export interface Projected {
-  requests: Line[];
-  errors: Line[];
-  /** The tasks that changed, as they are now. */
-  tasks: Map<string, TaskState>;
-}
-
 /** Nothing of a line comes from starts and retries. */
 const read: ReadonlySet<EventType> = new Set([
   "GenerateRequested",
@@ -45,7 +38,8 @@ export function projectEvents(
     withResult: boolean;
     onGarbage: (seq: number, why: string) => void;
   },
-): Projected {
+) {
+  /** Those that changed, as they are now. */
   const tasks = new Map<string, TaskState>();
   const requests: Line[] = [];
   const errors: Line[] = [];

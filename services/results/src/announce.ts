@@ -18,9 +18,12 @@ export function announce(
     const { leading, seq, caughtUp, error, open } = role();
     const holding = held();
     announceProjection(broker, {
-      ...{ name: "results", instance },
-      ...{ leading, seq, caught_up: caughtUp },
-      ...(error !== undefined && { error }),
+      name: "results",
+      instance,
+      leading,
+      seq,
+      caught_up: caughtUp,
+      error,
       ...(open && caughtUp && { open }),
       ...(holding && { log_held: wordOf(holding) }),
     });
@@ -46,11 +49,17 @@ export function announce(
 /** Says why this instance ends, for /health. */
 export const announceTrouble = (broker: Broker, error: string): void =>
   announceProjection(broker, {
-    ...{ name: "results", instance: randomUUID(), leading: true },
-    ...{ seq: 0, caught_up: false, error },
+    name: "results",
+    instance: randomUUID(),
+    leading: true,
+    seq: 0,
+    caught_up: false,
+    error,
   });
 
 const wordOf = ({ by, share, queue }: LogHeld) => ({
-  ...{ by, share },
-  ...(queue && { model: queue.model, owner: queue.owner }),
+  by,
+  share,
+  model: queue?.model,
+  owner: queue?.owner,
 });

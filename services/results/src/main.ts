@@ -53,11 +53,9 @@ await runService(
     warnOfUnprefixed(reading, log);
     const reader = makeTaskReader(reading);
     const longestWaitMs = Math.floor(config.EVENTS_MAX_AGE / 2);
-    const writer = makeTaskWriter(store, {
-      ...{ resultTtlMs, longestWaitMs },
-      now: clock.nowMs,
-    });
-    const appender = stack.use(makeAppender(broker, "results", clock.nowMs));
+    const now = clock.nowMs;
+    const writer = makeTaskWriter(store, { resultTtlMs, longestWaitMs, now });
+    const appender = stack.use(makeAppender(broker, "results", now));
     const workers = stack.use(hearAllWorkers(broker));
     const listening = stack.use(listen(broker));
 
@@ -68,32 +66,19 @@ await runService(
     const { look } = reader;
     const { reaches } = projection;
     const states = makeTaskStates(broker, { look, reaches });
+    const deps = { broker, clock, appender, reader, projection, workers, log };
     const maxAgeMs = config.EVENTS_MAX_AGE;
-    const trim = makeLogTrim({
-      ...{ broker, clock, reader, projection, listening, maxAgeMs, log },
-    });
+    const trim = makeLogTrim({ ...deps, listening, maxAgeMs });
     stack.use(announce(broker, projection.role, trim));
     stack.use(noteProjections(broker, writer, clock, projection.role));
     const work = Promise.all([
       index.run(stopping),
       projection.run(stopping),
       trim.run(stopping),
-      endStranded(
-        {
-          ...{ broker, clock, appender, reader, projection },
-          ...{ states, workers, listening, trim, log },
-        },
-        stopping,
-      ),
-      keepQueues({ broker, reader, projection, ackWaitMs, log }, stopping),
-      removeIdleQueues({ broker, reader, projection, log }, stopping),
-      endOverdue(
-        {
-          ...{ broker, clock, appender, reader, projection, states },
-          ...{ workers, log },
-        },
-        stopping,
-      ),
+      endStranded({ ...deps, states, listening, trim }, stopping),
+      keepQueues({ ...deps, ackWaitMs }, stopping),
+      removeIdleQueues(deps, stopping),
+      endOverdue({ ...deps, states }, stopping),
     ]).catch(fail);
     stack.defer(() => work.then(() => undefined));
   },

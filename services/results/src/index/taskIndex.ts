@@ -23,7 +23,6 @@ import type { Logger } from "@jetscribe/runtime";
 import { indexPatienceMs, indexStarvedAfterMs } from "@jetscribe/schema";
 import { once } from "node:events";
 import { joinOn, makeFeeding } from "./feeding.ts";
-import type { OnRead } from "../projection/leadProjection.ts";
 import type { Position } from "./indexFile.ts";
 import { standingOf } from "../projection/standing.ts";
 import { openTaskPlaces, type TaskPlaces } from "./taskPlaces.ts";
@@ -33,18 +32,11 @@ const gather: Gather = { ms: 5, until: () => false };
 /** How often it looks where the log begins. */
 const tidyEveryMs = 60_000;
 
-export interface TaskIndex {
-  /** Takes what the projection reads, where that joins on to what is in the index; else it does nothing. Never throws. */
-  feed: OnRead;
-  /** Follows the log and answers until the signal aborts. */
-  run: (signal: AbortSignal) => Promise<void>;
-}
-
 /** `dir` is the folder of the index's file. */
 export function makeTaskIndex(
   broker: Broker,
   { dir, log }: { dir: string; log: Pick<Logger, "info" | "warn"> },
-): TaskIndex {
+) {
   let places: TaskPlaces | undefined;
   /** Counts what may have changed the log behind us, such as a restart of the broker. */
   let doubts = 0;
@@ -55,8 +47,7 @@ export function makeTaskIndex(
   let moved = Promise.withResolvers<void>();
   const feeding = makeFeeding(indexStarvedAfterMs);
   let serving: Disposable | undefined;
-  /** The interruption that was spoken of last. */
-  let said = "";
+  let lastError = "";
 
   async function resume(): Promise<number> {
     const doubtsBefore = doubts;
@@ -67,7 +58,7 @@ export function makeTaskIndex(
     places.removeBefore(state.firstSeq);
     goal = state.lastSeq;
     comparedAt = doubtsBefore;
-    said = "";
+    lastError = "";
     announceMove();
     return seq + 1;
   }
@@ -103,6 +94,7 @@ export function makeTaskIndex(
     announceMove();
   }
 
+  /** Takes what the projection reads, where that joins on to what is in the index; else it does nothing. Never throws. */
   function feed(after: Position, messages: readonly Delivery[]): void {
     const at = places?.position();
     if (at === undefined || comparedAt !== doubts) return;
@@ -144,8 +136,9 @@ export function makeTaskIndex(
   function onInterruption(error: unknown): void {
     doubts++;
     const now = error instanceof Error ? error.message : String(error);
-    if (now !== said) log.warn({ err: error }, "the task index is interrupted");
-    said = now;
+    if (now !== lastError)
+      log.warn({ err: error }, "the task index is interrupted");
+    lastError = now;
   }
 
   /** Far behind it is not there to be asked: another one may be quicker, and a search is. */
@@ -188,10 +181,15 @@ export function makeTaskIndex(
   }
 
   const following = {
-    ...{ stream: broker.streams.events, headersOnly: true, gather },
-    ...{ resume, onBatch: take, onInterruption },
+    stream: broker.streams.events,
+    headersOnly: true,
+    gather,
+    resume,
+    onBatch: take,
+    onInterruption,
   };
 
+  /** Follows the log and answers until the signal aborts. */
   async function run(signal: AbortSignal): Promise<void> {
     const stopDoubting = broker.onDisconnect(() => doubts++);
     const tidying = setInterval(() => void tidy(), tidyEveryMs);

@@ -4,7 +4,7 @@ import { openIndexFile, type Position } from "./indexFile.ts";
 
 /** Events gather in memory for so long, or until there are so many tasks: most tasks then need one insert. */
 const flushEveryMs = 1_000;
-const mostInMemory = 2_048;
+const maxInMemory = 2_048;
 
 export type TaskPlaces = ReturnType<typeof openTaskPlaces>;
 
@@ -51,7 +51,7 @@ export function openTaskPlaces(dir: string) {
       if (position === undefined || seq === undefined) return;
       position = { ...position, seq, id };
       const isDue = performance.now() - flushedAt >= flushEveryMs;
-      if (isDue || inMemory.size >= mostInMemory) flush();
+      if (isDue || inMemory.size >= maxInMemory) flush();
     },
     /** Goes on from another place, where there is nothing in between. */
     moveTo: (next: Position) => void (position = next),

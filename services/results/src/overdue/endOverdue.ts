@@ -27,7 +27,7 @@ const early = 1_000;
 /** So many are ended at the same time. */
 const atOnce = 16;
 /** So many that can't be ended are remembered. */
-const mostFailing = 100;
+const maxFailing = 100;
 const readTextMs = 2_000;
 
 export interface OverdueDeps {
@@ -113,7 +113,7 @@ export function makeEndOverdue({
         log.error({ task_id, err: error }, "an overdue task can't be ended");
       failing.add(task_id);
       for (const id of failing)
-        if (failing.size > mostFailing) failing.delete(id);
+        if (failing.size > maxFailing) failing.delete(id);
       return false;
     }
   }

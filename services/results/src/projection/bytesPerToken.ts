@@ -13,13 +13,6 @@ const fewestTokens = 8;
 /** With fewer outcomes the value that was found earlier still counts. */
 const enough = 100;
 
-export interface BytesPerToken {
-  /** Takes note of the texts among these events. */
-  note: (events: readonly RecordedEvent[]) => void;
-  /** Bytes. */
-  get: () => number;
-}
-
 const stepOf = (bytes: number) =>
   Math.ceil(
     Math.log(Math.min(most, Math.max(least, bytes)) / least) / Math.log(step),
@@ -29,7 +22,7 @@ const stepOf = (bytes: number) =>
 const storedBytes = (text: string) => Buffer.byteLength(JSON.stringify(text));
 
 /** `before`: what was found earlier, in bytes. */
-export function makeBytesPerToken(before: number): BytesPerToken {
+export function makeBytesPerToken(before: number) {
   const counts = new Array<number>(stepOf(most) + 1).fill(0);
   let seen = 0;
   let found = before;
@@ -57,7 +50,8 @@ export function makeBytesPerToken(before: number): BytesPerToken {
   }
 
   return {
-    note(events) {
+    /** Takes note of the texts among these events. */
+    note(events: readonly RecordedEvent[]): void {
       let noted = false;
       for (const { type, data } of events) {
         if (type !== "GenerateCompleted") continue;
@@ -73,6 +67,7 @@ export function makeBytesPerToken(before: number): BytesPerToken {
       const now = Math.round(find() * 100) / 100;
       found = seen < enough ? Math.max(found, now) : now;
     },
+    /** Bytes. */
     get: () => found,
   };
 }

@@ -7,33 +7,16 @@ import type {
 import { isDeepStrictEqual } from "node:util";
 
 /** The checkpoint in Redis is not the one that this instance wrote: Redis was emptied, or another one leads. */
-export class Refused extends Error {
-  override readonly name = "Refused";
-  readonly code = "REFUSED";
-  constructor() {
-    super("the checkpoint in Redis was changed by somebody else");
-  }
-}
+export const refused = () =>
+  new Error("the checkpoint in Redis was changed by somebody else");
+
+export type HeldCheckpoint = ReturnType<typeof holdCheckpoint>;
 
 /** The checkpoint of whoever leads: as long as it stands in Redis, nobody else has written there. */
-export interface HeldCheckpoint {
-  get: () => Checkpoint | undefined;
-  /** Goes on from what is stored; false where that is neither what was written last nor what a broken-off write tried to. */
-  resume: (stored: Checkpoint) => boolean;
-  /** Moves on with these changes in one step. Rejects with Refused, or where Redis is away. */
-  advance: (
-    move: Partial<Checkpoint>,
-    changed?: readonly Change[],
-    milestones?: readonly Milestone[],
-  ) => Promise<void>;
-  /** Empties everything and begins anew. */
-  restart: (stored: Checkpoint | undefined, next: Checkpoint) => Promise<void>;
-}
-
 export function holdCheckpoint(
   writer: Pick<TaskWriter, "commit" | "clear">,
   found: Checkpoint | undefined,
-): HeldCheckpoint {
+) {
   let held = found;
   let tried = found;
   let last: Promise<unknown> = Promise.resolve();
@@ -43,7 +26,7 @@ export function holdCheckpoint(
     write: () => Promise<boolean>,
   ): Promise<void> {
     tried = next;
-    if (!(await write())) throw new Refused();
+    if (!(await write())) throw refused();
     held = next;
   }
   /** Each step builds on the one before. */
@@ -55,21 +38,28 @@ export function holdCheckpoint(
 
   return {
     get: () => held,
-    resume(stored) {
-      const ours = [held, tried].some((one) => isDeepStrictEqual(one, stored));
+    /** Goes on from what is stored; false where that is neither what was written last nor what a broken-off write tried to. */
+    resume(stored: Checkpoint): boolean {
+      const ours = [held, tried].some((own) => isDeepStrictEqual(own, stored));
       if (ours) held = stored;
       return ours;
     },
-    advance: (move, changed = [], milestones = []) =>
+    /** Moves on with these changes in one step. Rejects with {@link refused}, or where Redis is away. */
+    advance: (
+      move: Partial<Checkpoint>,
+      changed: readonly Change[] = [],
+      milestones: readonly Milestone[] = [],
+    ) =>
       inTurn(async () => {
         const expected = held;
-        if (expected === undefined) throw new Refused();
+        if (expected === undefined) throw refused();
         const next = { ...expected, beat: expected.beat + 1, ...move };
         await write(next, () =>
           writer.commit({ expected, next, changed, milestones }),
         );
       }),
-    restart: (expected, next) =>
+    /** Empties everything and begins anew. */
+    restart: (expected: Checkpoint | undefined, next: Checkpoint) =>
       inTurn(() => write(next, () => writer.clear({ expected, next }))),
   };
 }

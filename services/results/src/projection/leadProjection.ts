@@ -8,7 +8,7 @@ import type { Checkpoint, TaskReader, TaskWriter } from "@jetscribe/task-store";
 import { leaderBeatEveryMs } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeBytesPerToken } from "./bytesPerToken.ts";
-import { holdCheckpoint, Refused } from "./heldCheckpoint.ts";
+import { holdCheckpoint, refused } from "./heldCheckpoint.ts";
 import { measure } from "./measure.ts";
 import { makeOpenTasks } from "./openTasks.ts";
 import { noOpenWork, openWorkAfter } from "./openWork.ts";
@@ -37,16 +37,6 @@ export interface Store {
   writer: TaskWriter;
 }
 
-export interface Lead extends Store {
-  broker: Broker;
-  log: Logger;
-  onProgress: (checkpoint?: Checkpoint) => void;
-  onLostTail: () => void;
-  /** It stands still, until it gets on. */
-  onTrouble: (error: string) => void;
-  onRead: OnRead;
-}
-
 /**
  * Told of what is read, before it is projected: these messages follow that place, with no other event in between. None:
  * the projection gets on, and there was nothing to read. Never told of messages that came over a connection that was
@@ -59,11 +49,27 @@ export type OnRead = (
 
 /** Projects the log, from the checkpoint that was found in Redis, until another instance has taken over or the signal aborts. */
 export async function leadProjection(
-  lead: Lead,
+  {
+    broker,
+    reader,
+    writer,
+    log,
+    onProgress,
+    onLostTail,
+    onTrouble,
+    onRead,
+  }: Store & {
+    broker: Broker;
+    log: Logger;
+    onProgress: (checkpoint?: Checkpoint) => void;
+    onLostTail: () => void;
+    /** It stands still, until it gets on. */
+    onTrouble: (error: string) => void;
+    onRead: OnRead;
+  },
   found: Checkpoint | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const { broker, reader, writer, log, onProgress, onLostTail, onRead } = lead;
   const held = holdCheckpoint(writer, found);
   const open = makeOpenTasks(writer);
   const term = new AbortController();
@@ -77,8 +83,8 @@ export async function leadProjection(
   let limit = 0;
   const { bytesPerToken: before } = found?.open ?? noOpenWork;
   const perToken = makeBytesPerToken(before);
-  /** The interruption that was spoken of last; it is not said again every second. */
-  let said = "";
+  /** It is not logged again every second. */
+  let lastError = "";
 
   function onRebuild(reason: "missing" | "lost_tail"): void {
     onProgress();
@@ -91,13 +97,13 @@ export async function leadProjection(
     if (stored !== undefined && !held.resume(stored)) {
       log.warn("another instance has taken over");
       term.abort();
-      throw new Refused();
+      throw refused();
     }
     const state = await takeUp({ broker, held, log, onRebuild }, stored);
     goal = state.lastSeq;
     limit = limitOf(state.maxBytes);
     const { seq = 0, caughtUp } = held.get() ?? {};
-    said = "";
+    lastError = "";
     going = true;
     onProgress(held.get());
     log.info({ seq, last_seq: goal, caught_up: caughtUp }, "projecting");
@@ -136,9 +142,9 @@ export async function leadProjection(
   function onInterruption(error: unknown): void {
     going = false;
     const now = error instanceof Error ? error.message : String(error);
-    lead.onTrouble(now);
-    if (now !== said) log.warn({ err: error }, "interrupted");
-    said = now;
+    onTrouble(now);
+    if (now !== lastError) log.warn({ err: error }, "interrupted");
+    lastError = now;
   }
 
   /** Tells the others that somebody leads, and notices a Redis that was emptied or changed. */
@@ -156,8 +162,11 @@ export async function leadProjection(
   }
 
   const following = {
-    ...{ stream: broker.streams.events, gather },
-    ...{ resume, onBatch, onInterruption },
+    stream: broker.streams.events,
+    gather,
+    resume,
+    onBatch,
+    onInterruption,
   };
   const stopListening = broker.onDisconnect(() => (going = false));
   const beating = setInterval(() => void beat(), leaderBeatEveryMs);

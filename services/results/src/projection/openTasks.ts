@@ -6,38 +6,32 @@ import { makeLatest } from "@jetscribe/event-log/read/latest";
 import { isOpen, type TaskState } from "@jetscribe/schema";
 import type { Change, TaskWriter } from "@jetscribe/task-store";
 
-export interface OpenTasks {
-  /** The tasks as they are in Redis. */
-  read: (
-    ids: Iterable<string>,
-  ) => Promise<ReadonlyMap<string, TaskState | undefined>>;
-  /** Takes in what was committed. */
-  note: (changes: readonly Change[]) => void;
-  /** Nothing is known any more. */
-  forget: () => void;
-}
+const maxRemembered = 2_000;
 
-const most = 2_000;
-
-export function makeOpenTasks({ read }: Pick<TaskWriter, "read">): OpenTasks {
+export function makeOpenTasks({ read }: Pick<TaskWriter, "read">) {
   /** Those that changed last. */
-  let known = makeLatest<string, TaskState>(most);
+  let latest = makeLatest<string, TaskState>(maxRemembered);
 
   return {
-    async read(ids) {
+    /** The tasks as they are in Redis. */
+    async read(
+      ids: Iterable<string>,
+    ): Promise<ReadonlyMap<string, TaskState | undefined>> {
       const tasks = new Map<string, TaskState | undefined>();
-      for (const id of ids) tasks.set(id, known.get(id));
+      for (const id of ids) tasks.set(id, latest.get(id));
       const missing = [...tasks.keys()].filter((id) => !tasks.get(id));
       if (missing.length === 0) return tasks;
       const stored = await read(missing);
       missing.forEach((id, i) => tasks.set(id, stored[i]));
       return tasks;
     },
-    note(changes) {
+    /** Takes in what was committed. */
+    note(changes: readonly Change[]): void {
       for (const { after } of changes)
-        if (isOpen(after)) known.set(after.task_id, after);
-        else known.delete(after.task_id);
+        if (isOpen(after)) latest.set(after.task_id, after);
+        else latest.delete(after.task_id);
     },
-    forget: () => void (known = makeLatest(most)),
+    /** Nothing is known any more. */
+    forget: () => void (latest = makeLatest(maxRemembered)),
   };
 }

@@ -7,7 +7,9 @@ import { isOpen, type TaskState } from "@jetscribe/schema";
 import type { Change, OpenWork } from "@jetscribe/task-store";
 
 export const noOpenWork: OpenWork = {
-  ...{ tasks: 0, tokens: 0, bytes: 0 },
+  tasks: 0,
+  tokens: 0,
+  bytes: 0,
   bytesPerToken: usualBytesPerToken,
 };
 

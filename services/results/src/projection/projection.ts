@@ -21,16 +21,7 @@ export interface Role {
   error?: string;
 }
 
-export interface Projection {
-  role: () => Role;
-  /** Whether the work queues may have missed requests, since the log lost its tail. */
-  queuesInDoubt: () => boolean;
-  queuesRemade: () => void;
-  /** Waits a second at most until the log is projected up to this sequence; false: it isn't. */
-  reaches: (seq: number) => Promise<boolean>;
-  /** Projects until the signal aborts; then it leaves the lead to whoever is there. */
-  run: (signal: AbortSignal) => Promise<void>;
-}
+export type Projection = ReturnType<typeof makeProjection>;
 
 const patienceMs = 1_000;
 
@@ -38,8 +29,8 @@ export function makeProjection(
   broker: Broker,
   store: Store,
   log: Logger,
-  onRead: OnRead = () => undefined,
-): Projection {
+  onRead: OnRead,
+) {
   let role: Role = { leading: false, seq: 0, caughtUp: false };
   let inDoubt = false;
   const see = (leading: boolean, checkpoint?: Checkpoint) => {
@@ -47,6 +38,7 @@ export function makeProjection(
     role = { leading, seq, caughtUp, ...(open && { open }) };
   };
 
+  /** Projects until the signal aborts; then it leaves the lead to whoever is there. */
   async function run(signal: AbortSignal): Promise<void> {
     for (let newcomer = true; ; newcomer = false) {
       const onSeen = (checkpoint?: Checkpoint) => see(false, checkpoint);
@@ -54,7 +46,10 @@ export function makeProjection(
       const vacant = await untilVacant(store.reader, options, signal);
       if (vacant === undefined) return;
       const lead = {
-        ...{ broker, ...store, log, onRead },
+        broker,
+        ...store,
+        log,
+        onRead,
         onProgress: (checkpoint?: Checkpoint) => see(true, checkpoint),
         onTrouble: (error: string) =>
           void (role = { ...role, leading: true, error }),
@@ -65,6 +60,7 @@ export function makeProjection(
     }
   }
 
+  /** Waits a second at most until the log is projected up to this sequence; false: it isn't. */
   async function reaches(seq: number): Promise<boolean> {
     const until = performance.now() + patienceMs;
     while (role.seq < seq && performance.now() < until) await sleep(20);
@@ -74,6 +70,7 @@ export function makeProjection(
   return {
     reaches,
     role: () => role,
+    /** Whether the work queues may have missed requests, since the log lost its tail. */
     queuesInDoubt: () => inDoubt,
     queuesRemade: () => void (inDoubt = false),
     run,

@@ -6,15 +6,14 @@ import type { Checkpoint } from "@jetscribe/task-store";
  * - intact: go on behind it
  * - gap: the log begins later than right behind it; what is between is gone
  * - lost_tail: the log has another past than the one that was folded in
+ *
+ * `idAt` gives the ce-id at a sequence; undefined where there is no message, which proves nothing: it aged out or was erased.
  */
-export type Standing = "intact" | "gap" | "lost_tail";
-
-/** `idAt` gives the ce-id at a sequence; undefined where there is no message, which proves nothing: it aged out or was erased. */
 export async function standingOf(
   { created, seq, id }: Pick<Checkpoint, "created" | "seq" | "id">,
   log: Pick<StreamState, "created" | "firstSeq" | "lastSeq">,
   idAt: (seq: number) => Promise<string | undefined>,
-): Promise<Standing> {
+) {
   if (created !== log.created || seq > log.lastSeq) return "lost_tail";
   if (seq < log.firstSeq - 1) return "gap";
   if (seq < log.firstSeq || id === "") return "intact";

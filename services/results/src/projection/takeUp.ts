@@ -10,52 +10,48 @@ import type { HeldCheckpoint } from "./heldCheckpoint.ts";
 import { noOpenWork } from "./openWork.ts";
 import { standingOf } from "./standing.ts";
 
-export interface TakeUp {
-  broker: Broker;
-  held: HeldCheckpoint;
-  log: Logger;
-  /** Everything is about to be projected anew. */
-  onRebuild: (reason: "missing" | "lost_tail") => void;
-}
-
 /**
- * Holds the checkpoint that is stored against the log, and writes the one to go on from, so that whoever led before
- * is refused from now on. Gives the log as it was found.
+ * Compares the checkpoint that is stored with the log, and writes the one to go on from, so that whoever led before is
+ * refused from now on. Gives the log as it was found. `onRebuild`: everything is about to be projected anew.
  */
 export async function takeUp(
-  { broker, held, log, onRebuild }: TakeUp,
+  {
+    broker,
+    held,
+    log,
+    onRebuild,
+  }: {
+    broker: Broker;
+    held: HeldCheckpoint;
+    log: Logger;
+    onRebuild: (reason: "missing" | "lost_tail") => void;
+  },
   stored: Checkpoint | undefined,
 ): Promise<StreamState> {
   const state = await streamState(broker, broker.streams.events);
   const { created, firstSeq, lastSeq } = state;
-  if (stored === undefined) {
-    log.info("nothing is projected yet: it is built from the log");
-    onRebuild("missing");
-    await held.restart(undefined, beginningOf(state));
-    return state;
-  }
-  const { seq } = stored;
   const idAt = (at: number) => eventIdAt(broker, at);
-  const standing = await standingOf(stored, state, idAt);
-  if (standing === "lost_tail") {
-    const facts = { seq, was: stored.created, created, last_seq: lastSeq };
-    log.error(facts, "the log lost its tail: it is projected anew");
-    onRebuild("lost_tail");
-    await held.restart(stored, beginningOf(state));
+  const standing = stored && (await standingOf(stored, state, idAt));
+  if (stored !== undefined && standing === "intact") {
+    const caughtUp = stored.caughtUp || stored.seq >= lastSeq;
+    await held.advance({ caughtUp });
     return state;
   }
-  if (standing === "gap") {
-    // Tasks whose outcomes are among the missing events would stay open for ever.
-    const gap = { from: seq + 1, to: firstSeq - 1 };
+  if (stored === undefined)
+    log.info("nothing is projected yet: it is built from the log");
+  else if (standing === "lost_tail")
     log.error(
-      gap,
+      { seq: stored.seq, was: stored.created, created, last_seq: lastSeq },
+      "the log lost its tail: it is projected anew",
+    );
+  // Tasks whose outcomes are among the missing events would stay open for ever.
+  else
+    log.error(
+      { from: stored.seq + 1, to: firstSeq - 1 },
       "the log begins behind the checkpoint: it is projected anew",
     );
-    onRebuild("missing");
-    await held.restart(stored, beginningOf(state));
-    return state;
-  }
-  await held.advance({ caughtUp: stored.caughtUp || seq >= lastSeq });
+  onRebuild(standing === "lost_tail" ? "lost_tail" : "missing");
+  await held.restart(stored, beginningOf(state));
   return state;
 }
 

@@ -15,18 +15,18 @@ export async function untilVacant(
   }: { newcomer: boolean; onSeen: (checkpoint?: Checkpoint) => void },
   signal: AbortSignal,
 ): Promise<{ found: Checkpoint | undefined } | undefined> {
-  let seen: { found: Checkpoint | undefined; sinceMs: number } | undefined;
+  let last: { found: Checkpoint | undefined; sinceMs: number } | undefined;
   while (!signal.aborted) {
     try {
       const { checkpoint: found } = await look([]);
       const nowMs = performance.now();
       onSeen(found);
       if (found === undefined ? newcomer : found.beat === 0) return { found };
-      if (seen === undefined || !isDeepStrictEqual(seen.found, found))
-        seen = { found, sinceMs: nowMs };
-      else if (nowMs - seen.sinceMs >= leaderGoneAfterMs) return { found };
+      if (last === undefined || !isDeepStrictEqual(last.found, found))
+        last = { found, sinceMs: nowMs };
+      else if (nowMs - last.sinceMs >= leaderGoneAfterMs) return { found };
     } catch {
-      seen = undefined; // While Redis is away nobody can be seen.
+      last = undefined; // While Redis is away nobody can be seen.
     }
     await sleep(leaderBeatEveryMs, undefined, { signal }).catch(
       () => undefined,

@@ -2,23 +2,26 @@ import type { Logger } from "@jetscribe/runtime";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Projection } from "./projection.ts";
 
-export interface Looking {
-  /** Between two looks, in ms. */
-  everyMs: number | (() => number);
-  look: () => Promise<void>;
-  /** Said on debug where a look fails: the broker or Redis is away, and whoever follows them says so. */
-  failed: string;
-  /** Before each look, and as often while another instance leads. */
-  onTick?: (leads: boolean) => void;
-}
-
 /** Looks again and again, while this instance leads and is caught up, until the signal aborts. */
 export async function whileLeading(
   {
     projection,
     log,
   }: { projection: Pick<Projection, "role">; log: Pick<Logger, "debug"> },
-  { everyMs, look, failed, onTick }: Looking,
+  {
+    everyMs,
+    look,
+    failed,
+    onTick,
+  }: {
+    /** Between two looks, in ms. */
+    everyMs: number | (() => number);
+    look: () => Promise<void>;
+    /** Logged on debug where a look fails: the broker or Redis is away, and whoever follows them says so. */
+    failed: string;
+    /** Before each look, and as often while another instance leads. */
+    onTick?: (leads: boolean) => void;
+  },
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {

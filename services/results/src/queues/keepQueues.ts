@@ -18,30 +18,24 @@ const checkEveryMs = 5_000;
 /** A queue that has lost tasks for so long is made again. */
 const shortForMs = 10_000;
 /** So many queues are looked at in one check, and so many at the same time: more take turns. */
-const mostPerCheck = 500;
+const maxPerCheck = 500;
 const atOnce = 50;
-
-export interface KeeperDeps {
-  broker: Broker;
-  reader: TaskReader;
-  projection: Pick<
-    Projection,
-    "role" | "reaches" | "queuesInDoubt" | "queuesRemade"
-  >;
-  ackWaitMs: number;
-  log: Logger;
-}
-
-/** A queue with open tasks, and what its consumer says. */
-interface Looked {
-  queue: Queue;
-  /** Undefined: there is no consumer. */
-  held: Held | undefined;
-}
 
 /** Looks every 5 s, while this instance leads and is caught up, until the signal aborts. */
 export async function keepQueues(
-  { broker, reader, projection, ackWaitMs, log }: KeeperDeps,
+  {
+    broker,
+    reader,
+    projection,
+    ackWaitMs,
+    log,
+  }: {
+    broker: Broker;
+    reader: TaskReader;
+    projection: Projection;
+    ackWaitMs: number;
+    log: Logger;
+  },
   signal: AbortSignal,
 ): Promise<void> {
   /** Since when each queue has been short, by its consumer's name. */
@@ -77,14 +71,15 @@ export async function keepQueues(
     const queues = await reader.openQueues();
     const { chosen, last: end } = takeTurns(
       queues.map((queue) => ({ queue, name: broker.workConsumerName(queue) })),
-      { after: last, most: mostPerCheck, always: short },
+      { after: last, most: maxPerCheck, always: short },
     );
     last = end;
     return chosen.map(({ queue }) => queue);
   }
 
-  async function look(queues: Queue[]): Promise<Looked[]> {
-    const looked: Looked[] = [];
+  /** What each queue's consumer says; undefined: there is none. */
+  async function look(queues: Queue[]) {
+    const looked: { queue: Queue; held: Held | undefined }[] = [];
     for (let i = 0; i < queues.length; i += atOnce) {
       const some = queues.slice(i, i + atOnce).map(async (queue) => ({
         queue,

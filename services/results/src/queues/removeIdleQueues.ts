@@ -24,7 +24,7 @@ const lookEveryMs = 10_000;
 /** With so many queues they are named less often: that costs the server about 10 ms for each thousand. */
 const many = { queues: 1_000, everyMs: 60_000 };
 /** So many consumers are asked in one look. */
-const mostPerLook = 500;
+const maxPerLook = 500;
 
 export interface IdleDeps {
   broker: Broker;
@@ -115,7 +115,7 @@ export function makeRemoveIdle(
       return now - known.since >= idleForMs;
     };
     let removed = 0;
-    for (const queue of sample(queues.filter(isDue), mostPerLook))
+    for (const queue of sample(queues.filter(isDue), maxPerLook))
       if (await lookAt(queue, now)) removed++;
     if (removed > 0) log.info({ removed }, "idle work queues removed");
     return queues.length;

@@ -32,8 +32,8 @@ import { whileLeading } from "../projection/whileLeading.ts";
 const checkEveryMs = 2_000;
 /** From this share of the limit on, below the gateways': bytes, and the room for outcomes. */
 const strandedShare = 0.85;
-/** At a time. */
-const most = 200;
+/** So many tasks are ended in one look. */
+const maxEnded = 200;
 
 export interface StrandedDeps {
   broker: Broker;
@@ -142,12 +142,12 @@ async function oldestOf(
   { oldestWaiting }: Pick<TaskReader, "oldestWaiting">,
 ): Promise<string[]> {
   const heads = await Promise.all(
-    queues.map((queue) => oldestWaiting(queue, most)),
+    queues.map((queue) => oldestWaiting(queue, maxEnded)),
   );
   return heads
     .flat()
     .sort((a, b) => a.seq - b.seq)
-    .slice(0, most)
+    .slice(0, maxEnded)
     .map(({ id }) => id);
 }
 

@@ -3,18 +3,12 @@ import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
 import { goneAfterMs } from "@jetscribe/schema";
 
-export interface Listening {
-  /** In ms; a lost connection, and a process or machine that stood still, end it. */
-  forMs: () => number;
-}
+export type Listening = Pick<ReturnType<typeof makeListening>, "forMs">;
 
 const tickEveryMs = 1_000;
 
 /** Pure but for the clock: `tick` every second, `restart` where announcements were missed. */
-export function makeListening(now = elapsedMs): Listening & {
-  tick: () => void;
-  restart: () => void;
-} {
+export function makeListening(now = elapsedMs) {
   let since = now();
   let tickedAt = since;
   function tick(): void {
@@ -25,7 +19,8 @@ export function makeListening(now = elapsedMs): Listening & {
   return {
     tick,
     restart: () => void (since = now()),
-    forMs() {
+    /** In ms; a lost connection, and a process or machine that stood still, end it. */
+    forMs(): number {
       tick();
       return now() - since;
     },

@@ -13,12 +13,6 @@ const highWaterMarkOfRest = 0.85;
 const lowWaterMarkOfRest = 0.75;
 const day = 24 * 3_600_000;
 
-export interface TrimSettings {
-  /** Of the log, in bytes. */
-  limit: number;
-  maxAgeMs: number;
-}
-
 /** The sizes, in bytes, above which and down to which the oldest goes. */
 function waterMarks({ checkpoint: { open } }: LogUse, limit: number) {
   const rest = Math.max(0, limit - outcomeReserve(open));
@@ -31,28 +25,22 @@ function waterMarks({ checkpoint: { open } }: LogUse, limit: number) {
 /** What is over its age by so much goes in however small a step. */
 const patienceOf = (maxAgeMs: number) => Math.min(day, maxAgeMs / 10);
 
-/** The time, in ms since the epoch, before which events are over their age. */
-export const ageLimit = ({ maxAgeMs }: TrimSettings, nowMs: number): number =>
-  nowMs - maxAgeMs;
-
 /**
  * The first sequence that stays; undefined: nothing goes now. `youngFrom`: the first sequence that is not over its age;
- * undefined: none is. `needed`: the first that has to stay.
+ * undefined: none is. `needed`: the first that has to stay. `limit`: of the log, in bytes.
  */
 export function planTrim(
   use: LogUse,
   log: Pick<StreamState, "firstSeq" | "firstTimeMs" | "bytes">,
   { youngFrom, needed }: { youngFrom: number | undefined; needed: number },
-  settings: TrimSettings,
+  { limit, maxAgeMs }: { limit: number; maxAgeMs: number },
   nowMs: number,
 ): number | undefined {
-  const { limit, maxAgeMs } = settings;
   const { high, low } = waterMarks(use, limit);
   const forSize = log.bytes > high ? seqLeaving(low, use, log) : 0;
   const upTo = Math.min(needed, Math.max(forSize, youngFrom ?? 0));
   if (upTo <= log.firstSeq) return undefined;
   const gained = log.bytes - bytesFrom(upTo, use, log);
-  const overdue =
-    log.firstTimeMs < ageLimit(settings, nowMs) - patienceOf(maxAgeMs);
+  const overdue = log.firstTimeMs < nowMs - maxAgeMs - patienceOf(maxAgeMs);
   return gained >= smallestStep * limit || overdue ? upTo : undefined;
 }

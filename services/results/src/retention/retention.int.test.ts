@@ -114,7 +114,12 @@ test.concurrent(
       writer: makeTaskWriter(await connect(), { resultTtlMs: 3_600_000 }),
     };
     const { log } = makeLogger({ service: "test", level: "fatal" });
-    const projection = makeProjection(writer.broker, stores, log);
+    const projection = makeProjection(
+      writer.broker,
+      stores,
+      log,
+      () => undefined,
+    );
     const appender = opened.use(makeAppender(writer.broker, "results"));
     const heard = opened.use(hearAllWorkers(writer.broker));
     const listening = opened.use(listen(writer.broker));

@@ -17,7 +17,7 @@ import type { Logger } from "@jetscribe/runtime";
 import { goneAfterMs } from "@jetscribe/schema";
 import type { LogUse, TaskReader } from "@jetscribe/task-store";
 import { bytesFrom, holdsOf, type Hold } from "./logHolds.ts";
-import { ageLimit, planTrim } from "./planTrim.ts";
+import { planTrim } from "./planTrim.ts";
 import type { Listening } from "./listening.ts";
 import { noOpenWork } from "../projection/openWork.ts";
 import type { Projection } from "../projection/projection.ts";
@@ -37,22 +37,7 @@ export interface LogHeld extends Hold {
   share: number;
 }
 
-export interface LogTrim {
-  /** As of the last look; undefined: nothing is known, or the log is empty. */
-  held: () => LogHeld | undefined;
-  /** Looks every second, while this instance leads and is caught up, until the signal aborts. */
-  run: (signal: AbortSignal) => Promise<void>;
-}
-
-export interface TrimDeps {
-  broker: Broker;
-  clock: Pick<BrokerClock, "nowMs" | "isRead">;
-  reader: Pick<TaskReader, "logUse">;
-  projection: Pick<Projection, "role">;
-  listening: Listening;
-  maxAgeMs: number;
-  log: Logger;
-}
+export type LogTrim = ReturnType<typeof makeLogTrim>;
 
 export function makeLogTrim({
   broker,
@@ -62,7 +47,15 @@ export function makeLogTrim({
   listening,
   maxAgeMs,
   log,
-}: TrimDeps): LogTrim {
+}: {
+  broker: Broker;
+  clock: Pick<BrokerClock, "nowMs" | "isRead">;
+  reader: Pick<TaskReader, "logUse">;
+  projection: Pick<Projection, "role">;
+  listening: Listening;
+  maxAgeMs: number;
+  log: Logger;
+}) {
   let held: LogHeld | undefined;
   const unsynced = makeUnsynced();
   const syncWithin = (urgent: boolean) =>
@@ -89,18 +82,14 @@ export function makeLogTrim({
     // An outcome that the broker's machine loses with its power has to find its request again: the purge is kept.
     unsynced.note(now, held?.seq ?? 0);
     if (!urgent && now - trimmedAt < trimEveryMs) return;
-    const settings = { limit, maxAgeMs };
+    const oldestMs = nowMs - maxAgeMs;
     const youngFrom =
-      state.messages > 0 && state.firstTimeMs < ageLimit(settings, nowMs)
-        ? await firstSeqSince(
-            broker,
-            broker.streams.events,
-            ageLimit(settings, nowMs),
-          )
+      state.messages > 0 && state.firstTimeMs < oldestMs
+        ? await firstSeqSince(broker, broker.streams.events, oldestMs)
         : undefined;
     const needed = unsynced.least(now, syncWithin(urgent));
     const places = { youngFrom, needed };
-    const upTo = planTrim(use, state, places, settings, nowMs);
+    const upTo = planTrim(use, state, places, { limit, maxAgeMs }, nowMs);
     if (upTo === undefined) return;
     trimmedAt = now;
     await trim(upTo, use);
@@ -122,6 +111,7 @@ export function makeLogTrim({
     log.info(facts, "finished history was dropped from the log");
   }
 
+  /** Looks every second, while this instance leads and is caught up, until the signal aborts. */
   const run = (signal: AbortSignal) =>
     whileLeading(
       { projection, log },
@@ -138,7 +128,11 @@ export function makeLogTrim({
       signal,
     );
 
-  return { held: () => held, run };
+  return {
+    /** As of the last look; undefined: nothing is known, or the log is empty. */
+    held: () => held,
+    run,
+  };
 }
 
 function heldIn(

@@ -10,29 +10,23 @@ export function syncWithinMs(serverVersion: string, urgent: boolean): number {
   return !isFrom210(serverVersion) && !urgent ? oldIntervalMs : intervalMs;
 }
 
-export interface Unsynced {
-  /** From this sequence on the log is needed, as of `at` in ms. */
-  note: (at: number, needed: number) => void;
-  /** The least that was needed within the last so many ms; 0 where that is not known. */
-  least: (now: number, withinMs: number) => number;
-  forget: () => void;
-}
-
-export function makeUnsynced(): Unsynced {
-  let seen: { at: number; needed: number }[] = [];
+export function makeUnsynced() {
+  let readings: { at: number; needed: number }[] = [];
   return {
-    note(at, needed) {
-      seen = seen.filter((_, i) => {
-        const next = seen[i + 1];
+    /** From this sequence on the log is needed, as of `at` in ms. */
+    note(at: number, needed: number): void {
+      readings = readings.filter((_, i) => {
+        const next = readings[i + 1];
         return next === undefined || at - next.at < oldIntervalMs;
       });
-      seen.push({ at, needed });
+      readings.push({ at, needed });
     },
-    least(now, withinMs) {
-      const from = seen.findLastIndex(({ at }) => now - at >= withinMs);
+    /** The least that was needed within the last so many ms; 0 where that is not known. */
+    least(now: number, withinMs: number): number {
+      const from = readings.findLastIndex(({ at }) => now - at >= withinMs);
       if (from < 0) return 0;
-      return Math.min(...seen.slice(from).map(({ needed }) => needed));
+      return Math.min(...readings.slice(from).map(({ needed }) => needed));
     },
-    forget: () => void (seen = []),
+    forget: () => void (readings = []),
   };
 }
