@@ -11,33 +11,38 @@ export interface SchemaProblem {
   message: string;
 }
 
-export type JsonType =
-  ("string" | "number" | "integer" | "boolean" | "null") | ("object" | "array");
-
-export const jsonTypes: ReadonlySet<string> = new Set<JsonType>([
-  ...(["string", "number", "integer", "boolean", "null"] as const),
-  ...(["object", "array"] as const),
-]);
-
 /** They say nothing about an answer's form. */
 export const annotations: ReadonlySet<string> = new Set([
-  ...["title", "description", "default", "examples", "deprecated"],
-  ...["readOnly", "writeOnly", "$comment", "$id"],
+  "title",
+  "description",
+  "default",
+  "examples",
+  "deprecated",
+  "readOnly",
+  "writeOnly",
+  "$comment",
+  "$id",
 ]);
 
 /** What may stand beside each `type`. */
-const byType: Readonly<Record<JsonType, readonly string[]>> = {
+const byType = {
   string: ["minLength", "maxLength", "format"],
   number: [],
   integer: [],
   boolean: [],
   null: [],
   object: [
-    ...["properties", "required", "additionalProperties"],
-    ...["minProperties", "maxProperties"],
+    "properties",
+    "required",
+    "additionalProperties",
+    "minProperties",
+    "maxProperties",
   ],
   array: ["items", "prefixItems", "minItems", "maxItems"],
-};
+} satisfies Record<string, readonly string[]>;
+
+export type JsonType = keyof typeof byType;
+export const jsonTypes: ReadonlySet<string> = new Set(Object.keys(byType));
 
 /** What may stand beside what decides instead of `type`; OpenAPI's discriminator repeats what the branches say. */
 const byKind: Readonly<Record<string, readonly string[]>> = {
@@ -54,7 +59,7 @@ export function applicable(
 ): { kind: string; keywords: ReadonlySet<string> } {
   const has = (keyword: string) => schema[keyword] !== undefined;
   const kind =
-    Object.keys(byKind).find((one) => byKind[one]?.some(has)) ?? "type";
+    Object.keys(byKind).find((kind) => byKind[kind]?.some(has)) ?? "type";
   const beside = byKind[kind] ?? (type === undefined ? [] : byType[type]);
   return { kind, keywords: new Set(["type", ...beside]) };
 }
@@ -69,7 +74,7 @@ export const isScalar = (value: unknown): value is Scalar =>
 
 /** The place as a JSON pointer in a URI's fragment; long names are cut. */
 export const pointer = (path: Path): string =>
-  `#${path.map((one) => `/${escaped(shortened(String(one)))}`).join("")}`;
+  `#${path.map((step) => `/${escaped(shortened(String(step)))}`).join("")}`;
 
 const escaped = (name: string): string =>
   name.replaceAll("~", "~0").replaceAll("/", "~1");

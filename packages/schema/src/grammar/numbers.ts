@@ -2,28 +2,16 @@
 import { oneOf, quote } from "./characters.ts";
 import type { Alternatives, Part, Rules } from "./rules.ts";
 
-/** `fraction`: a number that is no integer. */
-export type NumberKind = "integer" | "number" | "fraction";
-
 const digit = "[0-9]";
 const firstDigit = "[1-9]";
 const minus: Alternatives = [[quote("-")], []];
 
-const keys = { integer: {}, number: {}, fraction: {} };
+/** `fraction`: a number that is no integer. */
+const writers = { integer, number: double, fraction };
+export type NumberKind = keyof typeof writers;
 
 export const numberOf = (rules: Rules, kind: NumberKind): Part =>
-  rules.once(keys[kind], () => write(rules, kind));
-
-function write(rules: Rules, kind: NumberKind): readonly Part[] {
-  switch (kind) {
-    case "integer":
-      return integer(rules);
-    case "number":
-      return double(rules);
-    case "fraction":
-      return fraction(rules);
-  }
-}
+  rules.once(writers[kind], () => writers[kind](rules));
 
 /** Without -0. */
 function integer(rules: Rules): readonly Part[] {
@@ -31,25 +19,25 @@ function integer(rules: Rules): readonly Part[] {
   return [rules.define([[quote("0")], [positive], [quote("-"), positive]])];
 }
 
-/** The whole numbers from 1 to `most`, a text of digits. */
-export function upTo({ define, atMost }: Rules, most: string): Part {
-  const shorter = [firstDigit, ...atMost(digit, most.length - 2)];
-  const ofItsLength = notOver(define, most, "1");
-  return define([...(most.length > 1 ? [shorter] : []), ...ofItsLength]);
+/** The whole numbers from 1 to `max`, a text of digits. */
+export function upTo({ define, atMost }: Rules, max: string): Part {
+  const shorter = [firstDigit, ...atMost(digit, max.length - 2)];
+  const ofItsLength = notOver(define, max, "1");
+  return define([...(max.length > 1 ? [shorter] : []), ...ofItsLength]);
 }
 
-/** As many digits as `most` has, and not more in value; the first one is `least` at least. */
+/** As many digits as `max` has, and not more in value; the first digit is `min` at least. */
 function notOver(
   define: Rules["define"],
-  most: string,
-  least: "0" | "1",
+  max: string,
+  min: "0" | "1",
 ): Alternatives {
-  const first = Number(most[0]);
-  const tail = most.slice(1);
-  if (tail === "") return [[range(Number(least), first)]];
+  const first = Number(max[0]);
+  const tail = max.slice(1);
+  if (tail === "") return [[range(Number(min), first)]];
   const below =
-    first > Number(least)
-      ? [[range(Number(least), first - 1), ...tail].map(anyDigit)]
+    first > Number(min)
+      ? [[range(Number(min), first - 1), ...tail].map(anyDigit)]
       : [];
   const equal = [quote(String(first)), define(notOver(define, tail, "0"))];
   return [...below, equal];
@@ -80,7 +68,9 @@ function double(rules: Rules): readonly Part[] {
 }
 
 const decimals = ({ atMost }: Rules): readonly Part[] => [
-  ...[quote("."), digit, ...atMost(digit, 24)],
+  quote("."),
+  digit,
+  ...atMost(digit, 24),
 ];
 
 /** From 1 to 307. */
@@ -105,11 +95,11 @@ function fraction(rules: Rules): readonly Part[] {
   ];
 }
 
-/** Up to `most` digits, the last of which is not 0. */
-function ended({ define }: Rules, most: number): Part {
+/** Up to `max` digits, the last of which is not 0. */
+function ended({ define }: Rules, max: number): Part {
   let needed = define([[firstDigit]]);
   let optional = define([[firstDigit], []]);
-  for (let n = 1; n < most; n++) {
+  for (let n = 1; n < max; n++) {
     const next: Alternatives = [
       [firstDigit, optional],
       [quote("0"), needed],

@@ -5,32 +5,19 @@ export type Part = string;
 /** Each alternative is a sequence; an empty one is the empty text. */
 export type Alternatives = readonly (readonly Part[])[];
 
-export interface Rules {
-  /** The rule of this body; bodies that are equal share one rule. */
-  define: (alternatives: Alternatives) => Part;
-  /** The rule of a thing that may contain itself: `build` runs once for each key. */
-  once: (key: object, build: () => readonly Part[]) => Part;
-  /** The part `count` times. */
-  exactly: (part: Part, count: number) => readonly Part[];
-  /** The part up to `most` times, which may be Infinity. */
-  atMost: (part: Part, most: number) => readonly Part[];
-  /** The grammar that begins with these parts, as text and as what it costs. */
-  finish: (root: readonly Part[]) => Grammar;
-}
+export type Rules = ReturnType<typeof makeRules>;
 
 export interface Grammar {
   gbnf: string;
-  cost: GrammarCost;
-}
-
-export interface GrammarCost {
-  /** Characters of the grammar's text: the time to compile it is in proportion to them. */
-  size: number;
-  /**
-   * The most alternatives that are open at one place: the time to check a token is in proportion to it. What may follow
-   * an optional end is not added.
-   */
-  width: number;
+  cost: {
+    /** Characters of the grammar's text: the time to compile it is in proportion to them. */
+    size: number;
+    /**
+     * The most alternatives that are open at one place: the time to check a token is in proportion to it. What may follow
+     * an optional end is not added.
+     */
+    width: number;
+  };
 }
 
 /** Thrown when a grammar becomes too large, before more of it is made; the message says in what. */
@@ -41,7 +28,7 @@ export class GrammarTooLarge extends Error {
 /** The others begin with a quote or a bracket. */
 const isRule = (part: Part): boolean => part.startsWith("r");
 
-export function makeRules(mostSize: number): Rules {
+export function makeRules(maxSize: number) {
   const bodies = new Map<Part, Alternatives>();
   const names = new Map<string, Part>();
   const named = new Map<object, Part>();
@@ -58,9 +45,9 @@ export function makeRules(mostSize: number): Rules {
     const line = `${name} ::= ${body}`;
     lines.push(line);
     size += line.length;
-    if (size > mostSize)
+    if (size > maxSize)
       throw new GrammarTooLarge(
-        `its grammar has more than ${mostSize} characters: it has too many properties or values, or too large counts`,
+        `its grammar has more than ${maxSize} characters: it has too many properties or values, or too large counts`,
       );
     bodies.set(name, alternatives);
     return name;
@@ -68,6 +55,7 @@ export function makeRules(mostSize: number): Rules {
 
   const nextName = (): Part => `r${bodies.size + named.size}`;
 
+  /** The rule of this body; bodies that are equal share one rule. */
   function define(alternatives: Alternatives): Part {
     const [only, ...others] = alternatives;
     if (only?.length === 1 && others.length === 0) return only[0] ?? "";
@@ -79,6 +67,7 @@ export function makeRules(mostSize: number): Rules {
     return add(name, alternatives, body);
   }
 
+  /** The rule of a thing that may contain itself: `build` runs once for each key. */
   function once(key: object, build: () => readonly Part[]): Part {
     const known = named.get(key);
     if (known !== undefined) return known;
@@ -87,7 +76,7 @@ export function makeRules(mostSize: number): Rules {
     return add(name, [build()]);
   }
 
-  /** By doubling, so that a large count is a few rules. */
+  /** The part `count` times: by doubling, so that a large count is a few rules. */
   function exactly(part: Part, count: number): readonly Part[] {
     if (count === 0) return [];
     if (count === 1) return [part];
@@ -101,14 +90,17 @@ export function makeRules(mostSize: number): Rules {
     return made;
   }
 
-  /** A chain, shared by all counts: each link is one more part or the end, so only one way is open at a time. */
-  function atMost(part: Part, most: number): readonly Part[] {
-    if (most === Infinity) return [many(part)];
+  /**
+   * The part up to `max` times, which may be Infinity. A chain, shared by all counts: each link is one more part or the
+   * end, so only one way is open at a time.
+   */
+  function atMost(part: Part, max: number): readonly Part[] {
+    if (max === Infinity) return [many(part)];
     const chain = chains.get(part) ?? [[]];
     chains.set(part, chain);
-    for (let n = chain.length; n <= most; n++)
+    for (let n = chain.length; n <= max; n++)
       chain.push([define([[part, ...(chain[n - 1] ?? [])], []])]);
-    return chain[most] ?? [];
+    return chain[max] ?? [];
   }
 
   function many(part: Part): Part {
@@ -120,6 +112,7 @@ export function makeRules(mostSize: number): Rules {
     return add(name, [[part, name], []]);
   }
 
+  /** The grammar that begins with these parts. */
   function finish(root: readonly Part[]): Grammar {
     const gbnf = [`root ::= ${written([root])}`, ...lines, ""].join("\n");
     return { gbnf, cost: { size: gbnf.length, width: widthOf(bodies, root) } };

@@ -2,9 +2,6 @@
 import { oneOf, plainBut, quote } from "./characters.ts";
 import type { Part, Rules } from "./rules.ts";
 
-export const formats = ["date", "time", "date-time"] as const;
-export type Format = (typeof formats)[number];
-
 /** Lengths in characters (code points), as JSON Schema counts them. */
 export interface TextForm {
   min: number;
@@ -20,6 +17,10 @@ export const lengthsOf: Readonly<Record<Format, readonly [number, number]>> = {
   "date-time": [20, 35],
 };
 
+const writers = { date, time, "date-time": dateTime };
+export type Format = keyof typeof writers;
+export const formats = Object.keys(writers) as Format[];
+
 const mark = quote('"');
 const digit = "[0-9]";
 
@@ -30,17 +31,14 @@ export function textOf(rules: Rules, { min, max, format }: TextForm): Part[] {
           ...rules.exactly(character(rules), min),
           ...rules.atMost(character(rules), max - min),
         ]
-      : [rules.once(formatKeys[format], () => contentOf(rules, format))];
+      : [rules.once(writers[format], () => writers[format](rules))];
   return [mark, ...content, mark];
 }
 
-const characterKey = {};
-const formatKeys = { date: {}, time: {}, "date-time": {} };
+const character = (rules: Rules): Part =>
+  rules.once(anyCharacter, () => [anyCharacter(rules)]);
 
 /** One character, as itself or escaped; half a surrogate pair is none. */
-const character = (rules: Rules): Part =>
-  rules.once(characterKey, () => [anyCharacter(rules)]);
-
 function anyCharacter({ define }: Rules): Part {
   const hex = "[0-9a-fA-F]";
   const d = oneOf(["d", "D"]);
@@ -58,15 +56,8 @@ function anyCharacter({ define }: Rules): Part {
   ]);
 }
 
-function contentOf(rules: Rules, format: Format): readonly Part[] {
-  switch (format) {
-    case "date":
-      return date(rules);
-    case "time":
-      return time(rules);
-    case "date-time":
-      return [...date(rules), quote("T"), ...time(rules)];
-  }
+function dateTime(rules: Rules): readonly Part[] {
+  return [...date(rules), quote("T"), ...time(rules)];
 }
 
 function date({ define }: Rules): readonly Part[] {
