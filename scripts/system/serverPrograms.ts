@@ -17,25 +17,15 @@ interface Place {
   port: number;
 }
 
-export interface NatsPlace extends Place {
+interface NatsPlace extends Place {
+  /** Of the server; by default `jetscribe`. */
+  name?: string | undefined;
   /** `process` (default) or `machine`: what a crash of it may not lose an event to. */
   durability?: string | undefined;
-  member?: Membership | undefined;
   /** As nats-server reads it. */
   maxPayload?: string | undefined;
   /** Further lines. */
   config?: readonly string[] | undefined;
-}
-
-/** A nats-server's place in a cluster on this machine; for tests and the bench. */
-export interface Membership {
-  /** Of the server. */
-  name: string;
-  /** Where the others reach it, on loopback. */
-  port: number;
-  monitorPort: number;
-  /** The ports by which it reaches the others. */
-  routes: readonly number[];
 }
 
 /** Beyond what any disk holds: what is kept is decided by the streams' own limits. */
@@ -64,11 +54,8 @@ const LEAST_REDIS_MEMORY = 256 * 2 ** 20;
 const IN_CONTAINER = { config: "/etc/jetscribe.conf", data: "/data" };
 const DEFAULT_PORTS = { nats: 4222, redis: 6379 };
 
-/** Where no program listens. */
-const NOBODYS_PORT = 1;
-
 export function natsProgram(server: Server, options: NatsPlace): Program {
-  const { durability, member, maxPayload = "8MB", config = [] } = options;
+  const { name = "jetscribe", durability, maxPayload = "8MB" } = options;
   const seen = seenBy(server, options);
   const jetstream = [
     `store_dir: ${JSON.stringify(seen.data)}`,
@@ -76,12 +63,11 @@ export function natsProgram(server: Server, options: NatsPlace): Program {
     ...syncInterval(server, durability),
   ];
   const lines = [
-    `server_name: ${member?.name ?? "jetscribe"}`,
+    `server_name: ${name}`,
     `listen: ${JSON.stringify(`${seen.host}:${seen.port}`)}`,
     `max_payload: ${maxPayload}`,
     `jetstream {\n  ${jetstream.join("\n  ")}\n}`,
-    ...(member ? clusterLines(member) : []),
-    ...config,
+    ...(options.config ?? []),
   ];
   const nats = program(server, options, lines, ["-c", seen.config]);
   return {
@@ -108,21 +94,6 @@ export function redisProgram(server: Server, place: Place): Program {
     "daemonize no",
   ];
   return program(server, place, lines, [seen.config]);
-}
-
-function clusterLines({ port, monitorPort, routes }: Membership): string[] {
-  const cluster = [
-    "name: jetscribe",
-    `listen: "127.0.0.1:${port}"`,
-    // Clients and members keep to the addresses that they were given: a test can cut those.
-    "no_advertise: true",
-    `advertise: "127.0.0.1:${NOBODYS_PORT}"`,
-    `routes: [${routes.map((to) => `"nats://127.0.0.1:${to}"`).join(", ")}]`,
-  ];
-  return [
-    `http: "127.0.0.1:${monitorPort}"`,
-    `cluster {\n  ${cluster.join("\n  ")}\n}`,
-  ];
 }
 
 function syncInterval(server: Server, durability = "process"): string[] {

@@ -33,7 +33,8 @@ export function serviceProgram(name: string, node: string, env: Env): Program {
     // It drains when its stdin ends, which happens however its parent dies. glibc makes an arena for each thread, up to
     // eight for each core: two hold the same in 12 MB less.
     env: {
-      ...{ MALLOC_ARENA_MAX: "2", NODE_COMPILE_CACHE: COMPILE_CACHE },
+      MALLOC_ARENA_MAX: "2",
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
       ...env,
       JETSCRIBE_SUPERVISED: "1",
     },

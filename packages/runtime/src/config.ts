@@ -52,7 +52,7 @@ export function readConfig<S extends z.ZodType>(
 }
 
 /** `15`, `15s`, `500ms`, `5m`, `2h`, `30d`, in milliseconds; a plain number is seconds. */
-export const duration = block<number, string>(
+export const duration = setting<number, string>(
   "a duration such as 15, 15s, 500ms, 5m, 2h or 30d",
   quantity({
     "": 1000,
@@ -65,7 +65,7 @@ export const duration = block<number, string>(
 );
 
 /** `1048576`, `256MB`, `10GiB`, in bytes. */
-export const size = block<number, string>(
+export const size = setting<number, string>(
   "a size such as 1048576, 256MB or 10GiB",
   quantity({
     "": 1,
@@ -82,7 +82,7 @@ export const size = block<number, string>(
 );
 
 /** `true`, `1`, `yes`, `on` or `false`, `0`, `no`, `off`. */
-export const flag = block<boolean, boolean>("true or false", (text) => {
+export const flag = setting<boolean, boolean>("true or false", (text) => {
   if (/^(true|1|yes|on)$/i.test(text)) return true;
   return /^(false|0|no|off)$/i.test(text) ? false : undefined;
 });
@@ -93,14 +93,17 @@ export function count(
   { min = 0, max = Number.MAX_SAFE_INTEGER } = {},
 ): z.ZodType<number> {
   const end = max === Number.MAX_SAFE_INTEGER ? "on" : `to ${max}`;
-  return block<number, number>(`a whole number from ${min} ${end}`, (text) => {
-    const number = /^[+-]?\d+$/.test(text) ? Number(text) : NaN;
-    return number >= min && number <= max ? number : undefined;
-  })(fallback);
+  return setting<number, number>(
+    `a whole number from ${min} ${end}`,
+    (text) => {
+      const number = /^[+-]?\d+$/.test(text) ? Number(text) : NaN;
+      return number >= min && number <= max ? number : undefined;
+    },
+  )(fallback);
 }
 
-/** A block for values that `parse` understands; undefined: it doesn't. */
-function block<T, Fallback>(
+/** A block for values that `parse` understands; undefined: it doesn't, and `expected` says what it does. */
+export function setting<T, Fallback>(
   expected: string,
   parse: (text: string) => T | undefined,
 ) {

@@ -5,6 +5,7 @@ export {
   duration,
   flag,
   readConfig,
+  setting,
   size,
   type Env,
 } from "./config.ts";

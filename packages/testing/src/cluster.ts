@@ -45,10 +45,11 @@ export async function startNatsCluster({
       others.map(([to, theirs]) => link({ from, to }, theirs)),
     );
     const monitorPort = monitorPorts[from] ?? 0;
-    const member = { name: `node-${from}`, port, monitorPort, routes };
+    const config = configOf({ port, monitorPort, routes });
     await held[from]?.free();
     await held[size + from]?.free();
-    nodes.push(opened.use(await startNats({ ...options, member })));
+    const name = `node-${from}`;
+    nodes.push(opened.use(await startNats({ ...options, name, config })));
   }
   const whole = (timeoutMs = wholeWithinMs) =>
     eventually(
@@ -67,6 +68,36 @@ export async function startNatsCluster({
     clients: (node) => clientsOf(monitorPorts[node] ?? 0),
     ...{ nodes, whole, stop, [Symbol.asyncDispose]: stop },
   };
+}
+
+/** Where no program listens. */
+const nobodysPort = 1;
+
+/**
+ * A node's configuration, on loopback: the port where the others reach it, the one of its monitoring, and the ports by
+ * which it reaches the others.
+ */
+function configOf({
+  port,
+  monitorPort,
+  routes,
+}: {
+  port: number;
+  monitorPort: number;
+  routes: readonly number[];
+}): string[] {
+  const cluster = [
+    "name: jetscribe",
+    `listen: "127.0.0.1:${port}"`,
+    // Clients and members keep to the addresses that they were given: a test can cut those.
+    "no_advertise: true",
+    `advertise: "127.0.0.1:${nobodysPort}"`,
+    `routes: [${routes.map((to) => `"nats://127.0.0.1:${to}"`).join(", ")}]`,
+  ];
+  return [
+    `http: "127.0.0.1:${monitorPort}"`,
+    `cluster {\n  ${cluster.join("\n  ")}\n}`,
+  ];
 }
 
 interface HeldPort extends AsyncDisposable {

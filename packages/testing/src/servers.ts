@@ -9,7 +9,6 @@ import {
   redisProgram,
   redisReady,
   redisUrl,
-  type Membership,
 } from "../../../scripts/system/serverPrograms.ts";
 import {
   findServer,
@@ -40,8 +39,8 @@ export interface NatsOptions extends ServerOptions {
   maxPayload?: string;
   /** Further lines of its configuration. */
   config?: readonly string[];
-  /** Its place in a cluster. */
-  member?: Membership;
+  /** Of the server, in a cluster. */
+  name?: string;
 }
 
 /** What stands before every key of a system in Redis where `REDIS_PREFIX` is not set. */
@@ -72,14 +71,14 @@ const READY_DEADLINE_MS = 30_000;
 export async function startNats({
   version = "default",
   durability,
-  member,
+  name,
   maxPayload,
   config,
   ...options
 }: NatsOptions = {}): Promise<TestServer> {
   const server = await natsServer(version);
   return startServer(server, options, natsUrl, natsReady, (place) =>
-    natsProgram(server, { ...place, durability, member, maxPayload, config }),
+    natsProgram(server, { ...place, durability, name, maxPayload, config }),
   );
 }
 

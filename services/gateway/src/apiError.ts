@@ -25,7 +25,7 @@ export interface FieldError {
   message: string;
 }
 
-export interface ApiErrorFacts {
+interface Facts {
   fields?: FieldError[];
   taskId?: string;
   retryAfterS?: number;
@@ -39,8 +39,8 @@ export interface ApiErrorFacts {
 export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly code: ApiErrorCode;
-  readonly facts: ApiErrorFacts;
-  constructor(code: ApiErrorCode, detail: string, facts: ApiErrorFacts = {}) {
+  readonly facts: Facts;
+  constructor(code: ApiErrorCode, detail: string, facts: Facts = {}) {
     super(detail, { cause: facts.cause });
     this.code = code;
     this.facts = facts;

@@ -4,53 +4,45 @@ import {
   count,
   duration,
   RedisSettings,
+  setting,
   size,
 } from "@jetscribe/runtime";
 import * as z from "zod";
 import { ApiKeyList } from "./accept/apiKeys.ts";
 
 /** Whose `X-Forwarded-For` is believed: nobody's, that of so many hops before us, or that of these addresses. */
-const TrustProxy = z
-  .string()
-  .default("off")
-  .transform((text, context) => {
+const trustProxy = setting<false | number | string[], string>(
+  "off, a number of hops, or addresses with commas",
+  (text) => {
     if (text === "off") return false;
     if (/^[1-9]\d?$/.test(text)) return Number(text);
-    const list = text.split(",").map((one) => one.trim());
-    if (list.every((one) => /^[0-9a-f.:]+(\/\d{1,3})?$/i.test(one)))
-      return list;
-    const message = "expected off, a number of hops, or addresses with commas";
-    context.addIssue({ code: "custom", message });
-    return z.NEVER;
-  });
+    const addresses = text.split(",").map((address) => address.trim());
+    const isAddress = (text: string) => /^[0-9a-f.:]+(\/\d{1,3})?$/i.test(text);
+    return addresses.every(isAddress) ? addresses : undefined;
+  },
+);
 
 /** A path without a slash at its end; "" of none. */
-const PublicPath = z
-  .string()
-  .default("/")
-  .transform((text, context) => {
+const publicPath = setting<string, string>(
+  "a path as /llm, of letters, digits and - . _ ~",
+  (text) => {
     const path = text.replace(/\/+$/, "");
-    if (/^(\/(?!\.+(\/|$))[\w.~-]+)*$/.test(path)) return path;
-    const message = "expected a path as /llm, of letters, digits and - . _ ~";
-    context.addIssue({ code: "custom", message });
-    return z.NEVER;
-  });
+    return /^(\/(?!\.+(\/|$))[\w.~-]+)*$/.test(path) ? path : undefined;
+  },
+);
 
 /** The origins whose pages may call: none, all (`*`), or these. */
-const CorsOrigins = z
-  .string()
-  .default("off")
-  .transform((text, context) => {
+const corsOrigins = setting<"*" | string[], string>(
+  "off, * or origins as https://a.example, with commas",
+  (text) => {
     if (text === "off") return [];
-    if (text === "*") return "*" as const;
-    const origins = text.split(",").map((one) => originOf(one.trim()));
-    const known = origins.filter((origin) => origin !== undefined);
-    if (known.length === origins.length) return known;
-    const message =
-      "expected off, * or origins as https://a.example, with commas";
-    context.addIssue({ code: "custom", message });
-    return z.NEVER;
-  });
+    if (text === "*") return text;
+    const origins = text.split(",").map((origin) => originOf(origin.trim()));
+    return origins.every((origin) => origin !== undefined)
+      ? origins
+      : undefined;
+  },
+);
 
 /** As a browser sends it; undefined of what is more or less than an origin. */
 function originOf(text: string): string | undefined {
@@ -74,9 +66,9 @@ export const Config = BrokerSettings.extend({
   BODIES_IN_FLIGHT: size("48MiB"),
   MAX_QUEUE_DEPTH: count(undefined, { min: 1 }).optional(),
   MAX_TASKS_PER_KEY: count(undefined, { min: 1 }).optional(),
-  TRUST_PROXY: TrustProxy,
-  PUBLIC_PATH: PublicPath,
-  CORS_ORIGINS: CorsOrigins,
+  TRUST_PROXY: trustProxy("off"),
+  PUBLIC_PATH: publicPath("/"),
+  CORS_ORIGINS: corsOrigins("off"),
 }).transform((env, context) => ({
   broker: env,
   redis: { url: env.REDIS_URL, prefix: env.REDIS_PREFIX },

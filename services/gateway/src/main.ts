@@ -70,8 +70,16 @@ await runService(
     );
     const storing = stack.use(watchStoring(broker, workers, appender));
     const acceptRequest = makeAcceptRequest({
-      ...{ broker, appender, queues, models, clock, recent, forecast },
-      ...{ limits, room, storing },
+      broker,
+      appender,
+      queues,
+      models,
+      clock,
+      recent,
+      forecast,
+      limits,
+      room,
+      storing,
       defaults: config,
     });
     const states = makeTaskStates(broker, reader, {
@@ -89,20 +97,36 @@ await runService(
     const readText = makeReadText(broker);
     const app = await buildApp(
       {
-        ...{ acceptRequest, readTask, waitForOutcome, stopping, log },
+        acceptRequest,
+        readTask,
+        waitForOutcome,
+        stopping,
+        log,
         streamTask: makeStreamTask({
-          ...{ broker, watchTask, readText, forecast, stopping },
+          broker,
+          watchTask,
+          readText,
+          forecast,
+          stopping,
           watchPlace: makeWatchPlace(reader),
         }),
         cancelTask: makeCancelTask(
-          ...([broker, appender, clock, readSurely] as const),
-          ...([recent, readText] as const),
+          broker,
+          appender,
+          clock,
+          readSurely,
+          recent,
+          readText,
         ),
         keys: config.keys,
         places: reader.places,
         forecast,
         health: makeHealth(broker, reader, workers, {
-          ...{ clock, clashes, room, projections, storing },
+          clock,
+          clashes,
+          room,
+          projections,
+          storing,
         }),
         unready() {
           if (stopping.aborted) return "the gateway is stopping";

@@ -115,11 +115,13 @@ function refusalOf(error: unknown, taskId: string): unknown {
         "the broker did not answer in time: the request may have been accepted; GET /result of its task_id tells",
         { taskId, retryAfterS: 2, cause: error },
       );
-    case "unavailable":
-      return unavailable("the broker can't be reached", error);
-    case "full":
-      return unavailable("the broker has no space left", error);
-    case "refused":
-      return unavailable("the broker refused the request", error);
+    default:
+      return unavailable(refusals[error.code], error);
   }
 }
+
+const refusals = {
+  unavailable: "the broker can't be reached",
+  full: "the broker has no space left",
+  refused: "the broker refused the request",
+};

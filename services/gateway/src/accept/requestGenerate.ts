@@ -31,8 +31,7 @@ export function requestGenerate(
     lane: request.lane,
     owner: name,
     ...(user_id !== undefined && { user_id }),
-    ...(prompt !== undefined && { prompt }),
-    ...(messages !== undefined && { messages }),
+    ...(prompt === undefined ? { messages } : { prompt }),
     ...(raw && { raw }),
     params: paramsOf(request),
     // What it may ask for is up to what the system allows.
@@ -58,7 +57,11 @@ function paramsOf(request: GenerateRequest): GenerateParams {
 }
 
 const optionalParams = [
-  ...["seed", "stop", "logit_bias", "response_format", "ignore_eos"],
+  "seed",
+  "stop",
+  "logit_bias",
+  "response_format",
+  "ignore_eos",
   ...Object.keys(paramDefaults),
 ] as (keyof GenerateParams & keyof GenerateRequest)[];
 

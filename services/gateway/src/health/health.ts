@@ -40,9 +40,7 @@ export function makeHealth(
       reader.waits().catch(() => []),
       reader.overdue(clock.nowS() - overdueToldAfterS).catch(() => 0),
     ]);
-    const wait_error = waitErrorOf(waits);
     const nats = broker.connected && storing.ok();
-    const stores_nothing = storing.trouble();
     const heard = workers
       .all()
       .map(({ tasks, leaving: _, unanswered: _2, every_ms: _3, ...word }) => ({
@@ -56,11 +54,12 @@ export function makeHealth(
     const model_clashes = [...clashes.known().values()].map((one) => [...one]);
     const clash = model_clashes.length > 0;
     const read = projections.all().map(({ name, seq, caught_up, error }) => ({
-      ...{ name, seq, caught_up },
-      ...(error !== undefined && { error }),
+      name,
+      seq,
+      caught_up,
+      error,
     }));
     const log_full = room.full();
-    const log_held = room.held();
     const stuck = read.some(({ error }) => error !== undefined);
     const away = projections.away();
     // While the projection is away, what it shows as open may have ended.
@@ -71,14 +70,18 @@ export function makeHealth(
         : "healthy";
     const status = nats && redis && works ? well : "unhealthy";
     return {
-      ...{ status, nats, redis, workers: heard, projections: read },
-      ...(stores_nothing !== undefined && { stores_nothing }),
+      status,
+      nats,
+      redis,
+      workers: heard,
+      projections: read,
+      stores_nothing: storing.trouble(),
       ...(away.length > 0 && { away }),
-      ...(log_full !== undefined && { log_full }),
+      log_full,
       ...(overdue > 0 && { overdue }),
-      ...(log_held && { log_held }),
+      log_held: room.held(),
       ...(clash && { model_clashes }),
-      ...(wait_error && { wait_error }),
+      wait_error: waitErrorOf(waits),
     };
   };
 }

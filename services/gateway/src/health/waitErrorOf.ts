@@ -2,7 +2,7 @@
 import type { HealthResponse } from "@jetscribe/schema";
 
 /** A wait under a second counts as one: nobody cares by what factor a moment was missed. */
-const leastS = 1;
+const minS = 1;
 
 export function waitErrorOf(
   waits: readonly { estimated: number; real: number }[],
@@ -10,7 +10,7 @@ export function waitErrorOf(
   if (waits.length === 0) return undefined;
   const errors = waits
     .map(({ estimated, real }) => {
-      return Math.abs(estimated - real) / Math.max(real, leastS);
+      return Math.abs(estimated - real) / Math.max(real, minS);
     })
     .sort((a, b) => a - b);
   const at = (share: number) => {

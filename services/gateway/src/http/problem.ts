@@ -81,9 +81,9 @@ export function problemOf(error: FastifyError | ApiError): Problem {
       title,
       status,
       detail: error.message,
-      ...(limit !== undefined && { limit }),
-      ...(taskId !== undefined && { task_id: taskId }),
-      ...(fields !== undefined && { errors: fields }),
+      limit,
+      task_id: taskId,
+      errors: fields,
     };
   }
   // fastify's own refusals: broken JSON, a body over the limit, another content type …

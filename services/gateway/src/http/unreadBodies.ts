@@ -9,7 +9,7 @@ import { Readable } from "node:stream";
 import type { App } from "./appDeps.ts";
 
 /** Bytes: a client that sends more is cut off. One that is slow is cut off by the server's time-out for requests. */
-const mostDropped = 64 * 1024 * 1024;
+const maxDropped = 64 * 1024 * 1024;
 
 /** Of the routes of this scope, which read no body. */
 export function dropUnreadBodies(app: App): void {
@@ -43,7 +43,7 @@ async function* answerAndDrop(answer: string, body: IncomingMessage) {
 /** Resolves when the body is over, or too much of it came. */
 function dropRest(body: IncomingMessage): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  let left = mostDropped;
+  let left = maxDropped;
   body.on("data", ({ length }: Buffer) => {
     left -= length;
     if (left < 0) resolve();

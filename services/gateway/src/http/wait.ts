@@ -2,16 +2,14 @@ import type { FastifyReply } from "fastify";
 import * as z from "zod";
 
 /** Proxies on the way end longer calls. */
-export const mostWaitS = 300;
-
-export const waitSeconds = (wish: number): number => Math.min(wish, mostWaitS);
+export const maxWaitS = 300;
 
 /** The query of calls that can wait for the outcome. What else it holds is ignored, as a cache buster. */
 export const WaitQuery = z.object({
   wait: z.coerce
     .number()
     .min(0)
-    .max(mostWaitS)
+    .max(maxWaitS)
     .default(0)
     .meta({ description: "Wait for the outcome, so many seconds at most." }),
 });

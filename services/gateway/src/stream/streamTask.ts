@@ -12,29 +12,17 @@ import type { WatchPlace } from "./watchPlace.ts";
 import { isLater, progressed, type WatchTask } from "../read/watchTask.ts";
 import { makeTextFeed, type StreamEvent } from "./textFeed.ts";
 
-export interface StreamDeps {
-  broker: Broker;
-  watchTask: WatchTask;
-  readText: ReadText;
-  watchPlace: WatchPlace;
-  forecast: Pick<Forecast, "of">;
-  /** Ends all streams: their readers come back, to another gateway perhaps. */
-  stopping: AbortSignal;
-}
-
-export interface StreamOptions {
-  /** A slug. */
-  owner: string;
-  lastEventId: string | undefined;
-  /** Aborts when the reader is gone. */
-  signal: AbortSignal;
-  /** Called when the reader takes less than comes. */
-  onSlow: () => void;
-}
-
 export type StreamTask = (
   task: TaskState,
-  options: StreamOptions,
+  options: {
+    /** A slug. */
+    owner: string;
+    lastEventId: string | undefined;
+    /** Aborts when the reader is gone. */
+    signal: AbortSignal;
+    /** Called when the reader takes less than comes. */
+    onSlow: () => void;
+  },
 ) => AsyncGenerator<StreamEvent>;
 
 type Heard =
@@ -45,7 +33,7 @@ type Heard =
   | "missed";
 
 /** A chunk comes every 20 ms at most. */
-const mostWaiting = 1_000;
+const maxWaiting = 1_000;
 
 export function makeStreamTask({
   broker,
@@ -54,12 +42,20 @@ export function makeStreamTask({
   watchPlace,
   forecast,
   stopping,
-}: StreamDeps): StreamTask {
+}: {
+  broker: Broker;
+  watchTask: WatchTask;
+  readText: ReadText;
+  watchPlace: WatchPlace;
+  forecast: Pick<Forecast, "of">;
+  /** Ends all streams: their readers come back, to another gateway perhaps. */
+  stopping: AbortSignal;
+}): StreamTask {
   return async function* streamTask(found, options) {
     const { task_id } = found;
     const { owner, lastEventId, onSlow } = options;
     const signal = AbortSignal.any([options.signal, stopping]);
-    const inbox = makeInbox<Heard>(mostWaiting);
+    const inbox = makeInbox<Heard>(maxWaiting);
     /** What overflows meanwhile is in the text that is read, or is missed by the next chunk, and read then. */
     let reading = false;
     const hear = (one: Heard) => {
@@ -144,7 +140,9 @@ const statusOf = (
 ): StreamEvent => ({
   event: "status",
   data: {
-    ...{ task_id, status, attempt },
+    task_id,
+    status,
+    attempt,
     ...(place && { queue_position: place.position }),
     ...(wait !== undefined && { estimated_wait: wait }),
   },

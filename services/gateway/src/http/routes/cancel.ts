@@ -34,7 +34,9 @@ export function cancelRoute(
     const { key } = request;
     await cancelTask(task, key);
     await waitForOutcome(task.task_id, key.owner, {
-      ...{ ms: shownWithinMs, signal: hangUp(reply), known: task },
+      ms: shownWithinMs,
+      signal: hangUp(reply),
+      known: task,
     });
     return { status: "cancelled" as const, task_id: task.task_id };
   });

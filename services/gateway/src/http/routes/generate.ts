@@ -12,7 +12,7 @@ import type { App, AppDeps } from "../appDeps.ts";
 import { outcomeOf } from "../../read/resultOf.ts";
 import { dropBody } from "../bodiesInFlight.ts";
 import { answer, problems, security } from "../docs.ts";
-import { hangUp, mostWaitS, waitSeconds } from "../wait.ts";
+import { hangUp, maxWaitS } from "../wait.ts";
 
 const headers = {
   Location: "Where the result can be read.",
@@ -24,14 +24,14 @@ const schema = {
   summary: "Accept a prompt",
   description:
     "Stores the request in the log and answers 202 with its task id. A field that is null counts as absent. " +
-    `With \`Prefer: wait=N\` (seconds, ${mostWaitS} at most) it answers 200 with the result if that is there in time.`,
+    `With \`Prefer: wait=N\` (seconds, ${maxWaitS} at most) it answers 200 with the result if that is there in time.`,
   body: fastPaths ? CompiledRequest : GenerateRequest,
   headers: z.object({
     prefer: z
       .string()
       .optional()
       .meta({
-        description: `RFC 7240: wait=N, seconds, ${mostWaitS} at most.`,
+        description: `RFC 7240: wait=N, seconds, ${maxWaitS} at most.`,
       }),
     traceparent: z
       .string()
@@ -88,5 +88,5 @@ export function generateRoute(
 function preferredWait(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
   const [, wish] = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?/i.exec(header) ?? [];
-  return wish === undefined ? undefined : waitSeconds(Number(wish));
+  return wish === undefined ? undefined : Math.min(Number(wish), maxWaitS);
 }

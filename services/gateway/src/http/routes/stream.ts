@@ -46,7 +46,8 @@ export function streamRoute(
       void reply.header("content-type", "text/event-stream; charset=utf-8");
       if (request.method === "HEAD") return reply.sse.sendHeaders();
       const events = streamTask(task, {
-        ...{ owner: request.key.owner, lastEventId },
+        owner: request.key.owner,
+        lastEventId,
         signal: hangUp(reply),
         onSlow() {
           if (reply.raw.destroyed) return;
