@@ -124,8 +124,8 @@ export async function endLeftovers(dataDir: string): Promise<string[]> {
   const { servers = [], services = [] } = Object.groupBy(left, ({ name }) =>
     name === "nats" || name === "redis" ? "servers" : "services",
   );
-  await Promise.all(services.map((one) => end(one, 5000)));
-  await Promise.all(servers.map((one) => end(one, 10_000)));
+  await Promise.all(services.map((noted) => end(noted, 5000)));
+  await Promise.all(servers.map((noted) => end(noted, 10_000)));
   for (const { container } of noted) if (container) removeContainer(container);
   rmSync(file, { force: true });
   return left.map(({ name }) => name);

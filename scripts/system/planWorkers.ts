@@ -1,4 +1,4 @@
-import { slugOf } from "@jetscribe/schema";
+import { slugIfAny } from "@jetscribe/schema";
 import type { Env } from "../install/project.mjs";
 import { run } from "../install/run.mjs";
 import { UserError } from "../install/user-error.mjs";
@@ -21,8 +21,8 @@ export function planWorkers({
   model,
   gpus,
 }: Wishes): { name: string; env: Env }[] {
-  const kinds = modelsOf(model).flatMap((one) =>
-    gpusOf(gpus).map((gpu) => ({ ...one, ...gpu })),
+  const kinds = modelsOf(model).flatMap((env) =>
+    gpusOf(gpus).map((gpu) => ({ ...env, ...gpu })),
   );
   return kinds
     .flatMap((env) => Array.from({ length: countOf(workers) }, () => env))
@@ -56,14 +56,6 @@ function modelsOf(models: string[] = []): Env[] {
     return { MODEL: path, MODEL_NAME: name };
   });
   return envs.length > 0 ? envs : [{}];
-}
-
-function slugIfAny(name: string): string | undefined {
-  try {
-    return slugOf(name);
-  } catch {
-    return undefined; // no letter and no digit
-  }
 }
 
 /** Counted as nvidia-smi counts them. */

@@ -62,8 +62,8 @@ export async function stopInOrder(
   for (const { names, deadlineMs } of STOPPING) {
     const these = all.filter(({ name }) => names.includes(serviceOf(name)));
     await Promise.all(
-      these.map(async (one) => {
-        if (!(await one.stop(deadlineMs(drainMs)))) killed.push(one.name);
+      these.map(async (child) => {
+        if (!(await child.stop(deadlineMs(drainMs)))) killed.push(child.name);
       }),
     );
   }

@@ -116,7 +116,7 @@ async function main() {
     await applyOwnStreams(startBroker, node, serviceEnv, dataDir);
     if (stopping.signal.aborted) return;
   }
-  for (const one of supervised) one.start();
+  for (const child of supervised) child.start();
   if (broker)
     healFullDisk({
       nats: broker,

@@ -41,8 +41,8 @@ export function stopOnSignal(
     process.exit(0);
   }
   async function killAll() {
-    for (const one of supervised) one.kill();
-    await Promise.all(supervised.map((one) => one.gone()));
+    for (const child of supervised) child.kill();
+    await Promise.all(supervised.map((child) => child.gone()));
     writeRunning(dataDir, undefined);
     process.exit(1);
   }
@@ -55,7 +55,7 @@ export function stopOnSignal(
   else whenNpmEnds(onSignal);
   // However this process ends, nothing that it started stays: the servers would not notice.
   process.once("exit", () => {
-    for (const one of supervised) if (one.pid) one.kill();
+    for (const child of supervised) if (child.pid) child.kill();
   });
   return {
     /** Aborted from the first signal on. */

@@ -15,7 +15,7 @@ export function superviseAll(
   return programs.map((program) => {
     const { name, container } = program;
     const isService = SERVICES.some((service) => service === serviceOf(name));
-    const one: Supervised = makeSupervised(program, {
+    const child: Supervised = makeSupervised(program, {
       onStart: (pid) => notes.started(name, pid, container),
       onLine: (line) => {
         if (isService || isServerTrouble(line)) say(formatLine(name, line));
@@ -23,10 +23,10 @@ export function superviseAll(
       onExit: ({ code, signal, restartInMs }) => {
         notes.ended(name);
         if (code === CONFIG_EXIT_CODE && isService)
-          giveUp(new UserError(plainLines(one), CONFIG_EXIT_CODE));
+          giveUp(new UserError(plainLines(child), CONFIG_EXIT_CODE));
         if (restartInMs === undefined) return;
         // What a server said last explains its end, unless somebody else ended it.
-        if (!isService && code !== null) say(lastLines(one));
+        if (!isService && code !== null) say(lastLines(child));
         const how = signal
           ? `was killed by ${signal}`
           : `ended with code ${code}`;
@@ -35,19 +35,19 @@ export function superviseAll(
         );
       },
     });
-    return one;
+    return child;
   });
 }
 
 /** What it said besides log records: the list of what is wrong. */
-function plainLines(one: Supervised): string {
-  const lines = one.output().split("\n");
+function plainLines(child: Supervised): string {
+  const lines = child.output().split("\n");
   return lines.filter((line) => !line.startsWith("{")).join("\n");
 }
 
-function lastLines(one: Supervised): string {
-  const lines = one.output().split("\n").slice(-5);
-  return lines.map((line) => formatLine(one.name, line)).join("\n");
+function lastLines(child: Supervised): string {
+  const lines = child.output().split("\n").slice(-5);
+  return lines.map((line) => formatLine(child.name, line)).join("\n");
 }
 
 /** nats-server's errors; what it and Redis say otherwise is of no use to somebody who sees them run. */

@@ -25,8 +25,10 @@ export const natsUrl = (fallback: string): z.ZodType<string> =>
       (text) =>
         text
           .split(",")
-          .map((one) => (one.includes("://") ? one : `nats://${one}`))
-          .every((one) => isAddress(one, /^(nats|tls):$/, /^\/?$/)),
+          .map((address) =>
+            address.includes("://") ? address : `nats://${address}`,
+          )
+          .every((address) => isAddress(address, /^(nats|tls):$/, /^\/?$/)),
       `expected nats://user:password@host:port, several with commas, ${encoded}`,
     )
     .prefault(fallback);

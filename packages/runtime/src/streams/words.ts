@@ -10,8 +10,12 @@ export function wordsOfPlan(plan: StreamPlan): string[] {
   const { stream, missing, changes, kept, losses, refusals } = plan;
   if (missing) return [`${stream}: is missing, and is created`];
   const all = [
-    ...changes.map((one) => `${fieldOf(one)} -> ${valueOf(one, one.wanted)}`),
-    ...kept.map((one) => `${fieldOf(one)} stays: nats-server can't change it`),
+    ...changes.map(
+      (change) => `${fieldOf(change)} -> ${valueOf(change, change.wanted)}`,
+    ),
+    ...kept.map(
+      (stays) => `${fieldOf(stays)} stays: nats-server can't change it`,
+    ),
     ...losses.map((loss) => `lost: ${loss}`),
     ...refusals.map((why) => `refused: ${why}`),
   ];
@@ -19,8 +23,8 @@ export function wordsOfPlan(plan: StreamPlan): string[] {
   return [`${stream}:`, ...all.map((line) => `  ${line}`)];
 }
 
-const fieldOf = (one: StreamDifference) =>
-  `${one.field}: ${valueOf(one, one.found)}`;
+const fieldOf = (difference: StreamDifference) =>
+  `${difference.field}: ${valueOf(difference, difference.found)}`;
 
 const nsPerS = 1e9;
 

@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { Slug, slugOf } from "./slug.ts";
+import { slugIfAny, slugOf } from "./slug.ts";
+
+/** What can stand in a subject or a key without meaning something there. */
+const plain = /^[a-z0-9_-]{1,64}$/;
 
 const names = [
   ["Qwen2.5-7B-Q4_K_M", "qwen2-5-7b-q4_k_m"],
@@ -32,28 +35,25 @@ test("a name of any script has a slug of its own, however its letters are compos
 
 test("a name without a letter or a digit has no slug", () => {
   for (const name of ["", "...", "---", "🦙", "…"])
-    assert.throws(() => slugOf(name), RangeError);
+    assert.throws(
+      () => assert.equal(slugIfAny(name), undefined) ?? slugOf(name),
+      RangeError,
+    );
 });
 
 test("every slug that is made is one, and is its own slug", () => {
   fc.assert(
     fc.property(fc.string({ unit: "grapheme", maxLength: 100 }), (text) => {
       const slug = slugOf(`a${text}`);
-      assert.equal(Slug.parse(slug), slug);
+      assert.match(slug, plain);
       assert.equal(slugOf(slug), slug);
     }),
   );
   fc.assert(
     fc.property(fc.string({ unit: "grapheme", maxLength: 100 }), (text) => {
       const slug = slugOf(`模${text}`);
-      assert.equal(Slug.parse(slug), slug);
+      assert.match(slug, plain);
       assert.equal(slugOf(slug), slug);
     }),
   );
-});
-
-test("what could mean something in a subject or a key is refused", () => {
-  for (const text of ["", "a.b", "a*", ">", "a=b", "a b", "A", "a\n"])
-    assert.ok(!Slug.safeParse(text).success, JSON.stringify(text));
-  assert.ok(!Slug.safeParse("x".repeat(65)).success);
 });

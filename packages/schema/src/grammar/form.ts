@@ -44,12 +44,17 @@ export interface Property {
 
 /** Any JSON. */
 export const anything: Form = {
-  ...{ values: [null, true, false], number: "number", objects: [] },
+  values: [null, true, false],
+  number: "number",
+  objects: [],
   text: { min: 0, max: Infinity },
 };
 anything.list = { first: [], rest: anything, min: 0, max: Infinity };
 anything.objects.push({
-  ...{ properties: [], rest: anything, min: 0, max: Infinity },
+  properties: [],
+  rest: anything,
+  min: 0,
+  max: Infinity,
 });
 
 /** Only objects of it. */

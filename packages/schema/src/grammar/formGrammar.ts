@@ -14,7 +14,7 @@ import { GrammarTooLarge, type Part, type Rules } from "./rules.ts";
 import { textOf } from "./texts.ts";
 
 /** Of forms in each other, until one comes again. */
-const mostDepth = 128;
+const maxDepth = 128;
 
 /** `possible`: the forms that some answer has; the others are left out wherever they may be. */
 export function writeForm(
@@ -31,9 +31,9 @@ export function writeForm(
   let depth = 0;
   function write(form: Form): Part {
     // Definitions may contain each other in a row that is longer than the stack.
-    if (depth > mostDepth)
+    if (depth > maxDepth)
       throw new GrammarTooLarge(
-        `its definitions are in each other more than ${mostDepth} deep`,
+        `its definitions are in each other more than ${maxDepth} deep`,
       );
     depth += 1;
     const part = writeKinds(form);
@@ -42,10 +42,12 @@ export function writeForm(
   }
 
   function writeKinds({ values, number, text, list, objects, by }: Form): Part {
-    const choices = values.map((value) => ({
-      ...{ text: JSON.stringify(value), then: [] },
-    }));
-    const some = objects.filter((one) => isPossibleObject(one, possible));
+    const choices = values.map((value) => {
+      return { text: JSON.stringify(value), then: [] };
+    });
+    const written = objects.filter((object) =>
+      isPossibleObject(object, possible),
+    );
     return define([
       ...(choices.length > 0 ? [writeTree(treeOf(choices))] : []),
       ...(number ? [[numberOf(rules, number)]] : []),
@@ -53,8 +55,8 @@ export function writeForm(
       ...(list && isPossibleList(list, possible)
         ? [[once(list, () => writeList(list))]]
         : []),
-      ...(some.length > 0
-        ? [[once(objects, () => writeObjects(some, by))]]
+      ...(written.length > 0
+        ? [[once(objects, () => writeObjects(written, by))]]
         : []),
     ]);
   }
@@ -75,12 +77,12 @@ export function writeForm(
     const orEnd = (count: number, parts: readonly Part[]): readonly Part[] =>
       count < min ? parts : [define([parts, []])];
 
-    const [one, ...others] = written.map(write);
+    const [firstItem, ...others] = written.map(write);
     const after = others.reduceRight<readonly Part[]>(
       (parts, part, i) => orEnd(i + 1, [comma, part, ...parts]),
       more(Math.max(1, written.length)),
     );
-    const begin = one ?? (isOpen ? item : undefined);
+    const begin = firstItem ?? (isOpen ? item : undefined);
     const items = begin === undefined ? [] : orEnd(0, [begin, ...after]);
     return [quote("["), ...items, quote("]")];
   }
@@ -95,9 +97,9 @@ export function writeForm(
     const choices = objects.flatMap((object) => {
       const then = [writeProperties(object, by)];
       const values = object.properties.find(({ name }) => name === by);
-      return (values?.form.values ?? []).map((value) => ({
-        ...{ text: JSON.stringify(value), then },
-      }));
+      return (values?.form.values ?? []).map((value) => {
+        return { text: JSON.stringify(value), then };
+      });
     });
     const key = `{${JSON.stringify(by)}`;
     return [quote(key), colon, ...writeTree(treeOf(choices))];
@@ -111,10 +113,10 @@ export function writeForm(
     );
     const before = by === undefined ? 0 : 1;
     // A reader may take __proto__ for something else.
-    const known = ["__proto__", ...object.properties.map(({ name }) => name)];
+    const names = ["__proto__", ...object.properties.map(({ name }) => name)];
     const other =
       rest && possible.has(rest)
-        ? [...otherName(rules, known), colon, write(rest)]
+        ? [...otherName(rules, names), colon, write(rest)]
         : undefined;
     const values = properties.map(({ form }) => write(form));
 

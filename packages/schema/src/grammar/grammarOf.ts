@@ -11,20 +11,20 @@ export type GrammarOrProblems =
   | { grammar?: undefined; problems: SchemaProblem[] };
 
 /** Levels of objects and lists in the schema itself. */
-const mostDepth = 64;
+const maxDepth = 64;
 /** Characters of the schema as JSON. */
-const mostLength = 65_536;
+const maxLength = 65_536;
 /** Characters of the grammar. */
-const mostSize = 250_000;
+const maxSize = 250_000;
 /** Alternatives that are open at one place. */
-const mostWidth = 128;
+const maxWidth = 128;
 
 /** Pure, and the same for equal schemas: what one process accepts another one can write down. */
 export function grammarOf(schema: Schema): GrammarOrProblems {
-  if (isDeeper(schema, mostDepth))
-    return refusal([], `nested deeper than ${mostDepth} levels`);
-  if (JSON.stringify(schema).length > mostLength)
-    return refusal([], `longer than ${mostLength} characters`);
+  if (isDeeper(schema, maxDepth))
+    return refusal([], `nested deeper than ${maxDepth} levels`);
+  if (JSON.stringify(schema).length > maxLength)
+    return refusal([], `longer than ${maxLength} characters`);
   const { form, places, problems } = readSchema(schema);
   if (problems.length > 0) return { problems };
   const possible = possibleForms(form);
@@ -38,19 +38,19 @@ export function grammarOf(schema: Schema): GrammarOrProblems {
 
 /** Any JSON object. */
 export const objectGrammar = (): string => {
-  const rules = makeRules(mostSize);
+  const rules = makeRules(maxSize);
   const root = writeForm(rules, anyObject, possibleForms(anyObject));
   return rules.finish(root).gbnf;
 };
 
 function limited(form: Form, possible: ReadonlySet<Form>): GrammarOrProblems {
   try {
-    const rules = makeRules(mostSize);
+    const rules = makeRules(maxSize);
     const grammar = rules.finish(writeForm(rules, form, possible));
-    if (grammar.cost.width > mostWidth)
+    if (grammar.cost.width > maxWidth)
       return refusal(
         [],
-        `${grammar.cost.width} alternatives are open at one place, ${mostWidth} at most can be`,
+        `${grammar.cost.width} alternatives are open at one place, ${maxWidth} at most can be`,
       );
     return { grammar };
   } catch (error) {

@@ -81,6 +81,6 @@ const neededBy = ({ list, objects }: Form): Form[] => [
   ...(list?.first.slice(0, list.min) ?? []),
   ...(list?.rest && list.min > list.first.length ? [list.rest] : []),
   ...objects.flatMap(({ properties }) =>
-    properties.filter((one) => one.required).map(({ form }) => form),
+    properties.filter(({ required }) => required).map(({ form }) => form),
   ),
 ];

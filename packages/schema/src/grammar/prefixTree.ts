@@ -32,8 +32,8 @@ function build(sorted: readonly Choice[], from: number): PrefixTree {
   const prefix = text.slice(0, commonLength(text, last));
   const to = from + prefix.length;
   const ends = first?.text.length === to;
-  const byCharacter = Map.groupBy(ends ? sorted.slice(1) : sorted, (one) =>
-    firstOf(one.text.slice(to, to + 2)),
+  const byCharacter = Map.groupBy(ends ? sorted.slice(1) : sorted, (choice) =>
+    firstOf(choice.text.slice(to, to + 2)),
   );
   const children = new Map<string, PrefixTree>();
   for (const [character, group] of byCharacter)
@@ -74,7 +74,7 @@ const firstOf = (text: string): string =>
 
 /** Makes the function that writes trees as rules; equal ends of texts share theirs. */
 export function makeTreeWriter({ define }: Pick<Rules, "define">) {
-  const known = new WeakMap<PrefixTree, readonly Part[]>();
+  const writtenTrees = new WeakMap<PrefixTree, readonly Part[]>();
 
   function write(tree: PrefixTree, skipped = 0): readonly Part[] {
     const prefix = tree.prefix.slice(skipped);
@@ -83,11 +83,11 @@ export function makeTreeWriter({ define }: Pick<Rules, "define">) {
 
   /** What follows the prefix. */
   function after(tree: PrefixTree): readonly Part[] {
-    const before = known.get(tree);
+    const before = writtenTrees.get(tree);
     if (before !== undefined) return before;
     const { then = [], children } = tree;
     const written = children.size === 0 ? then : [define(alternatives(tree))];
-    known.set(tree, written);
+    writtenTrees.set(tree, written);
     return written;
   }
 

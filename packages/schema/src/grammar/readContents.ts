@@ -16,8 +16,8 @@ export function readList(schema: Schema, { refuse, later }: Inside): ListForm {
   const { max, ...counts } = readCounts(schema, "Items", refuse);
   if (prefixItems !== undefined && !Array.isArray(prefixItems))
     refuse("prefixItems", "expected a list of schemas");
-  const first = (Array.isArray(prefixItems) ? prefixItems : []).map((one, i) =>
-    later(one, "prefixItems", i),
+  const first = (Array.isArray(prefixItems) ? prefixItems : []).map((item, i) =>
+    later(item, "prefixItems", i),
   );
   // Nothing said, a tuple is written whole, and has no item that the schema does not name.
   const whole = Math.min(first.length, max);
@@ -44,8 +44,9 @@ export function readObject(
   if (!isObject(named)) refuse("properties", "expected an object of schemas");
   const schemas = isObject(named) ? named : {};
   const required = readRequired(schema, schemas, refuse);
-  const properties = Object.entries(schemas).map(([name, one]) => ({
-    ...{ name, form: later(one, "properties", name) },
+  const properties = Object.entries(schemas).map(([name, inner]) => ({
+    name,
+    form: later(inner, "properties", name),
     required: required.has(name),
   }));
   // As with items: without `properties` any are meant, and beside them no others.
@@ -76,7 +77,7 @@ function refuseCounts(
   { properties, rest, min, max }: ObjectForm,
   refuse: Refuse,
 ): void {
-  const required = properties.filter((one) => one.required).length;
+  const required = properties.filter(({ required }) => required).length;
   if (max < required)
     refuse("maxProperties", `less than the ${required} that are required`);
   // Names that the model chooses may repeat, so only one of them is sure to count.

@@ -6,7 +6,7 @@ import { formats, lengthsOf, type Format, type TextForm } from "./texts.ts";
 export type Refuse = (keyword: string, message: string) => void;
 
 /** The largest count that can be asked for. */
-const mostCount = 10_000;
+const maxCount = 10_000;
 
 /** Absent ones are 0 and Infinity; so are those that were refused. */
 export function readCounts(
@@ -18,7 +18,7 @@ export function readCounts(
     const value = schema[keyword];
     if (value === undefined) return otherwise;
     if (isCount(value)) return value;
-    refuse(keyword, `expected a whole number from 0 to ${mostCount}`);
+    refuse(keyword, `expected a whole number from 0 to ${maxCount}`);
     return otherwise;
   };
   const min = read(`min${of}`, 0);
@@ -49,4 +49,4 @@ const isCount = (value: unknown): value is number =>
   typeof value === "number" &&
   Number.isInteger(value) &&
   value >= 0 &&
-  value <= mostCount;
+  value <= maxCount;

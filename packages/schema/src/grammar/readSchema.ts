@@ -30,7 +30,7 @@ export interface ReadSchema {
 }
 
 /** References and unions in each other, without a property or an item between them. */
-const mostReferences = 64;
+const maxReferences = 64;
 
 /** The schema must not be nested deeper than the stack is. */
 export function readSchema(root: Schema): ReadSchema {
@@ -75,7 +75,7 @@ export function readSchema(root: Schema): ReadSchema {
   }
 
   function finish(form: Form): void {
-    if (reading.has(form) || reading.size > mostReferences) {
+    if (reading.has(form) || reading.size > maxReferences) {
       refuse(
         places.get(form) ?? [],
         "",
@@ -174,7 +174,9 @@ export function readSchema(root: Schema): ReadSchema {
       refuse(path, keyword, "expected a list of schemas");
       return anything;
     }
-    const branches = schemas.map((one, i) => now(one, [...path, keyword, i]));
+    const branches = schemas.map((branch, i) =>
+      now(branch, [...path, keyword, i]),
+    );
     const { form, overlap } = union(keyword, branches, constants);
     if (overlap !== undefined)
       refuse([...path, keyword], String(overlap.branch), overlap.message);
@@ -185,8 +187,8 @@ export function readSchema(root: Schema): ReadSchema {
   function constants(form: Form): readonly Scalar[] | undefined {
     const schema = schemas.get(form);
     const target = targetOf(root, schema?.["$ref"])?.schema;
-    const isConstant = (one: unknown) =>
-      isObject(one) && (one["const"] ?? one["enum"]) !== undefined;
+    const isConstant = (inner: unknown) =>
+      isObject(inner) && (inner["const"] ?? inner["enum"]) !== undefined;
     if (!isConstant(schema) && !isConstant(target)) return undefined;
     finish(form);
     return form.values;
@@ -203,7 +205,7 @@ export function readSchema(root: Schema): ReadSchema {
     const no = { values: [], objects: [] };
     const inside: Inside = {
       refuse: (keyword, message) => refuse(path, keyword, message),
-      later: (one, ...steps) => later(one, [...path, ...steps]),
+      later: (inner, ...steps) => later(inner, [...path, ...steps]),
     };
     switch (type) {
       case "null":
@@ -226,10 +228,10 @@ export function readSchema(root: Schema): ReadSchema {
   const { $defs = {} } = root;
   if (!isObject($defs)) refuse([], "$defs", "expected an object of schemas");
   else
-    for (const [name, one] of Object.entries($defs))
-      later(one, ["$defs", name]);
+    for (const [name, inner] of Object.entries($defs))
+      later(inner, ["$defs", name]);
   // Reading one may add others.
-  for (const one of pending.keys()) finish(one);
+  for (const form of pending.keys()) finish(form);
   return { form, places, problems };
 }
 

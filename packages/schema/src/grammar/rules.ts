@@ -138,8 +138,10 @@ function widthOf(
     if (!isRule(part)) return { width: 1, empty: false };
     const before = known.get(part);
     if (before !== undefined) return before;
-    const all = (bodies.get(part) ?? []).map((one) => ofSequence(one));
-    const width = all.reduce((sum, one) => sum + one.width, 0);
+    const all = (bodies.get(part) ?? []).map((sequence) =>
+      ofSequence(sequence),
+    );
+    const width = all.reduce((sum, alternative) => sum + alternative.width, 0);
     const answer = { width, empty: all.some(({ empty }) => empty) };
     known.set(part, answer);
     return answer;
@@ -155,10 +157,10 @@ function widthOf(
     return { width, empty: true };
   }
 
-  let most = 0;
+  let widest = 0;
   for (const body of [[root], ...bodies.values()])
     for (const sequence of body)
       for (let i = 0; i < sequence.length; i++)
-        most = Math.max(most, ofSequence(sequence, i).width);
-  return most;
+        widest = Math.max(widest, ofSequence(sequence, i).width);
+  return widest;
 }

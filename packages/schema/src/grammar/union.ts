@@ -140,8 +140,8 @@ function discriminatorOf(
   const [first] = objects;
   return first?.properties.find(({ name }) => {
     const all = objects.map(({ properties }) => {
-      const one = properties.find((property) => property.name === name);
-      return one?.required ? valuesOf(one.form) : undefined;
+      const found = properties.find((property) => property.name === name);
+      return found?.required ? valuesOf(found.form) : undefined;
     });
     const values = all.flat();
     return all.every(Boolean) && new Set(values).size === values.length;
@@ -151,7 +151,7 @@ function discriminatorOf(
 export const isEmpty = ({ values, number, text, list, objects }: Form) =>
   values.length === 0 &&
   objects.length === 0 &&
-  [number, text, list].every((one) => one === undefined);
+  [number, text, list].every((kind) => kind === undefined);
 
 /** What of the form is of this type. */
 export function onlyOf(form: Form, type: JsonType): Form {

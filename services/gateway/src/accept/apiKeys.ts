@@ -1,5 +1,5 @@
 /** Who may call: named keys, of which only digests are kept. */
-import { slugOf } from "@jetscribe/schema";
+import { slugIfAny } from "@jetscribe/schema";
 import { hash } from "node:crypto";
 import * as z from "zod";
 
@@ -42,7 +42,8 @@ function parsePair(pair: string, place: number): ApiKey {
   const key = pair.slice(colon + 1).trim();
   if (colon < 1 || name === "" || key === "")
     throw new RangeError(`entry ${place}: expected name:key`);
-  if (!/[\p{L}\p{N}]/u.test(name))
+  const owner = slugIfAny(name);
+  if (owner === undefined)
     throw new RangeError(`entry ${place}: a name needs a letter or a digit`);
   if (/^["'`]/.test(name) || /^["'`]|["'`]$/.test(key))
     throw new RangeError(`entry ${place}: quotes would be part of the key`);
@@ -51,7 +52,7 @@ function parsePair(pair: string, place: number): ApiKey {
     throw new RangeError(
       `entry ${place}: a key is of ASCII letters, digits and signs, without spaces`,
     );
-  return { name, owner: slugOf(name), digest: digestOf(key, place) };
+  return { name, owner, digest: digestOf(key, place) };
 }
 
 function digestOf(key: string, place: number): Buffer {

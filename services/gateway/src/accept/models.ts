@@ -1,5 +1,5 @@
 /** Which models can be asked for: the default, each that a worker announced, each that was asked for before. */
-import { slugOf } from "@jetscribe/schema";
+import { slugIfAny, slugOf } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import { ApiError, unavailable } from "../apiError.ts";
 import type { NameClashes } from "./nameClashes.ts";
@@ -45,7 +45,7 @@ export function makeModels(
    * or names those that it can't be told from.
    */
   async function choose(wanted?: string): Promise<string> {
-    const slug = slugOrNone(wanted ?? defaultName);
+    const slug = slugIfAny(wanted ?? defaultName) ?? "";
     const alike = clashes.known().get(slug)?.join(" and ");
     if (alike !== undefined)
       throw unavailable(
@@ -56,7 +56,7 @@ export function makeModels(
     if (name !== undefined) return name;
     await look();
     if (asked.has(slug)) return wanted;
-    const unnamed = [...asked].filter((one) => !names.has(one));
+    const unnamed = [...asked].filter((slug) => !names.has(slug));
     const known = [...names.values(), ...unnamed].sort().join(", ");
     const message = `there is no such model; there are: ${known}`;
     throw new ApiError("invalid_request", "see: model", {
@@ -65,13 +65,4 @@ export function makeModels(
   }
 
   return { note, choose };
-}
-
-/** Names need a letter or a digit. */
-function slugOrNone(name: string): string {
-  try {
-    return slugOf(name);
-  } catch {
-    return "";
-  }
 }

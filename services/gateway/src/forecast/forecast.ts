@@ -37,9 +37,11 @@ export function makeForecast(
 
   function take(backlogs: Backlog[]) {
     freshForMs = freshFor(performance.now() - askedAt);
-    const named = backlogs.map((one) => [nameOf(one.queue), one] as const);
+    const named = backlogs.map(
+      (backlog) => [nameOf(backlog.queue), backlog] as const,
+    );
     known = new Map(named);
-    busy = new Map(named.filter(([, one]) => one.waiting > 0));
+    busy = new Map(named.filter(([, backlog]) => backlog.waiting > 0));
   }
 
   /** As long as a reading of what waits. */
@@ -47,7 +49,9 @@ export function makeForecast(
   function capacity(model: string): Capacity {
     const found = capacities.get(model);
     if (found !== undefined) return found;
-    const ofModel = workers.all().filter((one) => slugOf(one.model) === model);
+    const ofModel = workers
+      .all()
+      .filter((worker) => slugOf(worker.model) === model);
     const made = capacityOf(ofModel);
     capacities.set(model, made);
     return made;

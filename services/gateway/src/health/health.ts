@@ -51,7 +51,9 @@ export function makeHealth(
     const works = heard.some(
       ({ model_loaded, live = true }) => model_loaded && live,
     );
-    const model_clashes = [...clashes.known().values()].map((one) => [...one]);
+    const model_clashes = Array.from(clashes.known().values(), (names) => [
+      ...names,
+    ]);
     const clash = model_clashes.length > 0;
     const read = projections.all().map(({ name, seq, caught_up, error }) => ({
       name,

@@ -58,8 +58,8 @@ export function makeStreamTask({
     const inbox = makeInbox<Heard>(maxWaiting);
     /** What overflows meanwhile is in the text that is read, or is missed by the next chunk, and read then. */
     let reading = false;
-    const hear = (one: Heard) => {
-      if (!inbox.put(one) && !reading) onSlow();
+    const hear = (heard: Heard) => {
+      if (!inbox.put(heard) && !reading) onSlow();
     };
     // Released when the reader is gone, and not where the generator ends: it may never be asked for more.
     const hearing = new DisposableStack();

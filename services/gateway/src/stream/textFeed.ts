@@ -65,7 +65,8 @@ export function makeTextFeed() {
   /** What all the chunks that TOKENS holds add. */
   function catchUp(stored: readonly TokenChunk[]): StreamEvent[] {
     const voids = stored.find(
-      (one) => isMarker(one) && one.attempt > attempt && one.offset < sent,
+      (chunk) =>
+        isMarker(chunk) && chunk.attempt > attempt && chunk.offset < sent,
     );
     const events = voids && attempt > 0 ? reset(voids.attempt) : [];
     const joined = joinChunks(stored);
@@ -102,7 +103,9 @@ export function makeTextFeed() {
       ended?: EndedTask,
     ): StreamEvent[] {
       const [a = NaN, k = NaN] = lastEventId.split(".").map(Number);
-      const at = stored.findIndex((one) => one.attempt === a && one.n === k);
+      const at = stored.findIndex(
+        (chunk) => chunk.attempt === a && chunk.n === k,
+      );
       const joined = joinChunks(stored.slice(0, at + 1));
       if (at >= 0 && joined.whole) {
         ({ attempt, n } = joined);

@@ -23,16 +23,17 @@ export function makeWatchPlace(
   let timer: NodeJS.Timeout | undefined;
   let looking = false;
 
-  async function look(watched: Watched[]): Promise<void> {
+  async function look(looked: Watched[]): Promise<void> {
     // Without Redis nobody knows a place; the next look may.
     const places = await reader
-      .places(watched.map(({ task }) => task))
+      .places(looked.map(({ task }) => task))
       .catch(() => []);
-    watched.forEach((one, i) => {
+    looked.forEach((watched, i) => {
       const place = places[i];
-      if (!place || place.position === one.told || !all.has(one)) return;
-      one.told = place.position;
-      one.onPlace(place);
+      if (!place || place.position === watched.told || !all.has(watched))
+        return;
+      watched.told = place.position;
+      watched.onPlace(place);
     });
   }
 
@@ -44,13 +45,13 @@ export function makeWatchPlace(
   }
 
   return (task, onPlace) => {
-    const one: Watched = { task, onPlace };
-    all.add(one);
+    const watched: Watched = { task, onPlace };
+    all.add(watched);
     timer ??= setInterval(() => void lookAtAll(), everyMs);
-    void look([one]);
+    void look([watched]);
     return {
       [Symbol.dispose]() {
-        all.delete(one);
+        all.delete(watched);
         if (all.size > 0) return;
         clearInterval(timer);
         timer = undefined;

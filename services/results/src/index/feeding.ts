@@ -55,5 +55,5 @@ export function joinOn(
 }
 
 /** An id that isn't known proves nothing, as in `standingOf`. */
-const isSame = (one: string, other: string): boolean =>
-  one === "" || other === "" || one === other;
+const isSame = (id: string, other: string): boolean =>
+  id === "" || other === "" || id === other;

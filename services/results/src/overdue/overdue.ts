@@ -60,7 +60,7 @@ function errorOf(
   if (error === "TimeoutError")
     return { type: error, message: "no worker ended it within its time" };
   const [refusal] = refusals;
-  if (refusal !== undefined && refusals.every((one) => one !== undefined))
+  if (refusal !== undefined && refusals.every((reason) => reason !== undefined))
     return { type: "ModelLoadError", message: refusal };
   return expiredError(task);
 }

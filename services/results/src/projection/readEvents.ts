@@ -1,7 +1,7 @@
 import { decodeEvent } from "@jetscribe/event-log/codec/codec";
 import type { Delivery } from "@jetscribe/event-log/read/pull";
 import type { Logger } from "@jetscribe/runtime";
-import { slugOf, type Queue, type RecordedEvent } from "@jetscribe/schema";
+import { slugIfAny, type Queue, type RecordedEvent } from "@jetscribe/schema";
 
 /** The events of a batch. What is none is left out, and said: its place, never what is in it. */
 export function readEvents(
@@ -30,15 +30,7 @@ function whyMisplaced(
   if (type !== "GenerateRequested") return undefined;
   const fits =
     data.lane === lane &&
-    hasSlug(data.model, model) &&
-    hasSlug(data.owner, owner);
+    slugIfAny(data.model) === model &&
+    slugIfAny(data.owner) === owner;
   return fits ? undefined : "the body names another queue than the subject";
-}
-
-function hasSlug(name: string, slug: string): boolean {
-  try {
-    return slugOf(name) === slug;
-  } catch {
-    return false; // nothing in the name can stand in a subject
-  }
 }

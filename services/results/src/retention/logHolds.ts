@@ -38,14 +38,14 @@ export function holdsOf(
  * them is taken to stand where that makes the part longer.
  */
 export function bytesFrom(seq: number, use: LogUse, log: Log): number {
-  const from = use.milestones.findLast((one) => one.seq < seq);
+  const from = use.milestones.findLast((milestone) => milestone.seq < seq);
   return Math.min(log.bytes, end(use, log) - (from?.bytes ?? begin(use, log)));
 }
 
 /** The first sequence from which on the log has at most so many bytes, as far as milestones tell. */
 export function seqLeaving(bytes: number, use: LogUse, log: Log): number {
   const all = end(use, log);
-  const at = use.milestones.find((one) => all - one.bytes <= bytes);
+  const at = use.milestones.find((milestone) => all - milestone.bytes <= bytes);
   return (at ?? use.checkpoint).seq + 1;
 }
 
