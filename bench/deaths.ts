@@ -7,7 +7,7 @@ import { subjects, type GenerateStarted } from "@jetscribe/schema";
 import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SERVICES } from "../scripts/system/services.ts";
+import { serviceNames } from "../scripts/system/services.ts";
 import { ask } from "./ask.ts";
 import { median, round, type Figures } from "./figures.ts";
 import { models } from "./model.ts";
@@ -67,7 +67,7 @@ async function startRunning(
   await using opened = new AsyncDisposableStack();
   const stack = await startStack({
     env: { ...env, SLOTS: String(TASKS), LOG_LEVEL: "info" },
-    services: [...new Set([...SERVICES, ...workers])],
+    services: [...new Set([...serviceNames, ...workers])],
     healthyWithinMs: mostMs,
   });
   opened.defer(() => stack.stop());

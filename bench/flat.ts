@@ -1,5 +1,5 @@
 /** Whether memory stays flat while many tasks go through: of each service, the heap after a collection and what is resident. */
-import { SERVICES, type ServiceName } from "../scripts/system/services.ts";
+import { serviceNames, type ServiceName } from "../scripts/system/services.ts";
 import { round, slopeOf, type Figures, type Options } from "./figures.ts";
 import { inspectable, openHeap, type Heap } from "./heap.ts";
 import { startSystem, submit, untilDone, type System } from "./system.ts";
@@ -55,7 +55,7 @@ async function sampleOf(
 async function openHeaps({ stack }: System) {
   const open = new DisposableStack();
   const heaps = new Map<ServiceName, Heap>();
-  for (const service of SERVICES) {
+  for (const service of serviceNames) {
     const output = () => stack.output(service);
     const heap = await openHeap(stack.pid(service) ?? 0, output);
     heaps.set(service, open.use(heap));
@@ -65,5 +65,5 @@ async function openHeaps({ stack }: System) {
 
 const ofEach = (figure: (service: ServiceName) => number) =>
   Object.fromEntries(
-    SERVICES.map((service) => [service, round(figure(service))]),
+    serviceNames.map((service) => [service, round(figure(service))]),
   );

@@ -20,13 +20,13 @@ import { setUp } from "./install/setup.mjs";
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 
 /** The tools that look at the whole source: name, and arguments. */
-const CHECKS = [
+const checks = [
   ["tsc", "-p", "."],
   ["eslint", "."],
   ["prettier", "--check", "."],
 ];
 /** For all of them: whatever hangs, the run ends. */
-const RUN_TIMEOUT_MS = 30 * 60_000;
+const runTimeoutMs = 30 * 60_000;
 
 main().catch(fail);
 
@@ -76,7 +76,7 @@ async function findServers() {
 /** @param {Record<string, string | undefined>} env @returns {Promise<Counts>} */
 async function runChecks(env) {
   const results = await Promise.all(
-    CHECKS.map(async ([name = "", ...args]) => {
+    checks.map(async ([name = "", ...args]) => {
       const command = join(root, "node_modules/.bin", name);
       const { code, output } = await step(`${name} ${args.join(" ")}`, () =>
         run(command, args, { cwd: root, env }),
@@ -130,7 +130,7 @@ async function runTests(node, args, env) {
       node,
       command,
       { ...env, TEST_COUNT_FILE: countFile },
-      watches ? undefined : RUN_TIMEOUT_MS,
+      watches ? undefined : runTimeoutMs,
     );
     /** @type {Counts} */
     const counts = readJson(countFile) ?? { passed: 0, failed: 1, skipped: 0 };

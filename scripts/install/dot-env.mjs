@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import util from "node:util";
-import { CONFIG_EXIT_CODE, UserError } from "./user-error.mjs";
+import { configExitCode, UserError } from "./user-error.mjs";
 
 /**
  * The settings of a `.env` as editors write it, without those that are empty. What is no setting is an error that names
@@ -33,7 +33,7 @@ function decode(bytes, name) {
   if (isUtf16 || !isUtf8(bytes))
     throw new UserError(
       `${name} is ${isUtf16 ? "UTF-16" : "not UTF-8"}: save it as UTF-8`,
-      CONFIG_EXIT_CODE,
+      configExitCode,
     );
   return bytes
     .toString()
@@ -73,6 +73,6 @@ function noSetting(line, number, name) {
   const [, key = "NAME"] = /^\s*([A-Z_][A-Z0-9_]*)\s*(?::|$)/.exec(line) ?? [];
   return new UserError(
     `${name}, line ${number}: expected ${key}=value`,
-    CONFIG_EXIT_CODE,
+    configExitCode,
   );
 }

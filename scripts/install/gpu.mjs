@@ -16,7 +16,7 @@ const gpuDir = join(localDir, "gpu");
 const scope = "node_modules/@node-llama-cpp";
 
 /** The packages for each kind of GPU; node-llama-cpp takes the best that it finds and that the machine can run. */
-const PACKAGES = new Map([
+const packages = new Map([
   ["cuda", ["linux-x64-cuda", "linux-x64-cuda-ext"]],
   ["vulkan", ["linux-x64-vulkan"]],
 ]);
@@ -27,7 +27,7 @@ const PACKAGES = new Map([
  * @param {string} kind
  */
 export async function addGpuBinaries(kind) {
-  const names = PACKAGES.get(kind);
+  const names = packages.get(kind);
   if (!names) throw new UserError(`--gpu=${kind}: expected cuda or vulkan`);
   const machine = `${process.platform}-${process.arch}`;
   if (machine !== "linux-x64")
@@ -47,7 +47,7 @@ export async function addGpuBinaries(kind) {
 /** Links what {@link addGpuBinaries} brought; again after each installation, which may remove what it doesn't know. */
 export function linkGpuBinaries() {
   const version = engineVersion();
-  for (const name of [...PACKAGES.values()].flat()) {
+  for (const name of [...packages.values()].flat()) {
     if (installedVersion(name) !== version) continue; // another version's binaries would not load
     const link = join(root, scope, name);
     rmSync(link, { recursive: true, force: true });

@@ -25,7 +25,7 @@ import { compareVersions } from "./versions.mjs";
  * @property {string} [libraryPath] where the libraries lie that were unpacked with it
  */
 
-const KINDS = {
+const kinds = {
   nats: {
     names: ["nats-server"],
     packages: ["nats-server"],
@@ -84,7 +84,7 @@ function suitesFor(kind) {
 
 /** @param {Kind} kind */
 function fromPath(kind) {
-  const binaries = KINDS[kind].names.flatMap(onPath);
+  const binaries = kinds[kind].names.flatMap(onPath);
   return firstOf(binaries, (binary) => probeServer({ kind, binary }));
 }
 
@@ -121,7 +121,7 @@ async function firstOf(places, look) {
 async function unpack(kind, suite) {
   const own = distribution();
   if (!own) return undefined;
-  const { packages } = KINDS[kind];
+  const { packages } = kinds[kind];
   const title = `unpacking ${packages[0]} of ${own.id} ${suite} into .local/`;
   try {
     await step(title, () =>
@@ -158,7 +158,7 @@ async function probeUnpacked(kind, suite) {
 export async function probeServer(found) {
   const env = libraryEnv(found);
   const { code, output } = await run(found.binary, ["--version"], { env });
-  const version = KINDS[found.kind].version.exec(output)?.[1];
+  const version = kinds[found.kind].version.exec(output)?.[1];
   return code === 0 && version ? { ...found, version } : undefined;
 }
 
@@ -171,7 +171,7 @@ export function libraryEnv({ libraryPath }) {
 
 /** @param {Kind} kind @returns {Promise<Server | undefined>} */
 async function fromDocker(kind) {
-  const { image, version } = KINDS[kind];
+  const { image, version } = kinds[kind];
   const engine = await run("docker", ["version"], { timeoutMs: 10_000 });
   if (engine.code !== 0) return undefined;
   const args = ["run", "--rm", image, `${kind}-server`, "--version"];

@@ -10,9 +10,9 @@ import { run, runOrThrow } from "./run.mjs";
 import { UserError } from "./user-error.mjs";
 import { compareVersions } from "./versions.mjs";
 
-const PNPM = "pnpm@12.21.0";
+const pnpmVersion = "pnpm@12.21.0";
 /** Runs TypeScript as it is, without a flag and a warning for every file. */
-const OLDEST_NODE = "24.12.0";
+const oldestNode = "24.12.0";
 
 /** Written last, so it is there only when all of the set-up is. */
 const stampFile = join(root, "node_modules", ".jetscribe.json");
@@ -29,7 +29,7 @@ export async function setUp() {
     const meanwhile = readStamp();
     if (meanwhile) return meanwhile;
     await step("installing the packages", () =>
-      runOrThrow("npx", ["-y", PNPM, "install", "--frozen-lockfile"], {
+      runOrThrow("npx", ["-y", pnpmVersion, "install", "--frozen-lockfile"], {
         cwd: root,
         env: { CI: "true" }, // no questions, no screen control
       }),
@@ -73,14 +73,14 @@ async function findNode() {
     if (isNewEnough(output)) return node;
   }
   throw new UserError(
-    `Jetscribe needs Node ${OLDEST_NODE} or newer, and there is none for this machine in the npm registry.\n` +
+    `Jetscribe needs Node ${oldestNode} or newer, and there is none for this machine in the npm registry.\n` +
       `This is ${process.version}. Install a current one: https://nodejs.org/en/download`,
   );
 }
 
 /** Whether such a Node runs TypeScript. @param {string} version as Node says it: `v24.12.0` */
 export function isNewEnough(version) {
-  return compareVersions(version.slice(1), OLDEST_NODE) >= 0;
+  return compareVersions(version.slice(1), oldestNode) >= 0;
 }
 
 /**

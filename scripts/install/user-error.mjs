@@ -1,5 +1,5 @@
 /** How a process ends whose configuration is wrong (EX_CONFIG of sysexits.h): starting it again would not help. */
-export const CONFIG_EXIT_CODE = 78;
+export const configExitCode = 78;
 
 /** An error whose message tells the user what to do: printed without a stack. */
 export class UserError extends Error {

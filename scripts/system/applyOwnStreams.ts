@@ -6,14 +6,14 @@ import { say, step, yellow } from "../install/print.mjs";
 import { root, type Env } from "../install/project.mjs";
 import { run, tail } from "../install/run.mjs";
 import { writePrivate } from "./dataDir.ts";
-import { NODE_FLAGS } from "./services.ts";
+import { nodeFlags } from "./services.ts";
 
 /** What the streams are made by: another value is another stream. */
-const SETTINGS = ["NAMESPACE", "EVENTS_MAX_BYTES", "TASK_TIMEOUT"];
-const MADE_BY = ["streams/topology.ts", "streams/logLimit.ts"].map((file) =>
+const settings = ["NAMESPACE", "EVENTS_MAX_BYTES", "TASK_TIMEOUT"];
+const madeBy = ["streams/topology.ts", "streams/logLimit.ts"].map((file) =>
   join(root, "packages/event-log/src", file),
 );
-const PROGRAM = "packages/runtime/src/streams/main.ts";
+const streamsProgram = "packages/runtime/src/streams/main.ts";
 
 /**
  * `npm start` is the operator of its own broker: where the settings of the streams, or what the project makes of them,
@@ -35,7 +35,7 @@ export async function applyOwnStreams(
 
   async function apply() {
     await startBroker();
-    const args = [...NODE_FLAGS, PROGRAM, "apply", "--yes"];
+    const args = [...nodeFlags, streamsProgram, "apply", "--yes"];
     const { code, output } = await step("applying the streams' settings", () =>
       run(node, args, { cwd: root, env }),
     );
@@ -47,7 +47,7 @@ export async function applyOwnStreams(
 
 function fingerprint(env: Env): string {
   const hash = createHash("sha256");
-  for (const name of SETTINGS) hash.update(`${name}=${env[name] ?? ""}\n`);
-  for (const file of MADE_BY) hash.update(readFileSync(file));
+  for (const name of settings) hash.update(`${name}=${env[name] ?? ""}\n`);
+  for (const file of madeBy) hash.update(readFileSync(file));
   return hash.digest("hex");
 }

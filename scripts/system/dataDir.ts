@@ -14,7 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readJson } from "../install/files.mjs";
 import { tryLock } from "../install/lock.mjs";
 import { identityOf, isAlive, killGroup } from "../install/processes.mjs";
-import { CONFIG_EXIT_CODE, UserError } from "../install/user-error.mjs";
+import { configExitCode, UserError } from "../install/user-error.mjs";
 import { removeContainer } from "./supervise.ts";
 
 /**
@@ -56,7 +56,7 @@ function makeDataDir(dataDir: string): void {
   } catch (error) {
     throw new UserError(
       `DATA_DIR=${dataDir}: expected a folder that this user can write, or make (${(error as NodeJS.ErrnoException).code})`,
-      CONFIG_EXIT_CODE,
+      configExitCode,
     );
   }
 }

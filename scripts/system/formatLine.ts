@@ -1,8 +1,10 @@
 import { cyan, dim, oneLine, red, yellow } from "../install/print.mjs";
 
-const WIDTH = 9;
-const HIDDEN = new Set("level time msg service pid hostname v err".split(" "));
-const LEVELS: Record<string, string> = {
+const nameWidth = 9;
+const hiddenFields = new Set(
+  "level time msg service pid hostname v err".split(" "),
+);
+const levelNames: Record<string, string> = {
   10: "TRACE",
   20: "DEBUG",
   30: "INFO",
@@ -25,17 +27,17 @@ interface LogRecord {
  * below it. Anything that is no log record stays as it is, behind the prefix.
  */
 export function formatLine(name: string, line: string): string {
-  const prefix = `${cyan(name.padEnd(WIDTH))} ${dim("|")} `;
+  const prefix = `${cyan(name.padEnd(nameWidth))} ${dim("|")} `;
   const record = parseRecord(line);
   if (!record) return prefix + oneLine(line);
-  const level = LEVELS[record.level] ?? String(record.level).toUpperCase();
+  const level = levelNames[record.level] ?? String(record.level).toUpperCase();
   const head = [
     dim(clock(record.time)),
     paint(level),
     oneLine(record.msg ?? ""),
   ];
   const fields = Object.entries(record)
-    .filter(([key]) => !HIDDEN.has(key))
+    .filter(([key]) => !hiddenFields.has(key))
     .map(([key, value]) => dim(`${oneLine(key)}=`) + formatValue(value));
   return [[...head, ...fields].join(" "), ...stack(record.err)]
     .map((text) => prefix + text)

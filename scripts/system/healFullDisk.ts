@@ -6,14 +6,14 @@ import { askServer } from "./askServer.ts";
 import { readHealth } from "./health.ts";
 import type { Supervised } from "./supervise.ts";
 
-const LOOK_EVERY_MS = 2000;
+const lookEveryMs = 2000;
 /** So often in a row it has to be seen in that state: a disk that is only slow answers in the end. */
-const SURELY_LOOKS = 5;
-const ANSWERS_WITHIN_MS = 2000;
-const RESTART_EVERY_MS = 60_000;
-const STOP_DEADLINE_MS = 2000;
+const surelyLooks = 5;
+const answersWithinMs = 2000;
+const restartEveryMs = 60_000;
+const stopDeadlineMs = 2000;
 /** Some of the largest messages; with less the disk would be full again at once. */
-const ROOM_BYTES = 64 * 2 ** 20;
+const roomBytes = 64 * 2 ** 20;
 
 export interface OwnBroker {
   nats: Supervised;
@@ -54,9 +54,9 @@ export async function healFullDisk(broker: OwnBroker): Promise<void> {
     pid = nats.pid;
     if (!stuck) return;
     looks++;
-    const isEarly = performance.now() - restartedAt < RESTART_EVERY_MS;
+    const isEarly = performance.now() - restartedAt < restartEveryMs;
     if (!(await hasRoom(folder))) sayFull();
-    else if (looks >= SURELY_LOOKS && !isEarly) await restart();
+    else if (looks >= surelyLooks && !isEarly) await restart();
   }
 
   function sayWell() {
@@ -70,7 +70,7 @@ export async function healFullDisk(broker: OwnBroker): Promise<void> {
     say(
       red(
         `The broker's disk is full: no prompt is accepted, nothing accepted is lost. Make room on the disk of ${folder} ` +
-          `(${ROOM_BYTES / 2 ** 20} MiB at least): then all goes on by itself.`,
+          `(${roomBytes / 2 ** 20} MiB at least): then all goes on by itself.`,
       ),
     );
   }
@@ -82,7 +82,7 @@ export async function healFullDisk(broker: OwnBroker): Promise<void> {
         "The broker stores nothing although its disk has room, as after a full disk: starting it again.",
       ),
     );
-    await nats.stop(STOP_DEADLINE_MS);
+    await nats.stop(stopDeadlineMs);
     if (stopping.aborted) return;
     nats.start();
     restartedAt = performance.now();
@@ -90,13 +90,13 @@ export async function healFullDisk(broker: OwnBroker): Promise<void> {
 
   while (!stopping.aborted) {
     await look();
-    await sleep(LOOK_EVERY_MS, undefined, { signal: stopping }).catch(() => {});
+    await sleep(lookEveryMs, undefined, { signal: stopping }).catch(() => {});
   }
 }
 
 async function hasRoom(folder: string): Promise<boolean> {
   const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize >= ROOM_BYTES;
+  return bavail * bsize >= roomBytes;
 }
 
 /**
@@ -114,7 +114,7 @@ async function isSilent(
   const { text, end } = await askServer(
     port,
     `CONNECT {"verbose":false}\r\nSUB ${inbox} 1\r\n${questions.join("")}`,
-    ANSWERS_WITHIN_MS,
+    answersWithinMs,
     (text) => text.split(`\nMSG ${inbox} `).length > names.length,
   );
   return end === "silent" && text.startsWith("INFO ");

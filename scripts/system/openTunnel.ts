@@ -19,14 +19,14 @@ interface Agent {
   ) => Promise<{ url: () => string; close: () => Promise<void> }>;
 }
 
-const TOKEN_PAGE = "https://dashboard.ngrok.com/get-started/your-authtoken";
-const TIMEOUT_MS = 30_000;
+const tokenPage = "https://dashboard.ngrok.com/get-started/your-authtoken";
+const timeoutMs = 30_000;
 
 const sources = join(root, "deploy/ngrok");
 const installed = join(localDir, "ngrok");
 
 /** Which callers may say whom they call for: the agent is in this machine. */
-export const TUNNEL_PROXY = "127.0.0.1,::1";
+export const tunnelProxy = "127.0.0.1,::1";
 
 /**
  * `npm start -- --tunnel`: a public URL, by ngrok's in-process agent, for the gateway at `url` on this machine. Whatever
@@ -36,7 +36,7 @@ export async function openTunnel(url: string, env: Env): Promise<Tunnel> {
   const authtoken = env["NGROK_AUTHTOKEN"];
   if (!authtoken)
     return {
-      refused: `NGROK_AUTHTOKEN is not set: it stands at ${TOKEN_PAGE}; put it into .env`,
+      refused: `NGROK_AUTHTOKEN is not set: it stands at ${tokenPage}; put it into .env`,
     };
   try {
     return await step("opening the tunnel", () =>
@@ -86,8 +86,8 @@ async function install(): Promise<void> {
 }
 
 function inTime<T>(promise: Promise<T>): Promise<T> {
-  const late = sleep(TIMEOUT_MS, undefined, { ref: false }).then(() => {
-    throw new Error(`no answer within ${TIMEOUT_MS / 1000} s`);
+  const late = sleep(timeoutMs, undefined, { ref: false }).then(() => {
+    throw new Error(`no answer within ${timeoutMs / 1000} s`);
   });
   return Promise.race([promise, late]);
 }
@@ -96,7 +96,7 @@ function inTime<T>(promise: Promise<T>): Promise<T> {
 function explain(message: string): string {
   const code = /ERR_NGROK_\d+/.exec(message)?.[0];
   if (code && /_10[567]$/.test(code))
-    return `NGROK_AUTHTOKEN was refused (${code}): compare it with ${TOKEN_PAGE}`;
+    return `NGROK_AUTHTOKEN was refused (${code}): compare it with ${tokenPage}`;
   if (code)
     return `ngrok refused it (https://ngrok.com/docs/errors/${code.toLowerCase()})`;
   if (message.includes("failed to connect session"))

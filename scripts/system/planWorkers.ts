@@ -13,7 +13,7 @@ export interface Wishes {
   gpus?: string[] | undefined;
 }
 
-const MOST_WORKERS = 64;
+const maxWorkers = 64;
 
 /** So many workers for each model on each GPU. The first one's model is the one of requests that name none. */
 export function planWorkers({
@@ -34,9 +34,9 @@ export function planWorkers({
 
 function countOf(workers = "1"): number {
   const count = /^\d+$/.test(workers) ? Number(workers) : 0;
-  if (count >= 1 && count <= MOST_WORKERS) return count;
+  if (count >= 1 && count <= maxWorkers) return count;
   throw new UserError(
-    `--workers=${workers}: expected a number from 1 to ${MOST_WORKERS}`,
+    `--workers=${workers}: expected a number from 1 to ${maxWorkers}`,
   );
 }
 

@@ -1,4 +1,4 @@
-import { CONFIG_EXIT_CODE, UserError } from "../install/user-error.mjs";
+import { configExitCode, UserError } from "../install/user-error.mjs";
 import type { Env } from "../install/project.mjs";
 import { isFree } from "./freePort.ts";
 
@@ -9,13 +9,13 @@ export async function readAddress(env: Env) {
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new UserError(
       `PORT=${env["PORT"]}: expected a number from 1 to 65535`,
-      CONFIG_EXIT_CODE,
+      configExitCode,
     );
   const free = await isFree(port, host).catch(
     (error: NodeJS.ErrnoException) => {
       throw new UserError(
         `HOST=${host}: expected an address of this machine, as 127.0.0.1, or 0.0.0.0 for all (${error.code})`,
-        CONFIG_EXIT_CODE,
+        configExitCode,
       );
     },
   );

@@ -34,7 +34,7 @@ export interface StartFacts {
   engine: string | undefined;
 }
 
-const PROMPT = "Explain quantum computing";
+const examplePrompt = "Explain quantum computing";
 
 /** What somebody needs who has just started the system. */
 export function sayBlock(facts: StartFacts): void {
@@ -65,9 +65,9 @@ export function sayBlock(facts: StartFacts): void {
     `Data       ${dataDir}`,
     "",
     "Try it:",
-    `  ${whereOf(dataDir)}npm run try -- "${PROMPT}"`,
+    `  ${whereOf(dataDir)}npm run try -- "${examplePrompt}"`,
     `  curl -s ${url}/generate -H 'X-API-Key: ${key ?? "<your key>"}' -H 'Content-Type: application/json' ` +
-      `-H 'Prefer: wait=30' -d '{"prompt":"${PROMPT}"}'; echo`,
+      `-H 'Prefer: wait=30' -d '{"prompt":"${examplePrompt}"}'; echo`,
     "",
     dim(
       "Ctrl-C stops it; tasks that are queued then are done after the next start.",

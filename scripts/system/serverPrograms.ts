@@ -4,7 +4,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { libraryEnv, type Server } from "../install/servers.mjs";
-import { CONFIG_EXIT_CODE, UserError } from "../install/user-error.mjs";
+import { configExitCode, UserError } from "../install/user-error.mjs";
 import { compareVersions } from "../install/versions.mjs";
 import { askServer } from "./askServer.ts";
 import type { Program } from "./supervise.ts";
@@ -29,7 +29,7 @@ interface NatsPlace extends Place {
 }
 
 /** Beyond what any disk holds: what is kept is decided by the streams' own limits. */
-const UNLIMITED_BYTES = 2 ** 50;
+const unlimitedBytes = 2 ** 50;
 
 /**
  * Above this nats-server collects its garbage more often, so that its memory has a bound. It needs its blocks of the last
@@ -37,29 +37,27 @@ const UNLIMITED_BYTES = 2 ** 50;
  * tasks came for two minutes, it did little but collect with 192 MB, and they were done at two thirds of the speed that
  * they are with 512. GOMEMLIMIT in the environment sets another.
  */
-const NATS_MEMORY = `${256 * availableParallelism()}MiB`;
+const natsMemory = `${256 * availableParallelism()}MiB`;
 
 /**
  * So many threads of nats-server run Go code at once. With as many as cores, threads that look for work wake each other
  * all the time: on two cores a task cost it 118 µs, and costs it 88 with one. GOMAXPROCS in the environment sets another.
  */
-const NATS_THREADS = String(
-  Math.max(1, Math.floor(availableParallelism() / 2)),
-);
+const natsThreads = String(Math.max(1, Math.floor(availableParallelism() / 2)));
 
 /** In bytes, where a quarter of the machine's memory is less. */
-const LEAST_REDIS_MEMORY = 256 * 2 ** 20;
+const minRedisMemory = 256 * 2 ** 20;
 
 /** Where a container finds its configuration and its data, and listens. */
-const IN_CONTAINER = { config: "/etc/jetscribe.conf", data: "/data" };
-const DEFAULT_PORTS = { nats: 4222, redis: 6379 };
+const inContainer = { config: "/etc/jetscribe.conf", data: "/data" };
+const defaultPorts = { nats: 4222, redis: 6379 };
 
 export function natsProgram(server: Server, options: NatsPlace): Program {
   const { name = "jetscribe", durability, maxPayload = "8MB" } = options;
   const seen = seenBy(server, options);
   const jetstream = [
     `store_dir: ${JSON.stringify(seen.data)}`,
-    `max_file_store: ${UNLIMITED_BYTES}`,
+    `max_file_store: ${unlimitedBytes}`,
     ...syncInterval(server, durability),
   ];
   const lines = [
@@ -72,7 +70,7 @@ export function natsProgram(server: Server, options: NatsPlace): Program {
   const nats = program(server, options, lines, ["-c", seen.config]);
   return {
     ...nats,
-    env: { GOMEMLIMIT: NATS_MEMORY, GOMAXPROCS: NATS_THREADS, ...nats.env },
+    env: { GOMEMLIMIT: natsMemory, GOMAXPROCS: natsThreads, ...nats.env },
   };
 }
 
@@ -89,7 +87,7 @@ export function redisProgram(server: Server, place: Place): Program {
     'save ""',
     // Full, it refuses what is to be stored, and the projection stands still until results have expired: better than a
     // machine without memory. Nothing is lost: all of it is in the log.
-    `maxmemory ${Math.max(LEAST_REDIS_MEMORY, Math.floor(totalmem() / 4))}`,
+    `maxmemory ${Math.max(minRedisMemory, Math.floor(totalmem() / 4))}`,
     "maxmemory-policy noeviction",
     "daemonize no",
   ];
@@ -100,7 +98,7 @@ function syncInterval(server: Server, durability = "process"): string[] {
   if (durability !== "process" && durability !== "machine")
     throw new UserError(
       `DURABILITY=${durability}: expected process or machine`,
-      CONFIG_EXIT_CODE,
+      configExitCode,
     );
   if (compareVersions(server.version, "2.10.0") >= 0)
     return [`sync_interval: ${durability === "machine" ? "always" : '"1s"'}`];
@@ -115,7 +113,7 @@ function syncInterval(server: Server, durability = "process"): string[] {
 /** Where the server listens and finds its files, as it sees them itself. */
 function seenBy({ kind, image }: Server, { dataDir, port }: Place) {
   return image
-    ? { host: "0.0.0.0", port: DEFAULT_PORTS[kind], ...IN_CONTAINER }
+    ? { host: "0.0.0.0", port: defaultPorts[kind], ...inContainer }
     : {
         host: "127.0.0.1",
         port,
@@ -146,9 +144,9 @@ function program(
   const flags = [
     ...["run", "--rm", "--name", container],
     ...["--user", `${process.getuid?.()}:${process.getgid?.()}`],
-    ...["-p", `127.0.0.1:${port}:${DEFAULT_PORTS[kind]}`],
-    ...["-v", `${data}:${IN_CONTAINER.data}`],
-    ...["-v", `${config}:${IN_CONTAINER.config}:ro`],
+    ...["-p", `127.0.0.1:${port}:${defaultPorts[kind]}`],
+    ...["-v", `${data}:${inContainer.data}`],
+    ...["-v", `${config}:${inContainer.config}:ro`],
     ...[image, `${kind}-server`],
   ];
   return {

@@ -1,17 +1,22 @@
 import { join } from "node:path";
 import { root, type Env } from "../install/project.mjs";
-import { CONFIG_EXIT_CODE } from "../install/user-error.mjs";
+import { configExitCode } from "../install/user-error.mjs";
 import type { Program, Supervised } from "./supervise.ts";
 
 /** The four services, and how a whole system is stopped. */
-export const SERVICES = ["gateway", "inference", "results", "logger"] as const;
-export type ServiceName = (typeof SERVICES)[number];
+export const serviceNames = [
+  "gateway",
+  "inference",
+  "results",
+  "logger",
+] as const;
+export type ServiceName = (typeof serviceNames)[number];
 
 /** The service that a process is one of: `inference-2` is another worker. */
 export const serviceOf = (name: string): string => name.replace(/-\d+$/, "");
 
 /** How Node runs a service; in containers by NODE_OPTIONS, see `deploy/Dockerfile`. */
-export const NODE_FLAGS = [
+export const nodeFlags = [
   "--disable-warning=ExperimentalWarning",
   // What a service makes lives for one message. With the default of 16 MB each of them grows by 10 to 40 MB under load;
   // with 4 MB so much survives a collection that a third of the CPU of results went into them.
@@ -21,30 +26,30 @@ export const NODE_FLAGS = [
 /**
  * What Node made of the sources, types stripped and compiled: with it the second start takes three quarters of the time.
  */
-const COMPILE_CACHE = join(root, ".local/compile-cache");
+const compileCache = join(root, ".local/compile-cache");
 
 /** A service as a process; `node` runs TypeScript. */
 export function serviceProgram(name: string, node: string, env: Env): Program {
   return {
     name,
     command: node,
-    args: [...NODE_FLAGS, `services/${serviceOf(name)}/src/main.ts`],
+    args: [...nodeFlags, `services/${serviceOf(name)}/src/main.ts`],
     cwd: root,
     // It drains when its stdin ends, which happens however its parent dies. glibc makes an arena for each thread, up to
     // eight for each core: two hold the same in 12 MB less.
     env: {
       MALLOC_ARENA_MAX: "2",
-      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      NODE_COMPILE_CACHE: compileCache,
       ...env,
       JETSCRIBE_SUPERVISED: "1",
     },
     holdsStdin: true,
-    hopelessCode: CONFIG_EXIT_CODE,
+    hopelessCode: configExitCode,
   };
 }
 
 /** In which order they go: who takes new work first, then who writes down what comes of it, then the ground below. */
-const STOPPING = [
+const stopOrder = [
   {
     names: ["inference", "gateway"],
     deadlineMs: (drainMs: number) => drainMs + 5000,
@@ -59,7 +64,7 @@ export async function stopInOrder(
   drainMs: number,
 ): Promise<string[]> {
   const killed: string[] = [];
-  for (const { names, deadlineMs } of STOPPING) {
+  for (const { names, deadlineMs } of stopOrder) {
     const these = all.filter(({ name }) => names.includes(serviceOf(name)));
     await Promise.all(
       these.map(async (child) => {

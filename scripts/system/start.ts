@@ -13,7 +13,7 @@ import { applyOwnStreams } from "./applyOwnStreams.ts";
 import { choose } from "./choices.ts";
 import { apiKey, endLeftovers, lockDataDir, writeRunning } from "./dataDir.ts";
 import { healFullDisk } from "./healFullDisk.ts";
-import { openTunnel, TUNNEL_PROXY, type Tunnel } from "./openTunnel.ts";
+import { openTunnel, tunnelProxy, type Tunnel } from "./openTunnel.ts";
 import { findGpus, planWorkers } from "./planWorkers.ts";
 import { readAddress } from "./readAddress.ts";
 import { sayBlock } from "./sayBlock.ts";
@@ -24,7 +24,7 @@ import {
   redisProgram,
   redisUrl,
 } from "./serverPrograms.ts";
-import { SERVICES, serviceProgram } from "./services.ts";
+import { serviceNames, serviceProgram } from "./services.ts";
 import { stopOnSignal } from "./stopOnSignal.ts";
 import type { Supervised } from "./supervise.ts";
 import { superviseAll } from "./superviseAll.ts";
@@ -36,7 +36,7 @@ import {
 
 /** `npm start`: everything, on what scripts/start.mjs brought, to a running system in the foreground. */
 
-const USAGE =
+const usage =
   "npm start -- [--gpu=cuda|vulkan] [--gpus=all|0,1] [--workers=N] [--model name=path]… [--tunnel]";
 
 /** A wrong one is refused by the services, by name. */
@@ -82,7 +82,7 @@ async function main() {
   const serviceEnv: Env = {
     EVENTS_MAX_BYTES: String(eventsMaxBytes),
     API_KEYS: `default:${key}`,
-    ...(wantsTunnel && { TRUST_PROXY: TUNNEL_PROXY }),
+    ...(wantsTunnel && { TRUST_PROXY: tunnelProxy }),
     ...(gpu && { GPU: gpu }),
     ...env,
     ...workers[0]?.env,
@@ -97,9 +97,9 @@ async function main() {
   const programs = [
     nats && natsProgram(nats, { dataDir, port: natsPort, durability }),
     redis && redisProgram(redis, { dataDir, port: redisPort }),
-    ...SERVICES.filter((name) => name !== "inference").map((name) =>
-      serviceProgram(name, node, serviceEnv),
-    ),
+    ...serviceNames
+      .filter((name) => name !== "inference")
+      .map((name) => serviceProgram(name, node, serviceEnv)),
     ...workers.map((worker) =>
       serviceProgram(worker.name, node, { ...serviceEnv, ...worker.env }),
     ),
@@ -161,7 +161,7 @@ function readOptions() {
       },
     }).values;
   } catch (error) {
-    throw new UserError(`${(error as Error).message}\nusage: ${USAGE}`);
+    throw new UserError(`${(error as Error).message}\nusage: ${usage}`);
   }
 }
 

@@ -5,7 +5,7 @@ import { stopInOrder } from "./services.ts";
 import type { Supervised } from "./supervise.ts";
 
 /** npm passes on a signal that the terminal gave us too: within this time it is the same one. */
-const SAME_SIGNAL_MS = 1000;
+const sameSignalMs = 1000;
 
 /**
  * The first signal stops everything in order, the second at once. `supervised` may be filled later.
@@ -29,7 +29,7 @@ export function stopOnSignal(
   }
   async function stop() {
     if (stopping.signal.aborted) {
-      if (Date.now() - firstAt > SAME_SIGNAL_MS) await killAll();
+      if (Date.now() - firstAt > sameSignalMs) await killAll();
       return;
     }
     await stopAll(

@@ -18,7 +18,7 @@ const node = (script: string): Program => ({
   holdsStdin: true,
 });
 
-const STAYS =
+const stays =
   "process.stdin.resume(); setInterval(() => {}, 1e6); console.log('up');";
 
 /** Starts a child and waits for its first line. */
@@ -46,7 +46,7 @@ const isAlive = (pid: number) => {
 
 test("a child that dies is started again, later each time", async () => {
   const delays: (number | undefined)[] = [];
-  const { child, nextLine } = await startChild(STAYS, {
+  const { child, nextLine } = await startChild(stays, {
     onExit: ({ restartInMs }) => delays.push(restartInMs),
   });
   for (let i = 0; i < 2; i++) {
@@ -77,7 +77,7 @@ test("a child that can never run stays down, and its last words are heard", asyn
 });
 
 test("a stopped child stays down", async () => {
-  const { child } = await startChild(STAYS);
+  const { child } = await startChild(stays);
   const pid = child.pid ?? 0;
   assert.equal(await child.stop(5000), true);
   assert.equal(child.pid, undefined);
@@ -86,7 +86,7 @@ test("a stopped child stays down", async () => {
 
 test("a child that ignores SIGTERM is killed at the deadline", async () => {
   const { child } = await startChild(
-    `process.on('SIGTERM', () => {}); ${STAYS}`,
+    `process.on('SIGTERM', () => {}); ${stays}`,
   );
   assert.equal(await child.stop(50), false);
   assert.equal(child.pid, undefined);

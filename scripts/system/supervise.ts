@@ -35,10 +35,10 @@ export interface SuperviseOptions {
 
 export type Supervised = ReturnType<typeof makeSupervised>;
 
-const BACK_OFF_MS = { first: 200, longest: 10_000, forgottenAfter: 30_000 };
-const KEPT_LINES = 200;
+const backOffMs = { first: 200, longest: 10_000, forgottenAfter: 30_000 };
+const keptLines = 200;
 /** Its last words are waited for so long: a stranger may hold the other end of its output. */
-const LAST_WORDS_MS = 1000;
+const lastWordsMs = 1000;
 
 /**
  * One child process that is started again when it dies.
@@ -57,7 +57,7 @@ export function makeSupervised(
   let gone = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
   let stopping = false;
-  let delayMs = BACK_OFF_MS.first;
+  let delayMs = backOffMs.first;
   let failures = 0;
   const lines: string[] = [];
 
@@ -88,7 +88,7 @@ export function makeSupervised(
         child = undefined;
         const livedMs = Date.now() - startedAt;
         killGroup(started.pid, "SIGKILL");
-        const late = sleep(LAST_WORDS_MS, undefined, { ref: false });
+        const late = sleep(lastWordsMs, undefined, { ref: false });
         await Promise.race([read, late]);
         resolve();
         ended(code, signal, livedMs);
@@ -107,8 +107,8 @@ export function makeSupervised(
     signal: NodeJS.Signals | null,
     livedMs: number,
   ) {
-    if (livedMs >= BACK_OFF_MS.forgottenAfter) {
-      delayMs = BACK_OFF_MS.first;
+    if (livedMs >= backOffMs.forgottenAfter) {
+      delayMs = backOffMs.first;
       failures = 0;
     }
     const hopeless = code !== null && code === program.hopelessCode;
@@ -117,7 +117,7 @@ export function makeSupervised(
     if (again) {
       failures++;
       timer = setTimeout(start, delayMs);
-      delayMs = Math.min(delayMs * 2, BACK_OFF_MS.longest);
+      delayMs = Math.min(delayMs * 2, backOffMs.longest);
     }
     onExit?.({ code, signal, restartInMs });
   }
@@ -132,7 +132,7 @@ export function makeSupervised(
 
   function keep(line: string, stream: "stdout" | "stderr") {
     lines.push(line);
-    if (lines.length > KEPT_LINES) lines.shift();
+    if (lines.length > keptLines) lines.shift();
     onLine?.(line, stream);
   }
 

@@ -1,8 +1,8 @@
 import { red, say } from "../install/print.mjs";
-import { CONFIG_EXIT_CODE, UserError } from "../install/user-error.mjs";
+import { configExitCode, UserError } from "../install/user-error.mjs";
 import { noteProcesses } from "./dataDir.ts";
 import { formatLine } from "./formatLine.ts";
-import { serviceOf, SERVICES } from "./services.ts";
+import { serviceOf, serviceNames } from "./services.ts";
 import { makeSupervised, type Program, type Supervised } from "./supervise.ts";
 
 /** The processes of a running system, and what people see of them. `giveUp` is called when one can never run. */
@@ -14,7 +14,9 @@ export function superviseAll(
   const notes = noteProcesses(dataDir);
   return programs.map((program) => {
     const { name, container } = program;
-    const isService = SERVICES.some((service) => service === serviceOf(name));
+    const isService = serviceNames.some(
+      (service) => service === serviceOf(name),
+    );
     const child: Supervised = makeSupervised(program, {
       onStart: (pid) => notes.started(name, pid, container),
       onLine: (line) => {
@@ -22,8 +24,8 @@ export function superviseAll(
       },
       onExit: ({ code, signal, restartInMs }) => {
         notes.ended(name);
-        if (code === CONFIG_EXIT_CODE && isService)
-          giveUp(new UserError(plainLines(child), CONFIG_EXIT_CODE));
+        if (code === configExitCode && isService)
+          giveUp(new UserError(plainLines(child), configExitCode));
         if (restartInMs === undefined) return;
         // What a server said last explains its end, unless somebody else ended it.
         if (!isService && code !== null) say(lastLines(child));

@@ -8,16 +8,16 @@ import { readRunning } from "./dataDir.ts";
 
 /** `npm run try -- "Explain quantum computing"`: one prompt to the running system, and what came of it. */
 
-const USAGE =
+const usage =
   'npm run try -- "Explain quantum computing" [--url URL] [--key KEY] [--max-tokens N] [--temperature T] [--raw]';
-const WAIT_S = 30;
+const waitS = 30;
 
 await main().catch(fail);
 
 async function main() {
   const { values, positionals } = readOptions();
   if (positionals.length === 0)
-    throw new UserError(`what is the prompt?\nusage: ${USAGE}`);
+    throw new UserError(`what is the prompt?\nusage: ${usage}`);
   const { url, key } = findSystem(values);
   Object.assign(process.env, exceptLoopback(process.env, url));
   const call = makeCall(url, key);
@@ -45,7 +45,7 @@ function readOptions() {
       },
     });
   } catch (error) {
-    throw new UserError(`${(error as Error).message}\nusage: ${USAGE}`);
+    throw new UserError(`${(error as Error).message}\nusage: ${usage}`);
   }
 }
 
@@ -111,7 +111,7 @@ async function waitForOutcome(
 ): Promise<OutcomeResponse> {
   let shown = "";
   for (;;) {
-    const answer = (await call("GET", `/result/${id}?wait=${WAIT_S}`)) as
+    const answer = (await call("GET", `/result/${id}?wait=${waitS}`)) as
       OutcomeResponse | { status: "queued" } | { status: "processing" };
     if (answer.status !== "queued" && answer.status !== "processing")
       return answer;

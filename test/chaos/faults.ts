@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SERVICES } from "../../scripts/system/services.ts";
+import { serviceNames } from "../../scripts/system/services.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Load } from "./load.ts";
 import type { Member } from "./member.ts";
@@ -53,7 +53,7 @@ const onDemand = /^(?:step-clock-(?!gateway)|suspend-(?:gateway|results))/;
 const once = ["restore-events", "restore-messages", "fill-log"];
 
 export const faultNames: readonly string[] = [
-  ...SERVICES.flatMap((service) =>
+  ...serviceNames.flatMap((service) =>
     ["kill", "stop", "freeze", "suspend", "step-clock"].map(
       (what) => `${what}-${service}`,
     ),

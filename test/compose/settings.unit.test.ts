@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "vitest";
-import { NODE_FLAGS } from "../../scripts/system/services.ts";
+import { nodeFlags } from "../../scripts/system/services.ts";
 
 /** What the containers decide by themselves: where servers and data are, that the broker is one, and by profile the GPU. */
 const decided = ["NATS_URL", "REDIS_URL", "DATA_DIR", "REPLICAS", "GPU"];
@@ -26,7 +26,7 @@ test("every setting of .env.example reaches the containers", async () => {
 test("Node runs with the same flags in the containers", async () => {
   const dockerfile = await read("deploy/Dockerfile");
   const [, options] = /^ENV NODE_OPTIONS="(.*)"$/m.exec(dockerfile) ?? [];
-  assert.equal(options, NODE_FLAGS.join(" "));
+  assert.equal(options, nodeFlags.join(" "));
   for (const [command] of dockerfile.matchAll(/^CMD \["node".*$/gm))
     assert.match(command, /^CMD \["node", "(deploy|services)\//);
 });

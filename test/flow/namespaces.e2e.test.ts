@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "vitest";
-import { SERVICES } from "../../scripts/system/services.ts";
+import { serviceNames } from "../../scripts/system/services.ts";
 import { call, outcomes, post, postMany } from "./client.ts";
 import { histories } from "./log.ts";
 import { readStream, textOf } from "./sse.ts";
@@ -37,7 +37,7 @@ async function run(
 
 /** All that looks at the broker's streams when it starts. */
 const programs: string[][] = [
-  ...SERVICES.map((name) => [`services/${name}/src/main.ts`]),
+  ...serviceNames.map((name) => [`services/${name}/src/main.ts`]),
   [streamsCommand, "plan"],
   [streamsCommand, "apply", "--yes"],
 ];

@@ -5,7 +5,7 @@ import { apiKey } from "../../../scripts/system/dataDir.ts";
 import { readHealth, workerErrors } from "../../../scripts/system/health.ts";
 import { freePort } from "../../../scripts/system/freePort.ts";
 import {
-  SERVICES,
+  serviceNames,
   serviceProgram,
   stopInOrder,
   type ServiceName,
@@ -105,7 +105,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     ...{ NAMESPACE: "", REDIS_PREFIX: "" },
     ...options.env,
   };
-  const services = startServices(options.services ?? SERVICES, env, port2);
+  const services = startServices(options.services ?? serviceNames, env, port2);
   opened.defer(() => stopServices([...services.values()]));
   const stack = {
     url,

@@ -3,6 +3,7 @@
  * files back to the newest mark whose message is still in the log, and goes on from there. Nothing is synced to the
  * disk: where a power failure took lines that were committed, an older mark fits.
  */
+import { compareCheckpoint } from "@jetscribe/event-log/broker/compareCheckpoint";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import type { Delivery } from "@jetscribe/event-log/read/pull";
 import { followStream, type Gather } from "@jetscribe/event-log/read/readLog";
@@ -115,10 +116,15 @@ async function findMark(
 ): Promise<Mark | undefined> {
   const { checkpoint, log } = options;
   const { stream, files } = source;
+  const idAt = async (seq: number) => {
+    const message = await messageAt(broker, stream, seq);
+    return message && source.idOf(message);
+  };
   const marks = checkpoint.marks(stream);
   const [newest] = marks;
   for (const mark of marks) {
-    if (!(await isInLog(broker, source, mark, state))) continue;
+    // What is gone from the log's beginning, or erased, proves nothing.
+    if ((await compareCheckpoint(mark, state, idAt)) === "lost_tail") continue;
     const restored = files.every((file) =>
       file.restore(
         mark.files[file.name] ?? start,
@@ -136,19 +142,6 @@ async function findMark(
   }
   setAside(source, options, newest !== undefined);
   return undefined;
-}
-
-/** Whether the log still has what the mark was made of. What is gone from its beginning, or erased, proves nothing. */
-async function isInLog(
-  broker: Broker,
-  { stream, idOf }: Source,
-  { seq, id, created }: Mark,
-  state: StreamState,
-): Promise<boolean> {
-  if (created !== state.created || seq > state.lastSeq) return false;
-  if (seq < state.firstSeq) return true;
-  const message = await messageAt(broker, stream, seq);
-  return message === undefined || idOf(message) === id;
 }
 
 /** Starts afresh; `expected`: there should be lines already. */

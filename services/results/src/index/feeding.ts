@@ -54,6 +54,6 @@ export function joinOn(
   return isOneLog ? messages.slice(known + 1) : undefined;
 }
 
-/** An id that isn't known proves nothing, as in `standingOf`. */
+/** An id that isn't known proves nothing, as in `compareCheckpoint`. */
 const isSame = (id: string, other: string): boolean =>
   id === "" || other === "" || id === other;

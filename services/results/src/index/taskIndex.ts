@@ -5,6 +5,7 @@
  * Where this process leads the projection and gets on, the index takes what the projection reads. Else it has a reader
  * of its own, which costs more.
  */
+import { compareCheckpoint } from "@jetscribe/event-log/broker/compareCheckpoint";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { orAborted } from "@jetscribe/event-log/broker/orAborted";
 import type { Delivery } from "@jetscribe/event-log/read/pull";
@@ -24,7 +25,6 @@ import { indexPatienceMs, indexStarvedAfterMs } from "@jetscribe/schema";
 import { once } from "node:events";
 import { joinOn, makeFeeding } from "./feeding.ts";
 import type { Position } from "./indexFile.ts";
-import { standingOf } from "../projection/standing.ts";
 import { openTaskPlaces, type TaskPlaces } from "./taskPlaces.ts";
 
 /** Events wait so long for more, since a batch costs more than an event. */
@@ -72,7 +72,8 @@ export function makeTaskIndex(
     const beginning = { created, seq: Math.max(0, firstSeq - 1), id: "" };
     const idAt = (seq: number) => eventIdAt(broker, seq);
     const position = places.position();
-    const standing = position && (await standingOf(position, state, idAt));
+    const standing =
+      position && (await compareCheckpoint(position, state, idAt));
     if (position !== undefined && standing === "intact") return position;
     if (standing === "gap") places.moveTo(beginning);
     else {

@@ -1,3 +1,4 @@
+import { compareCheckpoint } from "@jetscribe/event-log/broker/compareCheckpoint";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import {
   eventIdAt,
@@ -8,7 +9,6 @@ import type { Logger } from "@jetscribe/runtime";
 import type { Checkpoint } from "@jetscribe/task-store";
 import type { HeldCheckpoint } from "./heldCheckpoint.ts";
 import { noOpenWork } from "./openWork.ts";
-import { standingOf } from "./standing.ts";
 
 /**
  * Compares the checkpoint that is stored with the log, and writes the one to go on from, so that whoever led before is
@@ -31,7 +31,7 @@ export async function takeUp(
   const state = await streamState(broker, broker.streams.events);
   const { created, firstSeq, lastSeq } = state;
   const idAt = (at: number) => eventIdAt(broker, at);
-  const standing = stored && (await standingOf(stored, state, idAt));
+  const standing = stored && (await compareCheckpoint(stored, state, idAt));
   if (stored !== undefined && standing === "intact") {
     const caughtUp = stored.caughtUp || stored.seq >= lastSeq;
     await held.advance({ caughtUp });

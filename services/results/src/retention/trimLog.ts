@@ -3,6 +3,7 @@
  * much: by sequence, so that what is unfinished is never among it.
  */
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
+import { compareCheckpoint } from "@jetscribe/event-log/broker/compareCheckpoint";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { limitOf } from "@jetscribe/event-log/streams/logLimit";
 import { outcomeReserve } from "@jetscribe/event-log/streams/outcomeReserve";
@@ -21,7 +22,6 @@ import { planTrim } from "./planTrim.ts";
 import type { Listening } from "./listening.ts";
 import { noOpenWork } from "../projection/openWork.ts";
 import type { Projection } from "../projection/projection.ts";
-import { standingOf } from "../projection/standing.ts";
 import { makeUnsynced, syncWithinMs } from "./unsynced.ts";
 import { whileLeading } from "../projection/whileLeading.ts";
 
@@ -97,8 +97,9 @@ export function makeLogTrim({
 
   /** A log that lost its tail has other events at these places: what was read of them says nothing of these. */
   const isIntact = async ({ checkpoint }: LogUse, state: StreamState) =>
-    (await standingOf(checkpoint, state, (seq) => eventIdAt(broker, seq))) ===
-    "intact";
+    (await compareCheckpoint(checkpoint, state, (seq) =>
+      eventIdAt(broker, seq),
+    )) === "intact";
 
   /** The log may have lost its tail since the plan was made. */
   async function trim(upTo: number, use: LogUse): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { standingOf } from "./standing.ts";
+import { compareCheckpoint } from "./compareCheckpoint.ts";
 
 const checkpoint = {
   created: "monday",
@@ -25,10 +25,13 @@ for (const [what, given, found, expected] of [
 ] as const)
   test(`${what}: ${expected}`, async () => {
     const state = { ...log, ...given };
-    assert.equal(await standingOf(checkpoint, state, has(found)), expected);
+    assert.equal(
+      await compareCheckpoint(checkpoint, state, has(found)),
+      expected,
+    );
   });
 
 test("a checkpoint that nothing was folded into yet has no id to compare", async () => {
   const fresh = { ...checkpoint, seq: 4, id: "" };
-  assert.equal(await standingOf(fresh, log, has("a.outcome")), "intact");
+  assert.equal(await compareCheckpoint(fresh, log, has("a.outcome")), "intact");
 });
