@@ -10,14 +10,14 @@ import { askServer } from "./askServer.ts";
 import type { Program } from "./supervise.ts";
 
 /** How the two servers are run: configuration file, command line, and when they are ready. */
-interface Place {
+interface ServerOptions {
   /** Holds the server's configuration and, in a folder of its own, its data. */
   dataDir: string;
   /** On loopback. */
   port: number;
 }
 
-interface NatsPlace extends Place {
+interface NatsOptions extends ServerOptions {
   /** Of the server; by default `jetscribe`. */
   name?: string | undefined;
   /** `process` (default) or `machine`: what a crash of it may not lose an event to. */
@@ -52,7 +52,7 @@ const minRedisMemory = 256 * 2 ** 20;
 const inContainer = { config: "/etc/jetscribe.conf", data: "/data" };
 const defaultPorts = { nats: 4222, redis: 6379 };
 
-export function natsProgram(server: Server, options: NatsPlace): Program {
+export function natsProgram(server: Server, options: NatsOptions): Program {
   const { name = "jetscribe", durability, maxPayload = "8MB" } = options;
   const seen = seenBy(server, options);
   const jetstream = [
@@ -74,8 +74,8 @@ export function natsProgram(server: Server, options: NatsPlace): Program {
   };
 }
 
-export function redisProgram(server: Server, place: Place): Program {
-  const seen = seenBy(server, place);
+export function redisProgram(server: Server, options: ServerOptions): Program {
+  const seen = seenBy(server, options);
   const lines = [
     `bind ${seen.host}`,
     `port ${seen.port}`,
@@ -91,7 +91,7 @@ export function redisProgram(server: Server, place: Place): Program {
     "maxmemory-policy noeviction",
     "daemonize no",
   ];
-  return program(server, place, lines, [seen.config]);
+  return program(server, options, lines, [seen.config]);
 }
 
 function syncInterval(server: Server, durability = "process"): string[] {
@@ -111,7 +111,7 @@ function syncInterval(server: Server, durability = "process"): string[] {
 }
 
 /** Where the server listens and finds its files, as it sees them itself. */
-function seenBy({ kind, image }: Server, { dataDir, port }: Place) {
+function seenBy({ kind, image }: Server, { dataDir, port }: ServerOptions) {
   return image
     ? { host: "0.0.0.0", port: defaultPorts[kind], ...inContainer }
     : {
@@ -124,7 +124,7 @@ function seenBy({ kind, image }: Server, { dataDir, port }: Place) {
 
 function program(
   server: Server,
-  { dataDir, port }: Place,
+  { dataDir, port }: ServerOptions,
   lines: string[],
   args: string[],
 ): Program {

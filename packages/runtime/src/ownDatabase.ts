@@ -44,7 +44,7 @@ function makeOwnDatabase(db: DatabaseSync, path: string) {
     db,
     sql: makeSql(db),
     /** All of the change, or nothing of it. */
-    atomically(change: () => void): void {
+    atomically: (change: () => void): void => {
       db.exec("BEGIN");
       try {
         change();

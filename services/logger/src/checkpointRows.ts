@@ -44,18 +44,19 @@ export const markRows = (sql: Sql) => ({
   /** The newest first. */
   of: (stream: string): Mark[] =>
     sql.all`SELECT seq, id, created, files FROM marks WHERE stream = ${stream} ORDER BY seq DESC`.map(
-      (row) => ({ ...row, files: JSON.parse(String(row["files"])) }) as Mark,
+      (row) =>
+        ({
+          ...row,
+          files: JSON.parse(String(row["files"])) as unknown,
+        }) as Mark,
     ),
-  set(stream: string, second: number, { seq, id, created, files }: Mark): void {
+  set: (stream: string, second: number, { seq, id, created, files }: Mark) =>
     sql.run`INSERT OR REPLACE INTO marks (stream, second, seq, id, created, files)
-      VALUES (${stream}, ${second}, ${seq}, ${id}, ${created}, ${JSON.stringify(files)})`;
-  },
-  removeBefore(stream: string, second: number): void {
-    sql.run`DELETE FROM marks WHERE stream = ${stream} AND second < ${second}`;
-  },
-  removeAfter(stream: string, seq: number): void {
-    sql.run`DELETE FROM marks WHERE stream = ${stream} AND seq > ${seq}`;
-  },
+      VALUES (${stream}, ${second}, ${seq}, ${id}, ${created}, ${JSON.stringify(files)})`,
+  removeBefore: (stream: string, second: number) =>
+    sql.run`DELETE FROM marks WHERE stream = ${stream} AND second < ${second}`,
+  removeAfter: (stream: string, seq: number) =>
+    sql.run`DELETE FROM marks WHERE stream = ${stream} AND seq > ${seq}`,
 });
 
 export const taskRows = (sql: Sql) => ({
@@ -73,9 +74,8 @@ export const taskRows = (sql: Sql) => ({
     else if (seq <= from)
       sql.run`UPDATE tasks SET end_seq = ${task.end_seq}, end_time = ${task.end_time} WHERE task_id = ${task_id}`;
   },
-  removeBefore(time: number): void {
-    sql.run`DELETE FROM tasks WHERE end_time < ${time}`;
-  },
+  removeBefore: (time: number) =>
+    sql.run`DELETE FROM tasks WHERE end_time < ${time}`,
   removeAfter(seq: number): void {
     sql.run`DELETE FROM tasks WHERE seq > ${seq}`;
     sql.run`UPDATE tasks SET end_seq = NULL, end_time = NULL WHERE end_seq > ${seq}`;
@@ -84,9 +84,8 @@ export const taskRows = (sql: Sql) => ({
 
 export const rotationRows = (sql: Sql) => ({
   /** Before the file is renamed. */
-  noteRotation(file: string, { generation, length, name }: Rotation): void {
-    sql.run`INSERT INTO rotated (file, generation, length, name) VALUES (${file}, ${generation}, ${length}, ${name})`;
-  },
+  noteRotation: (file: string, { generation, length, name }: Rotation) =>
+    sql.run`INSERT INTO rotated (file, generation, length, name) VALUES (${file}, ${generation}, ${length}, ${name})`,
   /** Of this generation and later ones, the latest first. */
   rotationsSince: (file: string, generation: number) =>
     sql.all`SELECT generation, length, name FROM rotated
@@ -94,10 +93,8 @@ export const rotationRows = (sql: Sql) => ({
   rotationsBefore: (file: string, generation: number) =>
     sql.all`SELECT generation, length, name FROM rotated
       WHERE file = ${file} AND generation < ${generation}` as unknown as Rotation[],
-  forgetRotationsSince(file: string, generation: number): void {
-    sql.run`DELETE FROM rotated WHERE file = ${file} AND generation >= ${generation}`;
-  },
-  forgetRotation(file: string, generation: number): void {
-    sql.run`DELETE FROM rotated WHERE file = ${file} AND generation = ${generation}`;
-  },
+  forgetRotationsSince: (file: string, generation: number) =>
+    sql.run`DELETE FROM rotated WHERE file = ${file} AND generation >= ${generation}`,
+  forgetRotation: (file: string, generation: number) =>
+    sql.run`DELETE FROM rotated WHERE file = ${file} AND generation = ${generation}`,
 });

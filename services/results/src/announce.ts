@@ -25,7 +25,7 @@ export function announce(
       caught_up: caughtUp,
       error,
       ...(open && caughtUp && { open }),
-      ...(holding && { log_held: wordOf(holding) }),
+      ...(holding && { log_held: logHeldOf(holding) }),
     });
   };
   say();
@@ -57,7 +57,7 @@ export const announceTrouble = (broker: Broker, error: string): void =>
     error,
   });
 
-const wordOf = ({ by, share, queue }: LogHeld) => ({
+const logHeldOf = ({ by, share, queue }: LogHeld) => ({
   by,
   share,
   model: queue?.model,

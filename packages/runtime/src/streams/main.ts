@@ -11,7 +11,7 @@ import {
 import { readConfig } from "../config.ts";
 import { BrokerSettings, topologyOf } from "../joinBroker.ts";
 import { connectWithinMs, runCommand, type Confirm } from "../runCommand.ts";
-import { isEmpty, wordsOfPlan } from "./words.ts";
+import { isEmpty, describePlan } from "./describePlan.ts";
 
 const usage = "npm run streams -- plan|apply [--yes]";
 
@@ -29,7 +29,7 @@ async function planOrApply(form: string, confirm: Confirm): Promise<number> {
     throw new Error("the broker can't be reached: see NATS_URL", { cause });
   });
   const plans = await planStreams(broker, settings);
-  for (const line of plans.flatMap(wordsOfPlan)) console.log(line);
+  for (const line of plans.flatMap(describePlan)) console.log(line);
   const changing = plans.filter((plan) => !isEmpty(plan));
   if (changing.length === 0) return 0;
   if (form === "plan") return 2;

@@ -21,6 +21,12 @@ const Attempt = z.int().nonnegative();
 export const Lane = z.enum(["interactive", "batch"]);
 export type Lane = z.infer<typeof Lane>;
 
+/** Of ten tokens, so many are each lane's while tasks wait in both; where one lane has nothing waiting, all are the other's. */
+export const laneShares: Readonly<Record<Lane, number>> = {
+  interactive: 9,
+  batch: 1,
+};
+
 export const Metrics = z.object({
   /** First start less enqueue; of a task that never started: outcome less enqueue. */
   queue_wait_time: Duration,

@@ -1,6 +1,6 @@
 /** The grammar that holds an answer to a JSON Schema, or why there is none. */
 import { anyObject, type Form } from "./form.ts";
-import { writeForm } from "./formGrammar.ts";
+import { writeForm } from "./writeForm.ts";
 import { pointer, type Schema, type SchemaProblem } from "./keywords.ts";
 import { culpritOf, possibleForms } from "./possible.ts";
 import { readSchema } from "./readSchema.ts";

@@ -17,7 +17,7 @@ import {
 } from "./keywords.ts";
 import { readList, readObject, type Inside } from "./readContents.ts";
 import { readText } from "./readCounts.ts";
-import { targetOf } from "./readReference.ts";
+import { targetOf } from "./targetOf.ts";
 import { isEmpty, onlyOf, union } from "./union.ts";
 
 /** Where the schema of a form stands, to name it in a refusal. */

@@ -63,7 +63,7 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     deps.storing.check();
     using _room = await deps.room.take(event.data);
     await queues.ensure(queue);
-    using place = await deps.limits.admit(queue);
+    using reservation = await deps.limits.admit(queue);
     const wait = forecast.ofNext(queue);
     if (wait !== undefined) event.data.estimated_wait = wait;
     const { seq } = await store(event, queue, traceparent).catch(
@@ -71,7 +71,7 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
         throw refusalOf(error, taskId);
       },
     );
-    place.stored(seq);
+    reservation.stored(seq);
     const task = evolve(undefined, { ...event, seq, time: now });
     if (task === undefined || !isOpen(task))
       throw new Error("a request makes a state");
@@ -115,7 +115,9 @@ function refusalOf(error: unknown, taskId: string): unknown {
         "the broker did not answer in time: the request may have been accepted; GET /result of its task_id tells",
         { taskId, retryAfterS: 2, cause: error },
       );
-    default:
+    case "unavailable":
+    case "full":
+    case "refused":
       return unavailable(refusals[error.code], error);
   }
 }

@@ -10,13 +10,13 @@ import type { Config } from "../config.ts";
 import { freshFor } from "../forecast/freshFor.ts";
 
 /** Room for one task; given back when it is disposed of, unless the task was stored. */
-export interface Place extends Disposable {
+export interface Reservation extends Disposable {
   stored: (seq: number) => void;
 }
 
 export interface Limits extends Disposable {
   /** Takes room for one more task. Rejects with an ApiError where there is none. */
-  admit: (queue: Queue) => Promise<Place>;
+  admit: (queue: Queue) => Promise<Reservation>;
 }
 
 const retryAfterS = 5;
@@ -70,7 +70,7 @@ export function makeLimits(
   };
 }
 
-const unlimited = Promise.resolve<Place>({
+const unlimited = Promise.resolve<Reservation>({
   stored: () => undefined,
   [Symbol.dispose]: () => undefined,
 });
@@ -88,7 +88,7 @@ function makeOwn() {
   return {
     size: () => all.size,
     of: count,
-    add(owner: string): Place {
+    add(owner: string): Reservation {
       const task: Task = { owner };
       all.add(task);
       byOwner.set(owner, count(owner) + 1);

@@ -75,8 +75,8 @@ export async function watchLogRoom(
       checkpoint: undefined,
     }));
     if (checkpoint?.caughtUp) return checkpoint;
-    const word = projections.all().find(({ name }) => name === "results");
-    return word?.open && { seq: word.seq, open: word.open };
+    const heartbeat = projections.all().find(({ name }) => name === "results");
+    return heartbeat?.open && { seq: heartbeat.seq, open: heartbeat.open };
   }
 
   /** The results service does not say of which stream it speaks: it is taken to be the one that is there. */
@@ -104,8 +104,8 @@ export async function watchLogRoom(
 
   /** What the oldest events of the log are kept for, where that is much of it. */
   function held(): LogHeld | undefined {
-    const word = projections.all().find(({ name }) => name === "results");
-    const found = word?.log_held;
+    const heartbeat = projections.all().find(({ name }) => name === "results");
+    const found = heartbeat?.log_held;
     return found && found.share >= muchOfLog ? found : undefined;
   }
 
@@ -118,7 +118,7 @@ export async function watchLogRoom(
     const percent = (bytes: number) => Math.round((bytes / usage.limit) * 100);
     const holding = held();
     const because = holding
-      ? `; its oldest events are kept for ${wordsOf(holding)}`
+      ? `; its oldest events are kept for ${describe(holding)}`
       : "";
     return `the log has no room: ${percent(usage.bytes)} % of it is used, and ${percent(used() - usage.bytes)} % is kept for the outcomes of unfinished tasks${because}`;
   }
@@ -172,5 +172,5 @@ export async function watchLogRoom(
   return { take, full, held, [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-const wordsOf = ({ by, model, owner }: LogHeld): string =>
+const describe = ({ by, model, owner }: LogHeld): string =>
   model === undefined ? by : `${by}, of ${String(owner)} for ${model}`;

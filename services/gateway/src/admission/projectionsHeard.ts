@@ -12,8 +12,8 @@ export type ProjectionsHeard = ReturnType<typeof hearAllProjections>;
 export function hearAllProjections(broker: Broker) {
   const heard = heardWithin<ProjectionAnnouncement>(() => goneAfterMs);
   const since = performance.now();
-  const hearing = hearProjections(broker, (word) => {
-    if (word.leading) heard.note(word.name, word);
+  const hearing = hearProjections(broker, (heartbeat) => {
+    if (heartbeat.leading) heard.note(heartbeat.name, heartbeat);
   });
   /** Nobody is away whom one has not listened to for so long. */
   const isAway = (name: string) =>

@@ -43,11 +43,10 @@ export function makeHealth(
     const nats = broker.connected && storing.ok();
     const heard = workers
       .all()
-      .map(({ tasks, leaving: _, unanswered: _2, every_ms: _3, ...word }) => ({
-        ...word,
+      .map(({ tasks, leaving: _, unanswered: _2, every_ms: _3, ...worker }) => {
         // Those whose outcome is being stored are in hand too, and need no slot.
-        busy: Math.min(word.slots, tasks.length),
-      }));
+        return { ...worker, busy: Math.min(worker.slots, tasks.length) };
+      });
     const works = heard.some(
       ({ model_loaded, live = true }) => model_loaded && live,
     );

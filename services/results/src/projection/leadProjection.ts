@@ -8,7 +8,7 @@ import type { Checkpoint, TaskReader, TaskWriter } from "@jetscribe/task-store";
 import { leaderBeatEveryMs } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeBytesPerToken } from "./bytesPerToken.ts";
-import { holdCheckpoint, refused } from "./heldCheckpoint.ts";
+import { makeLeaderCheckpoint, refused } from "./leaderCheckpoint.ts";
 import { measure } from "./measure.ts";
 import { makeOpenTasks } from "./openTasks.ts";
 import { noOpenWork, openWorkAfter } from "./openWork.ts";
@@ -70,7 +70,7 @@ export async function leadProjection(
   found: Checkpoint | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const held = holdCheckpoint(writer, found);
+  const own = makeLeaderCheckpoint(writer, found);
   const open = makeOpenTasks(writer);
   const term = new AbortController();
   const over = AbortSignal.any([signal, term.signal]);
@@ -94,18 +94,18 @@ export async function leadProjection(
   async function resume(): Promise<number> {
     open.forget();
     const { checkpoint: stored } = await reader.look([]);
-    if (stored !== undefined && !held.resume(stored)) {
+    if (stored !== undefined && !own.resume(stored)) {
       log.warn("another instance has taken over");
       term.abort();
       throw refused();
     }
-    const state = await takeUp({ broker, held, log, onRebuild }, stored);
+    const state = await takeUp({ broker, own, log, onRebuild }, stored);
     goal = state.lastSeq;
     limit = limitOf(state.maxBytes);
-    const { seq = 0, caughtUp } = held.get() ?? {};
+    const { seq = 0, caughtUp } = own.get() ?? {};
     lastError = "";
     going = true;
-    onProgress(held.get());
+    onProgress(own.get());
     log.info({ seq, last_seq: goal, caught_up: caughtUp }, "projecting");
     return seq + 1;
   }
@@ -113,7 +113,7 @@ export async function leadProjection(
   async function onBatch(messages: Delivery[]): Promise<void> {
     const last = messages.at(-1);
     if (last === undefined) return;
-    const from = held.get();
+    const from = own.get();
     if (going && from !== undefined) onRead(from, messages);
     const events = readEvents(messages, log);
     const before = await open.read(events.map(({ data }) => data.task_id));
@@ -127,13 +127,13 @@ export async function leadProjection(
       changes,
       perToken.get(),
     );
-    await held.advance(
+    await own.advance(
       { seq: last.seq, id: idOf(last), caughtUp, bytes, open: work },
       changes,
       milestones,
     );
     open.note(changes);
-    onProgress(held.get());
+    onProgress(own.get());
     if (!wasCaughtUp && caughtUp) log.info({ seq: last.seq }, "caught up");
     const { length } = messages;
     if (length > fewEvents && length < smallBatch) await sleep(gatherMs);
@@ -151,13 +151,13 @@ export async function leadProjection(
   async function beat(): Promise<void> {
     if (!going) return;
     try {
-      await held.advance({});
+      await own.advance({});
     } catch {
       going = false;
       reading.abort();
       return;
     }
-    const at = held.get();
+    const at = own.get();
     if (going && at !== undefined) onRead(at, []);
   }
 
@@ -177,5 +177,5 @@ export async function leadProjection(
   }
   clearInterval(beating);
   stopListening();
-  if (going) await held.advance({ beat: 0 }).catch(() => undefined);
+  if (going) await own.advance({ beat: 0 }).catch(() => undefined);
 }

@@ -14,13 +14,15 @@ export function noteProjections(
   role: () => Role,
 ): Disposable {
   const stalledFor = noteProgress();
-  return hearProjections(broker, (word) => {
-    const stalledMs = stalledFor(word);
+  return hearProjections(broker, (heartbeat) => {
+    const stalledMs = stalledFor(heartbeat);
     if (stalledMs === undefined || !role().leading) return;
     // Where Redis is away: they say it again.
-    noteProjection(word.name, word.seq, clock.nowMs() - stalledMs).catch(
-      () => undefined,
-    );
+    noteProjection(
+      heartbeat.name,
+      heartbeat.seq,
+      clock.nowMs() - stalledMs,
+    ).catch(() => undefined);
   });
 }
 
@@ -30,7 +32,7 @@ export function noteProjections(
  */
 export function noteProgress(
   now = elapsedMs,
-): (word: ProjectionAnnouncement) => number | undefined {
+): (heartbeat: ProjectionAnnouncement) => number | undefined {
   const progress = new Map<string, { seq: number; at: number }>();
   return ({ name, seq, leading, caught_up, error }) => {
     if (name === "results" || !leading || error !== undefined) return undefined;

@@ -7,7 +7,7 @@ import {
 } from "@jetscribe/event-log/broker/streamState";
 import type { Logger } from "@jetscribe/runtime";
 import type { Checkpoint } from "@jetscribe/task-store";
-import type { HeldCheckpoint } from "./heldCheckpoint.ts";
+import type { LeaderCheckpoint } from "./leaderCheckpoint.ts";
 import { noOpenWork } from "./openWork.ts";
 
 /**
@@ -17,12 +17,12 @@ import { noOpenWork } from "./openWork.ts";
 export async function takeUp(
   {
     broker,
-    held,
+    own,
     log,
     onRebuild,
   }: {
     broker: Broker;
-    held: HeldCheckpoint;
+    own: LeaderCheckpoint;
     log: Logger;
     onRebuild: (reason: "missing" | "lost_tail") => void;
   },
@@ -34,7 +34,7 @@ export async function takeUp(
   const standing = stored && (await compareCheckpoint(stored, state, idAt));
   if (stored !== undefined && standing === "intact") {
     const caughtUp = stored.caughtUp || stored.seq >= lastSeq;
-    await held.advance({ caughtUp });
+    await own.advance({ caughtUp });
     return state;
   }
   if (stored === undefined)
@@ -51,7 +51,7 @@ export async function takeUp(
       "the log begins behind the checkpoint: it is projected anew",
     );
   onRebuild(standing === "lost_tail" ? "lost_tail" : "missing");
-  await held.restart(stored, beginningOf(state));
+  await own.restart(stored, beginningOf(state));
   return state;
 }
 

@@ -11,7 +11,7 @@ import type { Logger } from "@jetscribe/runtime";
 import type { Queue } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import type { Projection } from "../projection/projection.ts";
-import { shortfallOf, takeTurns, type Held } from "./shortfall.ts";
+import { shortfallOf, takeTurns, type ConsumerCounts } from "./shortfall.ts";
 import { whileLeading } from "../projection/whileLeading.ts";
 
 const checkEveryMs = 5_000;
@@ -79,11 +79,11 @@ export async function keepQueues(
 
   /** What each queue's consumer says; undefined: there is none. */
   async function look(queues: Queue[]) {
-    const looked: { queue: Queue; held: Held | undefined }[] = [];
+    const looked: { queue: Queue; consumer: ConsumerCounts | undefined }[] = [];
     for (let i = 0; i < queues.length; i += atOnce) {
       const some = queues.slice(i, i + atOnce).map(async (queue) => ({
         queue,
-        held: await workQueueInfo(broker, queue),
+        consumer: await workQueueInfo(broker, queue),
       }));
       // A cluster may have no leader for some of them: that says nothing about these.
       for (const result of await Promise.allSettled(some))
@@ -100,23 +100,23 @@ export async function keepQueues(
     if (!(await projection.reaches(lastSeq))) return;
     // What is open now, and stood in the log before the consumers were asked, was theirs at that time.
     const counts = await reader.countOpen(
-      looked.flatMap(({ queue, held }) => [
+      looked.flatMap(({ queue, consumer }) => [
         { queue, seq: first.lastSeq },
-        { queue, seq: Math.min(first.lastSeq, held?.deliveredSeq ?? 0) },
+        { queue, seq: Math.min(first.lastSeq, consumer?.deliveredSeq ?? 0) },
       ]),
     );
     const now = performance.now();
     const stillShort: typeof short = new Map();
-    for (const [i, { queue, held }] of looked.entries()) {
+    for (const [i, { queue, consumer }] of looked.entries()) {
       const open = {
         all: counts[2 * i] ?? 0,
         delivered: counts[2 * i + 1] ?? 0,
       };
-      const why = shortfallOf(held, open);
+      const why = shortfallOf(consumer, open);
       if (why === undefined) continue;
       const name = broker.workConsumerName(queue);
       const since = short.get(name) ?? now;
-      if (held !== undefined && now - since < shortForMs)
+      if (consumer !== undefined && now - since < shortForMs)
         stillShort.set(name, since);
       else await tryToRemake(queue, why);
     }

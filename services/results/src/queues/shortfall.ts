@@ -2,7 +2,7 @@
 import type { WorkQueueInfo } from "@jetscribe/event-log/streams/topology";
 
 /** What a queue's consumer says of itself. */
-export type Held = Pick<
+export type ConsumerCounts = Pick<
   WorkQueueInfo,
   "pending" | "ackPending" | "deliveredSeq"
 >;
@@ -20,12 +20,12 @@ export interface OpenCounts {
  * clears a queue: a task that the consumer passed over is missing among the unacknowledged ones.
  */
 export function shortfallOf(
-  held: Held | undefined,
+  consumer: ConsumerCounts | undefined,
   open: OpenCounts,
 ): string | undefined {
   if (open.all === 0) return undefined;
-  if (held === undefined) return "it was missing";
-  const { pending, ackPending } = held;
+  if (consumer === undefined) return "it was missing";
+  const { pending, ackPending } = consumer;
   if (ackPending < open.delivered)
     return `it had ${ackPending} of ${open.delivered} delivered tasks`;
   const known = pending + ackPending;

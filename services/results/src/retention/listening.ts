@@ -20,7 +20,7 @@ export function makeListening(now = elapsedMs) {
     tick,
     restart: () => void (since = now()),
     /** In ms; a lost connection, and a process or machine that stood still, end it. */
-    forMs(): number {
+    forMs: (): number => {
       tick();
       return now() - since;
     },

@@ -1,7 +1,7 @@
 import type { StreamPlan } from "@jetscribe/event-log/streams/streamPlan";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { isEmpty, wordsOfPlan } from "./words.ts";
+import { isEmpty, describePlan } from "./describePlan.ts";
 
 const nothing: StreamPlan = {
   ...{ stream: "EVENTS", missing: false, changes: [], kept: [] },
@@ -21,7 +21,7 @@ test("a plan says for each field what is now and what will be, and what is lost"
     losses: ["finished history"],
     refusals: ["it does not fit"],
   };
-  assert.deepEqual(wordsOfPlan(plan), [
+  assert.deepEqual(describePlan(plan), [
     "EVENTS:",
     "  discard: old -> new",
     "  max_age: 86400 s -> no limit",
@@ -34,9 +34,9 @@ test("a plan says for each field what is now and what will be, and what is lost"
 });
 
 test("a plan without changes says so; a missing stream is made", () => {
-  assert.deepEqual(wordsOfPlan(nothing), ["EVENTS: as it should be"]);
+  assert.deepEqual(describePlan(nothing), ["EVENTS: as it should be"]);
   assert.equal(isEmpty(nothing), true);
   const missing = { ...nothing, missing: true };
-  assert.match(String(wordsOfPlan(missing)), /is missing/);
+  assert.match(String(describePlan(missing)), /is missing/);
   assert.equal(isEmpty(missing), false);
 });

@@ -10,14 +10,14 @@ import { isDeepStrictEqual } from "node:util";
 export const refused = () =>
   new Error("the checkpoint in Redis was changed by somebody else");
 
-export type HeldCheckpoint = ReturnType<typeof holdCheckpoint>;
+export type LeaderCheckpoint = ReturnType<typeof makeLeaderCheckpoint>;
 
 /** The checkpoint of whoever leads: as long as it stands in Redis, nobody else has written there. */
-export function holdCheckpoint(
+export function makeLeaderCheckpoint(
   writer: Pick<TaskWriter, "commit" | "clear">,
   found: Checkpoint | undefined,
 ) {
-  let held = found;
+  let written = found;
   let tried = found;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -27,7 +27,7 @@ export function holdCheckpoint(
   ): Promise<void> {
     tried = next;
     if (!(await write())) throw refused();
-    held = next;
+    written = next;
   }
   /** Each step builds on the one before. */
   function inTurn(step: () => Promise<void>): Promise<void> {
@@ -37,11 +37,13 @@ export function holdCheckpoint(
   }
 
   return {
-    get: () => held,
+    get: () => written,
     /** Goes on from what is stored; false where that is neither what was written last nor what a broken-off write tried to. */
     resume(stored: Checkpoint): boolean {
-      const ours = [held, tried].some((own) => isDeepStrictEqual(own, stored));
-      if (ours) held = stored;
+      const ours = [written, tried].some((own) =>
+        isDeepStrictEqual(own, stored),
+      );
+      if (ours) written = stored;
       return ours;
     },
     /** Moves on with these changes in one step. Rejects with {@link refused}, or where Redis is away. */
@@ -51,7 +53,7 @@ export function holdCheckpoint(
       milestones: readonly Milestone[] = [],
     ) =>
       inTurn(async () => {
-        const expected = held;
+        const expected = written;
         if (expected === undefined) throw refused();
         const next = { ...expected, beat: expected.beat + 1, ...move };
         await write(next, () =>

@@ -6,7 +6,7 @@ export const isEmpty = ({ missing, changes }: StreamPlan): boolean =>
   !missing && changes.length === 0;
 
 /** One line for each field that differs, then what is lost, and what can't be done. */
-export function wordsOfPlan(plan: StreamPlan): string[] {
+export function describePlan(plan: StreamPlan): string[] {
   const { stream, missing, changes, kept, losses, refusals } = plan;
   if (missing) return [`${stream}: is missing, and is created`];
   const all = [
