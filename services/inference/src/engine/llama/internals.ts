@@ -28,14 +28,24 @@ export interface Native {
   batchSize: number;
   /** A sequence can be cut anywhere; false: it can only be emptied, as with a sliding window or a recurrent state. */
   cutsBack: boolean;
-  /** Decodes the shares in one batch; resolves to where the logits after each share's last token are. */
-  decode: (shares: readonly Share[]) => Promise<number[]>;
-  /** The token that the sampler chooses by the logits at `index`, which hold until the next decode. */
+  /** Decodes the shares in one batch. */
+  decode: (shares: readonly Share[]) => Decoding;
+  /**
+   * The token that the sampler chooses by the logits at `index`, which hold until the next decode. While a batch is
+   * decoded it waits for that one's end: the thread pool has one thread, and works in order.
+   */
   sample: (index: number, sampler: Sampler) => Promise<Token>;
   makeSampler: (sampling: Sampling) => Sampler;
   /** Forgets a sequence's tokens from this position on; false: it can't be cut there. */
   cut: (sequence: number, from: number) => boolean;
   setThreads: (threads: number) => void;
+}
+
+/** A batch that is decoded. */
+export interface Decoding {
+  /** Where the logits after each share's last token will be. */
+  logits: number[];
+  done: Promise<void>;
 }
 
 /** Tokens of one sequence that come next to each other in a batch. */
@@ -117,11 +127,11 @@ export function openNative(context: LlamaContext): Native | string {
   return {
     batchSize: context.batchSize,
     cutsBack: !isRecurrent && !isHybrid && swaSize === undefined,
-    async decode(shares) {
+    decode(shares) {
       inner.initBatch(
         shares.reduce((sum, { tokens }) => sum + tokens.length, 0),
       );
-      const indexes = shares.map(
+      const logits = shares.map(
         ({ sequence, position, tokens }) =>
           inner.addToBatch(
             sequence,
@@ -130,8 +140,7 @@ export function openNative(context: LlamaContext): Native | string {
             Uint32Array.of(tokens.length - 1),
           )[0]!,
       );
-      await inner.decodeBatch();
-      return indexes;
+      return { logits, done: inner.decodeBatch() };
     },
     async sample(index, sampler) {
       const token = await inner.sampleToken(index, sampler.native);

@@ -126,7 +126,10 @@ export function makeBatchLoop(
     pace.readTook(countOf(shares), performance.now() - since);
   }
 
-  /** Decodes the shares in one batch; those that have nothing left to decode get their next token. */
+  /**
+   * Decodes the shares in one batch; those that have nothing left to decode get their next token. The sampling is asked
+   * for with the decoding, and not after it, which would cost each step another way from thread to thread.
+   */
   async function decode(
     kind: Batch["kind"],
     shares: readonly Share[],
@@ -135,14 +138,25 @@ export function makeBatchLoop(
     const batch = { kind, depth, tokens: countOf(shares) };
     native.setThreads(threads.next(batch));
     const since = performance.now();
-    let logits: number[];
+    let sampling:
+      Promise<PromiseSettledResult<Token | undefined>[]> | undefined;
     try {
-      logits = await native.decode(
+      const { logits, done } = native.decode(
         shares.map(({ task: { number, cells }, tokens }) => ({
           ...{ sequence: number, position: cells.length, tokens },
         })),
       );
+      sampling = Promise.allSettled(
+        shares.map(({ task: { pending, sampler }, tokens }, i) =>
+          pending.length > tokens.length
+            ? undefined
+            : native.sample(logits[i]!, sampler),
+        ),
+      );
+      await done;
     } catch (reason) {
+      // A sampler that is at work can't be disposed of.
+      await sampling;
       for (const { task } of shares) {
         task.cells.forget();
         end(task, { reason });
@@ -150,16 +164,13 @@ export function makeBatchLoop(
       return;
     }
     threads.took(batch, performance.now() - since);
-    const sampled = await Promise.allSettled(
-      shares.map(async ({ task, tokens }, i) => {
-        task.cells.add(tokens);
-        task.pending = task.pending.slice(tokens.length);
-        return task.pending.length > 0
-          ? undefined
-          : await native.sample(logits[i]!, task.sampler);
-      }),
-    );
-    sampled.forEach((result, i) => handOver(shares[i]!.task, result));
+    const sampled = await sampling;
+    sampled.forEach((result, i) => {
+      const { task, tokens } = shares[i]!;
+      task.cells.add(tokens);
+      task.pending = task.pending.slice(tokens.length);
+      handOver(task, result);
+    });
   }
 
   /** All in one turn, so that what a step wrote leaves the process together. */

@@ -1,4 +1,5 @@
 /** What the loop decodes, and when, over a context that only counts. */
+import { eventually } from "@jetscribe/testing";
 import type { Token } from "node-llama-cpp";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
@@ -11,6 +12,8 @@ const tokensOf = (count: number) =>
   Array.from({ length: count }, (_, i) => (i + 1) as Token);
 
 interface Fake {
+  /** What it waits for before a batch is decoded. */
+  decoded?: () => Promise<unknown>;
   /** Looks at each batch before it is decoded, and may throw. */
   onBatch?: (shares: readonly Share[], count: number) => void;
   /** Throws for the sequence whose sampler fails. */
@@ -20,10 +23,15 @@ interface Fake {
 /** A loop of so many sequences, and its batches as `sequence:tokens`. */
 function open(
   sequences: number,
-  { onBatch = () => undefined, onSample = () => undefined }: Fake = {},
+  {
+    decoded = () => Promise.resolve(),
+    onBatch = () => undefined,
+    onSample = () => undefined,
+  }: Fake = {},
 ) {
   const batches: string[] = [];
   const cuts: [number, number][] = [];
+  let samples = 0;
   let latest: readonly Share[] = [];
   const native: Native = {
     ...{ batchSize: 512, cutsBack: true },
@@ -32,10 +40,13 @@ function open(
       batches.push(
         shares.map((s) => `${s.sequence}:${s.tokens.length}`).join(" "),
       );
-      onBatch(shares, batches.length);
-      return Promise.resolve(shares.map((_, i) => i));
+      const done = Promise.try(onBatch, shares, batches.length)
+        .then(decoded)
+        .then(() => undefined);
+      return { logits: shares.map((_, i) => i), done };
     },
     async sample(index) {
+      samples++;
       await Promise.resolve();
       const { sequence = -1, position = 0 } = latest[index] ?? {};
       onSample(sequence);
@@ -63,7 +74,7 @@ function open(
     });
     return { ended, written };
   }
-  return { batches, cuts, write };
+  return { batches, cuts, write, samples: () => samples };
 }
 
 describe("the loop", () => {
@@ -81,6 +92,14 @@ describe("the loop", () => {
         [1_000, 1_003],
       ],
     );
+  });
+
+  test("asks for the samples of a batch while it is decoded", async () => {
+    const { samples, write } = open(2, {
+      decoded: () => eventually(() => samples() >= 2),
+    });
+    await Promise.all([write(0, 3, 1).ended, write(1, 3, 1).ended]);
+    assert.equal(samples(), 2);
   });
 
   test("reads a piece of a prompt after each step, and prompts in turns", async () => {
