@@ -3,11 +3,12 @@
  * spin there: where another process has one's core, all of them wait for it, and two threads on two cores can be a
  * hundred times slower than one. So the number is chosen by measuring while it runs, for each kind of batch:
  *
- * - Now and then the next number up or down is tried, in turns with the present one, and taken where it is faster; more
- *   threads have to be faster by a tenth. The longer nothing changes, the more seldom it is tried.
+ * - Now and then the next number up or down is tried against the present one, and taken where it is faster; more threads
+ *   have to be faster by a tenth. The longer nothing changes, the more seldom it is tried.
  * - Batches that take several times what they usually do with this number lower it at once, for all kinds.
  */
 import type { EngineThreads } from "@jetscribe/schema";
+import { makeTrial, type Trial } from "./trial.ts";
 
 /** A step of one sequence; of several; a piece of a prompt. The best number differs: prompts like all cores. */
 export type BatchKind = "alone" | "together" | "prompts";
@@ -29,9 +30,6 @@ export interface Threads {
 
 /** More threads have to be so many times faster. */
 const worthIt = 1.1;
-/** So many pairs of batches are compared at least, and for so long: what is fast for a moment may not be. */
-const leastPairs = 7;
-const leastTrialMs = 150;
 /** The time until the next try, doubled with each that changes nothing. */
 const firstWaitMs = 500;
 const mostWaitMs = 30_000;
@@ -55,20 +53,12 @@ function countsFrom(most: number): number[] {
   return counts;
 }
 
-interface Trial {
-  count: number;
-  /** What a batch of the same shape cost with the present number; the next one is tried with the other. */
-  before?: { shape: string; cost: number } | undefined;
-  since: number;
-  /** What the batches of each pair cost: with the present number, and with this one. */
-  pairs: { present: number; tried: number }[];
-}
-
 interface Level {
   count: number;
   /** By shape: what a batch costs with the present number. */
   usual: Map<string, number>;
-  trial?: Trial | undefined;
+  /** The number that is tried. */
+  tried?: { count: number; trial: Trial } | undefined;
   tryAt: number;
   waitMs: number;
   /** Whether more threads are tried next, rather than fewer. */
@@ -116,7 +106,7 @@ export function makeThreads({
   function change(level: Level, count: number, why: string): void {
     level.count = count;
     level.usual.clear();
-    level.trial = undefined;
+    level.tried = undefined;
     because = why;
   }
 
@@ -128,16 +118,16 @@ export function makeThreads({
 
   function next({ kind }: Batch): number {
     const level = levels[kind];
-    if (level.trial === undefined && now() >= level.tryAt) {
+    if (level.tried === undefined && now() >= level.tryAt) {
       let count = neighbour(level);
       if (count === undefined) {
         level.up = !level.up;
         count = neighbour(level);
       }
-      if (count !== undefined) level.trial = { count, since: now(), pairs: [] };
+      if (count !== undefined) level.tried = { count, trial: makeTrial() };
     }
-    const { trial } = level;
-    return trial?.before === undefined ? level.count : trial.count;
+    const { tried } = level;
+    return tried?.trial.isTried === true ? tried.count : level.count;
   }
 
   function took(batch: Batch, ms: number): void {
@@ -145,35 +135,24 @@ export function makeThreads({
     const level = levels[kind];
     const cost = kind === "prompts" ? ms / tokens : ms;
     const shape = `${kind === "prompts" ? "" : tokens}/${Math.ceil(Math.log2(depth + 1))}`;
-    const { trial } = level;
-    if (trial?.before !== undefined) {
-      tried(kind, level, trial, shape, cost);
-      return;
-    }
-    if (trial !== undefined) trial.before = { shape, cost };
-    watch(level, kind, shape, cost, ms);
+    const { tried } = level;
+    if (tried?.trial.isTried !== true) watch(level, kind, shape, cost, ms);
+    const gain = tried?.trial.took(shape, cost, ms);
+    // While it was watched the number may have been lowered.
+    if (gain !== undefined && level.tried === tried)
+      settle(kind, level, tried!.count, gain);
   }
 
-  function tried(
+  /** A trial has ended. */
+  function settle(
     kind: BatchKind,
     level: Level,
-    trial: Trial,
-    shape: string,
-    cost: number,
+    count: number,
+    gain: number,
   ): void {
-    const { before } = trial;
-    trial.before = undefined;
-    if (before?.shape !== shape) return;
-    trial.pairs.push({ present: before.cost, tried: cost });
-    // One batch that takes so long is enough to know.
-    const hopeless = cost > late * before.cost;
-    const isEnough =
-      trial.pairs.length >= leastPairs && now() - trial.since >= leastTrialMs;
-    if (!isEnough && !hopeless) return;
-    const gain = hopeless ? 0 : gainOf(trial.pairs);
-    const raises = trial.count > level.count;
+    const raises = count > level.count;
     const wins = gain >= (raises ? worthIt : 1 / worthIt);
-    level.trial = undefined;
+    level.tried = undefined;
     level.waitMs = wins ? firstWaitMs : Math.min(2 * level.waitMs, mostWaitMs);
     level.tryAt = now() + level.waitMs;
     if (!wins) {
@@ -181,8 +160,8 @@ export function makeThreads({
       return;
     }
     if (raises) raisedAt = now();
-    const why = `${trial.count} instead of ${level.count} ${kind}: ${gain.toFixed(2)} times as fast`;
-    change(level, trial.count, why);
+    const why = `${count} instead of ${level.count} ${kind}: ${gain.toFixed(2)} times as fast`;
+    change(level, count, why);
     onChange(choice());
   }
 
@@ -228,7 +207,7 @@ export function makeThreads({
     for (const level of Object.values(levels)) {
       const fewer = counts.find((other) => other < level.count);
       if (fewer !== undefined) change(level, fewer, why);
-      level.trial = undefined;
+      level.tried = undefined;
       level.up = true;
       level.tryAt = now() + restMs;
     }
@@ -248,15 +227,4 @@ export function fixedThreads(count: number): Threads {
       ...{ alone: count, together: count, prompts: count, because },
     }),
   };
-}
-
-/** How many times faster: in the middle and on the whole, of which the smaller counts. */
-function gainOf(pairs: Trial["pairs"]): number {
-  const gains = pairs.map(({ present, tried }) => present / tried);
-  const sum = (costs: number[]) => costs.reduce((a, b) => a + b, 0);
-  const whole =
-    sum(pairs.map(({ present }) => present)) /
-    sum(pairs.map(({ tried }) => tried));
-  const middle = gains.toSorted((a, b) => a - b)[gains.length >> 1] ?? 0;
-  return Math.min(middle, whole);
 }

@@ -72,6 +72,15 @@ describe("threads that are chosen while the engine runs", () => {
     assert.deepEqual(changes, []);
   });
 
+  test("become more where more are faster but for a batch that is disturbed now and then", () => {
+    let batches = 0;
+    const { run, choice } = machine({ most: 2, first: 1 }, (n) =>
+      n === 1 ? 4 : ++batches % 12 === 0 ? 12 : 2,
+    );
+    run(1_500);
+    assert.equal(choice().together, 2);
+  });
+
   test("are chosen for each kind of batch by itself", () => {
     const { run, choice } = machine({ most: 4, first: 1 }, (n, { kind }) =>
       kind === "prompts" ? 60 / n : 4,
