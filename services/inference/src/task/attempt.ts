@@ -16,7 +16,7 @@ import type { EngineProcess } from "../engine/process/engineProcess.ts";
 import type { makeGate } from "./gate.ts";
 import { comeBack } from "./handled.ts";
 import type { TaskInHand } from "../ownership/heldTasks.ts";
-import { makeLiveText, type LiveText } from "./liveText.ts";
+import { makeLiveTexts, type LiveText } from "./liveText.ts";
 import {
   completed,
   failed,
@@ -71,6 +71,7 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
   const { broker, clock, engine, gate, record, lock, limits, stopping, log } =
     deps;
   const { workerId, ackWaitMs, drainTimeoutMs } = limits;
+  const liveTexts = makeLiveTexts(lock, workerId);
 
   const attempt: Attempt = async (inHand, { attempt, alone, claim }) => {
     let claimed: Claim | undefined;
@@ -162,7 +163,7 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     const progress = progressOf(claim.kept);
     // Or a correction of the clock would be a part of the attempt's time.
     const nowS = clock.steadyS();
-    const live = makeLiveText(lock, inHand, claim, workerId);
+    const live = liveTexts.begin(inHand, claim);
     let waiting: string | undefined;
     const onWaiting = (why: string | undefined) => void (waiting = why);
     const stop = stopOnTimeout(inHand, nowS(), () => waiting);

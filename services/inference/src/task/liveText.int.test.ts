@@ -23,7 +23,7 @@ import { makeGate } from "./gate.ts";
 import { done, lost } from "./handled.ts";
 import { holdTasks, type TaskInHand } from "../ownership/heldTasks.ts";
 import { keptNothing } from "../ownership/keptText.ts";
-import { firstPart, makeLiveText } from "./liveText.ts";
+import { firstPart, makeLiveTexts } from "./liveText.ts";
 import { expired, started } from "./outcomes.ts";
 import { makeRecord } from "./record.ts";
 import { firstClaim, makeTextLock, type Claim } from "../ownership/textLock.ts";
@@ -84,7 +84,7 @@ async function open(version: NatsVersion) {
       log: log as unknown as Logger,
     });
     const live = (claim: Claim = firstClaim) => {
-      const text = makeLiveText(lock, inHand, claim, workerId);
+      const text = makeLiveTexts(lock, workerId).begin(inHand, claim);
       let tokensSoFar = 0;
       const say = (piece: string) =>
         text.say(piece, { promptTokens: 5, completionTokens: ++tokensSoFar });

@@ -15,16 +15,45 @@ export interface LiveText {
   close: () => Promise<void>;
 }
 
+/** A text's chunks are so far apart at least. */
 const everyMs = 20;
+/** Of many texts together so far, since each costs the broker and this worker more than many tokens do; */
+const everyMsOfAll = 4;
+/** but a reader should see a text grow. */
+const seldomMs = 100;
 /** UTF-16 code units; what was held up may be more. Far below any broker's limit, also where all of it is escaped. */
 const longestChunk = 2 ** 16;
 
+/** The texts that a worker writes at the same time. */
+export interface LiveTexts {
+  /** Another one, from its claim on, until it is closed. */
+  begin: (inHand: TaskInHand, claim: Claim) => LiveText;
+}
+
+export function makeLiveTexts(
+  lock: Pick<TextLock, "write">,
+  workerId: string,
+): LiveTexts {
+  let count = 0;
+  const pace = {
+    ms: () => Math.min(seldomMs, Math.max(everyMs, everyMsOfAll * count)),
+    leave: () => void count--,
+  };
+  return {
+    begin(inHand, claim) {
+      count++;
+      return makeLiveText(lock, inHand, claim, workerId, pace);
+    },
+  };
+}
+
 /** One chunk is under way at a time; text gathers meanwhile. One that is refused interrupts the task. */
-export function makeLiveText(
+function makeLiveText(
   { write }: Pick<TextLock, "write">,
   inHand: TaskInHand,
   { attempt, kept, seq: claimed }: Claim,
   workerId: string,
+  pace: { ms: () => number; leave: () => void },
 ): LiveText {
   let closed = false;
   /** Of the chunks: a short text has none. */
@@ -48,7 +77,7 @@ export function makeLiveText(
     if (scheduled || sending || !opened || waiting === "" || ended()) return;
     if (seq === undefined) return;
     scheduled = true;
-    const dueIn = sentAt + everyMs - performance.now();
+    const dueIn = sentAt + pace.ms() - performance.now();
     // Not within this turn: a text that is whole by its end needs no chunk.
     if (dueIn > 0) setTimeout(begin, dueIn);
     else setImmediate(begin);
@@ -96,6 +125,7 @@ export function makeLiveText(
       schedule();
     },
     async close() {
+      if (!closed) pace.leave();
       closed = true;
       giveUp?.abort("closed"); // without a reason it makes an error with a stack, for every task
       await sending;

@@ -13,8 +13,8 @@ export interface Pieces {
   flush: () => void;
 }
 
-/** Well below the time between two chunks of live text. */
-const everyMs = 5;
+/** As the chunks of live text: what comes sooner only waits there. */
+const everyMs = 20;
 
 /**
  * A text's first piece goes at the end of this turn of the event loop, and what has gathered of the others with it; what
