@@ -56,7 +56,7 @@ export function makeTrial(): Trial {
       };
       if (present !== undefined) {
         const usualMs = ms * (present / cost);
-        lossMs = Math.max(0, lossMs + ms - usualMs);
+        lossMs = Math.max(-mostLossMs, lossMs + ms - usualMs);
         if (lossMs > Math.max(mostLossMs, mostLoss * usualMs)) return 0;
       }
       if (turn.ms < turnMs) return undefined;
