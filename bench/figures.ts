@@ -5,6 +5,8 @@ export type Figures = Record<string, Record<string, number>>;
 
 export interface Options {
   tasks: number;
+  /** How llama.cpp's server is started, to measure it beside. */
+  llamaServer?: string | undefined;
 }
 
 /** Four digits are more than any of these measurements is worth. */

@@ -8,6 +8,7 @@ import { durability } from "./durability.ts";
 import { estimate } from "./estimate.ts";
 import { percentiles, round, type Figures, type Options } from "./figures.ts";
 import { memory } from "./flat.ts";
+import { mixed } from "./mixed.ts";
 import { abort, firstToken, tokens } from "./model.ts";
 import { prefix } from "./prefix.ts";
 import { perPart } from "./perPart.ts";
@@ -32,7 +33,7 @@ export const measurements = {
   ...{ accept, drain, latency, get },
   ...{ queued, memory, rebuild, index: taskIndex, deaths },
   ...{ durability, cluster },
-  ...{ tokens, first_token: firstToken, abort, estimate, prefix },
+  ...{ tokens, mixed, first_token: firstToken, abort, estimate, prefix },
 };
 export type Measurement = keyof typeof measurements;
 

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { ask } from "./ask.ts";
 import type { BareJob, BareRound } from "./bareLoop.ts";
-import { median, round, type Figures } from "./figures.ts";
+import { median, round, type Figures, type Options } from "./figures.ts";
+import { startLlamaServer } from "./llamaServer.ts";
 import { ensureRandomModel } from "./randomModel.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -28,19 +29,28 @@ const ROUNDS = 3;
 const PROMPT = "Tell me a story about a river.";
 const ONE_BY_ONE = 30;
 
-/** Tokens per second of all texts together, through the system and from the bare library, round by round in turns. */
-export async function tokens(): Promise<Figures> {
+/**
+ * Tokens per second of all texts together, through the system and from the bare library, round by round in turns; and
+ * from llama.cpp's server with one and with two threads, where it is given.
+ */
+export async function tokens({ llamaServer }: Options): Promise<Figures> {
   const figures: Figures = {};
   for (const [name, { file, tokens }] of Object.entries(models)) {
     await using bare = startBare(file(), tokens);
     await using system = await startModel(file());
+    await using servers = new AsyncDisposableStack();
+    const beside = await startServers(servers, llamaServer, file());
     await system.texts(SLOTS, tokens); // warms up
+    for (const server of beside) await server.texts(SLOTS, tokens);
     for (const count of AT_ONCE) {
-      const rounds: { ours: number; theirs: number }[] = [];
+      const rounds: { ours: number; theirs: number; beside: number[] }[] = [];
       for (let i = 0; i < ROUNDS; i++) {
         const theirs = (await bare.round(count)).tokensPerS;
         const ours = (count * tokens) / (await system.texts(count, tokens));
-        rounds.push({ ours, theirs });
+        const round = { ours, theirs, beside: [] as number[] };
+        for (const server of beside)
+          round.beside.push(await server.texts(count, tokens));
+        rounds.push(round);
       }
       const mid = (of: (round: (typeof rounds)[0]) => number) =>
         round(median(rounds.map(of)));
@@ -48,10 +58,46 @@ export async function tokens(): Promise<Figures> {
         tokens_per_s: mid(({ ours }) => ours),
         bare_tokens_per_s: mid(({ theirs }) => theirs),
         share_of_bare: mid(({ ours, theirs }) => ours / theirs),
+        ...besideServers(rounds),
       };
     }
   }
   return figures;
+}
+
+const SERVER_THREADS = [1, 2];
+
+async function startServers(
+  stack: AsyncDisposableStack,
+  command: string | undefined,
+  file: string,
+) {
+  if (command === undefined) return [];
+  const job = { command, file, slots: SLOTS, context: CONTEXT, prompt: PROMPT };
+  const servers = [];
+  for (const threads of SERVER_THREADS)
+    servers.push(stack.use(await startLlamaServer({ ...job, threads })));
+  return servers;
+}
+
+/** Each server's tokens per second, and ours by the better one's; nothing where there is none. */
+function besideServers(
+  rounds: readonly { ours: number; beside: readonly number[] }[],
+): Record<string, number> {
+  if (rounds[0]?.beside.length === 0) return {};
+  const medians = SERVER_THREADS.map((_, i) =>
+    median(rounds.map(({ beside }) => beside[i]!)),
+  );
+  const ours = median(rounds.map((round) => round.ours));
+  return {
+    ...Object.fromEntries(
+      SERVER_THREADS.map((n, i) => [
+        `llama_server_t${n}_per_s`,
+        round(medians[i]!),
+      ]),
+    ),
+    by_llama_server: round(ours / Math.max(...medians)),
+  };
 }
 
 /** From the POST to the first text on the stream, beside the bare library's first token. */

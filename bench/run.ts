@@ -1,7 +1,7 @@
 /**
  * Measures the system on the fake engine, and what it adds to the real one, everything on one machine with the load
  * generator; see README.md here.
- * npm run bench -- [--only accept,drain,latency,get,queued,memory,rebuild,index,deaths,durability,cluster,tokens,first_token,abort,estimate,prefix] [--tasks 5000] [--reps 3]
+ * npm run bench -- [--only accept,drain,latency,get,queued,memory,rebuild,index,deaths,durability,cluster,tokens,mixed,first_token,abort,estimate,prefix] [--tasks 5000] [--reps 3] [--llama-server CMD]
  */
 import { parseArgs } from "node:util";
 import type { Figures } from "./figures.ts";
@@ -13,10 +13,12 @@ const { values } = parseArgs({
     only: { type: "string", default: Object.keys(measurements).join() },
     tasks: { type: "string", default: "5000" },
     reps: { type: "string", default: "3" },
+    "llama-server": { type: "string" },
   },
 });
 const only = values.only.split(",").map(known);
 const tasks = atMost(values.tasks, 100_000);
+const llamaServer = values["llama-server"];
 const reps = atMost(values.reps, 100);
 
 const started = new Date();
@@ -25,7 +27,7 @@ for (let rep = 1; rep <= reps; rep++) {
   const figures: Figures = {};
   for (const name of only) {
     console.log(`${rep} of ${reps}: ${name} ...`);
-    Object.assign(figures, await measurements[name]({ tasks }));
+    Object.assign(figures, await measurements[name]({ tasks, llamaServer }));
   }
   repetitions.push(figures);
   writeResults(repetitions, started);
