@@ -30,7 +30,7 @@ export interface Threads {
 
 /** More threads have to be so many times faster. */
 const worthIt = 1.1;
-/** The time until the next try, doubled with each that changes nothing. */
+/** The time until the next try, doubled with each that changes nothing, and quadrupled with each that is given up. */
 const firstWaitMs = 500;
 const mostWaitMs = 30_000;
 /** How long more threads are not tried after they were lowered; doubled each time, unless they lasted for so long. */
@@ -152,9 +152,16 @@ export function makeThreads({
   ): void {
     const raises = count > level.count;
     const wins = gain >= (raises ? worthIt : 1 / worthIt);
+    const isGivenUp = gain === 0;
     level.tried = undefined;
-    level.waitMs = wins ? firstWaitMs : Math.min(2 * level.waitMs, mostWaitMs);
+    level.waitMs = wins
+      ? firstWaitMs
+      : Math.min((isGivenUp ? 4 : 2) * level.waitMs, mostWaitMs);
     level.tryAt = now() + level.waitMs;
+    // Other work is on the cores, whatever the kind. One batch can take half a second then.
+    if (isGivenUp)
+      for (const other of Object.values(levels))
+        other.tryAt = Math.max(other.tryAt, now() + level.waitMs / 2);
     if (!wins) {
       level.up = !level.up;
       return;

@@ -137,7 +137,14 @@ describe("threads that are chosen while the engine runs", () => {
   test("cost little while they are tried in vain", () => {
     const { run } = machine({ most: 2, first: 1 }, busy);
     const used = run(120_000);
-    assert.ok((used.get(2) ?? 0) < 3_000, `${used.get(2)} ms with two`);
+    assert.ok((used.get(2) ?? 0) < 1_500, `${used.get(2)} ms with two`);
+  });
+
+  test("are not tried for another kind soon after they were given up for one", () => {
+    const { run } = machine({ most: 2, first: 1 }, busy);
+    run(700);
+    assert.equal(run(700, { ...step, kind: "alone" }).get(2), undefined);
+    assert.ok(run(1_000, { ...step, kind: "alone" }).get(2));
   });
 
   test("are not changed by single batches that take long, nor by a context that grows", () => {
