@@ -12,21 +12,22 @@ export function syncWithinMs(serverVersion: string, urgent: boolean): number {
 
 export function makeUnsynced() {
   let readings: { at: number; needed: number }[] = [];
-  return {
-    /** From this sequence on the log is needed, as of `at` in ms. */
-    note(at: number, needed: number): void {
-      readings = readings.filter((_, i) => {
-        const next = readings[i + 1];
-        return next === undefined || at - next.at < oldIntervalMs;
-      });
-      readings.push({ at, needed });
-    },
-    /** The least that was needed within the last so many ms; 0 where that is not known. */
-    least(now: number, withinMs: number): number {
-      const from = readings.findLastIndex(({ at }) => now - at >= withinMs);
-      if (from < 0) return 0;
-      return Math.min(...readings.slice(from).map(({ needed }) => needed));
-    },
-    forget: () => void (readings = []),
-  };
+
+  /** From this sequence on the log is needed, as of `at` in ms. */
+  function note(at: number, needed: number): void {
+    readings = readings.filter((_, i) => {
+      const next = readings[i + 1];
+      return next === undefined || at - next.at < oldIntervalMs;
+    });
+    readings.push({ at, needed });
+  }
+
+  /** The least that was needed within the last so many ms; 0 where that is not known. */
+  function least(now: number, withinMs: number): number {
+    const from = readings.findLastIndex(({ at }) => now - at >= withinMs);
+    if (from < 0) return 0;
+    return Math.min(...readings.slice(from).map(({ needed }) => needed));
+  }
+
+  return { note, least, forget: () => void (readings = []) };
 }
