@@ -512,6 +512,24 @@ test("a record that has its line is not missed", () => {
   assert.deepEqual(check({ ...right, logFiles, said: [record] }), []);
 });
 
+test("a task that waits after a lost lease, until its time is over, ran beside nobody", () => {
+  const found = evidence(([requested, started]) => [
+    requested!,
+    ...of(other, requested!, ...crashed(1), ...crashed(2)),
+    started!,
+    event("retried", "retried.1", { attempt: 1, worker_id: "a", reason: "lease" }), // prettier-ignore
+    ...of(other, ...crashed(3)),
+    event("failed", "outcome", {
+      attempt: 1,
+      worker_id: "a",
+      error: { type: "TimeoutError" },
+      metrics,
+    }),
+  ]);
+  const beside = check(found).filter((what) => what.includes("ran beside"));
+  assert.deepEqual(beside, []);
+});
+
 test("the time of a fault is no time in which nothing ends", () => {
   const late = evidence((all) => [...all.slice(0, 2), after(61_000, all[2]!)]);
   const frozen = { ...entry, from: at + 1_000, to: at + 40_000 };

@@ -51,14 +51,21 @@ const runsOf = (task: LoggedTask): Run[] =>
     ];
   });
 
+/**
+ * Undefined where something else was said of the attempt first: a worker that lost its lease broke the attempt off before
+ * that, and may fail the task much later, if it gets the task again.
+ */
 function endOf(
   { retries, outcomes }: LoggedTask,
   { data: { worker_id, attempt } }: LoggedEvent,
 ): LoggedEvent | undefined {
-  return [...retries, ...outcomes].find(
-    ({ word, data }) =>
-      data["attempt"] === attempt &&
-      data["worker_id"] === worker_id &&
-      (word !== "retried" || ["crash", "hang"].includes(String(data["reason"]))), // prettier-ignore
-  );
+  const end = [...retries, ...outcomes]
+    .toSorted((one, other) => one.seq - other.seq)
+    .find(({ data }) => data["attempt"] === attempt);
+  if (end === undefined || end.data["worker_id"] !== worker_id)
+    return undefined;
+  const { word, data } = end;
+  const isOwn =
+    word !== "retried" || ["crash", "hang"].includes(String(data["reason"]));
+  return isOwn ? end : undefined;
 }
