@@ -32,7 +32,7 @@ export interface Native {
   decode: (shares: readonly Share[]) => Decoding;
   /**
    * The token that the sampler chooses by the logits at `index`, which hold until the next decode. While a batch is
-   * decoded it waits for that one's end: the thread pool has one thread, and works in order.
+   * decoded it waits for that one's end.
    */
   sample: (index: number, sampler: Sampler) => Promise<Token>;
   makeSampler: (sampling: Sampling) => Sampler;
@@ -112,8 +112,15 @@ function differenceOf({ context, model, llama }: Inside): string | undefined {
   return undefined;
 }
 
-/** The native side of a context that has no sequence in use; a string: in what node-llama-cpp differs from what is known here. */
-export function openNative(context: LlamaContext): Native | string {
+/**
+ * The native side of a context that has no sequence in use. `worksInOrder`: the process's thread pool has one thread, so
+ * it samples after it has decoded without a way back to this thread in between. A string: in what node-llama-cpp differs
+ * from what is known here.
+ */
+export function openNative(
+  context: LlamaContext,
+  { worksInOrder = false } = {},
+): Native | string {
   const { model } = context;
   const inside = {
     ...{ context, model, llama: model.llama },
@@ -125,6 +132,7 @@ export function openNative(context: LlamaContext): Native | string {
   // They are read before the call returns. Of a step with sixteen answers, making anew what is passed took a tenth.
   const oneToken = new Uint32Array(1);
   const oneIndex = new Uint32Array(1);
+  let decoded: Promise<void> | undefined;
   const { isRecurrent, isHybrid, swaSize } = model.fileInsights;
 
   return {
@@ -144,9 +152,12 @@ export function openNative(context: LlamaContext): Native | string {
         length += tokens.length;
         return length - 1;
       });
-      return { logits, done: inner.decodeBatch() };
+      const done = inner.decodeBatch();
+      decoded = worksInOrder ? undefined : done.catch(() => undefined);
+      return { logits, done };
     },
     async sample(index, sampler) {
+      if (!worksInOrder) await decoded;
       const token = await inner.sampleToken(index, sampler.native);
       if (token < 0) throw new Error("the sampler found no token");
       return token as Token;

@@ -92,7 +92,7 @@ function openLoop(
 ): Loop {
   if (engineLoop === "library")
     return { sequences: makeLibrarySequences(context) };
-  const native = openNative(context);
+  const native = openNative(context, { worksInOrder: true });
   if (typeof native === "string") {
     onWarning(
       `node-llama-cpp is not the one that is known (${native}): its own loop is used, which is slower`,

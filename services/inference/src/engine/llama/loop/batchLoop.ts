@@ -147,10 +147,10 @@ export function makeBatchLoop(
         })),
       );
       sampling = Promise.allSettled(
-        shares.map(({ task: { pending, sampler }, tokens }, i) =>
+        shares.map(async ({ task: { pending, sampler }, tokens }, i) =>
           pending.length > tokens.length
             ? undefined
-            : native.sample(logits[i]!, sampler),
+            : await native.sample(logits[i]!, sampler),
         ),
       );
       await done;
