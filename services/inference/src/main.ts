@@ -19,7 +19,7 @@ import { drain } from "./task/drain.ts";
 import { canGoOn } from "./engine/engine.ts";
 import { makeEngineProcess } from "./engine/process/engineProcess.ts";
 import { makeGate } from "./task/gate.ts";
-import { holdTasks } from "./ownership/heldTasks.ts";
+import { makeHeldTasks } from "./ownership/heldTasks.ts";
 import { makeOnGenerateRequested } from "./task/onGenerateRequested.ts";
 import { makePeers } from "./ownership/peers.ts";
 import { makePulse } from "./presence/pulse.ts";
@@ -59,7 +59,8 @@ await runService(
     const { stateOf } = stack.use(makeLogFollower(broker));
     const reader = makeTaskReader(store);
     const states = makeTaskStates(broker, reader, { fromLog: stateOf });
-    const held = stack.use(holdTasks({ ...limits, states }));
+    const held = stack.use(makeHeldTasks({ ...limits, states }));
+    stack.defer(broker.onDisconnect(held.doubtAll));
     const cancels = stack.use(
       hearCancels(broker, model, (id) => held.interrupt(id, "outcome")),
     );

@@ -5,7 +5,8 @@ import { streams, type OutcomeEvent } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
-import { holdTasks } from "./heldTasks.ts";
+import { makeHeldTasks } from "./heldTasks.ts";
+import { reasonOf } from "../../test/reasonOf.ts";
 import { crashedTooOften, started } from "../task/outcomes.ts";
 import {
   makeStreams,
@@ -23,7 +24,7 @@ async function hold({ broker, appender }: System, stack: AsyncDisposableStack) {
   // No projection: the log alone has to say it.
   const look = () => Promise.reject(new Error("no projection"));
   const states = makeTaskStates(broker, { look }, { fromLog: stateOf });
-  const held = stack.use(holdTasks({ ackWaitMs: 600, states }));
+  const held = stack.use(makeHeldTasks({ ackWaitMs: 600, states }));
   return held.hold({
     event: { ...event, seq, time: Date.now() / 1000 },
     ...{ queue, traceparent: undefined },
@@ -41,10 +42,14 @@ describe("a task in hand", { concurrent: true }, () => {
     await using system = await startSystem();
     await using stack = new AsyncDisposableStack();
     const inHand = await hold(system, stack);
-    await eventually(() => inHand.openAsOf !== undefined);
-    const outcome: OutcomeEvent = crashedTooOften(inHand.task, "other", 1);
+    await eventually(() => inHand.state.status === "open");
+    const outcome: OutcomeEvent = crashedTooOften(
+      inHand.state.task,
+      "other",
+      1,
+    );
     await system.appender.append(outcome, queue);
-    await eventually(() => inHand.interrupted() === "outcome");
+    await eventually(() => reasonOf(inHand) === "outcome");
     assert.ok(inHand.signal.aborted);
   });
 
@@ -52,10 +57,10 @@ describe("a task in hand", { concurrent: true }, () => {
     await using system = await startSystem();
     await using stack = new AsyncDisposableStack();
     const inHand = await hold(system, stack);
-    await eventually(() => inHand.openAsOf !== undefined);
+    await eventually(() => inHand.state.status === "open");
     await system.broker.jsm.streams.delete(streams.events);
     await makeStreams(system.broker);
-    await eventually(() => inHand.interrupted() === "vanished");
+    await eventually(() => reasonOf(inHand) === "vanished");
   });
 
   test("that runs is broken off at the renewal that finds a later attempt", async () => {
@@ -63,14 +68,11 @@ describe("a task in hand", { concurrent: true }, () => {
     await using stack = new AsyncDisposableStack();
     const inHand = await hold(system, stack);
     for (const attempt of [1, 2]) {
-      const event = started(inHand.task, attempt, `w${attempt}`, 1);
-      await system.appender.append(event, queue);
+      const event = started(inHand.state.task, attempt, `w${attempt}`, 1);
+      const { seq } = await system.appender.append(event, queue);
       if (attempt === 1)
-        inHand.task = {
-          ...{ ...inHand.task, failures: 0, attempt, worker_id: "w1" },
-          ...{ status: "processing", first_start: 1 },
-        };
+        inHand.change({ kind: "recorded", event: { ...event, seq, time: 1 } });
     }
-    await eventually(() => inHand.interrupted() === "superseded");
+    await eventually(() => reasonOf(inHand) === "superseded");
   });
 });

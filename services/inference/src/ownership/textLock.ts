@@ -9,7 +9,7 @@ import {
 import type { Logger } from "@jetscribe/runtime";
 import type { GenerateRequested, TokenChunk } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { TaskInHand } from "./heldTasks.ts";
+import type { TaskInHand } from "./taskInHand.ts";
 import { keptTextOf, keptNothing, type KeptText } from "./keptText.ts";
 
 /** An attempt's hold on the text of its task. */
@@ -97,11 +97,12 @@ export function makeTextLock({
   }
 
   async function write(
-    { task: { task_id }, signal }: TaskInHand,
+    { state, signal }: TaskInHand,
     chunk: TokenChunk,
     expectedSeq: number,
     giveUp: AbortSignal,
   ): Promise<Written> {
+    const { task_id } = state.task;
     let unsure = false;
     do {
       try {
@@ -134,13 +135,13 @@ export function makeTextLock({
   }
 
   async function claim(inHand: TaskInHand, attempt: number): Promise<Claim> {
-    const { task, signal } = inHand;
+    const { signal } = inHand;
     const unclaimed = { attempt, kept: keptNothing, seq: undefined };
     // Asked about a stream that can't write, nats-server 2.9 answers nothing more on the connection.
     if (tokens.silent) return unclaimed;
     using patience = whileConnected(broker, claimTimeoutMs);
     const giveUp = patience.signal;
-    const chunks = await read(task.task_id, signal, giveUp);
+    const chunks = await read(inHand.state.task.task_id, signal, giveUp);
     if (chunks === undefined) return unclaimed;
     const kept = canGoOn(inHand.item.event.data)
       ? keptTextOf(chunks)

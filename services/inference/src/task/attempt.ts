@@ -15,7 +15,7 @@ import {
 import type { EngineProcess } from "../engine/process/engineProcess.ts";
 import type { makeGate } from "./gate.ts";
 import { comeBack } from "./handled.ts";
-import type { TaskInHand } from "../ownership/heldTasks.ts";
+import type { TaskInHand } from "../ownership/taskInHand.ts";
 import { makeLiveTexts, type LiveText } from "./liveText.ts";
 import {
   completed,
@@ -49,7 +49,13 @@ export interface AttemptDeps {
   log: Logger;
 }
 
-/** Runs one attempt; undefined: its engine died, and the task's state says so. */
+/** The engine died under the attempt, and the task's state says so. */
+export interface Died {
+  kind: "died";
+  because: string;
+}
+
+/** Runs one attempt. */
 export type Attempt = (
   inHand: TaskInHand,
   plan: {
@@ -58,7 +64,7 @@ export type Attempt = (
     /** Where the task was taken over for it. */
     claim?: Claim | undefined;
   },
-) => Promise<Handled | undefined>;
+) => Promise<Handled | Died>;
 
 interface Running {
   nowS: () => number;
@@ -77,7 +83,7 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     let claimed: Claim | undefined;
     // The time of a task that never ran begins with its start.
     const limit =
-      inHand.task.first_start === undefined
+      inHand.state.task.first_start === undefined
         ? undefined
         : stopOnTimeout(inHand, clock.nowS());
     const { signal } = limit ?? inHand;
@@ -99,7 +105,7 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
       if (error instanceof EngineDied) {
         const { reason } = error.death;
         await record.endAttempt(inHand, { reason, error }, workerId);
-        return undefined;
+        return { kind: "died", because: error.message };
       }
       // Its time was over before the engine had it; the text of the attempts before is kept.
       if (!(error instanceof EngineError)) throw error;
@@ -143,7 +149,13 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     { attempt, kept }: Claim,
     startTime: number,
   ): Promise<boolean> {
-    const event = started(inHand.task, attempt, workerId, startTime, kept);
+    const event = started(
+      inHand.state.task,
+      attempt,
+      workerId,
+      startTime,
+      kept,
+    );
     return await record.record(inHand, event, ({ seq }) => isOurStart(seq));
   }
 
@@ -241,7 +253,7 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     if (!runsAgain) inHand.item.leaveSlot();
     await live.close();
     inHand.signal.throwIfAborted();
-    const { task } = inHand;
+    const { task } = inHand.state;
     if (result.status === "fulfilled") {
       const { params } = inHand.item.event.data;
       const times = { params, firstToken: progress.firstToken, now: nowS() };
@@ -261,7 +273,7 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     progress: Progress,
     now: number,
   ): Promise<Handled> {
-    const { task } = inHand;
+    const { task } = inHand.state;
     log.warn({ task_id: task.task_id, error_type: error.type }, "task failed");
     return await record.conclude(
       inHand,
@@ -279,12 +291,12 @@ const longestTimerMs = 2 ** 31 - 1;
  * `waitsFor`: what the engine waits for by then.
  */
 function stopOnTimeout(
-  { task, signal }: TaskInHand,
+  { state, signal }: TaskInHand,
   now: number,
   waitsFor: () => string | undefined = () => undefined,
 ) {
   const stop = new AbortController();
-  const { first_start = now, timeout_ms } = task;
+  const { first_start = now, timeout_ms } = state.task;
   const interrupt = () => stop.abort(signal.reason);
   signal.addEventListener("abort", interrupt, { once: true });
   const message = () =>

@@ -1,5 +1,6 @@
 /** The text of an attempt on its way through a real TOKENS, and who holds it. */
 import { makeAppender } from "@jetscribe/event-log/append/append";
+import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
 import { connectBroker } from "@jetscribe/event-log/broker/connection";
 import {
   makeTokenLog,
@@ -9,7 +10,13 @@ import {
 import type { TaskAnswer } from "@jetscribe/event-log/state/taskStates";
 import { ensureTopology } from "@jetscribe/event-log/streams/topology";
 import type { Logger } from "@jetscribe/runtime";
-import { evolve, isOpen, streams, type TokenChunk } from "@jetscribe/schema";
+import {
+  evolve,
+  isOpen,
+  streams,
+  type TaskState,
+  type TokenChunk,
+} from "@jetscribe/schema";
 import {
   eventually,
   natsVersions,
@@ -21,20 +28,22 @@ import { describe, test } from "vitest";
 import { makeAttempt } from "./attempt.ts";
 import { makeGate } from "./gate.ts";
 import { done, lost } from "./handled.ts";
-import { holdTasks, type TaskInHand } from "../ownership/heldTasks.ts";
+import { makeHeldTasks } from "../ownership/heldTasks.ts";
+import type { Change } from "../ownership/taskInHand.ts";
 import { keptNothing } from "../ownership/keptText.ts";
 import { firstPart, makeLiveTexts } from "./liveText.ts";
 import { expired, started } from "./outcomes.ts";
 import { makeRecord } from "./record.ts";
 import { firstClaim, makeTextLock, type Claim } from "../ownership/textLock.ts";
-import { readLog, requestOf } from "../../test/workerTestKit.ts";
+import { reasonOf } from "../../test/reasonOf.ts";
+import { readLog, requestOf, type Request } from "../../test/workerTestKit.ts";
 
 /** A broker, and two workers' holds on one task. */
-async function open(version: NatsVersion) {
+async function open(version: NatsVersion, request: Request = {}) {
   await using opening = new AsyncDisposableStack();
   const stack = opening.use(new AsyncDisposableStack());
   const nats = stack.use(await startNats({ version }));
-  const { data } = requestOf();
+  const { data } = requestOf(request);
   const warnings: unknown[] = [];
   const log = { warn: (fields: unknown) => warnings.push(fields) };
 
@@ -59,12 +68,12 @@ async function open(version: NatsVersion) {
       },
     };
     const held = stack.use(
-      holdTasks({
+      makeHeldTasks({
         ackWaitMs: 3_600_000,
         states: { surelyAll: () => Promise.reject(new Error("not asked")) },
       }),
     );
-    const inHand: TaskInHand = stack.use(
+    const inHand = stack.use(
       held.hold({
         event: { type: "GenerateRequested", data, seq: 1, time: 1 },
         ...{
@@ -126,6 +135,18 @@ const nowS = () => Date.now() / 1_000;
 const clock = { nowS, steadyS: () => nowS };
 const over = new Error("nobody waits any longer");
 
+/** The log shows the task as open now. */
+function foundOpen(task: TaskState): Change {
+  assert.ok(isOpen(task));
+  const answer = {
+    status: "open",
+    task,
+    by: "log",
+    asOf: elapsedMs(),
+  } as const;
+  return { kind: "found", answer };
+}
+
 const textOf = (chunks: readonly TokenChunk[]) =>
   chunks.map(({ text }) => text).join("");
 
@@ -185,7 +206,7 @@ for (const version of await natsVersions())
       const claim = await b.lock.claim(b.inHand, 2);
       assert.equal(claim.kept.text, "one");
       live.say(" late");
-      await eventually(() => a.inHand.interrupted() === "taken");
+      await eventually(() => reasonOf(a.inHand) === "taken");
       live.say(" later");
       await live.close();
       const next = b.live(claim);
@@ -193,7 +214,7 @@ for (const version of await natsVersions())
       next.say(" two");
       await eventually(async () => (await system.stored()).length === 3);
       assert.equal(textOf(await system.stored()), "one two");
-      assert.equal(b.inHand.interrupted(), undefined);
+      assert.equal(reasonOf(b.inHand), undefined);
     });
 
     for (const lost of ["request", "answer"] as const)
@@ -216,7 +237,7 @@ for (const version of await natsVersions())
           chunks.map(({ n }) => n),
           [1, 2, 3],
         );
-        assert.equal(a.inHand.interrupted(), undefined);
+        assert.equal(reasonOf(a.inHand), undefined);
         await live.close();
       });
 
@@ -230,7 +251,7 @@ for (const version of await natsVersions())
       a.loseNext("request");
       live.say(" two");
       await b.lock.claim(b.inHand, 2);
-      await eventually(() => a.inHand.interrupted() === "taken");
+      await eventually(() => reasonOf(a.inHand) === "taken");
       await live.close();
       assert.equal(textOf(await system.stored()), "one");
     });
@@ -244,22 +265,25 @@ for (const version of await natsVersions())
       await eventually(async () => (await system.stored()).length > 0);
       a.loseNext("all requests");
       live.say(" two");
-      const { task } = a.inHand;
-      const start = started(task, 1, "a", 1);
-      a.inHand.task = evolve(task, { ...start, seq: 2, time: 1 })!;
+      const start = started(a.inHand.state.task, 1, "a", 1);
+      a.inHand.change({
+        kind: "recorded",
+        event: { ...start, seq: 2, time: 1 },
+      });
       await eventually(() => a.puts() >= 2);
-      a.inHand.openAsOf = performance.now();
+      const { task } = a.inHand.state;
+      a.inHand.change(foundOpen(task));
       await live.close();
-      assert.equal(a.inHand.interrupted(), undefined);
+      assert.equal(reasonOf(a.inHand), undefined);
       // Another worker has started it meanwhile.
-      const again = started(a.inHand.task, 2, "b", 1);
-      const later = evolve(a.inHand.task, { ...again, seq: 3, time: 1 });
+      const again = started(task, 2, "b", 1);
+      const later = evolve(task, { ...again, seq: 3, time: 1 });
       assert.ok(later && isOpen(later));
-      const asOf = performance.now();
+      const asOf = elapsedMs();
       const record = a.record(() =>
         Promise.resolve({ status: "open", task: later, by: "log", asOf }),
       );
-      const outcome = expired(a.inHand.task, "a", 2);
+      const outcome = expired(task, "a", 2);
       assert.deepEqual(await record.conclude(a.inHand, outcome), lost);
       const { state } = await a.broker.jsm.streams.info(streams.events);
       assert.equal(state.messages, 0);
@@ -267,7 +291,7 @@ for (const version of await natsVersions())
 
     for (const waits of ["engine", "gate"] as const)
       test(`is in the outcome of a task whose time is over while it waits for the ${waits}`, async () => {
-        await using system = await open(version);
+        await using system = await open(version, { timeout_ms: 200 });
         const { a, b } = system;
         const live = a.live();
         live.open();
@@ -293,12 +317,11 @@ for (const version of await natsVersions())
           },
           log: { warn: () => undefined } as unknown as Logger,
         });
-        const first = started(b.inHand.task, 1, "a", Date.now() / 1_000);
-        b.inHand.task = {
-          ...evolve(b.inHand.task, { ...first, seq: 2, time: 1 })!,
-          timeout_ms: 200,
-        };
-        b.inHand.openAsOf = performance.now();
+        const first = started(b.inHand.state.task, 1, "a", nowS());
+        b.inHand.change({
+          kind: "recorded",
+          event: { ...first, seq: 2, time: 1 },
+        });
         const plan = { attempt: 2, alone: true };
         assert.deepEqual(await attempt(b.inHand, plan), done);
         const [outcome] = await readLog(b.broker);
@@ -314,7 +337,7 @@ for (const version of await natsVersions())
         a.lock.claim(a.inHand, 2),
         b.lock.claim(b.inHand, 2),
       ]);
-      const interrupted = [a, b].map(({ inHand }) => inHand.interrupted());
+      const interrupted = [a, b].map(({ inHand }) => reasonOf(inHand));
       const [won] = claims.filter(({ status }) => status === "fulfilled");
       assert.ok(won?.status === "fulfilled");
       assert.deepEqual(won.value.kept, keptNothing);
@@ -365,7 +388,7 @@ for (const version of await natsVersions())
       three.say("text");
       await three.close();
       assert.equal(system.warnings.length, 1);
-      assert.equal(a.inHand.interrupted(), undefined);
+      assert.equal(reasonOf(a.inHand), undefined);
     });
   });
 

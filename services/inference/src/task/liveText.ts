@@ -1,6 +1,7 @@
 /** The text of a running attempt on its way to readers, while it is written. Rule 4 of the design. */
+import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
 import type { TokenCounts } from "../engine/engine.ts";
-import type { TaskInHand } from "../ownership/heldTasks.ts";
+import type { TaskInHand } from "../ownership/taskInHand.ts";
 import type { Claim, TextLock } from "../ownership/textLock.ts";
 
 export interface LiveText {
@@ -106,7 +107,8 @@ function makeLiveText(
     try {
       const written = await write(inHand, chunk, expectedSeq, giveUp.signal);
       if (written.kind === "taken") inHand.interrupt("taken");
-      if (written.kind === "unknown") inHand.doubt();
+      if (written.kind === "unknown")
+        inHand.change({ kind: "doubted", at: elapsedMs() });
       if (written.kind === "stored") seq = written.seq;
     } catch (error) {
       // The task was broken off meanwhile, and whoever works on it hears that by itself.

@@ -2,7 +2,7 @@ import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { firstClaim } from "../ownership/textLock.ts";
-import type { TaskInHand } from "../ownership/heldTasks.ts";
+import type { TaskInHand } from "../ownership/taskInHand.ts";
 import { makeLiveTexts } from "./liveText.ts";
 
 const inHand = {

@@ -12,7 +12,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Attempt } from "./attempt.ts";
 import { decide, type Limits } from "./decide.ts";
 import { comeBack, done, lost } from "./handled.ts";
-import type { HeldTasks, TaskInHand } from "../ownership/heldTasks.ts";
+import type { HeldTasks } from "../ownership/heldTasks.ts";
+import type { TaskInHand } from "../ownership/taskInHand.ts";
 import { crashedTooOften, expired, progressOf } from "./outcomes.ts";
 import type { Peers } from "../ownership/peers.ts";
 import type { Record } from "./record.ts";
@@ -50,8 +51,10 @@ export function makeOnGenerateRequested({
   async function onGenerateRequested(item: WorkItem): Promise<Handled> {
     const inHand = held.hold(item);
     try {
-      if (wasCancelled(inHand.task.task_id)) return await onceStored(inHand);
-      return (await endedAlready(inHand)) ? done : await settle(inHand);
+      if (wasCancelled(item.event.data.task_id))
+        return await onceStored(inHand);
+      await lookBeforeRun(inHand);
+      return await handle(inHand);
     } catch (error) {
       return await brokenOff(inHand, error);
     } finally {
@@ -59,29 +62,30 @@ export function makeOnGenerateRequested({
     }
   }
 
-  /** Looked up before the engine is touched; where that leaves a doubt, the log decides. */
-  async function endedAlready(inHand: TaskInHand): Promise<boolean> {
-    const { task, item } = inHand;
-    const answer = await states.delivered(task, item);
-    if (answer.status === "ended") return true;
-    if (answer.status === "open" && answer.asOf !== undefined)
-      inHand.openAsOf = answer.asOf;
+  /** The engine is not touched before this; where the projection leaves a doubt, the log decides. */
+  async function lookBeforeRun(inHand: TaskInHand): Promise<void> {
+    const answer = await states.delivered(inHand.state.task, inHand.item);
+    const isProven =
+      answer.status === "ended" ||
+      (answer.status === "open" && answer.asOf !== undefined);
+    if (isProven) inHand.change({ kind: "found", answer });
     else await record.look(inHand);
-    return false;
   }
 
   /** A cancel is heard once it is stored. The state decides all the same: a broker that crashed may have lost it since. */
-  async function onceStored({ task }: TaskInHand): Promise<Handled> {
-    const { status } = await states.surely(task);
+  async function onceStored({ state }: TaskInHand): Promise<Handled> {
+    const { status } = await states.surely(state.task);
     return status === "ended" ? done : comeBack(askAgainMs);
   }
 
-  async function settle(inHand: TaskInHand): Promise<Handled> {
-    const { task_id } = inHand.task;
+  async function handle(inHand: TaskInHand): Promise<Handled> {
+    const { task_id } = inHand.state.task;
     let leftOutBy: string | undefined;
     let claim: Claim | undefined;
+    /** How the last attempt ended, where that was a death in this worker's hands. */
+    let lastDeath: string | undefined;
     for (;;) {
-      const { task } = inHand;
+      const { task } = inHand.state;
       const witness = {
         ...peers.witnessOf(task_id),
         leftOutBy,
@@ -97,7 +101,7 @@ export function makeOnGenerateRequested({
           const { kept } = await lock.claim(inHand, task.attempt + 1);
           const outcome = crashedTooOften(task, limits.workerId, clock.nowS(), {
             progress: progressOf(kept),
-            lastDeath: inHand.lastDeath,
+            lastDeath,
           });
           return await record.conclude(inHand, outcome);
         }
@@ -114,8 +118,9 @@ export function makeOnGenerateRequested({
           leftOutBy = await awaitAnnouncement(inHand, decision.workerId);
           break;
         case "start": {
-          const handled = await attempt(inHand, { ...decision, claim });
-          if (handled !== undefined) return handled;
+          const ended = await attempt(inHand, { ...decision, claim });
+          if (ended.kind !== "died") return ended;
+          lastDeath = ended.because;
         }
       }
     }
@@ -129,20 +134,25 @@ export function makeOnGenerateRequested({
     inHand: TaskInHand,
     runner: string,
   ): Promise<string | undefined> {
+    const { attempt } = inHand.state.task;
     const { signal } = inHand;
-    const { attempt } = inHand.task;
     await sleep(peers.goneAfterMs(runner), undefined, { signal });
     await record.look(inHand);
-    return inHand.task.attempt === attempt ? runner : undefined;
+    return inHand.state.task.attempt === attempt ? runner : undefined;
   }
 
   async function brokenOff(
     inHand: TaskInHand,
     error: unknown,
   ): Promise<Handled> {
-    const { task_id } = inHand.task;
-    const why = inHand.interrupted();
-    switch (why) {
+    const { state } = inHand;
+    const { task_id } = state.task;
+    if (state.status !== "interrupted") {
+      log.error({ task_id, err: error }, "task interrupted");
+      // An event that may stand in the log: the task comes again, and is looked up first.
+      return error instanceof AppendError ? lost : comeBack(limits.ackWaitMs);
+    }
+    switch (state.reason) {
       case "outcome":
         return await onceStored(inHand);
       case "drain":
@@ -151,16 +161,15 @@ export function makeOnGenerateRequested({
       case "lease":
       case "taken":
       case "superseded":
-        log.warn({ task_id, reason: why }, "task lost to another worker");
+        log.warn(
+          { task_id, reason: state.reason },
+          "task lost to another worker",
+        );
         return lost;
       case "vanished":
         // Its place in the log may be another task's by now, which must not be acknowledged.
         log.error({ task_id }, "the log lost the task");
         return lost;
-      case undefined:
-        log.error({ task_id, err: error }, "task interrupted");
-        // An event that may stand in the log: the task comes again, and is looked up first.
-        return error instanceof AppendError ? lost : comeBack(limits.ackWaitMs);
     }
   }
 

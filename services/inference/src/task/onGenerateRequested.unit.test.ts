@@ -3,8 +3,9 @@ import type { TaskAnswer } from "@jetscribe/event-log/state/taskStates";
 import { evolve, isOpen } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { holdTasks, type TaskInHand } from "../ownership/heldTasks.ts";
+import { makeHeldTasks } from "../ownership/heldTasks.ts";
 import { makePeers } from "../ownership/peers.ts";
+import type { TaskInHand } from "../ownership/taskInHand.ts";
 import { makeOnGenerateRequested, type Deps } from "./onGenerateRequested.ts";
 import { crashedTooOften, started } from "./outcomes.ts";
 import { queue, requestOf } from "../../test/workerTestKit.ts";
@@ -23,7 +24,7 @@ async function heardCancelled(answer: TaskAnswer) {
     surely: () => Promise.resolve(answer),
     surelyAll: () => Promise.reject(new Error("not asked")),
   };
-  using held = holdTasks({ ackWaitMs: 60_000, states });
+  using held = makeHeldTasks({ ackWaitMs: 60_000, states });
   // Nothing else of it is asked for.
   const deps = { held, states, wasCancelled: () => true };
   const handle = makeOnGenerateRequested(deps as unknown as Deps);
@@ -51,7 +52,8 @@ async function doubted(tasksNamedLater: string[]) {
     seq: 2,
     time: 2,
   });
-  assert.ok(running);
+  assert.ok(running && isOpen(running));
+  const stillRuns = { status: "open", task: running, ...known } as const;
   const announcement = {
     ...{ worker_id: "other", model: "demo", engine: "fake" },
     ...{ model_loaded: true, slots: 1, every_ms: 10 },
@@ -59,7 +61,7 @@ async function doubted(tasksNamedLater: string[]) {
   // The clock stands still, so that the other worker stays heard.
   const peers = makePeers("me", () => 0);
   peers.heard({ ...announcement, tasks: [] });
-  using held = holdTasks({
+  using held = makeHeldTasks({
     ackWaitMs: 60_000,
     states: { surelyAll: () => assert.fail("no renewal is due") },
   });
@@ -72,7 +74,7 @@ async function doubted(tasksNamedLater: string[]) {
     states: { delivered: () => Promise.resolve({ status: "unknown" }) },
     record: {
       look(inHand: TaskInHand) {
-        inHand.task = running;
+        inHand.change({ kind: "found", answer: stillRuns });
         if (++looks === 2)
           peers.heard({ ...announcement, tasks: tasksNamedLater });
         return Promise.resolve();

@@ -13,8 +13,6 @@ import { hasLost } from "@jetscribe/event-log/state/taskEvents";
 import type { TaskStates } from "@jetscribe/event-log/state/taskStates";
 import type { Logger } from "@jetscribe/runtime";
 import {
-  evolve,
-  isOpen,
   openForMs,
   type OutcomeEvent,
   type TaskEvent,
@@ -22,7 +20,7 @@ import {
 } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import { done, lost } from "./handled.ts";
-import type { TaskInHand } from "../ownership/heldTasks.ts";
+import type { TaskInHand } from "../ownership/taskInHand.ts";
 import { failed, retried, type RetriedBecause } from "./outcomes.ts";
 
 export interface RecordDeps {
@@ -47,17 +45,11 @@ export function makeRecord({
   workerId,
   log,
 }: RecordDeps) {
-  /** When the broker was lost last: what comes back may have forgotten what was known before. */
-  let lostAt = -Infinity;
-  broker.onDisconnect(() => (lostAt = elapsedMs()));
-
   /** Brings the task in hand to the state that the log says it has. */
   async function look(inHand: TaskInHand): Promise<void> {
-    const answer = await states.surely(inHand.task);
+    const answer = await states.surely(inHand.state.task);
     if (answer.status === "unknown") throw answer.because;
-    if (answer.status === "absent") inHand.interrupt("vanished");
-    else inHand.task = answer.task;
-    inHand.openAsOf = answer.asOf;
+    inHand.change({ kind: "found", answer });
     inHand.signal.throwIfAborted();
   }
 
@@ -88,7 +80,7 @@ export function makeRecord({
 
   async function leaveIfLost(inHand: TaskInHand): Promise<void> {
     // Where it can't be said, the broker is away again.
-    const isLost = await hasLost(broker, inHand.task).catch(() => false);
+    const isLost = await hasLost(broker, inHand.state.task).catch(() => false);
     if (isLost) inHand.interrupt("vanished");
   }
 
@@ -101,7 +93,7 @@ export function makeRecord({
     const appended = await append(inHand, event);
     if (appended.duplicate && !(await isTaken(appended))) return false;
     const recorded = { ...event, seq: appended.seq, time: clock.nowS() };
-    inHand.task = evolve(inHand.task, recorded) ?? inHand.task;
+    inHand.change({ kind: "recorded", event: recorded });
     return true;
   }
 
@@ -111,27 +103,27 @@ export function makeRecord({
     because: RetriedBecause,
     from: string,
   ): Promise<void> {
-    const { task_id, attempt } = inHand.task;
+    const { task } = inHand.state;
+    const { task_id, attempt } = task;
     const { reason } = because;
     log.warn({ task_id, attempt, reason, runner: from }, "attempt ended");
-    if ("error" in because) inHand.lastDeath = because.error.message;
-    const event = retried(inHand.task, because, from, clock.nowS());
+    const event = retried(task, because, from, clock.nowS());
     // Another one said so before, and perhaps for another reason.
     if (!(await record(inHand, event, () => false))) await look(inHand);
   }
 
   /** Whether it is too long ago that the task was surely open. */
-  const isInDoubt = ({ openAsOf = -Infinity, doubtedAt }: TaskInHand) =>
-    openAsOf < Math.max(lostAt, doubtedAt) ||
-    elapsedMs() - openAsOf > openForMs;
+  const isInDoubt = ({ state }: TaskInHand) =>
+    state.status !== "open" || elapsedMs() - state.asOf > openForMs;
 
   async function leaveUnlessOpen(
     inHand: TaskInHand,
     attempt: number,
   ): Promise<void> {
     await lookUntilKnown(inHand);
-    if (!isOpen(inHand.task)) inHand.interrupt("outcome");
-    else if (inHand.task.attempt !== attempt) inHand.interrupt("superseded");
+    if (inHand.state.status === "ended") inHand.interrupt("outcome");
+    else if (inHand.state.task.attempt !== attempt)
+      inHand.interrupt("superseded");
   }
 
   /** Records the one outcome, if the task is surely without one. */
@@ -139,11 +131,11 @@ export function makeRecord({
     inHand: TaskInHand,
     event: OutcomeEvent,
   ): Promise<Handled> {
-    const { attempt } = inHand.task;
+    const { attempt } = inHand.state.task;
     if (isInDoubt(inHand)) {
       await lookUntilKnown(inHand);
-      if (!isOpen(inHand.task)) return done;
-      if (inHand.task.attempt !== attempt) return lost;
+      if (inHand.state.status === "ended") return done;
+      if (inHand.state.task.attempt !== attempt) return lost;
     }
     inHand.checkLease();
     // While the log is full it waits, with its lease, and so longer than the task is known to be open.
@@ -161,14 +153,15 @@ export function makeRecord({
       const refusal = { type: "RuntimeError" as const, message };
       await append(
         inHand,
-        failed(inHand.task, workerId, refusal, clock.nowS()),
+        failed(inHand.state.task, workerId, refusal, clock.nowS()),
       );
     }
     return done;
   }
 
   /** Records that this worker stops, for whoever takes the task next. */
-  async function handBack({ item, task }: TaskInHand): Promise<void> {
+  async function handBack({ item, state }: TaskInHand): Promise<void> {
+    const { task } = state;
     if (task.status !== "processing") return;
     const event = retried(task, { reason: "drain" }, workerId, clock.nowS());
     try {
