@@ -22,7 +22,7 @@ import { makeGate } from "./task/gate.ts";
 import { makeHeldTasks } from "./ownership/heldTasks.ts";
 import { makeOnGenerateRequested } from "./task/onGenerateRequested.ts";
 import { makePeers } from "./ownership/peers.ts";
-import { makePulse } from "./presence/pulse.ts";
+import { withPulse } from "./presence/withPulse.ts";
 import { makeRecord } from "./task/record.ts";
 import { makeTextLock } from "./ownership/textLock.ts";
 import { newWorkerId } from "./presence/workerId.ts";
@@ -34,17 +34,20 @@ await runService(
     const config = readConfig(Config, env);
     const { model, modelName } = config;
     const limits = {
-      ...{ ...config, workerId: newWorkerId() },
+      ...config,
+      workerId: newWorkerId(),
       engineIsElsewhere: config.engine.engine === "openai",
     };
     const { workerId } = limits;
 
     const engine = makeEngineProcess({
-      ...{ config: config.engine, log, env },
+      config: config.engine,
+      log,
+      env,
       hangTimeoutMs: config.hangTimeoutMs,
     });
     stack.defer(() => engine.close());
-    const pulse = stack.use(makePulse(engine, config));
+    const watchedEngine = stack.use(withPulse(engine, config));
     const broker = await joinBroker("inference", config.broker, service);
     const clock = await joinClock("inference", broker, service);
     const store = stack.use(
@@ -67,19 +70,41 @@ await runService(
 
     const tokens = stack.use(makeTokenLog(broker));
     const lock = makeTextLock({
-      ...{ broker, tokens, workerId, log },
+      broker,
+      tokens,
+      workerId,
+      log,
       canGoOn: (request) => canGoOn(config.engine.engine, request),
     });
     const record = makeRecord({
-      ...{ broker, clock, appender, states, workerId, log },
+      broker,
+      clock,
+      appender,
+      states,
+      workerId,
+      log,
     });
     const attempt = makeAttempt({
-      engine: { ...engine, generate: pulse.generate },
-      ...{ broker, clock, record, lock, limits, stopping, log },
+      engine: watchedEngine,
+      broker,
+      clock,
+      record,
+      lock,
+      limits,
+      stopping,
+      log,
       gate: makeGate(),
     });
     const handle = makeOnGenerateRequested({
-      ...{ attempt, clock, record, states, lock, peers, held, limits, log },
+      attempt,
+      clock,
+      record,
+      states,
+      lock,
+      peers,
+      held,
+      limits,
+      log,
       wasCancelled: cancels.wasCancelled,
     });
     const work = stack.use(
@@ -99,10 +124,13 @@ await runService(
     );
     const announcer = stack.use(
       makeAnnouncer({
-        ...{ broker, model, modelName, workerId },
+        broker,
+        model,
+        modelName,
+        workerId,
         engineName: config.engine.engine,
         state: engine.state,
-        lives: pulse.lives,
+        lives: watchedEngine.lives,
         inHand: work.inHand,
         unanswered: () => appender.silent || tokens.silent,
         tokensPerSecond: work.tokensPerSecond,

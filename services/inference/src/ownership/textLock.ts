@@ -147,7 +147,10 @@ export function makeTextLock({
       ? keptTextOf(chunks)
       : keptNothing;
     const marker = {
-      ...{ worker_id: workerId, attempt, n: 0, text: "" },
+      worker_id: workerId,
+      attempt,
+      n: 0,
+      text: "",
       offset: kept.text.length,
       completion_tokens: kept.tokens,
       prompt_tokens: kept.promptTokens,

@@ -220,7 +220,10 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     const { text, tokens, promptTokens } = kept;
     if (tokens >= params.max_tokens)
       return {
-        ...{ text, promptTokens, completionTokens: tokens, cachedTokens: 0 },
+        text,
+        promptTokens,
+        completionTokens: tokens,
+        cachedTokens: 0,
         finishReason: "length",
       };
     const continueFrom = text === "" ? undefined : { text, tokens };

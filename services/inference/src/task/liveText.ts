@@ -98,7 +98,11 @@ function makeLiveText(
     const text = firstPart(waiting, longestChunk);
     waiting = waiting.slice(text.length);
     const chunk = {
-      ...{ worker_id: workerId, attempt, n: ++n, offset, text },
+      worker_id: workerId,
+      attempt,
+      n: ++n,
+      offset,
+      text,
       completion_tokens: counts.completionTokens,
       prompt_tokens: counts.promptTokens,
     };

@@ -34,7 +34,10 @@ export const progressOf = ({
   promptTokens,
   firstToken,
 }: KeptText): Progress => ({
-  ...{ text, promptTokens, completionTokens: tokens, firstToken },
+  text,
+  promptTokens,
+  completionTokens: tokens,
+  firstToken,
 });
 
 /** All times are seconds since the epoch. */

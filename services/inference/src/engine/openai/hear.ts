@@ -28,8 +28,12 @@ export async function hear(
 ): Promise<Heard> {
   const whole = wholeCharacters();
   const heard: Heard = {
-    ...{ text: "", reasoning: "", finish: undefined },
-    ...{ promptTokens: 0, completionTokens: begunTokens, cachedTokens: 0 },
+    text: "",
+    reasoning: "",
+    finish: undefined,
+    promptTokens: 0,
+    completionTokens: begunTokens,
+    cachedTokens: 0,
   };
   const take = (text: string) => {
     if (text === "") return;

@@ -79,7 +79,10 @@ export async function makeOpenaiEngine(
       const finishReason = finishOf(heard);
       if (finishReason === "stop") checkForm(text, params);
       return {
-        ...{ ...rest, text, finishReason, seed },
+        ...rest,
+        text,
+        finishReason,
+        seed,
         ...(reasoning !== "" && { reasoning }),
       };
     } catch (error) {
@@ -110,7 +113,8 @@ export async function makeOpenaiEngine(
 
   return {
     info: {
-      ...{ slots, engine: "openai" },
+      slots,
+      engine: "openai",
       ...(model.ownedBy !== undefined && { engineVersion: model.ownedBy }),
       ...(context !== undefined && { contextSize: context }),
     },
@@ -139,7 +143,10 @@ async function* chunksOf({
 
 /** The text is whole, whether or not a reason was told. */
 const theEnd: Said = {
-  ...{ text: "", reasoning: "", finish: "", usage: undefined },
+  text: "",
+  reasoning: "",
+  finish: "",
+  usage: undefined,
 };
 
 function finishOf({
@@ -157,6 +164,9 @@ function finishOf({
 }
 
 const allSaid = ({ text, tokens }: { text: string; tokens: number }) => ({
-  ...{ text, finishReason: "length" as const },
-  ...{ promptTokens: 0, completionTokens: tokens, cachedTokens: 0 },
+  text,
+  finishReason: "length" as const,
+  promptTokens: 0,
+  completionTokens: tokens,
+  cachedTokens: 0,
 });

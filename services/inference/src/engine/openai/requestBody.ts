@@ -23,7 +23,8 @@ export const chatBody = (
   dialect: Dialect,
 ) => ({
   ...sampling(params, dialect),
-  ...{ model, max_tokens: params.max_tokens },
+  model,
+  max_tokens: params.max_tokens,
   messages: messages ?? [{ role: "user" as const, content: prompt ?? "" }],
 });
 
@@ -34,7 +35,8 @@ export const completionBody = (
   dialect: Dialect,
 ) => ({
   ...sampling(params, dialect),
-  ...{ model, prompt: prompt + (continueFrom?.text ?? "") },
+  model,
+  prompt: prompt + (continueFrom?.text ?? ""),
   max_tokens: params.max_tokens - (continueFrom?.tokens ?? 0),
 });
 
@@ -43,7 +45,10 @@ function sampling(params: GenerateParams, dialect: Dialect) {
   const { presence_penalty, frequency_penalty } = effectiveParams(params);
   return {
     ...more(params, dialect),
-    ...{ temperature, top_p, presence_penalty, frequency_penalty },
+    temperature,
+    top_p,
+    presence_penalty,
+    frequency_penalty,
     ...(seed !== undefined && { seed }),
     ...(stop && stop.length > 0 && { stop }),
     ...(logit_bias && { logit_bias }),

@@ -86,10 +86,13 @@ export async function openUpstream(
   return {
     clientFor: (onWaiting) =>
       makeClient(config, {
-        ...{ maxRetries: untilAborted, timeout: longestTimerMs },
+        maxRetries: untilAborted,
+        timeout: longestTimerMs,
         fetch: guard(onWaiting),
       }),
-    ...{ checkThere, model, explain },
+    checkThere,
+    model,
+    explain,
   };
 }
 
@@ -102,8 +105,12 @@ type ClientOptions = Pick<
 const makeClient = ({ url, key }: UpstreamConfig, options: ClientOptions) =>
   new OpenAI({
     ...options,
-    ...{ baseURL: url, apiKey: key ?? "none", logLevel: "off" },
-    ...{ organization: null, project: null, webhookSecret: null },
+    baseURL: url,
+    apiKey: key ?? "none",
+    logLevel: "off",
+    organization: null,
+    project: null,
+    webhookSecret: null,
     ...(key === undefined && { defaultHeaders: { authorization: null } }),
   });
 

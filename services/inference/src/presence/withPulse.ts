@@ -4,24 +4,20 @@
  */
 import type { EngineProcess } from "../engine/process/engineProcess.ts";
 
-export interface Pulse extends Disposable {
-  /** As the engine's. */
-  generate: EngineProcess["generate"];
-  /** Whether it has lately produced a token. */
-  lives: () => boolean;
-}
-
 type Engine = Pick<EngineProcess, "generate" | "state">;
 
 const oneToken = {
-  ...{ prompt: "Hi", raw: true, probe: true },
+  prompt: "Hi",
+  raw: true,
+  probe: true,
   params: { max_tokens: 1, temperature: 0, top_p: 1 },
 };
 
-export function makePulse(
-  engine: Engine,
+/** The same engine, whose tokens are noticed; with `lives`: whether it has lately produced one. */
+export function withPulse<Watched extends Engine>(
+  engine: Watched,
   { hangTimeoutMs }: { hangTimeoutMs: number },
-): Pulse {
+): Watched & Disposable & { lives: () => boolean } {
   // Seen before the process is ended for a hang, where it is to be.
   const probeEveryMs = Math.ceil(hangTimeoutMs / 3);
   const silentAfterMs = 2 * probeEveryMs;
@@ -62,6 +58,7 @@ export function makePulse(
 
   const timer = setInterval(() => void probe(), probeEveryMs);
   return {
+    ...engine,
     generate,
     lives() {
       if (!isReady()) return false;

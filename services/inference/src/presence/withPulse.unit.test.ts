@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "vitest";
 import type { EngineResult } from "../engine/engine.ts";
 import type { EngineProcess } from "../engine/process/engineProcess.ts";
-import { makePulse } from "./pulse.ts";
+import { withPulse } from "./withPulse.ts";
 
 const info = { slots: 1, contextSize: 1, engine: "fake" };
 /** No whole number of thirds. */
@@ -31,7 +31,7 @@ function makeEngine() {
 
 test("an engine without work is probed, and lives by that", async () => {
   const engine = makeEngine();
-  using pulse = makePulse(engine, times);
+  using pulse = withPulse(engine, times);
   await eventually(() => engine.asked.length > 5);
   assert.ok(engine.asked.every((probe) => probe === true));
   assert.ok(pulse.lives());
@@ -39,7 +39,7 @@ test("an engine without work is probed, and lives by that", async () => {
 
 test("one that stands still is seen, and seen again when it goes on", async () => {
   const engine = makeEngine();
-  using pulse = makePulse(engine, times);
+  using pulse = withPulse(engine, times);
   assert.ok(pulse.lives());
   engine.on.stands = true;
   await eventually(() => !pulse.lives());
@@ -50,7 +50,7 @@ test("one that stands still is seen, and seen again when it goes on", async () =
 test("one with work is not probed, and lives by its tokens", async () => {
   const engine = makeEngine();
   const random = testRandom();
-  using pulse = makePulse(
+  using pulse = withPulse(
     {
       ...engine,
       async generate(_, { onText, onRead, signal }) {
@@ -82,6 +82,6 @@ test("one with work is not probed, and lives by its tokens", async () => {
 test("one that is not ready does not live", () => {
   const engine = makeEngine();
   engine.on.ready = false;
-  using pulse = makePulse(engine, times);
+  using pulse = withPulse(engine, times);
   assert.equal(pulse.lives(), false);
 });
