@@ -10,7 +10,7 @@ import {
   makeReadText,
   type ReadText,
 } from "@jetscribe/event-log/tokens/textReader";
-import { makeTokenLog } from "@jetscribe/event-log/tokens/tokens";
+import { lastToken, makeTokenLog } from "@jetscribe/event-log/tokens/tokens";
 import { ensureTopology } from "@jetscribe/event-log/streams/topology";
 import { connectStore, type Store } from "@jetscribe/task-store";
 import {
@@ -43,6 +43,12 @@ const running = (): TaskState => ({
   ...{ max_tokens: 16 },
   ...{ status: "processing", attempt: 1, failures: 0, first_start: 1 },
   worker_id: "w",
+});
+
+const queued = (): TaskState => ({
+  ...{ task_id: newTaskId(), seq: 1, model: "demo", lane: "interactive" },
+  ...{ owner: "a", enqueue_time: 1, timeout_ms: 1, start_timeout_ms: 1 },
+  ...{ max_tokens: 16, status: "queued", attempt: 0, failures: 0 },
 });
 
 const ended = (task: TaskState): TaskState => ({
@@ -112,10 +118,10 @@ describe("a reader's stream", () => {
       stopping: new AbortController().signal,
     })(task, { owner: "a", lastEventId: undefined, signal, onSlow });
 
-  async function write(taskId: string, count: number): Promise<void> {
+  async function write(taskId: string, count: number, from = 1): Promise<void> {
     using tokens = makeTokenLog(broker);
-    let seq = 0;
-    for (let n = 1; n <= count; n++) {
+    let seq = (await lastToken(broker, taskId))?.seq ?? 0;
+    for (let n = from; n < from + count; n++) {
       const put = await tokens.put(taskId, chunk(n, n - 1, "x"), seq);
       assert.ok(put.kind === "stored");
       seq = put.seq;
@@ -136,6 +142,30 @@ describe("a reader's stream", () => {
     assert.deepEqual(second.value, {
       ...{ event: "token", id: "1.3", data: { text: "xxx" } },
     });
+    gone.abort();
+    assert.equal((await events.next()).done, true);
+  });
+
+  test("has the first piece at once that was written just before it, without reading the text", async () => {
+    const task = queued();
+    await write(task.task_id, 1);
+    const gone = new AbortController();
+    const notRead = () => Promise.reject(new Error("not asked"));
+    const events = open(
+      ...([task, gone.signal, undefined, undefined, done] as const),
+      notRead,
+    );
+    const told = [];
+    for (let i = 0; i < 3; i++) told.push((await events.next()).value);
+    const status = (status: string, attempt: number) => ({
+      event: "status",
+      data: { task_id: task.task_id, status, attempt },
+    });
+    assert.deepEqual(told, [
+      status("queued", 0),
+      status("processing", 1),
+      { event: "token", id: "1.1", data: { text: "x" } },
+    ]);
     gone.abort();
     assert.equal((await events.next()).done, true);
   });
@@ -166,6 +196,7 @@ describe("a reader's stream", () => {
         return { [Symbol.dispose]: () => undefined };
       },
     };
+    await write(task.task_id, 2);
     const gone = new AbortController();
     let slow = 0;
     let asked = 0;
@@ -184,7 +215,7 @@ describe("a reader's stream", () => {
     await events.next();
     const next = events.next();
     await eventually(() => asked > 0);
-    await write(task.task_id, 1_100);
+    await write(task.task_id, 1_100, 3);
     now = ended(task);
     tell();
     waits.resolve();
@@ -197,7 +228,7 @@ describe("a reader's stream", () => {
     const first = await next;
     if (!first.done) take(first.value);
     for await (const one of events) take(one);
-    assert.deepEqual([text.length, last, slow], [1_100, "cancelled", 0]);
+    assert.deepEqual([text.length, last, slow], [1_102, "cancelled", 0]);
   });
 
   test("ends with its task, however often that can't be read when it ends", async () => {

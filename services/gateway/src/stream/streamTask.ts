@@ -3,7 +3,7 @@ import type { ReadText } from "@jetscribe/event-log/tokens/textReader";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { orAborted } from "@jetscribe/event-log/broker/orAborted";
 import { subscribed } from "@jetscribe/event-log/signals/signals";
-import { hearTokens } from "@jetscribe/event-log/tokens/tokens";
+import { hearTokens, lastToken } from "@jetscribe/event-log/tokens/tokens";
 import { isOpen, type TaskState, type TokenChunk } from "@jetscribe/schema";
 import type { Place } from "@jetscribe/task-store";
 import { makeInbox } from "./inbox.ts";
@@ -74,6 +74,14 @@ export function makeStreamTask({
     if (found.status === "queued")
       hearing.use(watchPlace(found, (place) => hear({ place })));
     hearing.defer(broker.onReconnect(() => inbox.putAlways("missed")));
+    const mayHaveText = isOpen(found) && found.attempt > 0;
+    // On the connection of the subscription, and after it: what that one missed is found. One chunk is all there is of a
+    // text that has just begun, and is read in a fraction of the time that all of a text takes.
+    if (isOpen(found) && lastEventId === undefined)
+      lastToken(broker, task_id).then(
+        (last) => last && hear({ chunk: last.chunk }),
+        () => mayHaveText && inbox.putAlways("missed"),
+      );
 
     const stored = async () => {
       reading = true;
@@ -90,12 +98,10 @@ export function makeStreamTask({
       let task = found;
       yield statusOf(task);
       const feed = makeTextFeed();
-      const hasText = isOpen(task) && task.attempt > 0;
-      if (hasText || lastEventId !== undefined) {
+      if (lastEventId !== undefined) {
         const chunks = await stored();
         const ended = isOpen(task) ? undefined : task;
-        if (lastEventId !== undefined)
-          yield* feed.resume(lastEventId, chunks, ended);
+        yield* feed.resume(lastEventId, chunks, ended);
         yield* feed.catchUp(chunks);
       }
       while (isOpen(task)) {

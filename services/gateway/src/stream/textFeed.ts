@@ -45,6 +45,7 @@ export function makeTextFeed() {
   /** What a chunk that was heard adds; undefined: something before it is missing. */
   function take(chunk: TokenChunk): StreamEvent[] | undefined {
     if (chunk.attempt < attempt) return [];
+    if (chunk.attempt === attempt && chunk.n <= n) return []; // a repeat
     if (isMarker(chunk)) return takeMarker(chunk);
     if (blind) return [];
     // The marker of a later attempt, which says what is kept, was missed.

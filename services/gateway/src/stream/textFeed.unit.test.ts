@@ -51,6 +51,16 @@ test("chunks become tokens, each once, and the outcome ends them", () => {
   assert.equal(textOf([...one, ...two, ...end]), "one two three");
 });
 
+test("a chunk that is heard once more behind a later one counts for nothing", () => {
+  const feed = makeTextFeed();
+  feed.take(chunk(1, 1, 0, "a"));
+  feed.take(chunk(1, 2, 1, "b"));
+  assert.deepEqual(feed.take(chunk(1, 1, 0, "a")), []);
+  assert.deepEqual(names(feed.end(completed(1, "abc"))), [
+    ...["token 1.3", "completed end"],
+  ]);
+});
+
 test("a hole is filled from what is stored", () => {
   const feed = makeTextFeed();
   feed.take(chunk(1, 1, 0, "a"));
