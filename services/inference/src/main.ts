@@ -18,11 +18,11 @@ import { Config } from "./config.ts";
 import { drain } from "./task/drain.ts";
 import { canGoOn } from "./engine/engine.ts";
 import { makeEngineProcess } from "./engine/process/engineProcess.ts";
-import { makeGate } from "./task/gate.ts";
 import { makeHeldTasks } from "./ownership/heldTasks.ts";
 import { makeOnGenerateRequested } from "./task/onGenerateRequested.ts";
 import { makePeers } from "./ownership/peers.ts";
 import { withPulse } from "./presence/withPulse.ts";
+import { makeReadWriteLock } from "./task/readWriteLock.ts";
 import { makeRecord } from "./task/record.ts";
 import { makeTextLock } from "./ownership/textLock.ts";
 import { newWorkerId } from "./presence/workerId.ts";
@@ -93,7 +93,7 @@ await runService(
       limits,
       stopping,
       log,
-      gate: makeGate(),
+      engineLock: makeReadWriteLock(),
     });
     const handle = makeOnGenerateRequested({
       attempt,

@@ -46,7 +46,7 @@ export function makePeers(
   const peers = heardWithin<Peer>((peer) => peer.goneAfterMs, now);
   let listeningSince = now();
   /** Of the one that announces itself the least often: a worker that was not heard yet may be like it. */
-  let longestMs = goneAfterMs;
+  let longestGoneAfterMs = goneAfterMs;
 
   return {
     heard(announcement) {
@@ -58,9 +58,9 @@ export function makePeers(
       };
       if (leaving) peers.forget(worker_id);
       else peers.note(worker_id, peer);
-      longestMs = Math.max(
+      longestGoneAfterMs = Math.max(
         goneAfterMs,
-        ...peers.all().map((one) => one.goneAfterMs),
+        ...peers.all().map((peer) => peer.goneAfterMs),
       );
     },
     listenAnew() {
@@ -70,7 +70,10 @@ export function makePeers(
     count: () => peers.all().length,
     witnessOf: (taskId) => ({
       named: peers.all().some(({ tasks }) => tasks.has(taskId)),
-      silenceProvesInMs: Math.max(0, listeningSince + longestMs - now()),
+      silenceProvesInMs: Math.max(
+        0,
+        listeningSince + longestGoneAfterMs - now(),
+      ),
       isHeard: (workerId) => peers.get(workerId) !== undefined,
     }),
     goneAfterMs: (workerId) => peers.get(workerId)?.goneAfterMs ?? goneAfterMs,

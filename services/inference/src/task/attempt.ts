@@ -13,8 +13,7 @@ import {
   type TokenCounts,
 } from "../engine/engine.ts";
 import type { EngineProcess } from "../engine/process/engineProcess.ts";
-import type { makeGate } from "./gate.ts";
-import { comeBack } from "./handled.ts";
+import { retryAfter } from "./handled.ts";
 import type { TaskInHand } from "../ownership/taskInHand.ts";
 import { makeLiveTexts, type LiveText } from "./liveText.ts";
 import {
@@ -24,6 +23,7 @@ import {
   started,
   type Progress,
 } from "./outcomes.ts";
+import type { ReadWriteLock } from "./readWriteLock.ts";
 import type { Record } from "./record.ts";
 import {
   firstClaim,
@@ -35,7 +35,8 @@ export interface AttemptDeps {
   broker: Broker;
   clock: Pick<BrokerClock, "steadyS" | "nowS">;
   engine: Pick<EngineProcess, "state" | "whenReady" | "generate">;
-  gate: ReturnType<typeof makeGate>;
+  /** On the engine: a task that may harm its neighbours has it alone. */
+  engineLock: ReadWriteLock;
   record: Record;
   lock: TextLock;
   limits: {
@@ -74,8 +75,17 @@ interface Running {
 }
 
 export function makeAttempt(deps: AttemptDeps): Attempt {
-  const { broker, clock, engine, gate, record, lock, limits, stopping, log } =
-    deps;
+  const {
+    broker,
+    clock,
+    engine,
+    engineLock,
+    record,
+    lock,
+    limits,
+    stopping,
+    log,
+  } = deps;
   const { workerId, ackWaitMs, drainTimeoutMs } = limits;
   const liveTexts = makeLiveTexts(lock, workerId);
 
@@ -89,17 +99,17 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     const { signal } = limit ?? inHand;
     // Not `using`, here and in `run`: that would take every task 0.3 µs more.
     try {
-      const leave = await gate.enter(alone, signal);
+      const release = await engineLock.acquire(alone, signal);
       try {
         claimed = await claimOf(inHand, attempt, claim);
         // The last that is waited for before the engine gets the task.
         const info = await engineInfo(signal);
-        if (info === undefined) return comeBack(0);
+        if (info === undefined) return retryAfter(0);
         if (stopping.aborted) inHand.interrupt("drain");
         inHand.signal.throwIfAborted();
         return await run(inHand, info, claimed);
       } finally {
-        leave();
+        release();
       }
     } catch (error) {
       if (error instanceof EngineDied) {
@@ -194,7 +204,7 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
       () => void (runs = false),
     );
     try {
-      if (!(await start(inHand, claim, nowS()))) return comeBack(ackWaitMs);
+      if (!(await start(inHand, claim, nowS()))) return retryAfter(ackWaitMs);
       live.open();
       return await conclude(inHand, info, claim, {
         nowS,

@@ -20,7 +20,7 @@ export type Decision =
   | { kind: "give up" }
   /** It waited past its time. */
   | { kind: "expire" }
-  | { kind: "come back"; afterMs: number }
+  | { kind: "hand back"; afterMs: number }
   /** The running attempt is nobody's any more. */
   | { kind: "take over"; reason: "gone" | "lease"; from: string }
   /** Its worker lives; a newer announcement says whether it still has the task. */
@@ -36,7 +36,7 @@ export function decide(
   if (task.attempt === 0 && deadlineOf(task).at <= witness.now)
     return { kind: "expire" };
   if (task.attempt > 0 && witness.named)
-    return { kind: "come back", afterMs: ackWaitMs };
+    return { kind: "hand back", afterMs: ackWaitMs };
   if (task.status === "queued") {
     if (task.failures >= maxAttempts) return { kind: "give up" };
     const alone = !engineIsElsewhere && task.failures === maxAttempts - 1;
@@ -49,6 +49,6 @@ export function decide(
   if (witness.isHeard(from))
     return { kind: "await announcement", workerId: from };
   return witness.silenceProvesInMs > 0
-    ? { kind: "come back", afterMs: witness.silenceProvesInMs }
+    ? { kind: "hand back", afterMs: witness.silenceProvesInMs }
     : { kind: "take over", reason: "gone", from };
 }

@@ -98,7 +98,7 @@ describe("a delivered task", () => {
 
   test("that was retried comes back while a worker names it", () => {
     const witness = { ...silence, named: true };
-    const plan = { kind: "come back", afterMs: 15_000 };
+    const plan = { kind: "hand back", afterMs: 15_000 };
     assert.deepEqual(decide(given(...failedOnce), witness, limits), plan);
   });
 
@@ -130,13 +130,13 @@ describe("a delivered task", () => {
 
   test("of a running attempt comes back while it is named", () => {
     const witness = { ...silence, named: true, isHeard: () => true };
-    const plan = { kind: "come back", afterMs: 15_000 };
+    const plan = { kind: "hand back", afterMs: 15_000 };
     assert.deepEqual(decide(given(startedBy("other")), witness, limits), plan);
   });
 
   test("of a silent worker comes back until silence proves something", () => {
     const witness = { ...silence, silenceProvesInMs: 4_000 };
-    const plan = { kind: "come back", afterMs: 4_000 };
+    const plan = { kind: "hand back", afterMs: 4_000 };
     assert.deepEqual(decide(given(startedBy("other")), witness, limits), plan);
   });
 

@@ -4,7 +4,7 @@ import type { Handled } from "@jetscribe/event-log/work/consume";
 export const done: Handled = { kind: "done" };
 export const lost: Handled = { kind: "lost" };
 /** 0: to whoever asks first. */
-export const comeBack = (afterMs: number): Handled => ({
+export const retryAfter = (afterMs: number): Handled => ({
   kind: "retry",
   afterMs,
 });

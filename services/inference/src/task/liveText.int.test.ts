@@ -26,13 +26,13 @@ import {
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import { makeAttempt } from "./attempt.ts";
-import { makeGate } from "./gate.ts";
 import { done, lost } from "./handled.ts";
 import { makeHeldTasks } from "../ownership/heldTasks.ts";
 import type { Change } from "../ownership/taskInHand.ts";
 import { keptNothing } from "../ownership/keptText.ts";
 import { firstPart, makeLiveTexts } from "./liveText.ts";
 import { expired, started } from "./outcomes.ts";
+import { makeReadWriteLock } from "./readWriteLock.ts";
 import { makeRecord } from "./record.ts";
 import { firstClaim, makeTextLock, type Claim } from "../ownership/textLock.ts";
 import { reasonOf } from "../../test/reasonOf.ts";
@@ -289,7 +289,7 @@ for (const version of await natsVersions())
       assert.equal(state.messages, 0);
     });
 
-    for (const waits of ["engine", "gate"] as const)
+    for (const waits of ["engine", "lock on it"] as const)
       test(`is in the outcome of a task whose time is over while it waits for the ${waits}`, async () => {
         await using system = await open(version, { timeout_ms: 200 });
         const { a, b } = system;
@@ -297,11 +297,17 @@ for (const version of await natsVersions())
         live.open();
         live.say("one");
         await eventually(async () => (await system.stored()).length > 0);
-        const gate = makeGate();
+        const engineLock = makeReadWriteLock();
         const { signal } = b.inHand;
-        if (waits === "gate") await gate.enter(true, signal);
+        if (waits === "lock on it") await engineLock.acquire(true, signal);
         const attempt = makeAttempt({
-          ...{ broker: b.broker, lock: b.lock, clock, gate, stopping: signal },
+          ...{
+            broker: b.broker,
+            lock: b.lock,
+            clock,
+            engineLock,
+            stopping: signal,
+          },
           record: b.record(() => Promise.reject(new Error("not asked"))),
           limits: {
             ...{ workerId: "b", ackWaitMs: 3_600_000 },
@@ -322,6 +328,8 @@ for (const version of await natsVersions())
           kind: "recorded",
           event: { ...first, seq: 2, time: 1 },
         });
+        const { task } = b.inHand.state;
+        b.inHand.change(foundOpen(task));
         const plan = { attempt: 2, alone: true };
         assert.deepEqual(await attempt(b.inHand, plan), done);
         const [outcome] = await readLog(b.broker);

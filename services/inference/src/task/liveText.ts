@@ -23,7 +23,7 @@ const everyMsOfAll = 4;
 /** but a reader should see a text grow. */
 const seldomMs = 100;
 /** UTF-16 code units; what was held up may be more. Far below any broker's limit, also where all of it is escaped. */
-const longestChunk = 2 ** 16;
+const maxChunkLength = 2 ** 16;
 
 /** The texts that a worker writes at the same time. */
 export interface LiveTexts {
@@ -95,7 +95,7 @@ function makeLiveText(
   }
 
   async function send(expectedSeq: number): Promise<void> {
-    const text = firstPart(waiting, longestChunk);
+    const text = firstPart(waiting, maxChunkLength);
     waiting = waiting.slice(text.length);
     const chunk = {
       worker_id: workerId,
@@ -140,7 +140,7 @@ function makeLiveText(
 }
 
 /** So much of the text at most, without half a character at its end. */
-export function firstPart(text: string, most: number): string {
-  const part = text.slice(0, most);
+export function firstPart(text: string, maxLength: number): string {
+  const part = text.slice(0, maxLength);
   return part.isWellFormed() ? part : part.slice(0, -1);
 }

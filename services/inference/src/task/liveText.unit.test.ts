@@ -1,14 +1,17 @@
+import type { WorkItem } from "@jetscribe/event-log/work/consume";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { firstClaim } from "../ownership/textLock.ts";
-import type { TaskInHand } from "../ownership/taskInHand.ts";
+import { makeTaskInHand } from "../ownership/taskInHand.ts";
 import { makeLiveTexts } from "./liveText.ts";
+import { requestOf } from "../../test/workerTestKit.ts";
 
-const inHand = {
-  task: { task_id: "t" },
-  signal: new AbortController().signal,
-} as TaskInHand;
+const event = { ...requestOf(), seq: 1, time: 1 };
+const inHand = makeTaskInHand({ event } as WorkItem, {
+  isLeaseOver: () => false,
+  release: () => undefined,
+});
 
 test("the chunks of a text are the farther apart the more texts a worker writes", async () => {
   const sentAt: number[] = [];

@@ -11,7 +11,7 @@ import type { TaskState } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Attempt } from "./attempt.ts";
 import { decide, type Limits } from "./decide.ts";
-import { comeBack, done, lost } from "./handled.ts";
+import { retryAfter, done, lost } from "./handled.ts";
 import type { HeldTasks } from "../ownership/heldTasks.ts";
 import type { TaskInHand } from "../ownership/taskInHand.ts";
 import { crashedTooOften, expired, progressOf } from "./outcomes.ts";
@@ -75,7 +75,7 @@ export function makeOnGenerateRequested({
   /** A cancel is heard once it is stored. The state decides all the same: a broker that crashed may have lost it since. */
   async function onceStored({ state }: TaskInHand): Promise<Handled> {
     const { status } = await states.surely(state.task);
-    return status === "ended" ? done : comeBack(askAgainMs);
+    return status === "ended" ? done : retryAfter(askAgainMs);
   }
 
   async function handle(inHand: TaskInHand): Promise<Handled> {
@@ -95,8 +95,8 @@ export function makeOnGenerateRequested({
       switch (decision.kind) {
         case "acknowledge":
           return done;
-        case "come back":
-          return comeBack(decision.afterMs);
+        case "hand back":
+          return retryAfter(decision.afterMs);
         case "give up": {
           const { kept } = await lock.claim(inHand, task.attempt + 1);
           const outcome = crashedTooOften(task, limits.workerId, clock.nowS(), {
@@ -150,14 +150,14 @@ export function makeOnGenerateRequested({
     if (state.status !== "interrupted") {
       log.error({ task_id, err: error }, "task interrupted");
       // An event that may stand in the log: the task comes again, and is looked up first.
-      return error instanceof AppendError ? lost : comeBack(limits.ackWaitMs);
+      return error instanceof AppendError ? lost : retryAfter(limits.ackWaitMs);
     }
     switch (state.reason) {
       case "outcome":
         return await onceStored(inHand);
       case "drain":
         await record.handBack(inHand);
-        return comeBack(0);
+        return retryAfter(0);
       case "lease":
       case "taken":
       case "superseded":

@@ -1,55 +1,55 @@
-/**
- * Lets many in together, or one alone; in the order of asking, so that nobody waits for ever. `enter` resolves with
- * the way out, and rejects with the signal's reason.
- */
-export function makeGate(): {
-  enter: (alone: boolean, signal: AbortSignal) => Promise<() => void>;
-} {
-  const waiting = new Set<{ alone: boolean; admit: () => void }>();
-  let inside = 0;
-  let occupied = false;
+export interface ReadWriteLock {
+  /** Many have it together, or one has it alone. Resolves with its release; rejects with the signal's reason. */
+  acquire: (alone: boolean, signal: AbortSignal) => Promise<() => void>;
+}
 
-  const hasRoom = (alone: boolean) => !occupied && !(alone && inside > 0);
+/** In the order of asking, so that nobody waits for ever. */
+export function makeReadWriteLock(): ReadWriteLock {
+  const waiting = new Set<{ alone: boolean; grant: () => void }>();
+  let holders = 0;
+  let isExclusive = false;
 
-  function goIn(alone: boolean): void {
-    inside++;
-    occupied = alone;
+  const hasRoom = (alone: boolean) => !isExclusive && !(alone && holders > 0);
+
+  function take(alone: boolean): void {
+    holders++;
+    isExclusive = alone;
   }
 
-  function admit(): void {
-    for (const one of waiting) {
-      if (!hasRoom(one.alone)) return;
-      waiting.delete(one);
-      goIn(one.alone);
-      one.admit();
+  function grantNext(): void {
+    for (const waiter of waiting) {
+      if (!hasRoom(waiter.alone)) return;
+      waiting.delete(waiter);
+      take(waiter.alone);
+      waiter.grant();
     }
   }
 
-  function leave(): void {
-    inside--;
-    occupied = false;
-    admit();
+  function release(): void {
+    holders--;
+    isExclusive = false;
+    grantNext();
   }
 
-  async function enter(
+  async function acquire(
     alone: boolean,
     signal: AbortSignal,
   ): Promise<() => void> {
     signal.throwIfAborted();
     if (waiting.size === 0 && hasRoom(alone)) {
-      goIn(alone);
-      return leave;
+      take(alone);
+      return release;
     }
     const { promise, resolve, reject } = Promise.withResolvers<() => void>();
-    const one = { alone, admit: () => resolve(leave) };
+    const waiter = { alone, grant: () => resolve(release) };
     const abort = () => {
-      if (waiting.delete(one)) reject(signal.reason as Error);
-      admit(); // Those behind it may not have to wait.
+      if (waiting.delete(waiter)) reject(signal.reason as Error);
+      grantNext(); // Those behind it may not have to wait.
     };
-    waiting.add(one);
+    waiting.add(waiter);
     signal.addEventListener("abort", abort, { once: true });
     return promise.finally(() => signal.removeEventListener("abort", abort));
   }
 
-  return { enter };
+  return { acquire };
 }

@@ -1,74 +1,70 @@
 import assert from "node:assert/strict";
 import { setImmediate as turn } from "node:timers/promises";
 import { test } from "vitest";
-import { makeGate } from "./gate.ts";
+import { makeReadWriteLock, type ReadWriteLock } from "./readWriteLock.ts";
 
 const never = new AbortController().signal;
 
-/** Asks to go in, and says later whether it is in. */
-function ask(
-  gate: ReturnType<typeof makeGate>,
-  alone: boolean,
-  signal = never,
-) {
-  const one = { in: false, leave: () => {} };
-  const entered = gate.enter(alone, signal).then((leave) => {
-    one.in = true;
-    one.leave = leave;
+/** Asks for the lock, and says later whether it has it. */
+function ask(lock: ReadWriteLock, alone: boolean, signal = never) {
+  const holder = { has: false, release: () => {} };
+  const acquired = lock.acquire(alone, signal).then((release) => {
+    holder.has = true;
+    holder.release = release;
   });
-  return Object.assign(one, { entered });
+  return Object.assign(holder, { acquired });
 }
 
-test("many are in together", async () => {
-  const gate = makeGate();
-  const all = [ask(gate, false), ask(gate, false), ask(gate, false)];
+test("many have it together", async () => {
+  const lock = makeReadWriteLock();
+  const all = [ask(lock, false), ask(lock, false), ask(lock, false)];
   await turn();
   assert.deepEqual(
-    all.map((one) => one.in),
+    all.map(({ has }) => has),
     [true, true, true],
   );
 });
 
-test("one that wants to be alone waits for all, and all later ones wait for it", async () => {
-  const gate = makeGate();
-  const before = [ask(gate, false), ask(gate, false)];
-  const alone = ask(gate, true);
-  const after = [ask(gate, false), ask(gate, false)];
+test("one that wants it alone waits for all, and all later ones wait for it", async () => {
+  const lock = makeReadWriteLock();
+  const before = [ask(lock, false), ask(lock, false)];
+  const alone = ask(lock, true);
+  const after = [ask(lock, false), ask(lock, false)];
   await turn();
-  before[0]?.leave();
+  before[0]?.release();
   await turn();
-  assert.equal(alone.in, false);
-  before[1]?.leave();
+  assert.equal(alone.has, false);
+  before[1]?.release();
   await turn();
-  assert.equal(alone.in, true);
-  assert.ok(after.every((one) => !one.in));
-  alone.leave();
+  assert.equal(alone.has, true);
+  assert.ok(after.every(({ has }) => !has));
+  alone.release();
   await turn();
-  assert.ok(after.every((one) => one.in));
+  assert.ok(after.every(({ has }) => has));
 });
 
-test("two that want to be alone are in one after the other", async () => {
-  const gate = makeGate();
-  const [first, second] = [ask(gate, true), ask(gate, true)];
+test("two that want it alone have it one after the other", async () => {
+  const lock = makeReadWriteLock();
+  const [first, second] = [ask(lock, true), ask(lock, true)];
   await turn();
-  assert.deepEqual([first.in, second.in], [true, false]);
-  first.leave();
+  assert.deepEqual([first.has, second.has], [true, false]);
+  first.release();
   await turn();
-  assert.equal(second.in, true);
+  assert.equal(second.has, true);
 });
 
 test("one that gives up holds nobody up", async () => {
-  const gate = makeGate();
+  const lock = makeReadWriteLock();
   const stop = new AbortController();
-  const inside = ask(gate, false);
-  const alone = ask(gate, true, stop.signal);
-  const behind = ask(gate, false);
-  const refused = assert.rejects(alone.entered, /enough/);
+  const inside = ask(lock, false);
+  const alone = ask(lock, true, stop.signal);
+  const behind = ask(lock, false);
+  const refused = assert.rejects(alone.acquired, /enough/);
   await turn();
-  assert.equal(behind.in, false);
+  assert.equal(behind.has, false);
   stop.abort(new Error("enough"));
   await refused;
   await turn();
-  assert.equal(behind.in, true);
-  assert.equal(inside.in, true);
+  assert.equal(behind.has, true);
+  assert.equal(inside.has, true);
 });

@@ -82,15 +82,15 @@ async function speakSlowly(
   signal: AbortSignal,
 ): Promise<void> {
   const start = performance.now() - first * msPerToken;
-  for (let said = first; said < count;) {
+  for (let spoken = first; spoken < count;) {
     // By the clock since the start and not step by step, so that late timers do not add up.
-    const next = start + (said + 1) * msPerToken - performance.now();
+    const next = start + (spoken + 1) * msPerToken - performance.now();
     await sleep(Math.max(next, tickMs), undefined, { signal }).catch(() =>
       signal.throwIfAborted(),
     );
     const due = Math.floor((performance.now() - start) / msPerToken);
     const last = Math.min(count, due);
-    say(said, last);
-    said = Math.max(said, last);
+    say(spoken, last);
+    spoken = Math.max(spoken, last);
   }
 }

@@ -6,7 +6,9 @@ import type { EngineRequest } from "../engine.ts";
 
 const consonants = [..."bdfghklmnprstvwz"];
 const vowels = [..."aeio"];
-const syllables = consonants.flatMap((one) => vowels.map((two) => one + two));
+const syllables = consonants.flatMap((consonant) =>
+  vowels.map((vowel) => consonant + vowel),
+);
 
 /** A hash of what was asked (FNV-1a over its UTF-16 code units). */
 export function seedOf({

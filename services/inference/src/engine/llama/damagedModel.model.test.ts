@@ -23,7 +23,7 @@ const damaged = [
 
 for (const [what, bytes, reason] of damaged)
   test(`why a model that is ${what} can't be loaded is said, for /health`, async () => {
-    const backoff = { firstMs: 60_000, mostMs: 60_000 };
+    const backoff = { firstMs: 60_000, maxMs: 60_000 };
     await using engine = await openEngine(
       (folder) => {
         const model = join(folder, "damaged.gguf");

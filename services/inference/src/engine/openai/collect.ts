@@ -1,12 +1,12 @@
 /** The chunks of an upstream as one text, with what it says of its end. */
 import { EngineError, type GenerateOptions } from "../engine.ts";
-import type { Said, Usage } from "./chunk.ts";
-import { BrokenOff } from "./serverSentEvents.ts";
+import type { Delta, Usage } from "./readChunk.ts";
+import { BrokenOff } from "./readEvents.ts";
 
 /** Far more than max_tokens can be, and less than what ends a process. */
-const mostChars = 2 ** 23;
+const maxChars = 2 ** 23;
 
-export interface Heard {
+export interface Collected {
   /** Without what was begun. */
   text: string;
   reasoning: string;
@@ -18,16 +18,16 @@ export interface Heard {
 }
 
 /**
- * Hears the whole text out. Until the upstream tells its numbers, a piece counts as one token. `begunTokens`: of the
+ * Collects the whole text. Until the upstream tells its numbers, a piece counts as one token. `begunTokens`: of the
  * text that was begun, which is part of the prompt there.
  */
-export async function hear(
-  chunks: AsyncIterable<Said>,
+export async function collect(
+  chunks: AsyncIterable<Delta>,
   begunTokens: number,
   { onText, onRead }: Pick<GenerateOptions, "onText" | "onRead">,
-): Promise<Heard> {
+): Promise<Collected> {
   const whole = wholeCharacters();
-  const heard: Heard = {
+  const collected: Collected = {
     text: "",
     reasoning: "",
     finish: undefined,
@@ -37,28 +37,29 @@ export async function hear(
   };
   const take = (text: string) => {
     if (text === "") return;
-    heard.text += text;
-    const { promptTokens, completionTokens } = heard;
+    collected.text += text;
+    const { promptTokens, completionTokens } = collected;
     onText(text, { promptTokens, completionTokens });
   };
-  const takeSaid = (said: Said) => {
-    heard.finish = heard.finish || (said.finish ?? heard.finish);
-    if (said.usage) Object.assign(heard, countsOf(said.usage, begunTokens));
-    else if (said.text !== "" || said.reasoning !== "")
-      heard.completionTokens += 1;
-    heard.reasoning += said.reasoning;
-    if (said.reasoning !== "") onRead?.();
-    take(whole.next(said.text));
-    refuseEndless(heard);
+  const takeDelta = (delta: Delta) => {
+    collected.finish = collected.finish || (delta.finish ?? collected.finish);
+    if (delta.usage)
+      Object.assign(collected, countsOf(delta.usage, begunTokens));
+    else if (delta.text !== "" || delta.reasoning !== "")
+      collected.completionTokens += 1;
+    collected.reasoning += delta.reasoning;
+    if (delta.reasoning !== "") onRead?.();
+    take(whole.next(delta.text));
+    refuseEndless(collected);
   };
   try {
-    for await (const said of chunks) takeSaid(said);
+    for await (const delta of chunks) takeDelta(delta);
   } catch (error) {
     // What breaks off behind the end of the text costs nothing of it.
-    if (!(error instanceof BrokenOff && heard.finish)) throw error;
+    if (!(error instanceof BrokenOff && collected.finish)) throw error;
   }
   take(whole.rest());
-  return { ...heard, reasoning: heard.reasoning.toWellFormed() };
+  return { ...collected, reasoning: collected.reasoning.toWellFormed() };
 }
 
 function countsOf({ prompt, completion, cached }: Usage, begunTokens: number) {
@@ -70,11 +71,11 @@ function countsOf({ prompt, completion, cached }: Usage, begunTokens: number) {
   };
 }
 
-function refuseEndless({ text, reasoning }: Heard): void {
-  if (text.length + reasoning.length > mostChars)
+function refuseEndless({ text, reasoning }: Collected): void {
+  if (text.length + reasoning.length > maxChars)
     throw new EngineError(
       "RuntimeError",
-      `the upstream sent more than ${mostChars} characters`,
+      `the upstream sent more than ${maxChars} characters`,
     );
 }
 

@@ -20,7 +20,7 @@ const configFor = ({ url }: TestUpstream): Partial<EngineConfig> => ({
   ...{ engine: "openai", upstream: { url, key, model } },
 });
 
-const backoff = { firstMs: 20, mostMs: 100 };
+const backoff = { firstMs: 20, maxMs: 100 };
 
 async function open(upstream: TestUpstream, config = configFor(upstream)) {
   const engine = await openEngine(config, { backoff });

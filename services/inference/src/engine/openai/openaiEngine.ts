@@ -14,10 +14,10 @@ import {
   type GenerateOptions,
 } from "../engine.ts";
 import { checkForm } from "../checkForm.ts";
-import { OddAnswer, readChunk, type Said } from "./chunk.ts";
-import { hear, type Heard } from "./hear.ts";
+import { OddAnswer, readChunk, type Delta } from "./readChunk.ts";
+import { collect, type Collected } from "./collect.ts";
 import { chatBody, completionBody, dialectOf } from "./requestBody.ts";
-import { BrokenOff, readEvents } from "./serverSentEvents.ts";
+import { BrokenOff, readEvents } from "./readEvents.ts";
 import { openUpstream, statusOf, type UpstreamReports } from "./upstream.ts";
 
 const defaultSlots = 16;
@@ -66,17 +66,21 @@ export async function makeOpenaiEngine(
     signal.throwIfAborted();
     const { params, continueFrom } = request;
     const begun = continueFrom ?? { text: "", tokens: 0 };
-    if (begun.tokens >= params.max_tokens) return allSaid(begun);
+    if (begun.tokens >= params.max_tokens) return nothingToGenerate(begun);
     if (request.probe) return await probe();
     const seed = params.seed ?? randomInt(2 ** 32);
     const seeded = { ...request, params: { ...params, seed } };
     try {
       const response = await begin(seeded, options);
-      const heard = await hear(chunksOf(response), begun.tokens, options);
+      const collected = await collect(
+        chunksOf(response),
+        begun.tokens,
+        options,
+      );
       signal.throwIfAborted();
-      const { reasoning, ...rest } = heard;
-      const text = begun.text + heard.text;
-      const finishReason = finishOf(heard);
+      const { reasoning, ...rest } = collected;
+      const text = begun.text + collected.text;
+      const finishReason = finishOf(collected);
       if (finishReason === "stop") checkForm(text, params);
       return {
         ...rest,
@@ -94,7 +98,7 @@ export async function makeOpenaiEngine(
   /** Tokens of an upstream may cost money: that it still answers is what can be known for nothing. */
   async function probe(): Promise<EngineResult> {
     await checkThere("a probe");
-    return allSaid({ text: "", tokens: 0 });
+    return nothingToGenerate({ text: "", tokens: 0 });
   }
 
   /** Where the connection broke, the attempt ends as with an engine that died; otherwise the task does. */
@@ -126,23 +130,23 @@ export async function makeOpenaiEngine(
 async function* chunksOf({
   body,
   headers,
-}: Response): AsyncGenerator<Said, void> {
-  let heard = false;
+}: Response): AsyncGenerator<Delta, void> {
+  let hasEvents = false;
   if (body !== null)
     for await (const { type, data } of readEvents(body)) {
       if (data.trim() === "") continue;
-      heard = true;
+      hasEvents = true;
       const isEnd = data.trim() === "[DONE]";
       yield isEnd ? theEnd : readChunk(type, data);
       if (isEnd) return;
     }
-  if (heard) return;
+  if (hasEvents) return;
   const type = headers.get("content-type") ?? "no content type";
   throw new OddAnswer(`it answered without an event, with ${type}`);
 }
 
 /** The text is whole, whether or not a reason was told. */
-const theEnd: Said = {
+const theEnd: Delta = {
   text: "",
   reasoning: "",
   finish: "",
@@ -153,7 +157,7 @@ function finishOf({
   finish,
   text,
   reasoning,
-}: Heard): EngineResult["finishReason"] {
+}: Collected): EngineResult["finishReason"] {
   if (finish === undefined)
     throw new OddAnswer("the stream ended before the text did");
   if (finish === "" && text + reasoning === "")
@@ -163,7 +167,13 @@ function finishOf({
   return cut.has(reason) ? "length" : "stop";
 }
 
-const allSaid = ({ text, tokens }: { text: string; tokens: number }) => ({
+const nothingToGenerate = ({
+  text,
+  tokens,
+}: {
+  text: string;
+  tokens: number;
+}) => ({
   text,
   finishReason: "length" as const,
   promptTokens: 0,

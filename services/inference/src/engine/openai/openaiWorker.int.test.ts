@@ -82,7 +82,10 @@ describe("a worker on an upstream", { concurrent: true }, () => {
       const { length } = upstream.calls;
       upstream.instead.push(...instead);
       const id = await system.request(options);
-      await eventually(() => upstream.calls.length > length);
+      // The first one waits for the worker to be up.
+      await eventually(() => upstream.calls.length > length, {
+        timeoutMs: 60_000,
+      });
       return id;
     };
     const busy = { status: 429, headers: { "retry-after-ms": "300" } };

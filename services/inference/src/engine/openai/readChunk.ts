@@ -1,8 +1,8 @@
 /** Pure: what one chunk of an upstream's stream says. Servers differ, so what can't be read is passed over. */
 import * as z from "zod";
 
-/** What one chunk of either stream says. */
-export interface Said {
+/** What one chunk of either stream adds. */
+export interface Delta {
   text: string;
   /** What the model thought before it answered, where the upstream tells that apart. */
   reasoning: string;
@@ -33,17 +33,17 @@ const Usage = z.object({
 });
 
 /** Throws OddAnswer where the data is no JSON, or an error. */
-export function readChunk(type: string, data: string): Said {
+export function readChunk(type: string, data: string): Delta {
   const chunk = parse(data);
   const error = fieldOf(chunk, "error") || (type === "error" && chunk);
   if (error) throw new OddAnswer(messageOf(error));
   const choices = fieldOf(chunk, "choices");
   const choice: unknown = Array.isArray(choices) ? choices[0] : undefined;
-  const delta = fieldOf(choice, "delta");
+  const message = fieldOf(choice, "delta");
   return {
     // Of `/chat/completions`, or of `/completions`.
-    text: textOf(fieldOf(delta, "content")) + textOf(fieldOf(choice, "text")),
-    reasoning: reasoningOf(delta),
+    text: textOf(fieldOf(message, "content")) + textOf(fieldOf(choice, "text")),
+    reasoning: reasoningOf(message),
     finish: finishOf(fieldOf(choice, "finish_reason")),
     usage: usageOf(fieldOf(chunk, "usage")),
   };
@@ -65,10 +65,10 @@ const textOf = (content: unknown): string =>
     .join("");
 
 /** By its field in vLLM and llama-server, by that in Ollama, or as parts of the content. */
-const reasoningOf = (delta: unknown): string =>
-  textOf(fieldOf(delta, "reasoning_content")) ||
-  textOf(fieldOf(delta, "reasoning")) ||
-  thoughtsOf(fieldOf(delta, "content"));
+const reasoningOf = (message: unknown): string =>
+  textOf(fieldOf(message, "reasoning_content")) ||
+  textOf(fieldOf(message, "reasoning")) ||
+  thoughtsOf(fieldOf(message, "content"));
 
 const thoughtsOf = (content: unknown): string =>
   partsOf(content)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, test } from "vitest";
-import { OddAnswer, readChunk } from "./chunk.ts";
+import { OddAnswer, readChunk } from "./readChunk.ts";
 
 const nothing = { text: "", reasoning: "", finish: undefined };
 const read = (chunk: unknown) => {

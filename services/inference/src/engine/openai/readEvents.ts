@@ -16,7 +16,7 @@ export class OversizedEvent extends Error {
   override readonly name = "OversizedEvent";
 }
 
-const mostChars = 2 ** 20;
+const maxEventChars = 2 ** 20;
 
 /**
  * The events, in order; one that the end of the body cuts short counts as well. Rejects with BrokenOff or
@@ -43,7 +43,7 @@ export async function* readEvents(
     if (field === "event") type = value;
     if (field === "data") data.push(value);
     chars += line.length;
-    if (chars > mostChars) throw oversized();
+    if (chars > maxEventChars) throw oversized();
   }
   yield* finish();
 }
@@ -54,18 +54,18 @@ async function* readLines(
 ): AsyncGenerator<string, void> {
   let line = "";
   // The first half of a CRLF, perhaps.
-  let held = "";
+  let carriageReturn = "";
   for await (const piece of readText(body)) {
-    let text = held + piece;
-    held = text.endsWith("\r") ? "\r" : "";
-    text = text.slice(0, text.length - held.length);
+    let text = carriageReturn + piece;
+    carriageReturn = text.endsWith("\r") ? "\r" : "";
+    text = text.slice(0, text.length - carriageReturn.length);
     const [first = "", ...others] = text.split(/\r\n|\n|\r/);
     line += first;
     for (const other of others) {
       yield line;
       line = other;
     }
-    if (line.length > mostChars) throw oversized();
+    if (line.length > maxEventChars) throw oversized();
   }
   if (line !== "") yield line;
 }
@@ -84,4 +84,4 @@ async function* readText(
 }
 
 const oversized = () =>
-  new OversizedEvent(`an event has more than ${mostChars} characters`);
+  new OversizedEvent(`an event has more than ${maxEventChars} characters`);

@@ -6,7 +6,7 @@ import {
   OversizedEvent,
   readEvents,
   type SentEvent,
-} from "./serverSentEvents.ts";
+} from "./readEvents.ts";
 
 async function read(pieces: Iterable<Uint8Array>): Promise<SentEvent[]> {
   const events: SentEvent[] = [];

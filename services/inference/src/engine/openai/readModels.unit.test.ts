@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { readModels } from "./models.ts";
+import { readModels } from "./readModels.ts";
 
 const read = (body: unknown) => readModels(JSON.stringify(body));
 

@@ -44,7 +44,7 @@ function sampling(params: GenerateParams, dialect: Dialect) {
   const { temperature, top_p, seed, stop, logit_bias } = params;
   const { presence_penalty, frequency_penalty } = effectiveParams(params);
   return {
-    ...more(params, dialect),
+    ...samplingBeyondOpenai(params, dialect),
     temperature,
     top_p,
     presence_penalty,
@@ -65,7 +65,10 @@ function sampling(params: GenerateParams, dialect: Dialect) {
  * The options that OpenAI's API does not have. llama-server takes 40 as top_k where none is named, and vLLM what the
  * model's own files say: there our defaults are written out. Others may refuse what they don't know.
  */
-function more(params: GenerateParams, { samplesMore }: Dialect): object {
+function samplingBeyondOpenai(
+  params: GenerateParams,
+  { samplesMore }: Dialect,
+): object {
   const { top_k, min_p, repeat_penalty } = samplesMore
     ? effectiveParams(params)
     : params;

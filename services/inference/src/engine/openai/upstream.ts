@@ -1,7 +1,7 @@
 /** The upstream as a client of its API, and whether it is there at all. */
 import { APIError, OpenAI } from "openai";
 import { EngineError, type UpstreamConfig } from "../engine.ts";
-import { readModels, type ListedModel } from "./models.ts";
+import { readModels, type ListedModel } from "./readModels.ts";
 
 export interface Upstream {
   /**
@@ -26,11 +26,11 @@ export interface UpstreamReports {
 
 const askTimeoutMs = 10_000;
 /** A task has its own time limit, and the client waits 8 s at most between two tries. */
-const untilAborted = 100_000;
+const retriesWithoutEnd = 100_000;
 const longestTimerMs = 2 ** 31 - 1;
-const mostChars = 1_000;
-const mostListBytes = 2 ** 24;
-const mostErrorBytes = 2 ** 16;
+const maxMessageChars = 1_000;
+const maxListBytes = 2 ** 24;
+const maxErrorBytes = 2 ** 16;
 
 const busy = new Set([429, 502, 503, 504]);
 /** What a proxy answers for a server that is gone, and a busy server too. */
@@ -79,14 +79,14 @@ export async function openUpstream(
       // The client would repeat after every 5xx; an error in the model comes again.
       const headers = new Headers(response.headers);
       headers.set("x-should-retry", String(busy.has(status)));
-      const beginning = body && beginningOf(body, mostErrorBytes);
+      const beginning = body && beginningOf(body, maxErrorBytes);
       return new Response(beginning, { status, statusText, headers });
     };
 
   return {
     clientFor: (onWaiting) =>
       makeClient(config, {
-        maxRetries: untilAborted,
+        maxRetries: retriesWithoutEnd,
         timeout: longestTimerMs,
         fetch: guard(onWaiting),
       }),
@@ -124,15 +124,15 @@ async function list(client: OpenAI): Promise<string> {
   const { body } = await askForModels(client);
   return body === null
     ? ""
-    : await new Response(beginningOf(body, mostListBytes)).text();
+    : await new Response(beginningOf(body, maxListBytes)).text();
 }
 
 /** So much of a body at most: an upstream may send without end. */
 function beginningOf(
   body: ReadableStream<Uint8Array>,
-  mostBytes: number,
+  maxBytes: number,
 ): ReadableStream<Uint8Array> {
-  let left = mostBytes;
+  let left = maxBytes;
   return body.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
       transform(bytes, out) {
@@ -184,7 +184,7 @@ async function findModel(
   const names = models.map(({ id }) => id).join(", ");
   throw new EngineError(
     "ModelLoadError",
-    `the upstream has no model ${wanted}; it has: ${names.slice(0, mostChars)}`,
+    `the upstream has no model ${wanted}; it has: ${names.slice(0, maxMessageChars)}`,
   );
 }
 
@@ -200,7 +200,7 @@ function makeExplain({ key }: UpstreamConfig) {
             .filter(Boolean)
             .join(": ");
     const text = key === undefined ? why : why.replaceAll(key, "…");
-    return text.slice(0, mostChars).toWellFormed();
+    return text.slice(0, maxMessageChars).toWellFormed();
   };
 }
 

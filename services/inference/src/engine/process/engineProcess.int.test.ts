@@ -130,7 +130,7 @@ describe("the engine's process", () => {
 
   test("waits longer after each start that fails", async () => {
     const env = running("process.exit(3)");
-    const backoff = { firstMs: 10, mostMs: 50 };
+    const backoff = { firstMs: 10, maxMs: 50 };
     await using engine = await openEngine({}, { env, backoff });
     const errors = await eventually(
       () => engine.errors.length >= 5 && engine.errors,
@@ -145,7 +145,7 @@ describe("the engine's process", () => {
   });
 
   test("says which file it lacks, and is ready once it is there", async () => {
-    const backoff = { firstMs: 200, mostMs: 600_000 };
+    const backoff = { firstMs: 200, maxMs: 600_000 };
     await using engine = await openEngine(
       (folder) => ({ engine: "llama", model: join(folder, "late.gguf") }),
       { backoff },

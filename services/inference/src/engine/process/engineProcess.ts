@@ -68,7 +68,7 @@ export interface EngineProcessOptions {
   /** The environment that the child gets. */
   env: NodeJS.ProcessEnv;
   /** How long to wait after a failed start, in ms: doubled from the first to the most. */
-  backoff?: { firstMs: number; mostMs: number };
+  backoff?: { firstMs: number; maxMs: number };
   /** A child that is ready and silent for so long hangs. */
   hangTimeoutMs?: number;
   /** A child that makes no progress for so long will never be ready. */
@@ -85,7 +85,7 @@ export function makeEngineProcess({
   config,
   log,
   env,
-  backoff = { firstMs: 1_000, mostMs: 60_000 },
+  backoff = { firstMs: 1_000, maxMs: 60_000 },
   hangTimeoutMs = 30_000,
   startTimeoutMs = defaultStartTimeoutMs,
 }: EngineProcessOptions): EngineProcess {
@@ -218,7 +218,7 @@ export function makeEngineProcess({
     const error = { type, message };
     state = { status: "failed", error };
     changed();
-    const retryInMs = Math.min(backoff.firstMs * 2 ** failures, backoff.mostMs);
+    const retryInMs = Math.min(backoff.firstMs * 2 ** failures, backoff.maxMs);
     failures += 1;
     log.error({ error, stderrTail, retryInMs }, "the engine could not start");
     retry = setTimeout(start, retryInMs);
