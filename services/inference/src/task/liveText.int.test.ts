@@ -1,6 +1,7 @@
 /** The text of an attempt on its way through a real TOKENS, and who holds it. */
 import { makeAppender } from "@jetscribe/event-log/append/append";
 import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
+import { orAborted } from "@jetscribe/event-log/broker/orAborted";
 import { connectBroker } from "@jetscribe/event-log/broker/connection";
 import {
   makeTokenLog,
@@ -133,7 +134,6 @@ async function open(version: NatsVersion, request: Request = {}) {
 const { signal } = new AbortController();
 const nowS = () => Date.now() / 1_000;
 const clock = { nowS, steadyS: () => nowS };
-const over = new Error("nobody waits any longer");
 
 /** The log shows the task as open now. */
 function foundOpen(task: TaskState): Change {
@@ -316,9 +316,7 @@ for (const version of await natsVersions())
           engine: {
             state: () => ({ status: "starting" }),
             whenReady: (patience) =>
-              new Promise((_, reject) =>
-                patience?.addEventListener("abort", () => reject(over)),
-              ),
+              orAborted(new Promise<never>(() => undefined), patience),
             generate: () => Promise.reject(new Error("not asked")),
           },
           log: { warn: () => undefined } as unknown as Logger,
