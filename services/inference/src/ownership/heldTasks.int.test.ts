@@ -24,7 +24,7 @@ async function hold({ broker, appender }: System, stack: AsyncDisposableStack) {
   // No projection: the log alone has to say it.
   const look = () => Promise.reject(new Error("no projection"));
   const states = makeTaskStates(broker, { look }, { fromLog: stateOf });
-  const held = stack.use(makeHeldTasks({ ackWaitMs: 600, states }));
+  const held = stack.use(makeHeldTasks({ ackWaitMs: 3_000, states }));
   return held.hold({
     event: { ...event, seq, time: Date.now() / 1000 },
     ...{ queue, traceparent: undefined },
