@@ -40,9 +40,10 @@ test("a worker changes its model: what runs is finished, what waits is done by w
   const first = await system.startWorker(slow);
   const demo = await requests(queue, 20);
   await started(broker, 2);
+  const exited = once(first, "exit");
   first.kill("SIGTERM");
   const others = await requests(other, 3);
-  const [code] = (await once(first, "exit")) as [number];
+  const [code] = (await exited) as [number];
   assert.equal(code, 0);
   const atItsEnd = await readLog(broker);
   const finished = demo.filter((id) => historyOf(atItsEnd, id).length === 3);

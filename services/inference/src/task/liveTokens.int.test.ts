@@ -92,19 +92,19 @@ describe("the text of a running task", { concurrent: true }, () => {
     }
   });
 
-  test("goes on after the engine was killed at 90 %", async () => {
+  test("goes on after the engine was killed", async () => {
     await using system = await startSystem();
     const id = await system.request(long);
     using seen = read(system, id);
-    const worker = await system.startWorker(paced(3_000));
-    await reaches(seen, 0.9);
+    const worker = await system.startWorker(paced(8_000));
+    await reaches(seen, 0.5);
     process.kill(await engineOf(worker), "SIGKILL");
     await assertContinued(system, id, seen, [
       ...["requested", "started.1", "retried.1 crash"],
       ...["started.2", "completed"],
     ]);
     const { kept_chars = 0 } = lastStartOf(await readLog(system.broker), id);
-    assert.ok(kept_chars >= 0.9 * wholeText.length);
+    assert.ok(kept_chars >= 0.5 * wholeText.length);
   });
 
   test("goes on after the engine hung", async () => {
@@ -112,7 +112,7 @@ describe("the text of a running task", { concurrent: true }, () => {
     const id = await system.request(long);
     using seen = read(system, id);
     const worker = await system.startWorker({
-      ...paced(3_000),
+      ...paced(8_000),
       HANG_TIMEOUT: "4s",
     });
     await reaches(seen, 0.3);
@@ -127,7 +127,7 @@ describe("the text of a running task", { concurrent: true }, () => {
     await using system = await startSystem();
     const id = await system.request(long);
     using seen = read(system, id);
-    const first = await system.startWorker(paced(3_000));
+    const first = await system.startWorker(paced(8_000));
     await reaches(seen, 0.3);
     first.kill("SIGKILL");
     await system.startWorker(paced(1_000));
@@ -307,15 +307,18 @@ describe("a cancelled task", { concurrent: true }, () => {
 describe("a task that kills the engine each time it starts", () => {
   test("ends as WorkerCrashed, and the others complete", async () => {
     await using system = await startSystem();
-    const worker = await system.startWorker({ ...paced(800), SLOTS: "16" });
+    const worker = await system.startWorker({ ...paced(8_000), SLOTS: "16" });
+    // However late the test sees its start, it is not at its end; the others are short.
     const ids = await Promise.all(
-      Array.from({ length: 16 }, () => system.request(long)),
+      Array.from({ length: 16 }, (_, i) =>
+        system.request(i === 7 ? long : { max_tokens: 15 }),
+      ),
     );
     const poison = ids[7]!;
     await killAtEachStartOf(poison, system, worker, 3);
     const events = await outcomesOf(system.broker, ids);
     for (const id of ids.filter((id) => id !== poison))
-      assert.equal(completionOf(events, id).result, wholeText);
+      assert.equal(completionOf(events, id).result, fakeText(seed, 0, 15));
     const outcome = events
       .filter(isOutcome)
       .find(({ data }) => data.task_id === poison);

@@ -86,7 +86,7 @@ describe("the openai engine and its upstream", { concurrent: true }, () => {
         { engine: "openai", upstream: { url, key, model } },
         { backoff, env: { ...proxied, ...noProxy } },
       );
-      await engine.whenReady(AbortSignal.timeout(20_000));
+      await engine.whenReady();
       assert.equal((await ask(engine, { prompt })).text, text);
     }
   });

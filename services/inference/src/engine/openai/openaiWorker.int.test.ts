@@ -111,7 +111,7 @@ describe("a worker on an upstream", { concurrent: true }, () => {
     // As many as its time holds.
     const late = await requested(
       Array.from({ length: 20 }, () => busy),
-      { timeout_ms: 1_000 },
+      { timeout_ms: 4_000 },
     );
     const ids = [neighbour, odd, thoughtful, broken, late];
     const events = await outcomesOf(system.broker, ids);
@@ -143,7 +143,7 @@ describe("a worker on an upstream", { concurrent: true }, () => {
     });
     assert.deepEqual(failureOf(late), {
       type: "TimeoutError",
-      message: "it ran for more than 1 s; the upstream answered 429",
+      message: "it ran for more than 4 s; the upstream answered 429",
       partial_text: undefined,
     });
     const { type, message } = failureOf(broken);
