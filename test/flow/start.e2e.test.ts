@@ -4,13 +4,12 @@ import {
   type Broker,
 } from "@jetscribe/event-log/broker/connection";
 import { streams } from "@jetscribe/schema";
-import { eventually } from "@jetscribe/testing";
+import { eventually, freePort } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -28,16 +27,6 @@ const script = fileURLToPath(
   new URL("../../scripts/start.mjs", import.meta.url),
 );
 const key = "a-key-for-the-test";
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  assert.ok(typeof address === "object" && address !== null);
-  return address.port;
-}
 
 /** All that a process started, itself first. */
 async function treeOf(pid: number): Promise<number[]> {

@@ -1,4 +1,9 @@
-import { eventually, natsVersions, startNats } from "@jetscribe/testing";
+import {
+  eventually,
+  freePort,
+  natsVersions,
+  startNats,
+} from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
@@ -10,16 +15,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { describe, test } from "vitest";
 import { connectBroker, subscribe } from "./connection.ts";
-
-/** A port where nobody listens. */
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** Sockets and timers of this process that keep it alive. */
 const open = () =>
@@ -99,7 +94,7 @@ test("a broker that freezes is noticed, and so is its return", async () => {
   await nats.kill("SIGSTOP");
   await eventually(() => !broker.connected);
   await nats.kill("SIGCONT");
-  await broker.whenConnected(AbortSignal.timeout(10_000));
+  await broker.whenConnected();
 });
 
 test("waiting for a broker can be aborted, and leaves nothing open", async () => {
@@ -186,7 +181,7 @@ test("an error in a listener ends the process, not only the hearing", async () =
   const child = promisify(execFile)(
     process.execPath,
     ["--input-type=module", "--eval", program],
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   );
   await assert.rejects(child, { code: 1, stderr: /a fault of its own/ });
 });
