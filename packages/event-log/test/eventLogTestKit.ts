@@ -121,10 +121,31 @@ export async function openLog(
       ),
     async request(count, of = queue) {
       const events = Array.from({ length: count }, () => requestedBy(of));
-      await Promise.all(events.map((event) => appender.append(event, of)));
+      // Many at once may take a busy machine longer than one may.
+      const within = { timeoutMs: 60_000 };
+      await Promise.all(
+        events.map((event) => appender.append(event, of, within)),
+      );
       return events.map(({ data }) => data.task_id);
     },
     append: async (event, of = queue) => (await appender.append(event, of)).seq,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
+}
+
+/**
+ * Does nothing for so long, as on a machine that is busy elsewhere: nothing is read, and then timers are due before
+ * anything is. `first` is done at its beginning.
+ */
+export async function standStill(
+  ms: number,
+  first: () => unknown = () => undefined,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setImmediate(() => {
+    first();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    resolve();
+  });
+  await promise;
 }

@@ -4,6 +4,7 @@
  */
 import { createInbox, type Msg, type MsgHdrs } from "@nats-io/nats-core";
 import { subscribe, type Broker } from "../broker/connection.ts";
+import { sweepEvery } from "../broker/sweepEvery.ts";
 import { PassingMap } from "../fast/passingMap.ts";
 import { makeSilence } from "./silence.ts";
 
@@ -60,12 +61,12 @@ export function makeAnswers(broker: Broker): Answers {
       one.settle({ unanswered });
     }
   };
-  const sweep = setInterval(() => {
+  const sweeping = sweepEvery(sweepEveryMs, () => {
     const now = performance.now();
     const overdue = ({ deadline }: Pending) => deadline < now;
     if (pending.values().some(overdue)) silence.missed(now);
     giveUp(overdue, "the broker did not answer in time");
-  }, sweepEveryMs);
+  });
   const stopListening = broker.onDisconnect(() => {
     silence.over();
     giveUp(() => true, "the connection to the broker was lost");
@@ -91,7 +92,7 @@ export function makeAnswers(broker: Broker): Answers {
       return answered;
     },
     [Symbol.dispose]() {
-      clearInterval(sweep);
+      sweeping[Symbol.dispose]();
       stopListening();
       subscription.unsubscribe();
       giveUp(() => true, "its sender was closed");

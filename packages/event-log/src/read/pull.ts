@@ -5,6 +5,7 @@
 import { createInbox, nanos, type Msg } from "@nats-io/nats-core";
 import type { LogMessage } from "../codec/codec.ts";
 import { subscribe, type Broker } from "../broker/connection.ts";
+import { sweepEvery } from "../broker/sweepEvery.ts";
 import { parseAckSubject } from "../codec/ackSubject.ts";
 import { headerBytes, headerOf } from "../codec/headers.ts";
 
@@ -117,10 +118,10 @@ export function makePuller(
   }
 
   let subscription = subscribe(broker, `${inbox}.*`, receive);
-  const sweep = setInterval(() => {
+  const sweeping = sweepEvery(1_000, () => {
     const now = performance.now();
     endAll(({ deadline }) => deadline < now);
-  }, 1_000);
+  });
   const stopListening = broker.onDisconnect(() => endAll(() => true));
 
   return {
@@ -160,7 +161,7 @@ export function makePuller(
       endAll(() => true);
     },
     [Symbol.dispose]() {
-      clearInterval(sweep);
+      sweeping[Symbol.dispose]();
       stopListening();
       subscription.unsubscribe();
       endAll(() => true);
