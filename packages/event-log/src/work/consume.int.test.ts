@@ -18,7 +18,8 @@ import {
 } from "../../test/eventLogTestKit.ts";
 import { ensureWorkQueue, workQueueInfo } from "../streams/topology.ts";
 
-const ackWaitMs = 60_000;
+/** Longer than any test: what was left in the air would not be back in time. */
+const ackWaitMs = 600_000;
 const owned = (owner: string): Queue => ({ ...queue, owner });
 const batch: Queue = { ...queue, lane: "batch" };
 const done: Handled = { kind: "done" };
@@ -33,6 +34,8 @@ function work(broker: Broker, options: Partial<WorkOptions> = {}) {
     slots: () => 4,
     onDiscarded: (_because, seq) => givenUp.push(seq),
     onStuck: () => assert.fail("stuck"),
+    // No test ends before the next look at all queues, so that none passes by it.
+    listEveryMs: 600_000,
     handle: (item) => {
       given.push(item);
       return handle(item);
@@ -64,8 +67,7 @@ const settled = async ({ broker }: Log, of = queue) => {
   const { pending, ackPending } = (await workQueueInfo(broker, of)) ?? {};
   return pending === 0 && ackPending === 0;
 };
-const allSettled = (log: Log, of = queue, timeoutMs = 8_000) =>
-  eventually(() => settled(log, of), { timeoutMs });
+const allSettled = (log: Log, of = queue) => eventually(() => settled(log, of));
 
 const sorted = (ids: Iterable<string>) => [...ids].sort();
 
@@ -185,7 +187,7 @@ for (const version of await natsVersions())
     test("what becomes of it: done, retry, lost, discard", async () => {
       await using log = await openLog(version);
       const queues = ["a", "b", "c", "d"].map(owned);
-      const ackWaitMs = 3_000;
+      const ackWaitMs = 6_000;
       await withQueues(log, queues, ackWaitMs);
       const answers: Record<string, Handled> = {
         a: done,
@@ -207,7 +209,7 @@ for (const version of await natsVersions())
         },
       });
       for (const one of queues) await log.request(1, one);
-      for (const one of queues) await allSettled(log, one, 10_000);
+      for (const one of queues) await allSettled(log, one);
       const gaps = Object.fromEntries(
         [...times].map(([owner, [first = 0, second]]) => [
           owner,
@@ -226,10 +228,10 @@ for (const version of await natsVersions())
 
     test("renewed, it stays where it is past its ack_wait", async () => {
       await using log = await openLog(version);
-      await withQueues(log, [queue], 600);
+      await withQueues(log, [queue], 3_000);
       const renewing = async (item: WorkItem) => {
-        for (let at = 0; at < 8; at++) {
-          await sleep(200);
+        for (let at = 0; at < 9; at++) {
+          await sleep(500);
           await item.renew(1_000);
         }
         return done;
@@ -390,7 +392,7 @@ for (const version of await natsVersions())
       await eventually(() => worker.given.length > 50);
       await log.nats.kill("SIGKILL");
       await log.nats.restart();
-      // Sooner than the next look at all queues, and without a wake-up.
+      // Without a wake-up.
       await eventually(() => new Set(worker.ids()).size > 290);
       const after = await log.request(100);
       await allSettled(log);
@@ -460,8 +462,7 @@ for (const version of await natsVersions())
         await worker[Symbol.asyncDispose]();
       }
       await using _last = work(log.broker, { slots: () => 16, handle });
-      // Their ack_wait is a minute: what was left in the air would not be back in time.
-      for (const one of queues) await allSettled(log, one, 10_000);
+      for (const one of queues) await allSettled(log, one);
       assert.deepEqual(sorted(given), sorted(wanted));
     });
 
