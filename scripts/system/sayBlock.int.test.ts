@@ -33,7 +33,7 @@ async function blockOf(
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ["--input-type=module", "--eval", script],
-    { cwd: import.meta.dirname, timeout: 20_000 },
+    { cwd: import.meta.dirname, timeout: 60_000 },
   ).finally(() => {
     server.closeAllConnections();
     server.close();

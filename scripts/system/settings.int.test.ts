@@ -21,7 +21,7 @@ function start(
     execFile(
       process.execPath,
       [join(root, "scripts/start.mjs")],
-      { env: { ...process.env, DATA_DIR: dataDir, ...env }, timeout: 20_000 },
+      { env: { ...process.env, DATA_DIR: dataDir, ...env }, timeout: 60_000 },
       (error, stdout, stderr) =>
         resolve({ code: error?.code, output: stdout + stderr }),
     );

@@ -113,9 +113,7 @@ test("what a dead child leaves behind is ended with it", async () => {
   };
   // It is not ours to wait for: the kernel ends it a moment later.
   const isGone = () => /^(Z.*)?$/.test(state()); // or dead, and not yet collected by init
-  const until = Date.now() + 10_000;
-  while (!isGone() && Date.now() < until) await new Promise(setImmediate);
-  assert.ok(isGone(), state());
+  while (!isGone()) await new Promise(setImmediate);
 });
 
 test("a child sees its stdin end when its supervisor is killed", async () => {
@@ -138,9 +136,7 @@ test("a child sees its stdin end when its supervisor is killed", async () => {
   const closed = once(supervisor.stdout, "close");
   supervisor.kill("SIGKILL");
   await closed;
-  const deadline = Date.now() + 5000;
-  while (isAlive(pid) && Date.now() < deadline) await new Promise(setImmediate);
-  assert.equal(isAlive(pid), false);
+  while (isAlive(pid)) await new Promise(setImmediate);
 });
 
 test("a program that does not exist is an exit, not an exception", async () => {

@@ -134,7 +134,7 @@ test("a thousand races between cancel and completion have one winner each, and e
 test("a worker that slept through the cancel and the broker's duplicate window adds no second outcome", async () => {
   await using stack = await startStack({
     env: {
-      ...{ ENGINE: "fake", FAKE_MS: "2000", FAKE_TOKENS: "20", SLOTS: "2" },
+      ...{ ENGINE: "fake", FAKE_MS: "3500", FAKE_TOKENS: "20", SLOTS: "2" },
       ACK_WAIT: "3s",
     },
   });

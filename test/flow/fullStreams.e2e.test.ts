@@ -18,7 +18,7 @@ const maxBytes = 16 * 2 ** 10;
 const words = 400;
 const wholeText = fakeText("Explain quantum computing", words);
 const env = {
-  ...{ ENGINE: "fake", FAKE_MS: "8000", FAKE_TOKENS: String(words) },
+  ...{ ENGINE: "fake", FAKE_MS: "16000", FAKE_TOKENS: String(words) },
   ...{ SLOTS: "4", ACK_WAIT: "3s" },
 };
 

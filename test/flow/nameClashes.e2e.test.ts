@@ -48,7 +48,9 @@ test("requests are refused with both names while both are there, and /health say
     assert.equal(refused.status, 503, JSON.stringify(refused.body));
     assert.match(String(refused.body["detail"]), /Demo and demo/);
   }
-  assert.match(stack.output("gateway"), /names of two models have one slug/);
+  await eventually(() =>
+    stack.output("gateway").includes("names of two models have one slug"),
+  );
 
   names.pop();
   announce("demo", { leaving: true });

@@ -17,7 +17,7 @@ import { histories } from "./log.ts";
 
 const taskMs = 1_000;
 /** What was promised, and some for a busy machine. */
-const mostMs = 2_000 + 1_500;
+const mostMs = 2_000 + 3_500;
 
 /** When each task had its outcome, in ms since the epoch, by the broker's word. */
 async function endOf({ natsUrl }: Stack, id: string): Promise<number> {

@@ -33,7 +33,7 @@ test("a task that runs past its time fails with its text so far, and frees its s
   await using stack = await startStack({
     env: { ENGINE: "fake", FAKE_MS: "60000", FAKE_TOKENS: "600", SLOTS: "1" },
   });
-  const id = await post(stack, { max_tokens: 600, timeout_ms: 1_500 });
+  const id = await post(stack, { max_tokens: 600, timeout_ms: 5_000 });
   const failed = await outcome(stack, id);
   assert.equal(failed["error_type"], "TimeoutError");
   const log = await histories(stack.natsUrl);

@@ -12,7 +12,7 @@ function talk(port: number, request: string, enough: RegExp): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = "";
     const socket = net.connect(port, "127.0.0.1", () => socket.write(request));
-    socket.setTimeout(5000, () =>
+    socket.setTimeout(60_000, () =>
       socket.destroy(new Error(`no answer, only: ${text}`)),
     );
     socket.once("error", reject);

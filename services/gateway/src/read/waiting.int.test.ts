@@ -7,7 +7,7 @@ describe("waiting", () => {
   let stack: Stack;
   beforeAll(async () => {
     stack = await startStack({
-      env: { ENGINE: "fake", FAKE_MS: "400", SLOTS: "1" },
+      env: { ENGINE: "fake", FAKE_MS: "1000", SLOTS: "1" },
     });
   });
   afterAll(() => stack.stop());
