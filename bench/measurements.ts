@@ -15,6 +15,7 @@ import { perPart } from "./perPart.ts";
 import type { Usage } from "./processes.ts";
 import { queued } from "./queued.ts";
 import { rebuild } from "./rebuild.ts";
+import { speculation } from "./speculation.ts";
 import { taskIndex } from "./taskIndex.ts";
 import {
   startSystem,
@@ -34,6 +35,7 @@ export const measurements = {
   ...{ queued, memory, rebuild, index: taskIndex, deaths },
   ...{ durability, cluster },
   ...{ tokens, mixed, first_token: firstToken, abort, estimate, prefix },
+  speculation,
 };
 export type Measurement = keyof typeof measurements;
 

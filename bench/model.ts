@@ -145,6 +145,8 @@ async function startModel(
     env: {
       ...{ ENGINE: "llama", MODEL: model, GPU: "off", LOG_LEVEL: "info" },
       ...{ SLOTS: String(slots), CONTEXT_SIZE: String(context) },
+      // The bare library has none, and random weights repeat themselves.
+      SPECULATION: "off",
     },
     healthyWithinMs: 120_000,
   });

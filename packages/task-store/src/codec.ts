@@ -32,7 +32,7 @@ export interface Checkpoint {
   beat: number;
 }
 
-const VERSION = 3;
+const VERSION = 4;
 const isCurrent = (value: string | null | undefined): value is string =>
   value?.startsWith(`[${VERSION},`) === true;
 

@@ -44,6 +44,7 @@ export const Config = BrokerSettings.extend({
     ])
     .optional(),
   ENGINE_LOOP: z.enum(["auto", "library"]).default("auto"),
+  SPECULATION: z.enum(["off", "on", "auto"]).default("auto"),
   FAKE_MS: count(0),
   FAKE_TOKENS: count(16, { min: 1, max: 32_768 }),
   ACK_WAIT: duration("15s"),
@@ -70,6 +71,7 @@ export const Config = BrokerSettings.extend({
     gpuLayers: env.GPU_LAYERS,
     threads: env.THREADS,
     engineLoop: env.ENGINE_LOOP,
+    speculation: env.SPECULATION,
     fakeMs: env.FAKE_MS,
     fakeTokens: env.FAKE_TOKENS,
   };

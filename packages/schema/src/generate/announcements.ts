@@ -34,6 +34,22 @@ export const EngineThreads = z
   });
 export type EngineThreads = z.infer<typeof EngineThreads>;
 
+export const EngineSpeculation = z
+  .object({
+    mode: z.enum(["off", "on", "auto"]),
+    /** Why it is off though it was asked for. */
+    because: z.string().optional(),
+    /** Guessed and decoded for tasks that were completed, since the engine's start. */
+    drafted_tokens: z.int().nonnegative(),
+    /** Of these, those that the model wrote itself. */
+    accepted_tokens: z.int().nonnegative(),
+  })
+  .meta({
+    description:
+      "Tokens guessed ahead of the model by prompt lookup: whether that is on, and how many of them the model then wrote itself.",
+  });
+export type EngineSpeculation = z.infer<typeof EngineSpeculation>;
+
 /** On `llm.workers.<model>.<worker_id>`. */
 export const WorkerAnnouncement = z.object({
   /** New for every process. */
@@ -51,6 +67,7 @@ export const WorkerAnnouncement = z.object({
   /** `cuda`, `vulkan`, `metal` or `cpu`; `cpu (no cuda)` where another one was asked for. */
   device: z.string().optional(),
   threads: EngineThreads.optional(),
+  speculation: EngineSpeculation.optional(),
   warnings: z.array(z.string()).optional().meta({
     description:
       "What is not as it was asked for: no GPU, fewer layers on it, fewer slots.",

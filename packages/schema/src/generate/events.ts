@@ -36,6 +36,10 @@ export const Metrics = z.object({
   total_time: Duration,
   prompt_tokens: Count,
   completion_tokens: Count,
+  /** Tokens guessed ahead of the model; absent: none were guessed. */
+  drafted_tokens: Count.optional(),
+  /** Of the drafted tokens, those that the model wrote itself. */
+  accepted_tokens: Count.optional(),
   /** completion_tokens / processing_time; 0 where nothing ran. */
   tokens_per_second: z.number().nonnegative(),
   /** First token less first start; absent where there was none. */

@@ -7,6 +7,7 @@ import {
   eventTypes,
   isOutcome,
   messageId,
+  Metrics,
   type EventType,
   type TaskEvent,
 } from "./events.ts";
@@ -18,7 +19,12 @@ const types = Object.keys(eventTypes) as EventType[];
 const fixtures = readdirSync(folder).map((file) => {
   const [name = "", sample = ""] = basename(file, ".json").split(".");
   const text = readFileSync(new URL(file, folder), "utf8");
-  return { file, name, sample, data: JSON.parse(text) as object };
+  return {
+    file,
+    name,
+    sample,
+    data: JSON.parse(text) as Record<string, unknown>,
+  };
 });
 
 function typeOf(name: string): EventType {
@@ -52,6 +58,13 @@ describe("frozen events of v1", () => {
       const seen = new Set(samples.flatMap(({ data }) => Object.keys(data)));
       assert.deepEqual([...seen].sort(), Object.keys(shape).sort());
     });
+
+  test("the samples have each of the metrics", () => {
+    const seen = new Set(
+      fixtures.flatMap(({ data }) => Object.keys(data["metrics"] ?? {})),
+    );
+    assert.deepEqual([...seen].sort(), Object.keys(Metrics.shape).sort());
+  });
 
   test("a reader drops fields that it doesn't know", () => {
     for (const { name, data } of fixtures) {

@@ -5,6 +5,7 @@
  */
 import {
   hasForm,
+  type EngineSpeculation,
   type EngineThreads,
   type ErrorType,
   type FinishReason,
@@ -33,6 +34,8 @@ export interface EngineConfig {
   threads?: number | undefined;
   /** Which loop decodes: the llama engine's own (`auto`), or that of node-llama-cpp. */
   engineLoop?: "auto" | "library" | undefined;
+  /** Whether the llama engine guesses tokens ahead by prompt lookup; `auto`: where it measures that this pays. By default off. */
+  speculation?: "off" | "on" | "auto" | undefined;
   /** The fake engine's time per task, in ms. */
   fakeMs: number;
   /** The fake engine's tokens per task. */
@@ -110,6 +113,9 @@ export interface EngineResult extends TokenCounts {
   cachedTokens: number;
   /** What the model thought before it answered, where an upstream tells that apart; it is no part of the text. */
   reasoning?: string;
+  /** Tokens guessed ahead of the model, and those of them that it then wrote itself; absent: none were guessed. */
+  draftedTokens?: number;
+  acceptedTokens?: number;
   /** The sampler's seed that was used; absent: nothing was sampled. */
   seed?: number;
 }
@@ -141,6 +147,8 @@ export interface EngineInfo {
   device?: string;
   /** Where the engine chooses them itself. */
   threads?: EngineThreads;
+  /** Of the llama engine; the worker counts on as results come. */
+  speculation?: EngineSpeculation;
   /** What is not as it was asked for. */
   warnings?: string[];
 }

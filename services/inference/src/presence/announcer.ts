@@ -78,8 +78,9 @@ export function makeAnnouncer({
   };
 }
 
-const placeOf = ({ device, threads, warnings }: EngineInfo) => ({
+const placeOf = ({ device, threads, speculation, warnings }: EngineInfo) => ({
   ...(device !== undefined && { device }),
   ...(threads !== undefined && { threads }),
+  ...(speculation !== undefined && { speculation }),
   ...(warnings !== undefined && { warnings }),
 });

@@ -90,11 +90,14 @@ export function completed(
       worker_id: workerId,
       result: result.text,
       finish_reason: result.finishReason,
-      metrics: metricsOf(
-        timesOf(task, times.now, times.firstToken),
-        result.promptTokens,
-        result.completionTokens,
-      ),
+      metrics: {
+        ...metricsOf(
+          timesOf(task, times.now, times.firstToken),
+          result.promptTokens,
+          result.completionTokens,
+        ),
+        ...draftsOf(result),
+      },
       model: task.model,
       ...seed,
       ...(modelSha256 !== undefined && { model_sha256: modelSha256 }),
@@ -107,6 +110,11 @@ export function completed(
     },
   };
 }
+
+const draftsOf = ({ draftedTokens, acceptedTokens }: EngineResult) => ({
+  ...(draftedTokens !== undefined && { drafted_tokens: draftedTokens }),
+  ...(acceptedTokens !== undefined && { accepted_tokens: acceptedTokens }),
+});
 
 export function failed(
   task: TaskState,

@@ -47,16 +47,23 @@ export async function generate(
   const seed = params.seed ?? randomInt(2 ** 32);
   const grammar = await grammarFor(model.llama, params);
   const { written } = answer;
+  let [drafted, accepted] = [0, 0];
   const cachedTokens = await sequence.write({
     ...{ tokens, signal, onRead },
     goesOn: continueFrom !== undefined,
+    most: most - begun.tokens,
     sampling: samplingOf(params, { seed, grammar, biasOf, written }),
     onToken: answer.take,
+    onDrafted(some, right) {
+      drafted += some;
+      accepted += right;
+    },
   });
   return {
     ...answer.end(),
     promptTokens,
     cachedTokens: Math.min(cachedTokens, promptTokens),
     seed,
+    ...(drafted > 0 && { draftedTokens: drafted, acceptedTokens: accepted }),
   };
 }

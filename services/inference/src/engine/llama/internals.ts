@@ -43,7 +43,7 @@ export interface Native {
 
 /** A batch that is decoded. */
 export interface Decoding {
-  /** Where the logits after each share's last token will be. */
+  /** Where the logits after each share's last token that is no draft will be; those after its drafts follow. */
   logits: number[];
   done: Promise<void>;
 }
@@ -54,6 +54,8 @@ export interface Share {
   /** Of the first token in the sequence. */
   position: number;
   tokens: readonly Token[];
+  /** How many of the tokens, at their end, are guessed. */
+  drafted: number;
 }
 
 /** Chooses the tokens of one answer, and remembers what penalties and a grammar need of them. */
@@ -143,14 +145,20 @@ export function openNative(
         shares.reduce((sum, { tokens }) => sum + tokens.length, 0),
       );
       let length = 0;
-      const logits = shares.map(({ sequence, position, tokens }) => {
-        let ids = oneToken;
+      const logits = shares.map(({ sequence, position, tokens, drafted }) => {
+        let [ids, indexes] = [oneToken, oneIndex];
         if (tokens.length > 1) ids = Uint32Array.from(tokens);
         else ids[0] = tokens[0]!;
-        oneIndex[0] = tokens.length - 1;
-        inner.addToBatch(sequence, position, ids, oneIndex);
+        const first = tokens.length - 1 - drafted;
+        if (drafted > 0)
+          indexes = Uint32Array.from(
+            { length: drafted + 1 },
+            (_, i) => first + i,
+          );
+        else indexes[0] = first;
+        inner.addToBatch(sequence, position, ids, indexes);
         length += tokens.length;
-        return length - 1;
+        return length - 1 - drafted;
       });
       const done = inner.decodeBatch();
       decoded = worksInOrder ? undefined : done.catch(() => undefined);

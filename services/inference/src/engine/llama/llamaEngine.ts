@@ -3,6 +3,7 @@
  * Its process must have `UV_THREADPOOL_SIZE=1`; see forkEngine.ts.
  */
 import { availableParallelism } from "node:os";
+import type { EngineSpeculation } from "@jetscribe/schema";
 import { getModuleVersion } from "node-llama-cpp";
 import {
   EngineError,
@@ -20,6 +21,7 @@ import { openNative } from "./internals.ts";
 import { makeLibrarySequences } from "./libraryLoop.ts";
 import { load, type Loaded } from "./load.ts";
 import { makeBatchLoop } from "./loop/batchLoop.ts";
+import { makeSpeculation, type SpeculationMode } from "./loop/speculation.ts";
 import { fixedThreads, makeThreads, type Threads } from "./loop/threads.ts";
 import { findModelFile, quantizationOf } from "./modelFile.ts";
 import { modelHash } from "./modelHash.ts";
@@ -42,7 +44,7 @@ export async function makeLlamaEngine(
   const { model, context } = loaded;
   const read = makePromptReader(model);
   const biasOf = makeBiasOf(model);
-  const { sequences, threads } = openLoop(loaded, config, reports);
+  const { sequences, threads, speculation } = openLoop(loaded, config, reports);
   const slots = makeSlots(sequences);
 
   async function run(
@@ -71,7 +73,7 @@ export async function makeLlamaEngine(
     }
   }
 
-  const info = await infoOf(loaded, hash);
+  const info = { ...(await infoOf(loaded, hash)), speculation };
   if (threads !== undefined) info.threads = threads.choice();
   const engine = { info, generate: run };
   await warmUp(engine);
@@ -82,22 +84,26 @@ interface Loop {
   sequences: Sequence[];
   /** Undefined: they are not chosen here. */
   threads?: Threads;
+  speculation: EngineSpeculation;
 }
 
 /** The loop of our own, unless it can't be or is not wanted. */
 function openLoop(
   { llama, context }: Loaded,
-  { engineLoop, threads: asked }: EngineConfig,
+  { engineLoop, threads: asked, speculation: mode = "off" }: EngineConfig,
   { onWarning, onThreads }: EngineReports,
 ): Loop {
-  if (engineLoop === "library")
-    return { sequences: makeLibrarySequences(context) };
+  const libraryLoop = (): Loop => ({
+    sequences: makeLibrarySequences(context),
+    speculation: noSpeculation(mode, "node-llama-cpp's loop decodes"),
+  });
+  if (engineLoop === "library") return libraryLoop();
   const native = openNative(context, { worksInOrder: true });
   if (typeof native === "string") {
     onWarning(
       `node-llama-cpp is not the one that is known (${native}): its own loop is used, which is slower`,
     );
-    return { sequences: makeLibrarySequences(context) };
+    return libraryLoop();
   }
   const first = context.idealThreads;
   const most = Math.min(availableParallelism(), llama.cpuMathCores);
@@ -105,9 +111,28 @@ function openLoop(
   const threads = isChosen
     ? makeThreads({ most, first, onChange: onThreads })
     : fixedThreads(first);
-  const sequences = makeBatchLoop(native, context.totalSequences, threads);
-  return isChosen ? { sequences, threads } : { sequences };
+  const drafts = mode !== "off" && native.cutsBack;
+  const sequences = makeBatchLoop(
+    native,
+    context.totalSequences,
+    threads,
+    drafts ? makeSpeculation(mode) : undefined,
+  );
+  const speculation = drafts
+    ? { mode, ...noneDrafted }
+    : noSpeculation(mode, "the model's cells can't be removed one by one");
+  return { sequences, speculation, ...(isChosen && { threads }) };
 }
+
+const noneDrafted = { drafted_tokens: 0, accepted_tokens: 0 };
+
+const noSpeculation = (
+  asked: SpeculationMode,
+  because: string,
+): EngineSpeculation => ({
+  ...{ mode: "off" as const, ...noneDrafted },
+  ...(asked !== "off" && { because }),
+});
 
 /** One token through the whole path: the first evaluation of a process is slow. */
 async function warmUp(engine: Engine): Promise<void> {

@@ -30,6 +30,10 @@ export interface Writing {
   signal: AbortSignal;
   /** A piece of the tokens was read, and more are to be read. */
   onRead?: (() => void) | undefined;
+  /** So many tokens may be written. */
+  most: number;
+  /** So many tokens were drafted, and so many of them were right. */
+  onDrafted?: ((drafted: number, accepted: number) => void) | undefined;
   /** Takes a new token, those that end a text too; false: no more. */
   onToken: (token: Token) => boolean;
 }

@@ -238,10 +238,28 @@ export function makeEngineProcess({
     request: EngineRequest,
     options: GenerateOptions,
   ): Promise<EngineResult> {
-    if (state.status === "ready" && generations !== undefined)
-      return await generations.run(request, options);
+    if (state.status === "ready" && generations !== undefined) {
+      const result = await generations.run(request, options);
+      countDrafts(result);
+      return result;
+    }
     options.signal.throwIfAborted();
     throw new EngineDied("the engine is not ready");
+  }
+
+  function countDrafts({
+    draftedTokens = 0,
+    acceptedTokens = 0,
+  }: EngineResult): void {
+    if (state.status !== "ready" || state.info.speculation === undefined)
+      return;
+    const { drafted_tokens, accepted_tokens, ...rest } = state.info.speculation;
+    const speculation = {
+      ...rest,
+      drafted_tokens: drafted_tokens + draftedTokens,
+      accepted_tokens: accepted_tokens + acceptedTokens,
+    };
+    state.info = { ...state.info, speculation };
   }
 
   async function close(): Promise<void> {

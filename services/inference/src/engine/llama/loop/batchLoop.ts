@@ -8,10 +8,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Token } from "node-llama-cpp";
 import type { Native, Sampler } from "../internals.ts";
-import type { Sequence, Writing } from "../sequence.ts";
+import type { Sampling, Sequence, Writing } from "../sequence.ts";
 import { makeCells, type Cells } from "./cells.ts";
+import { makeDrafts, type Drafts } from "./drafts.ts";
 import { makePace } from "./pace.ts";
 import { nextPieces } from "./plan.ts";
+import type { Speculation } from "./speculation.ts";
 import type { Batch, Threads } from "./threads.ts";
 
 /** What a sequence is asked to do, until it is done. */
@@ -30,18 +32,31 @@ interface Running extends Task {
   pending: readonly Token[];
   /** The turn in which it last read, or began: whoever begins later waits for those that have begun. */
   readAt: number;
+  /** So many tokens were written. */
+  written: number;
+  /** What it probably writes next. */
+  drafts: Drafts | undefined;
 }
 
 interface Share {
   task: Running;
   tokens: readonly Token[];
+  /** How many of the tokens, at their end, are guessed. */
+  drafted: number;
 }
 
-/** One sequence for each of the context's, in the order of their numbers. */
+/** The tokens that the sampler chose, and how it failed after them. */
+interface Sampled {
+  tokens: Token[];
+  error?: { reason: unknown };
+}
+
+/** One sequence for each of the context's, in the order of their numbers. Without `speculation` nothing is drafted. */
 export function makeBatchLoop(
   native: Native,
   sequences: number,
   threads: Threads,
+  speculation?: Speculation,
 ): Sequence[] {
   const pace = makePace();
   const waiting: Task[] = [];
@@ -74,7 +89,11 @@ export function makeBatchLoop(
       const sampler = native.makeSampler(work.sampling);
       const kept = cells.keep(work);
       const pending = work.tokens.slice(kept);
-      running[number] = { ...task, sampler, kept, pending, readAt: turn };
+      const drafts = speculation && makeDrafts(work.tokens, work.most);
+      running[number] = {
+        ...{ ...task, sampler, kept, pending, drafts },
+        ...{ readAt: turn, written: 0 },
+      };
     } catch (error) {
       task.ended.reject(error);
     }
@@ -92,14 +111,28 @@ export function makeBatchLoop(
       if (task?.work.signal.aborted === true) end(task, task.work.signal);
   }
 
-  /** One token of each. */
+  /** One token of each, and what is drafted after it. */
   async function step(writers: readonly Running[]): Promise<void> {
+    const shares = sharesOf(writers);
+    const rows = countOf(shares);
     const since = performance.now();
-    await decode(
-      writers.length === 1 ? "alone" : "together",
-      writers.map((task) => ({ task, tokens: task.pending })),
+    await decode(rows === 1 ? "alone" : "together", shares);
+    const ms = performance.now() - since;
+    pace.stepTook(ms);
+    speculation?.stepTook(writers.length, rows - writers.length, ms);
+  }
+
+  function sharesOf(writers: readonly Running[]): Share[] {
+    const planned = speculation?.plan(
+      writers.map(({ drafts, written, work }) => ({
+        ...{ streak: drafts?.streak, most: work.most - written - 1 },
+      })),
     );
-    pace.stepTook(performance.now() - since);
+    return writers.map((task, i) => {
+      const guessed = task.drafts?.guess(planned?.[i] ?? 0) ?? [];
+      const tokens = [...task.pending, ...guessed];
+      return { task, tokens, drafted: guessed.length };
+    });
   }
 
   /** A piece of a prompt, or of several. */
@@ -119,7 +152,7 @@ export function makeBatchLoop(
     );
     const shares = pieces.map(({ reader: { task }, tokens }) => {
       task.readAt = turn;
-      return { task, tokens: task.pending.slice(0, tokens) };
+      return { task, tokens: task.pending.slice(0, tokens), drafted: 0 };
     });
     const since = performance.now();
     await decode("prompts", shares);
@@ -138,19 +171,18 @@ export function makeBatchLoop(
     const batch = { kind, depth, tokens: countOf(shares) };
     native.setThreads(threads.next(batch));
     const since = performance.now();
-    let sampling:
-      Promise<PromiseSettledResult<Token | undefined>[]> | undefined;
+    let sampling: Promise<(Sampled | undefined)[]> | undefined;
     try {
       const { logits, done } = native.decode(
-        shares.map(({ task: { number, cells }, tokens }) => ({
-          ...{ sequence: number, position: cells.length, tokens },
+        shares.map(({ task: { number, cells }, tokens, drafted }) => ({
+          ...{ sequence: number, position: cells.length, tokens, drafted },
         })),
       );
-      sampling = Promise.allSettled(
-        shares.map(async ({ task: { pending, sampler }, tokens }, i) =>
-          pending.length > tokens.length
+      sampling = Promise.all(
+        shares.map((share, i) =>
+          share.task.pending.length > share.tokens.length
             ? undefined
-            : await native.sample(logits[i]!, sampler),
+            : sample(share, logits[i]!),
         ),
       );
       await done;
@@ -166,28 +198,82 @@ export function makeBatchLoop(
     threads.took(batch, performance.now() - since);
     const sampled = await sampling;
     sampled.forEach((result, i) => {
-      const { task, tokens } = shares[i]!;
+      const share = shares[i]!;
+      const { task, tokens } = share;
       task.cells.add(tokens);
       task.pending = task.pending.slice(tokens.length);
-      handOver(task, result);
+      handOver(share, result);
     });
   }
 
+  /** The next token, and where it is as guessed the one after it, and so on: the sampler never takes one back. */
+  async function sample(share: Share, logitsAt: number): Promise<Sampled> {
+    const { sampler, work } = share.task;
+    const sampleAt = (place: number) =>
+      native.sample(logitsAt + place, sampler);
+    const guessed = share.tokens.slice(share.tokens.length - share.drafted);
+    const tokens: Token[] = [];
+    try {
+      // The way to the thread that samples and back costs more than the likeliest token.
+      const all = remembersNothing(work.sampling)
+        ? await Promise.allSettled(
+            [...guessed.keys(), guessed.length].map(sampleAt),
+          )
+        : undefined;
+      for (let i = 0; i <= guessed.length; i++) {
+        const result = all?.[i];
+        if (result?.status === "rejected") throw result.reason;
+        tokens.push(result?.value ?? (await sampleAt(i)));
+        if (tokens[i] !== guessed[i]) break;
+      }
+    } catch (reason) {
+      return { tokens, error: { reason } };
+    }
+    return { tokens };
+  }
+
   /** All in one turn, so that what a step wrote leaves the process together. */
-  function handOver(
-    task: Running,
-    sampled: PromiseSettledResult<Token | undefined>,
-  ): void {
+  function handOver(share: Share, sampled: Sampled | undefined): void {
+    const { task } = share;
     const { work } = task;
     try {
       if (work.signal.aborted) end(task, work.signal);
-      else if (sampled.status === "rejected") end(task, sampled);
-      else if (sampled.value === undefined) work.onRead?.();
-      else if (work.onToken(sampled.value)) task.pending = [sampled.value];
-      else end(task);
+      else if (sampled === undefined) work.onRead?.();
+      else if (!take(share, sampled.tokens)) end(task);
+      else if (sampled.error !== undefined) end(task, sampled.error);
     } catch (reason) {
       end(task, { reason });
     }
+  }
+
+  /** Hands out the tokens, and forgets the drafts that were wrong; false: the answer is complete. */
+  function take({ task, drafted }: Share, tokens: readonly Token[]): boolean {
+    const { work, cells, drafts } = task;
+    let goesOn = true;
+    let taken = 0;
+    while (goesOn && taken < tokens.length) {
+      const token = tokens[taken++]!;
+      if (drafts !== undefined) learn(drafts, token);
+      goesOn = work.onToken(token);
+    }
+    task.written += taken;
+    if (drafted > 0)
+      work.onDrafted?.(
+        drafted,
+        Math.min(taken, Math.max(0, tokens.length - 1)),
+      );
+    if (!goesOn) return false;
+    if (tokens.length === 0) return true;
+    cells.cutTo(cells.length - drafted + tokens.length - 1);
+    task.pending = tokens.slice(-1);
+    return true;
+  }
+
+  function learn(drafts: Drafts, token: Token): void {
+    const [guessed] = drafts.guess(1);
+    if (drafts.streak !== undefined)
+      speculation?.guessed(drafts.streak, guessed === token);
+    drafts.take(token);
   }
 
   return running.map((_, number): Sequence => {
@@ -214,3 +300,7 @@ export function makeBatchLoop(
 
 const countOf = (shares: readonly Share[]): number =>
   shares.reduce((sum, { tokens }) => sum + tokens.length, 0);
+
+/** Then tokens can be sampled that are thrown away. */
+const remembersNothing = ({ temperature, penalties, grammar }: Sampling) =>
+  temperature === 0 && penalties === undefined && grammar === undefined;

@@ -6,10 +6,15 @@ import { describe, test } from "vitest";
 import type { Native, Share } from "../internals.ts";
 import type { Writing } from "../sequence.ts";
 import { makeBatchLoop } from "./batchLoop.ts";
+import { makeSpeculation, type Speculation } from "./speculation.ts";
 import { fixedThreads } from "./threads.ts";
 
 const tokensOf = (count: number) =>
   Array.from({ length: count }, (_, i) => (i + 1) as Token);
+
+const greedy = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 1 };
+/** The numbers of the logits of a share are below this. */
+const logitsOfShare = 100;
 
 interface Fake {
   /** What it waits for before a batch is decoded. */
@@ -18,6 +23,9 @@ interface Fake {
   onBatch?: (shares: readonly Share[], count: number) => void;
   /** Throws for the sequence whose sampler fails. */
   onSample?: (sequence: number) => void;
+  /** The token after this place of the text; without it, a number for each step. */
+  text?: (place: number) => number;
+  speculation?: Speculation;
 }
 
 /** A loop of so many sequences, and its batches as `sequence:tokens`. */
@@ -27,6 +35,8 @@ function open(
     decoded = () => Promise.resolve(),
     onBatch = () => undefined,
     onSample = () => undefined,
+    text,
+    speculation,
   }: Fake = {},
 ) {
   const batches: string[] = [];
@@ -43,20 +53,23 @@ function open(
       const done = Promise.try(onBatch, shares, batches.length)
         .then(decoded)
         .then(() => undefined);
-      return { logits: shares.map((_, i) => i), done };
+      return { logits: shares.map((_, i) => i * logitsOfShare), done };
     },
     async sample(index) {
       samples++;
       await Promise.resolve();
-      const { sequence = -1, position = 0 } = latest[index] ?? {};
+      const share = latest[Math.floor(index / logitsOfShare)]!;
+      const { sequence, position, tokens, drafted } = share;
       onSample(sequence);
-      return (1_000 * sequence + position) as Token;
+      const last = position + tokens.length - 1 - drafted;
+      return (text?.(last + 1 + (index % logitsOfShare)) ??
+        1_000 * sequence + position) as Token;
     },
     makeSampler: () => ({ native: {}, [Symbol.dispose]: () => undefined }),
     cut: (sequence, from) => cuts.push([sequence, from]) > 0,
     setThreads: () => undefined,
   };
-  const all = makeBatchLoop(native, sequences, fixedThreads(1));
+  const all = makeBatchLoop(native, sequences, fixedThreads(1), speculation);
   /** Reads so many tokens and writes so many. */
   function write(
     number: number,
@@ -66,8 +79,8 @@ function open(
   ) {
     const written: number[] = [];
     const ended = all[number]!.write({
-      ...{ tokens: tokensOf(prompt), goesOn: false },
-      sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 1 },
+      ...{ tokens: tokensOf(prompt), goesOn: false, most: answer },
+      sampling: greedy,
       signal: new AbortController().signal,
       onToken: (token) => written.push(token) < answer,
       ...changes,
@@ -188,5 +201,58 @@ describe("the loop", () => {
     await assert.rejects(three.ended, /not taken/);
     await one.ended;
     assert.equal(one.written.length, 4);
+  });
+
+  test("decodes what is drafted with the latest token, and keeps what was right", async () => {
+    const drafted: number[] = [];
+    // Four tokens over and over, but for one place.
+    const text = (place: number) => (place === 30 ? 77 : 1 + (place % 4));
+    const speculation = makeSpeculation("on");
+    const { batches, cuts, write } = open(1, { text, speculation });
+    const tokens = Array.from({ length: 8 }, (_, i) => text(i) as Token);
+    const { ended, written } = write(0, 8, 40, {
+      tokens,
+      onDrafted: (some, right) => drafted.push(some, right),
+    });
+    await ended;
+    assert.deepEqual(
+      written,
+      Array.from({ length: 40 }, (_, i) => text(8 + i)),
+    );
+    // The prompt, the first token with eight drafts, and again; of the fourth batch three are right.
+    assert.deepEqual(batches.slice(0, 4), ["0:8", "0:9", "0:9", "0:9"]);
+    assert.deepEqual(drafted.slice(0, 6), [8, 8, 8, 8, 8, 3]);
+    assert.deepEqual(cuts[0], [0, 30]);
+    assert.ok(batches.length < 20);
+  });
+
+  test("drafts nothing beyond the last token that may be written", async () => {
+    const text = (place: number) => 1 + (place % 4);
+    const speculation = makeSpeculation("on");
+    const { batches, write } = open(1, { text, speculation });
+    const tokens = Array.from({ length: 8 }, (_, i) => text(i) as Token);
+    const { ended, written } = write(0, 8, 6, { tokens });
+    await ended;
+    assert.deepEqual(batches, ["0:8", "0:5"]);
+    assert.equal(written.length, 6);
+  });
+
+  test("an answer that ends within its drafts is whole, though the sampler finds nothing after its end", async () => {
+    let chosen = 0;
+    // One that remembers what it chose, and so is asked for one token after the other.
+    const sampling = { ...greedy, temperature: 1 };
+    const text = (place: number) => 1 + (place % 4);
+    const { write } = open(1, {
+      ...{ text, speculation: makeSpeculation("on") },
+      onSample: () => assert.ok(++chosen < 5),
+    });
+    const tokens = Array.from({ length: 8 }, (_, i) => text(i) as Token);
+    const done = write(0, 8, 4, { tokens, sampling, most: 50 });
+    await done.ended;
+    assert.equal(done.written.length, 4);
+    chosen = 0;
+    const broken = write(0, 8, 9, { tokens, sampling, most: 50 });
+    await assert.rejects(broken.ended);
+    assert.equal(broken.written.length, 4);
   });
 });

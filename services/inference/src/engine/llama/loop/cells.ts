@@ -17,6 +17,8 @@ export interface Cells {
   keep: (work: Pick<Writing, "tokens" | "goesOn">) => number;
   /** So many tokens were decoded at once into the next cells. */
   add: (tokens: readonly Token[]) => void;
+  /** Removes all but so many. Throws where it can't. */
+  cutTo: (length: number) => void;
   /** After an error: what they hold is not known. */
   forget: () => void;
 }
@@ -55,6 +57,10 @@ export function makeCells(
       if (alike === tokens.length && more.length >= alikeFrom)
         alike += more.length;
       for (const token of more) tokens.push(token);
+    },
+    cutTo(length) {
+      if (!cut(length))
+        throw new Error(`sequence ${number} can't be cut to ${length} tokens`);
     },
     forget() {
       known = false;

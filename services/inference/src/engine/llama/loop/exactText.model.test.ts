@@ -53,10 +53,15 @@ const foreign = fc.string({
   minLength: 3,
   maxLength: 12,
 });
+/** The text once, or again and again. */
 const form = fc.option(
-  foreign.map((value) => ({
+  fc.tuple(foreign, fc.boolean()).map(([value, again]) => ({
     type: "json_schema" as const,
-    json_schema: { schema: { const: value } },
+    json_schema: {
+      schema: again
+        ? { type: "array", items: { const: value }, minItems: 4, maxItems: 9 }
+        : { const: value },
+    },
   })),
   { nil: undefined },
 );
@@ -77,12 +82,12 @@ const requests = fc.array(
   { minLength: slots, maxLength: slots },
 );
 
-describe("sixteen texts at once", () => {
+describe.each(["off", "on"] as const)("speculation %s", (speculation) => {
   let engine: TestEngine;
   let reference: Awaited<ReturnType<typeof openReference>>;
   beforeAll(async () => {
     engine = await openEngine({
-      ...{ engine: "llama", slots, contextSize, threads: 1 },
+      ...{ engine: "llama", slots, contextSize, threads: 1, speculation },
     });
     reference = await openReference();
     await engine.whenReady();
@@ -92,23 +97,32 @@ describe("sixteen texts at once", () => {
     await reference.close();
   });
 
-  test("have every character and every token once, wherever a stop text ends them", async () => {
-    let stopped = 0;
-    let foreign = 0;
-    await fc.assert(
-      fc.asyncProperty(requests, async (requests) => {
-        const wanted: {
-          request: Request;
-          stop: string[];
-          expected: Expected;
-        }[] = [];
-        for (const request of requests) {
-          const whole = await reference.write(request);
-          const stop = stopsIn(whole.texts.at(-1) ?? "", request);
-          wanted.push({ request, stop, expected: expectedOf(whole, stop) });
-        }
-        await Promise.all(
-          wanted.map(async ({ request, stop, expected }) => {
+  /** Speculation drafts for four answers at most. */
+  const numbers = { off: [16], on: [4, 1] }[speculation];
+
+  test.each(numbers)(
+    "%i texts at once have every character and every token once, wherever a stop text ends them",
+    async (atOnce) => {
+      let stopped = 0;
+      let foreign = 0;
+      let accepted = 0;
+      await fc.assert(
+        fc.asyncProperty(requests, async (requests) => {
+          const wanted: {
+            request: Request;
+            stop: string[];
+            expected: Expected;
+          }[] = [];
+          for (const request of requests) {
+            const whole = await reference.write(request);
+            const stop = stopsIn(whole.texts.at(-1) ?? "", request);
+            wanted.push({ request, stop, expected: expectedOf(whole, stop) });
+          }
+          async function check({
+            request,
+            stop,
+            expected,
+          }: (typeof wanted)[number]) {
             const counts: number[] = [];
             const { prompt, params } = request;
             const { pieces, ...result } = await ask(engine, {
@@ -117,6 +131,7 @@ describe("sixteen texts at once", () => {
                 counts.push(completionTokens),
             });
             const { text, completionTokens, finishReason } = result;
+            accepted += result.acceptedTokens ?? 0;
             assert.deepEqual(
               { text, completionTokens, finishReason },
               expected,
@@ -129,13 +144,16 @@ describe("sixteen texts at once", () => {
             );
             if (finishReason === "stop" && stop.length > 0) stopped += 1;
             if (/[^\0-\x7f]/.test(text)) foreign += 1;
-          }),
-        );
-      }),
-      { numRuns: 12 },
-    );
-    assert.ok(stopped > 20 && foreign > 20, `${stopped}, ${foreign}`);
-  });
+          }
+          for (let i = 0; i < wanted.length; i += atOnce)
+            await Promise.all(wanted.slice(i, i + atOnce).map(check));
+        }),
+        { numRuns: speculation === "off" ? 12 : 6 },
+      );
+      assert.equal(accepted > 0, speculation === "on");
+      assert.ok(stopped > 10 && foreign > 10, `${stopped}, ${foreign}`);
+    },
+  );
 });
 
 /** Stop texts that are in this text, in whole characters. */
@@ -224,7 +242,7 @@ async function writeAlone(
   const grammar = await grammarFor(model.llama, params);
   const { seed } = params;
   await sequence.write({
-    ...{ tokens: prompt, goesOn: false },
+    ...{ tokens: prompt, goesOn: false, most: params.max_tokens },
     signal: new AbortController().signal,
     sampling: samplingOf(params, { seed, grammar, biasOf, written: tokens }),
     onToken(token) {

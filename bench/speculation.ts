@@ -1,0 +1,73 @@
+/** What guessing tokens ahead saves in a text that repeats its prompt, beside the same text without, in turns. */
+import { startStack, type Stack } from "@jetscribe/testing";
+import { ask } from "./ask.ts";
+import { median, round, type Figures } from "./figures.ts";
+import { models } from "./model.ts";
+
+const ROUNDS = 7;
+const MODES = ["off", "on", "auto"] as const;
+const QUESTION = { role: "user", content: "Tell me a story." };
+/** Random weights know no end, and each text takes its time. */
+const tokens = { demo: 250, "135M": 80 };
+
+/** The answer that the conversation has already is asked for again. */
+export async function speculation(): Promise<Figures> {
+  const figures: Figures = {};
+  for (const name of ["demo", "135M"] as const) {
+    await using stacks = new AsyncDisposableStack();
+    const all: { mode: (typeof MODES)[number]; stack: Stack }[] = [];
+    for (const mode of MODES)
+      all.push({
+        mode,
+        stack: stacks.use(
+          await startStack({
+            env: {
+              ...{ ENGINE: "llama", MODEL: models[name].file(), GPU: "off" },
+              ...{ SLOTS: "4", CONTEXT_SIZE: "1024", LOG_LEVEL: "info" },
+              SPECULATION: mode,
+            },
+            healthyWithinMs: 120_000,
+          }),
+        ),
+      });
+    const write = (stack: Stack, messages: object[]) =>
+      answer(stack, messages, tokens[name]);
+    const { result } = await write(all[0]!.stack, [QUESTION]);
+    const messages = [
+      ...[QUESTION, { role: "assistant", content: result }, QUESTION],
+    ];
+    const speeds = { off: [], on: [], auto: [] } as Record<string, number[]>;
+    const row: Record<string, number> = {};
+    for (let i = 0; i < ROUNDS; i++)
+      for (const { mode, stack } of all) {
+        const { metrics } = await write(stack, messages);
+        const { time_to_first_token = NaN, ...others } = metrics;
+        const { processing_time = NaN, completion_tokens = NaN } = others;
+        const seconds = processing_time - time_to_first_token;
+        speeds[mode]!.push((completion_tokens - 1) / seconds);
+        if (metrics["drafted_tokens"] !== undefined)
+          row[`${mode}_accepted_share`] = round(
+            metrics["accepted_tokens"]! / completion_tokens,
+          );
+      }
+    for (const mode of MODES)
+      row[`${mode}_tokens_per_s`] = round(median(speeds[mode]!));
+    for (const mode of ["on", "auto"])
+      row[`${mode}_times`] = round(
+        median(speeds[mode]!.map((speed, i) => speed / speeds["off"]![i]!)),
+      );
+    figures[`${name} model, a text that repeats its prompt`] = row;
+  }
+  return figures;
+}
+
+async function answer(stack: Stack, messages: object[], max_tokens: number) {
+  const { task_id } = await ask(stack, "/generate", {
+    ...{ messages, max_tokens, temperature: 0, seed: 1 },
+  });
+  const outcome = await ask(stack, `/result/${String(task_id)}?wait=120`);
+  return {
+    result: String(outcome["result"]),
+    metrics: outcome["metrics"] as Record<string, number>,
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * How many of the guessed tokens are decoded beside the latest one. Pure. A row more in a batch costs less than a step
+ * of its own, and a token that was guessed right saves one.
+ *
+ * `auto` measures what decides: how long a step takes without drafts, what a drafted row adds, and how often a guess is
+ * right after so many right ones. Guesses are checked whether they are decoded or not, so what is off comes on again
+ * where it would pay.
+ */
+
+/** `on` drafts wherever there is a guess. */
+export type SpeculationMode = "off" | "on" | "auto";
+
+export interface Speculation {
+  /** How many tokens to draft for each of those that write. */
+  plan: (writers: readonly Guess[]) => number[];
+  /** A guess was right or not. */
+  guessed: (streak: number, right: boolean) => void;
+  /** A step of so many writers with so many drafted rows took so long. */
+  stepTook: (writers: number, rows: number, ms: number) => void;
+}
+
+export interface Guess {
+  /** Right guesses in a row before it; undefined: there is none. */
+  streak: number | undefined;
+  /** So many tokens may be drafted. */
+  most: number;
+}
+
+/** With more writers a batch's rows are not free. */
+const mostWriters = 4;
+/** Of each writer. llama.cpp reads 64 rows or more in another way. */
+export const mostDrafted = 12;
+const draftedWhenOn = 8;
+/** Every so many steps with drafts one goes without, to measure it. */
+const plainEvery = 24;
+/** Where rows seem too dear, what is likelier than this is drafted every so many steps, to measure them again. */
+const retryEvery = 32;
+const likely = 0.5;
+/** The gain has to be so many times the cost. */
+const worthIt = 1.1;
+
+/** What steps of so many writers cost. */
+interface Cost {
+  stepMs?: number;
+  rowMs?: number;
+  sincePlain: number;
+  sinceRows: number;
+}
+
+export function makeSpeculation(mode: "on" | "auto"): Speculation {
+  const costs = new Map<number, Cost>();
+  /** By the logarithm of the streak: how likely the next guess is right. */
+  const chances = Array.from({ length: 6 }, () => ({ mean: 0.5, count: 2 }));
+  const chanceAt = (streak: number) =>
+    chances[Math.min(chances.length - 1, Math.floor(Math.log2(streak + 1)))]!;
+
+  function costOf(writers: number): Cost {
+    let cost = costs.get(writers);
+    if (cost === undefined)
+      costs.set(writers, (cost = { sincePlain: 0, sinceRows: 0 }));
+    return cost;
+  }
+
+  /** As long as a row's chance to be right is as large as this. */
+  function lengthOf({ streak, most }: Guess, leastChance: number): number {
+    if (streak === undefined) return 0;
+    let chance = 1;
+    for (let length = 0; length < most; length++) {
+      chance *= chanceAt(streak + length).mean;
+      if (chance < leastChance) return length;
+    }
+    return most;
+  }
+
+  function planAuto(guesses: readonly Guess[]): number[] {
+    const cost = costOf(guesses.length);
+    const { stepMs, rowMs } = cost;
+    const none = guesses.map(() => 0);
+    if (stepMs === undefined || cost.sincePlain >= plainEvery) return none;
+    if (rowMs !== undefined) {
+      // What a row costs, by what it may save: a token's share of a step.
+      const leastChance = (worthIt * rowMs) / (stepMs / guesses.length);
+      const lengths = guesses.map((guess) => lengthOf(guess, leastChance));
+      if (lengths.some((length) => length > 0)) return lengths;
+    }
+    cost.sinceRows += 1;
+    if (rowMs !== undefined && cost.sinceRows < retryEvery) return none;
+    return guesses.map((guess) => lengthOf(guess, likely));
+  }
+
+  return {
+    plan(writers) {
+      if (writers.length > mostWriters) return writers.map(() => 0);
+      const guesses = writers.map(({ streak, most }) => ({
+        ...{ streak, most: Math.max(0, Math.min(most, mostDrafted)) },
+      }));
+      if (mode === "auto") return planAuto(guesses);
+      return guesses.map(({ streak, most }) =>
+        streak === undefined ? 0 : Math.min(draftedWhenOn, most),
+      );
+    },
+    guessed(streak, right) {
+      const chance = chanceAt(streak);
+      chance.count = Math.min(chance.count + 1, 50);
+      chance.mean += (Number(right) - chance.mean) / chance.count;
+    },
+    stepTook(writers, rows, ms) {
+      const cost = costOf(writers);
+      if (rows === 0) {
+        cost.stepMs = mean(cost.stepMs, ms);
+        cost.sincePlain = 0;
+      } else if (cost.stepMs !== undefined) {
+        // Never nothing: a mean of nothing would stay so.
+        const extraMs = Math.max(ms - cost.stepMs, cost.stepMs / 100);
+        cost.rowMs = mean(cost.rowMs, extraMs / rows);
+        cost.sincePlain += 1;
+        cost.sinceRows = 0;
+      }
+    },
+  };
+}
+
+/** Rather the quick ones: the others were disturbed. */
+const mean = (before: number | undefined, ms: number): number =>
+  before === undefined
+    ? ms
+    : before + (ms < before ? 0.3 : 0.1) * (Math.min(ms, 4 * before) - before);

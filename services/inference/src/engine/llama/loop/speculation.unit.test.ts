@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import { makeSpeculation, mostDrafted } from "./speculation.ts";
+
+const writer = (streak?: number, most = 100) => ({ streak, most });
+
+/** What a step costs, by its writers and drafted rows. */
+interface Machine {
+  stepMs: number;
+  rowMs: number;
+}
+
+/** Steps of one writer whose guesses are right with this chance of a hundred; the lengths of their drafts. */
+function run(
+  speculation: ReturnType<typeof makeSpeculation>,
+  { stepMs, rowMs }: Machine,
+  steps: number,
+  isRight: (step: number) => boolean,
+): number[] {
+  const lengths = [];
+  let streak = 0;
+  for (let step = 0; step < steps; step++) {
+    const [length = 0] = speculation.plan([writer(streak)]);
+    lengths.push(length);
+    speculation.stepTook(1, length, stepMs + length * rowMs);
+    for (let i = 0; i <= length; i++) {
+      const right = isRight(step);
+      speculation.guessed(streak, right);
+      streak = right ? streak + 1 : 0;
+      if (!right) break;
+    }
+  }
+  return lengths;
+}
+
+const share = (lengths: number[], from: number) => {
+  const last = lengths.slice(from);
+  return last.filter((length) => length > 0).length / last.length;
+};
+
+test("`on` drafts wherever there is a guess, with few that write", () => {
+  const { plan } = makeSpeculation("on");
+  assert.deepEqual(plan([writer(0), writer(), writer(9, 3)]), [8, 0, 3]);
+  assert.deepEqual(plan([writer(0, 0), writer(0, -1)]), [0, 0]);
+  assert.deepEqual(plan(Array(5).fill(writer(9))), [0, 0, 0, 0, 0]);
+});
+
+test("`auto` drafts more and more where guesses are right and rows are cheap", () => {
+  const speculation = makeSpeculation("auto");
+  const cheap = { stepMs: 10, rowMs: 1 };
+  const lengths = run(speculation, cheap, 200, () => true);
+  assert.equal(lengths[0], 0);
+  assert.ok(share(lengths, 100) > 0.9);
+  assert.equal(Math.max(...lengths), mostDrafted);
+  // And measures a step without drafts now and then.
+  assert.ok(share(lengths, 100) < 1);
+});
+
+test("`auto` goes off where guesses are wrong, and on again where they are right", () => {
+  const speculation = makeSpeculation("auto");
+  const machine = { stepMs: 10, rowMs: 2 };
+  const wrong = run(speculation, machine, 200, () => false);
+  assert.equal(share(wrong, 100), 0);
+  const right = run(speculation, machine, 200, () => true);
+  assert.ok(share(right, 100) > 0.9);
+});
+
+test("`auto` is off where a row costs as much as a step, but for a measurement now and then", () => {
+  const speculation = makeSpeculation("auto");
+  const dear = { stepMs: 10, rowMs: 10 };
+  const lengths = run(speculation, dear, 400, () => true);
+  assert.ok(share(lengths, 100) > 0 && share(lengths, 100) < 0.05);
+  const cheap = { stepMs: 10, rowMs: 0.5 };
+  run(speculation, cheap, 600, () => true);
+  assert.ok(
+    share(
+      run(speculation, cheap, 100, () => true),
+      0,
+    ) > 0.9,
+  );
+});
+
+test("`auto` weighs what a row costs against a step's share of each that writes", () => {
+  const speculation = makeSpeculation("auto");
+  for (let i = 0; i < 200; i++) speculation.guessed(100, true);
+  const four = Array(4).fill(writer(100));
+  speculation.stepTook(4, 0, 20);
+  const trial = speculation.plan(four);
+  assert.deepEqual(trial, Array(4).fill(mostDrafted));
+  // 8 ms for a row, 5 ms for a token of a step.
+  speculation.stepTook(4, 48, 20 + 48 * 8);
+  assert.deepEqual(speculation.plan(four), [0, 0, 0, 0]);
+  // One alone has its own measurements.
+  speculation.stepTook(1, 0, 20);
+  speculation.stepTook(1, 4, 20 + 4 * 8);
+  assert.deepEqual(speculation.plan([writer(100)]), [mostDrafted]);
+});
