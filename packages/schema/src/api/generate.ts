@@ -233,6 +233,8 @@ export const CompletedResponse = z.object({
     reasoning: true,
     model: true,
     model_sha256: true,
+    lora_sha256: true,
+    lora_scale: true,
     quantization: true,
     engine_version: true,
   }).shape,

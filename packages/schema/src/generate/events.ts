@@ -136,6 +136,12 @@ export const GenerateCompleted = z.object({
   model_sha256: z.string().optional().meta({
     description: "Of the model's file.",
   }),
+  lora_sha256: z.string().optional().meta({
+    description: "Of the LoRA adapter that was applied to the model.",
+  }),
+  lora_scale: z.number().optional().meta({
+    description: "How strongly the LoRA adapter was applied.",
+  }),
   quantization: z.string().optional(),
   engine_version: z.string().optional(),
   params: GenerateParams.optional().meta({

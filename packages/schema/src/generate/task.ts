@@ -74,6 +74,8 @@ const completionFields = [
   "cached_tokens",
   "reasoning",
   "model_sha256",
+  "lora_sha256",
+  "lora_scale",
   "quantization",
   "engine_version",
 ] as const;
