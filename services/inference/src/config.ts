@@ -6,7 +6,7 @@ import {
   RedisSettings,
 } from "@jetscribe/runtime";
 import { slugOf } from "@jetscribe/schema";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
 import type { EngineConfig, UpstreamConfig } from "./engine/engine.ts";
@@ -22,6 +22,13 @@ const UpstreamUrl = z
   .refine((url) => !/^[^/]+\/\/[^/]*@/.test(url), {
     error: "no user and password in it: use UPSTREAM_KEY",
   });
+
+/** `/path.gguf` or `/path.gguf:0.5`. */
+const Lora = z.string().transform((lora) => {
+  const [, path = lora, scale = "1"] =
+    /^(.+):(-?\d+(?:\.\d+)?)$/.exec(lora) ?? [];
+  return { path: resolve(path), scale: Number(scale) };
+});
 
 /** The worker's settings; each variable is described in `.env.example`. */
 export const Config = BrokerSettings.extend({
@@ -44,6 +51,9 @@ export const Config = BrokerSettings.extend({
     ])
     .optional(),
   ENGINE_LOOP: z.enum(["auto", "library"]).default("auto"),
+  KV_CACHE_TYPE: z.enum(["f16", "q8_0"]).default("f16"),
+  FLASH_ATTENTION: z.enum(["auto", "on", "off"]).default("auto"),
+  LORA: Lora.optional(),
   SPECULATION: z.enum(["off", "on", "auto"]).default("auto"),
   FAKE_MS: count(0),
   FAKE_TOKENS: count(16, { min: 1, max: 32_768 }),
@@ -56,6 +66,10 @@ export const Config = BrokerSettings.extend({
   if (env.ENGINE === "openai" && upstream === undefined)
     context.addIssue(
       "ENGINE=openai needs UPSTREAM_URL and UPSTREAM_MODEL to be set",
+    );
+  if (env.KV_CACHE_TYPE === "q8_0" && env.FLASH_ATTENTION === "off")
+    context.addIssue(
+      "KV_CACHE_TYPE=q8_0 needs flash attention, and FLASH_ATTENTION is off",
     );
   const modelName = chooseModelName(env, context);
   if (context.issues.length > 0) return z.NEVER;
@@ -71,6 +85,9 @@ export const Config = BrokerSettings.extend({
     gpuLayers: env.GPU_LAYERS,
     threads: env.THREADS,
     engineLoop: env.ENGINE_LOOP,
+    kvCacheType: env.KV_CACHE_TYPE,
+    flashAttention: env.FLASH_ATTENTION,
+    lora: env.LORA,
     speculation: env.SPECULATION,
     fakeMs: env.FAKE_MS,
     fakeTokens: env.FAKE_TOKENS,

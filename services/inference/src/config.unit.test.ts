@@ -48,3 +48,23 @@ test("no secret stands in an address, and none is repeated", () => {
         message.includes("UPSTREAM_URL") && !message.includes("hush"),
     );
 });
+
+test("quantized keys and values need flash attention", () => {
+  const { engine } = read({ KV_CACHE_TYPE: "q8_0" });
+  assert.equal(engine.kvCacheType, "q8_0");
+  assert.throws(
+    () => read({ KV_CACHE_TYPE: "q8_0", FLASH_ATTENTION: "off" }),
+    /KV_CACHE_TYPE=q8_0 needs flash attention/,
+  );
+});
+
+test("a LoRA adapter is a path, and a scale after the last colon", () => {
+  const loraOf = (LORA: string) => read({ LORA }).engine.lora;
+  assert.deepEqual(loraOf("/a/b.gguf"), { path: "/a/b.gguf", scale: 1 });
+  assert.deepEqual(loraOf("/a/b.gguf:0.5"), { path: "/a/b.gguf", scale: 0.5 });
+  assert.deepEqual(loraOf("/a:b/c.gguf:-2"), {
+    path: "/a:b/c.gguf",
+    scale: -2,
+  });
+  assert.deepEqual(loraOf("/a:b/c.gguf"), { path: "/a:b/c.gguf", scale: 1 });
+});

@@ -34,6 +34,12 @@ export interface EngineConfig {
   threads?: number | undefined;
   /** Which loop decodes: the llama engine's own (`auto`), or that of node-llama-cpp. */
   engineLoop?: "auto" | "library" | undefined;
+  /** How the llama engine keeps the context's keys and values; q8_0 takes half the memory, and flash attention. */
+  kvCacheType?: "f16" | "q8_0" | undefined;
+  /** `auto`: where the device and the model have it. */
+  flashAttention?: "auto" | "on" | "off" | undefined;
+  /** A LoRA adapter, and how strongly it is applied. */
+  lora?: { path: string; scale: number } | undefined;
   /** Whether the llama engine guesses tokens ahead by prompt lookup; `auto`: where it measures that this pays. By default off. */
   speculation?: "off" | "on" | "auto" | undefined;
   /** The fake engine's time per task, in ms. */
@@ -145,6 +151,15 @@ export interface EngineInfo {
   quantization?: string;
   /** The device in use: `cuda`, `vulkan`, `metal` or `cpu`; `cpu (no cuda)` where another one was asked for. */
   device?: string;
+  /** Of the LoRA adapter that is applied to the model. */
+  loraSha256?: string;
+  loraScale?: number;
+  /** What the llama engine takes of the device's memory, by its estimate. */
+  memory?: {
+    weights_mib: number;
+    kv_per_slot_mib: number;
+    compute_mib: number;
+  };
   /** Where the engine chooses them itself. */
   threads?: EngineThreads;
   /** Of the llama engine; the worker counts on as results come. */

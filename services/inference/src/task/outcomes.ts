@@ -81,6 +81,7 @@ export function completed(
   kept: KeptText = keptNothing,
 ): Of<"GenerateCompleted"> {
   const { modelSha256, quantization, engineVersion } = info;
+  const { loraSha256, loraScale } = info;
   const seed = result.seed === undefined ? {} : { seed: result.seed };
   return {
     type: "GenerateCompleted",
@@ -101,6 +102,8 @@ export function completed(
       model: task.model,
       ...seed,
       ...(modelSha256 !== undefined && { model_sha256: modelSha256 }),
+      ...(loraSha256 !== undefined && { lora_sha256: loraSha256 }),
+      ...(loraScale !== undefined && { lora_scale: loraScale }),
       ...(quantization !== undefined && { quantization }),
       ...(engineVersion !== undefined && { engine_version: engineVersion }),
       params: { ...effectiveParams(params), ...seed },

@@ -20,6 +20,7 @@ import { generate } from "./generate.ts";
 import { openNative } from "./internals.ts";
 import { makeLibrarySequences } from "./libraryLoop.ts";
 import { load, type Loaded } from "./load.ts";
+import { checkLora } from "./lora.ts";
 import { makeBatchLoop } from "./loop/batchLoop.ts";
 import { makeSpeculation, type SpeculationMode } from "./loop/speculation.ts";
 import { fixedThreads, makeThreads, type Threads } from "./loop/threads.ts";
@@ -37,9 +38,12 @@ export async function makeLlamaEngine(
   const path = await findModelFile(config, (done) =>
     reports.onProgress({ step: "download", done }),
   );
-  const [loaded, hash] = await Promise.all([
+  const { lora } = config;
+  if (lora !== undefined) await checkLora(lora.path, path);
+  const [loaded, hash, loraHash] = await Promise.all([
     load(path, config, reports),
     modelHash(path, config.dataDir),
+    lora && modelHash(lora.path, config.dataDir),
   ]);
   const { model, context } = loaded;
   const read = makePromptReader(model);
@@ -73,7 +77,11 @@ export async function makeLlamaEngine(
     }
   }
 
-  const info = { ...(await infoOf(loaded, hash)), speculation };
+  const info: EngineInfo = {
+    ...(await infoOf(loaded, hash)),
+    speculation,
+    ...(lora && loraHash && { loraSha256: loraHash, loraScale: lora.scale }),
+  };
   if (threads !== undefined) info.threads = threads.choice();
   const engine = { info, generate: run };
   await warmUp(engine);
@@ -147,7 +155,7 @@ async function warmUp(engine: Engine): Promise<void> {
 }
 
 async function infoOf(
-  { llama, model, context, device }: Loaded,
+  { llama, model, context, device, memory }: Loaded,
   modelSha256: string,
 ): Promise<EngineInfo> {
   const quantization = quantizationOf(
@@ -161,5 +169,6 @@ async function infoOf(
     modelSha256,
     ...(quantization !== undefined && { quantization }),
     device,
+    ...(memory && { memory }),
   };
 }

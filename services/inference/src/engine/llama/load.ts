@@ -1,21 +1,25 @@
 /** Brings up llama.cpp, the model and its context; every failure is a ModelLoadError that says what to look at. */
 import {
   getLlama,
+  GgmlType,
   GgufInsights,
   LlamaLogLevel,
   readGgufFileInfo,
   type Llama,
   type LlamaContext,
+  type LlamaContextOptions,
   type LlamaModel,
 } from "node-llama-cpp";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   EngineError,
   type EngineConfig,
+  type EngineInfo,
   type EngineReports,
 } from "../engine.ts";
 import { firstThatWorks, halvings, layersToTry } from "./fallBack.ts";
 import { fitSlots } from "./fitSlots.ts";
+import { memoryOf, whatFits, type ContextPlan } from "./memory.ts";
 import { fastestThreads } from "./threads.ts";
 
 export interface Loaded {
@@ -23,6 +27,7 @@ export interface Loaded {
   model: LlamaModel;
   context: LlamaContext;
   device: string;
+  memory: EngineInfo["memory"];
 }
 
 /** Of the free memory, so much may become context; the rest is for everybody else on the machine. */
@@ -95,7 +100,7 @@ async function loadWith(
   path: string,
   config: EngineConfig,
   reports: EngineReports,
-): Promise<Pick<Loaded, "model" | "context">> {
+): Promise<Pick<Loaded, "model" | "context" | "memory">> {
   const model = await llama.loadModel({
     modelPath: path,
     gpuLayers,
@@ -104,8 +109,10 @@ async function loadWith(
   try {
     const threads = await threadsFor(llama, model, path, config);
     if (threads !== undefined) llama.maxThreads = threads;
-    const context = await openContext(llama, model, config, threads, reports);
-    return { model, context };
+    return {
+      model,
+      ...(await openContext(llama, model, config, threads, reports)),
+    };
   } catch (error) {
     // Nothing runs on it yet; its memory is needed for the next try.
     await model.dispose();
@@ -162,7 +169,21 @@ async function openContext(
   config: EngineConfig,
   threads: number | undefined,
   { onWarning }: EngineReports,
-): Promise<LlamaContext> {
+): Promise<Pick<Loaded, "context" | "memory">> {
+  const { kvCacheType = "f16", lora } = config;
+  const flashAttention = flashAttentionOf(config);
+  const bytesOf = async (plan: ContextPlan): Promise<number> => {
+    const type = ggmlTypes[plan.kvCacheType];
+    const { cpuRam, gpuVram } =
+      await model.fileInsights.estimateContextResourceRequirementsV2({
+        contextSize: plan.contextSize,
+        sequences: plan.slots,
+        modelGpuLayers: model.gpuLayers,
+        ...{ kvCacheKeyType: type, kvCacheValueType: type },
+        flashAttention: plan.kvCacheType === "f16" ? flashAttention : true,
+      });
+    return llama.gpu === false ? cpuRam : gpuVram;
+  };
   const { free } =
     llama.gpu === false
       ? await llama.getRamState()
@@ -172,16 +193,10 @@ async function openContext(
     contextSize: config.contextSize,
     trainedSize: model.trainContextSize,
     budget: free * memoryShare,
-    bytesOf: async ({ slots, contextSize }) => {
-      const { cpuRam, gpuVram } =
-        await model.fileInsights.estimateContextResourceRequirementsV2({
-          contextSize,
-          sequences: slots,
-          modelGpuLayers: model.gpuLayers,
-        });
-      return llama.gpu === false ? cpuRam : gpuVram;
-    },
+    bytesOf: (plan) => bytesOf({ ...plan, kvCacheType }),
   });
+  const type = ggmlTypes[kvCacheType];
+  const tooLarge = () => whatFits({ ...wish, kvCacheType }, free, bytesOf);
   const { made, plan, failure } = await firstThatWorks(
     halvings(wish.slots, 1),
     (sequences) =>
@@ -189,12 +204,42 @@ async function openContext(
         sequences,
         // As a range where it is our own choice, so that the library may shrink it when the memory is gone meanwhile.
         contextSize: config.contextSize ?? { max: wish.contextSize },
+        flashAttention,
+        ...{ [kvKeyOption]: type, [kvValueOption]: type },
+        ...(lora && {
+          lora: { adapters: [{ filePath: lora.path, scale: lora.scale }] },
+        }),
         ...(threads !== undefined && { threads }),
       }),
-  );
+  ).catch(async (cause: unknown) => {
+    const why = await tooLarge();
+    throw why === undefined ? cause : new Error(why, { cause });
+  });
   if (failure !== undefined)
     onWarning(
-      `there is no room for ${wish.slots} slots: it has ${plan} (${messageOf(failure)})`,
+      `there is no room for ${wish.slots} slots: it has ${plan} (${(await tooLarge()) ?? messageOf(failure)})`,
     );
-  return made;
+  const { contextSize } = made;
+  return {
+    context: made,
+    memory: await memoryOf(
+      model.size,
+      { slots: plan, contextSize, kvCacheType },
+      bytesOf,
+    ),
+  };
 }
+
+const ggmlTypes = { f16: GgmlType.F16, q8_0: GgmlType.Q8_0 };
+// The library calls these experimental, since types other than ours may crash.
+const kvKeyOption = "experimentalKvCacheKeyType";
+const kvValueOption = "experimentalKvCacheValueType";
+
+/** Quantized values are read by flash attention only. */
+const flashAttentionOf = ({
+  kvCacheType,
+  flashAttention = "auto",
+}: EngineConfig): NonNullable<LlamaContextOptions["flashAttention"]> =>
+  kvCacheType === "q8_0" || flashAttention === "on"
+    ? true
+    : flashAttention === "auto" && "auto";

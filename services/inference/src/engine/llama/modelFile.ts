@@ -11,18 +11,23 @@ export async function findModelFile(
 ): Promise<string> {
   if (isRemote(model)) return await download(model, modelsDir, onProgress);
   const path = resolve(model);
+  await assertFile(path, "model file");
+  return path;
+}
+
+/** Rejects with a ModelLoadError where there is no file at `path`, which is called `what` in it. */
+export async function assertFile(path: string, what: string): Promise<void> {
   const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     throw new EngineError(
       "ModelLoadError",
       cause.code === "ENOENT"
-        ? `the model file ${path} does not exist`
-        : `the model file ${path} cannot be read: ${cause.message}`,
+        ? `the ${what} ${path} does not exist`
+        : `the ${what} ${path} cannot be read: ${cause.message}`,
       { cause },
     );
   });
   if (!found.isFile())
     throw new EngineError("ModelLoadError", `${path} is not a file`);
-  return path;
 }
 
 async function download(
