@@ -1,7 +1,7 @@
 /**
  * Measures the system on the fake engine, and what it adds to the real one, everything on one machine with the load
  * generator; see README.md here.
- * npm run bench -- [--only accept,drain,latency,get,queued,memory,rebuild,index,deaths,durability,cluster,tokens,mixed,first_token,abort,estimate,prefix] [--tasks 5000] [--reps 3] [--llama-server CMD]
+ * npm run bench -- [--only accept,drain,latency,get,queued,memory,rebuild,index,deaths,durability,cluster,tokens,mixed,first_token,abort,estimate,prefix,speculation] [--tasks 5000] [--reps 3] [--llama-server CMD]
  */
 import { parseArgs } from "node:util";
 import type { Figures } from "./figures.ts";

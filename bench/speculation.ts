@@ -41,13 +41,12 @@ export async function speculation(): Promise<Figures> {
     for (let i = 0; i < ROUNDS; i++)
       for (const { mode, stack } of all) {
         const { metrics } = await write(stack, messages);
-        const { time_to_first_token = NaN, ...others } = metrics;
-        const { processing_time = NaN, completion_tokens = NaN } = others;
-        const seconds = processing_time - time_to_first_token;
-        speeds[mode]!.push((completion_tokens - 1) / seconds);
-        if (metrics["drafted_tokens"] !== undefined)
+        const { tokens_per_second = NaN, completion_tokens = NaN } = metrics;
+        const { accepted_tokens = 0 } = metrics;
+        speeds[mode]!.push(tokens_per_second);
+        if (mode !== "off")
           row[`${mode}_accepted_share`] = round(
-            metrics["accepted_tokens"]! / completion_tokens,
+            accepted_tokens / completion_tokens,
           );
       }
     for (const mode of MODES)
