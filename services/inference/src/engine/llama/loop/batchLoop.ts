@@ -179,10 +179,10 @@ export function makeBatchLoop(
         })),
       );
       sampling = Promise.all(
-        shares.map((share, i) =>
+        shares.map(async (share, i) =>
           share.task.pending.length > share.tokens.length
             ? undefined
-            : sample(share, logits[i]!),
+            : await sample(share, logits[i]!),
         ),
       );
       await done;
