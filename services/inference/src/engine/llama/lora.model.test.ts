@@ -71,7 +71,7 @@ test("and the engine's state says so", async () => {
   const path = writeAdapter(inFolder("wrong.gguf"), { rows: 512 });
   await using engine = await openEngine(
     { ...config, lora: { path, scale: 1 } },
-    { backoff: { firstMs: 600_000, mostMs: 600_000 } },
+    { backoff: { firstMs: 600_000, maxMs: 600_000 } },
   );
   await new Promise<void>((resolve) => engine.onChange(resolve));
   const state = engine.state();

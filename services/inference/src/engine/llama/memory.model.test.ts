@@ -44,7 +44,7 @@ test("without flash attention the same is written", async () => {
 test("a context that does not fit says by how much, and what would", async () => {
   await using engine = await openEngine(
     { ...config, slots: 1, contextSize: 100_000_000 },
-    { backoff: { firstMs: 600_000, mostMs: 600_000 } },
+    { backoff: { firstMs: 600_000, maxMs: 600_000 } },
   );
   const failed = new Promise<void>((resolve) => engine.onChange(resolve));
   await failed;
