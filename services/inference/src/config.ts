@@ -54,7 +54,7 @@ export const Config = BrokerSettings.extend({
   KV_CACHE_TYPE: z.enum(["f16", "q8_0"]).default("f16"),
   FLASH_ATTENTION: z.enum(["auto", "on", "off"]).default("auto"),
   LORA: Lora.optional(),
-  SPECULATION: z.enum(["off", "on", "auto"]).default("auto"),
+  SPECULATION: z.enum(["off", "on", "auto"]).default("off"),
   FAKE_MS: count(0),
   FAKE_TOKENS: count(16, { min: 1, max: 32_768 }),
   ACK_WAIT: duration("15s"),

@@ -21,7 +21,9 @@ export function outcomeOf(task: EndedTask): OutcomeResponse {
   switch (task.status) {
     case "completed": {
       const { status, model } = task;
-      return { status, task_id, ...completionOf(task), metrics, model };
+      const { result, finish_reason, ...details } = completionOf(task);
+      const outcome = { status, task_id, result, finish_reason, metrics };
+      return { ...outcome, model, ...details };
     }
     case "failed": {
       const { status, error } = task;

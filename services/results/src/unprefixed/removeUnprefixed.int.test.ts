@@ -1,6 +1,10 @@
 /** What a version without REDIS_PREFIX left: it is told of, stays, and is removed by its command, and nothing else is. */
 import { newTaskId } from "@jetscribe/schema";
-import { connectStore, makeTaskWriter } from "@jetscribe/task-store";
+import {
+  connectStore,
+  makeTaskWriter,
+  type Store,
+} from "@jetscribe/task-store";
 import { eventually, redisPrefix, withRedis } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -38,6 +42,16 @@ async function connect(url: string) {
   return store;
 }
 
+/** Gives values, which begin with the version of their form, the last one that was stored without a prefix. */
+async function asVersion3({ redis }: Store, keys: string[]): Promise<void> {
+  const values = await redis.mget(keys);
+  const changed = keys.map((key, i) => [
+    key,
+    (values[i] ?? "").replace(/^\[\d+/, "[3"),
+  ]);
+  await redis.mset(changed.flat());
+}
+
 /** As such a version did: the same keys and values, without the prefix, and those that are kept no more. */
 async function leaveKeys(url: string) {
   await using store = await connect(url);
@@ -70,6 +84,8 @@ async function leaveKeys(url: string) {
     milestones: [{ seq: 1, bytes: 2 }],
   });
   await writer.noteProjection("logger", 1, 2);
+  const tasks = await store.redis.keys("task:*");
+  await asVersion3(store, ["checkpoint", ...tasks]);
   await store.redis.lpush("tasks:recent", runs.task_id);
   await store.redis.set(`task:${newTaskId()}`, '[1,"failed",3,"Demo"]');
 }
