@@ -82,6 +82,8 @@ export async function startUpstream({
       return models === undefined
         ? void listModels(response)
         : void response.writeHead(models.status).end(models.body);
+    // Who looks for a server of its own on this port is told that this is another one.
+    if (request.method !== "POST") return refuse(response, 404, "no such path");
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = JSON.parse(Buffer.concat(chunks).toString()) as Body;
