@@ -32,6 +32,8 @@ export interface ServiceOptions {
   env: Env;
   /** How long running work may take to finish; DRAIN_TIMEOUT where absent. */
   drainTimeoutMs?: number;
+  /** Its event loop has time to spare; see `setV8Flags`. */
+  hasTime?: boolean;
 }
 
 const Settings = z.object({
@@ -52,9 +54,9 @@ const sameSignalMs = 1_000;
 export async function runService(
   service: string,
   main: (context: ServiceContext) => Promise<void>,
-  { env, drainTimeoutMs }: ServiceOptions,
+  { env, drainTimeoutMs, hasTime = false }: ServiceOptions,
 ): Promise<never> {
-  if (fastPaths) setV8Flags();
+  if (fastPaths) setV8Flags({ hasTime });
   const settings = readSettings(service, env);
   const { log, attach } = makeLogger({ service, level: settings.LOG_LEVEL });
   const stack = new AsyncDisposableStack();

@@ -144,5 +144,5 @@ await runService(
     stack.defer(() => drain(work, held, config.drainTimeoutMs));
     log.info({ worker_id: workerId, model: modelName }, "worker joined");
   },
-  { env: process.env },
+  { env: process.env, hasTime: true },
 );

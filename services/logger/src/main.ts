@@ -11,5 +11,5 @@ await runService(
     const written = keepLogFiles(broker, config, log, stopping).catch(fail);
     stack.defer(() => written);
   },
-  { env: process.env },
+  { env: process.env, hasTime: true },
 );

@@ -82,5 +82,5 @@ await runService(
     ]).catch(fail);
     stack.defer(() => work.then(() => undefined));
   },
-  { env: process.env },
+  { env: process.env, hasTime: true },
 );
