@@ -2,6 +2,7 @@
  * A GGUF model of Llama's shape with random weights: what a token costs is right, what it says has no meaning. With the
  * default shape it has 135 million parameters, in Q8_0.
  */
+import { gguf } from "@jetscribe/testing";
 import { randomFillSync } from "node:crypto";
 import {
   closeSync,
@@ -13,13 +14,14 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 
+const { fact, ggufHead, ggufTypes, list, padded, text, u32 } = gguf;
+
 const shape = {
   ...{ layers: 30, dim: 576, ffn: 1_536, heads: 9, kvHeads: 3 },
   ...{ vocab: 49_152, context: 8_192 },
 };
 const f32 = 0;
 const q8_0 = 8;
-const align = 32;
 
 interface Tensor {
   name: string;
@@ -35,7 +37,13 @@ export function ensureRandomModel(file: string): string {
   const fresh = `${file}.${process.pid}`;
   const out = openSync(fresh, "w");
   const tensors = tensorsOf();
-  const head = padded(headerOf(tensors));
+  const head = ggufHead(
+    metadata(),
+    tensors.map((tensor) => {
+      const { name, dims, type } = tensor;
+      return { name, dims: dims.toReversed(), type, size: bytesOf(tensor) };
+    }),
+  );
   writeSync(out, head);
   for (const tensor of tensors) writeSync(out, padded(dataOf(tensor)));
   closeSync(out);
@@ -88,31 +96,12 @@ function dataOf(tensor: Tensor): Buffer {
   return data;
 }
 
-function headerOf(tensors: readonly Tensor[]): Buffer {
-  const facts = metadata();
-  let offset = 0;
-  const infos = tensors.map((tensor) => {
-    const { name, dims, type } = tensor;
-    const info = Buffer.concat([
-      text(name),
-      u32(dims.length),
-      ...dims.toReversed().map(u64),
-      u32(type),
-      u64(offset),
-    ]);
-    offset += Math.ceil(bytesOf(tensor) / align) * align;
-    return info;
-  });
-  const counts = [u32(3), u64(tensors.length), u64(facts.length)];
-  return Buffer.concat([Buffer.from("GGUF"), ...counts, ...facts, ...infos]);
-}
-
 function metadata(): Buffer[] {
   const { layers, dim, ffn, heads, kvHeads, vocab, context } = shape;
   const { tokens, types, merges } = tokenizer(vocab);
   return [
-    fact("general.architecture", 8, text("llama")),
-    fact("general.name", 8, text("random")),
+    fact("general.architecture", ggufTypes.string, text("llama")),
+    fact("general.name", ggufTypes.string, text("random")),
     ...Object.entries({
       "llama.context_length": context,
       "llama.embedding_length": dim,
@@ -124,17 +113,33 @@ function metadata(): Buffer[] {
       "llama.vocab_size": vocab,
       "tokenizer.ggml.bos_token_id": 256,
       "tokenizer.ggml.eos_token_id": 258,
-    }).map(([key, value]) => fact(key, 4, u32(value))),
-    fact("llama.attention.layer_norm_rms_epsilon", 6, float(1e-5)),
-    fact("tokenizer.ggml.model", 8, text("gpt2")),
-    fact("tokenizer.ggml.pre", 8, text("gpt-2")),
-    fact("tokenizer.ggml.tokens", 9, list(8, tokens.map(text))),
-    fact("tokenizer.ggml.token_type", 9, list(5, types.map(u32))),
-    fact("tokenizer.ggml.merges", 9, list(8, merges.map(text))),
-    fact("tokenizer.ggml.add_bos_token", 7, Buffer.from([0])),
+    }).map(([key, value]) => fact(key, ggufTypes.u32, u32(value))),
+    fact(
+      "llama.attention.layer_norm_rms_epsilon",
+      ggufTypes.f32,
+      gguf.f32(1e-5),
+    ),
+    fact("tokenizer.ggml.model", ggufTypes.string, text("gpt2")),
+    fact("tokenizer.ggml.pre", ggufTypes.string, text("gpt-2")),
+    fact(
+      "tokenizer.ggml.tokens",
+      ggufTypes.list,
+      list(ggufTypes.string, tokens.map(text)),
+    ),
+    fact(
+      "tokenizer.ggml.token_type",
+      ggufTypes.list,
+      list(ggufTypes.i32, types.map(u32)),
+    ),
+    fact(
+      "tokenizer.ggml.merges",
+      ggufTypes.list,
+      list(ggufTypes.string, merges.map(text)),
+    ),
+    fact("tokenizer.ggml.add_bos_token", ggufTypes.bool, Buffer.from([0])),
     fact(
       "tokenizer.chat_template",
-      8,
+      ggufTypes.string,
       text(
         "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
       ),
@@ -171,37 +176,3 @@ function byteAlphabet(): string[] {
     return String.fromCharCode(printable ? byte : extra++);
   });
 }
-
-const fact = (key: string, type: number, value: Buffer) =>
-  Buffer.concat([text(key), u32(type), value]);
-const list = (type: number, items: readonly Buffer[]) =>
-  Buffer.concat([u32(type), u64(items.length), ...items]);
-
-function text(value: string): Buffer {
-  const bytes = Buffer.from(value);
-  return Buffer.concat([u64(bytes.length), bytes]);
-}
-
-function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
-  return bytes;
-}
-
-function u64(value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64LE(BigInt(value));
-  return bytes;
-}
-
-function float(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeFloatLE(value);
-  return bytes;
-}
-
-const padded = (bytes: Buffer): Buffer =>
-  Buffer.concat([
-    bytes,
-    Buffer.alloc((align - (bytes.length % align)) % align),
-  ]);

@@ -5,6 +5,7 @@ export {
 } from "./cluster.ts";
 export { makeClockStep, type ClockStep } from "./clockStep.ts";
 export { eventually } from "./eventually.ts";
+export * as gguf from "./gguf.ts";
 export { freePort } from "../../../scripts/system/freePort.ts";
 export { makeRandom, testRandom, testSeed, type Random } from "./random.ts";
 export {

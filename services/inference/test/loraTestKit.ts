@@ -1,9 +1,10 @@
 /** A LoRA adapter for the demo model's first query matrix: large enough to change what it says. */
+import { gguf } from "@jetscribe/testing";
 import { writeFileSync } from "node:fs";
 
+const { f32, fact, ggufHead, ggufTypes, padded, text } = gguf;
 const rank = 4;
-const align = 32;
-const [stringType, floatType] = [8, 6];
+const f32Tensor = 0;
 
 export interface AdapterShape {
   architecture?: string;
@@ -27,51 +28,22 @@ export function writeAdapter(
     { name: `${tensor}.lora_b`, dims: [rank, rows] },
   ].map(({ name, dims }) => ({ name, dims, values: valuesFor(dims) }));
   const facts = [
-    ...[text("general.architecture"), u32(stringType), text(architecture)],
-    ...[text("general.type"), u32(stringType), text("adapter")],
-    ...[text("adapter.type"), u32(stringType), text("lora")],
-    ...[text("adapter.lora.alpha"), u32(floatType), f32([rank])],
+    fact("general.architecture", ggufTypes.string, text(architecture)),
+    fact("general.type", ggufTypes.string, text("adapter")),
+    fact("adapter.type", ggufTypes.string, text("lora")),
+    fact("adapter.lora.alpha", ggufTypes.f32, f32(rank)),
   ];
-  let offset = 0;
-  const infos = tensors.flatMap(({ name, dims, values }) => {
-    const info = [text(name), u32(2), ...dims.map(u64), u32(0), u64(offset)];
-    offset += padded(values).length;
-    return info;
-  });
-  const head = Buffer.concat([
-    ...[Buffer.from("GGUF"), u32(3), u64(tensors.length), u64(4)],
-    ...[...facts, ...infos],
-  ]);
-  writeFileSync(
-    file,
-    Buffer.concat([padded(head), ...tensors.map((t) => padded(t.values))]),
+  const head = ggufHead(
+    facts,
+    tensors.map(({ name, dims, values }) => {
+      return { name, dims, type: f32Tensor, size: values.length };
+    }),
   );
+  const values = tensors.map(({ values }) => padded(values));
+  writeFileSync(file, Buffer.concat([head, ...values]));
   return file;
 }
 
 /** The same each time. */
 const valuesFor = ([columns = 0, rows = 0]: number[]): Buffer =>
-  f32(Array.from({ length: columns * rows }, (_, i) => Math.sin(7 * i)));
-
-function text(value: string): Buffer {
-  return Buffer.concat([u64(value.length), Buffer.from(value)]);
-}
-
-function u32(value: number): Buffer {
-  const buffer = Buffer.alloc(4);
-  buffer.writeUInt32LE(value);
-  return buffer;
-}
-
-function u64(value: number): Buffer {
-  const buffer = Buffer.alloc(8);
-  buffer.writeBigUInt64LE(BigInt(value));
-  return buffer;
-}
-
-function f32(values: number[]): Buffer {
-  return Buffer.from(Float32Array.from(values).buffer);
-}
-
-const padded = (data: Buffer): Buffer =>
-  Buffer.concat([data, Buffer.alloc((align - (data.length % align)) % align)]);
+  f32(...Array.from({ length: columns * rows }, (_, i) => Math.sin(7 * i)));
