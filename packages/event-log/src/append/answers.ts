@@ -2,11 +2,15 @@
  * Publishes that the broker answers, thousands of them under way at once: one inbox, and a sweep for those that are
  * late. A request of the client library costs four times as much, most of it in a timer and headers per publish.
  */
+import {
+  publishedAgainWithinMs,
+  storesNothingAfterMs,
+} from "@jetscribe/schema";
 import { createInbox, type Msg, type MsgHdrs } from "@nats-io/nats-core";
 import { subscribe, type Broker } from "../broker/connection.ts";
+import { heardWithin } from "../broker/heardWithin.ts";
 import { sweepEvery } from "../broker/sweepEvery.ts";
 import { PassingMap } from "../fast/passingMap.ts";
-import { makeSilence } from "./silence.ts";
 
 export interface Outgoing {
   subject: string;
@@ -19,17 +23,6 @@ export interface Unanswered {
   unanswered: string;
 }
 
-export interface Answers extends Disposable {
-  /** Sends a message and resolves with the broker's answer to it. Throws what the client itself refuses to send. */
-  ask: (message: Outgoing, timeoutMs: number) => Promise<Msg | Unanswered>;
-  /** How many messages have no answer yet. */
-  readonly pending: number;
-  /** The broker, though connected, leaves one message after the other without its answer. */
-  readonly silent: boolean;
-  /** How many answers came so far, also those that came too late. */
-  readonly answered: number;
-}
-
 interface Pending {
   settle: (answer: Msg | Unanswered) => void;
   /** By `performance.now()`. */
@@ -38,7 +31,7 @@ interface Pending {
 
 const sweepEveryMs = 100;
 
-export function makeAnswers(broker: Broker): Answers {
+export function makeAnswers(broker: Broker) {
   const pending = new PassingMap<string, Pending>();
   const inbox = createInbox();
   let last = 0;
@@ -64,7 +57,7 @@ export function makeAnswers(broker: Broker): Answers {
   const sweeping = sweepEvery(sweepEveryMs, () => {
     const now = performance.now();
     const overdue = ({ deadline }: Pending) => deadline < now;
-    if (pending.values().some(overdue)) silence.missed(now);
+    if (pending.values().some(overdue)) silence.missed();
     giveUp(overdue, "the broker did not answer in time");
   });
   const stopListening = broker.onDisconnect(() => {
@@ -73,7 +66,11 @@ export function makeAnswers(broker: Broker): Answers {
   });
 
   return {
-    ask({ subject, body, headers }, timeoutMs) {
+    /** Sends a message and resolves with the broker's answer to it. Throws what the client itself refuses to send. */
+    ask(
+      { subject, body, headers }: Outgoing,
+      timeoutMs: number,
+    ): Promise<Msg | Unanswered> {
       const { promise, resolve } = Promise.withResolvers<Msg | Unanswered>();
       const token = (last = (last + 1) % Number.MAX_SAFE_INTEGER).toString(36);
       // First, so that what the client itself refuses is nowhere left over; no answer can come before this turn ends.
@@ -82,12 +79,15 @@ export function makeAnswers(broker: Broker): Answers {
       pending.set(token, { settle: resolve, deadline });
       return promise;
     },
+    /** How many messages have no answer yet. */
     get pending() {
       return pending.size;
     },
+    /** The broker, though connected, leaves one message after the other without its answer. */
     get silent() {
-      return silence.lasts(performance.now());
+      return silence.lasts();
     },
+    /** How many answers came so far, also those that came too late. */
     get answered() {
       return answered;
     },
@@ -96,6 +96,30 @@ export function makeAnswers(broker: Broker): Answers {
       stopListening();
       subscription.unsubscribe();
       giveUp(() => true, "its sender was closed");
+    },
+  };
+}
+
+/** Whether answers that were due fail to come one after the other, as after a full disk. `now`: a clock in ms. */
+export function makeSilence(now = () => performance.now()) {
+  const missing = heardWithin<{ since: number; latest: number }>(
+    () => publishedAgainWithinMs,
+    now,
+  );
+  return {
+    /** An answer came, or the connection is gone and with it what was known. */
+    over: () => missing.forget("answer"),
+    /** An answer was due, and didn't come. */
+    missed(): void {
+      const latest = now();
+      missing.note("answer", {
+        since: missing.get("answer")?.since ?? latest,
+        latest,
+      });
+    },
+    lasts(): boolean {
+      const { since = 0, latest = 0 } = missing.get("answer") ?? {};
+      return latest - since >= storesNothingAfterMs;
     },
   };
 }

@@ -3,6 +3,7 @@
  * whoever is connected to it has to go. An election takes up to 9 s, and is waited for.
  */
 import type { Broker } from "./connection.ts";
+import { heardWithin } from "./heardWithin.ts";
 import { orAborted } from "./orAborted.ts";
 import { streamState } from "./streamState.ts";
 
@@ -12,7 +13,9 @@ const silentForMs = 10_000;
 
 /** Goes to another node where EVENTS can't be asked for 10 s over a connection that looks whole. */
 export function leaveDeafNode(broker: Broker, onLeave: () => void): Disposable {
-  let answered = performance.now();
+  const heard = heardWithin<"answer">(() => silentForMs);
+  const noteAnswer = () => heard.note("node", "answer");
+  noteAnswer();
   let left: string | undefined;
 
   function leave(): void {
@@ -24,7 +27,7 @@ export function leaveDeafNode(broker: Broker, onLeave: () => void): Disposable {
   // The client's first reconnect leads to the node that it comes from.
   const stop = broker.onReconnect(() => {
     const isBack = broker.nc.getServer() === left;
-    answered = performance.now();
+    noteAnswer();
     left = undefined;
     if (isBack) broker.reconnect();
   });
@@ -34,10 +37,9 @@ export function leaveDeafNode(broker: Broker, onLeave: () => void): Disposable {
     try {
       const signal = AbortSignal.timeout(answersWithinMs);
       await orAborted(streamState(broker, broker.streams.events), signal);
-      answered = performance.now();
+      noteAnswer();
     } catch {
-      const silentMs = performance.now() - answered;
-      if (broker.connected && silentMs >= silentForMs) leave();
+      if (broker.connected && heard.get("node") === undefined) leave();
     }
   }
 

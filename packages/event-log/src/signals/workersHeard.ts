@@ -1,7 +1,7 @@
 /** The workers as they announce themselves; one that misses three announcements is gone. */
 import { goneAfter, type WorkerAnnouncement } from "@jetscribe/schema";
 import type { Broker } from "../broker/connection.ts";
-import { heardWithin } from "./heardWithin.ts";
+import { heardWithin } from "../broker/heardWithin.ts";
 import { hearWorkers } from "./signals.ts";
 
 export interface WorkersHeard extends Disposable {

@@ -22,6 +22,14 @@ export async function readHighWaterMark(
   return { at, ...(await streamState(broker, broker.streams.events)) };
 }
 
+/** What a delivery brings beside its request. */
+export interface DeliveryProof {
+  /** The task was surely open then, by the delivery alone, by `elapsedMs()`; undefined: that can't be said. */
+  freshAsOf: number | undefined;
+  /** The latest reading of the log's end, at most 30 s old. */
+  highWaterMark: HighWaterMark | undefined;
+}
+
 /** Keeps the readings of a consumer of work, for what they prove of its deliveries. */
 export function makeHighWaterMarks(broker: Broker) {
   let marks: HighWaterMark[] = [];
@@ -29,8 +37,10 @@ export function makeHighWaterMarks(broker: Broker) {
   const stop = broker.onDisconnect(() => (marks = []));
 
   /** The readings of the last 30 s, oldest first. */
-  const young = (now = elapsedMs()) =>
-    marks.filter(({ at }) => now - at <= openForMs);
+  const young = () => {
+    const now = elapsedMs();
+    return marks.filter(({ at }) => now - at <= openForMs);
+  };
 
   return {
     async read(): Promise<HighWaterMark> {
@@ -38,16 +48,16 @@ export function makeHighWaterMarks(broker: Broker) {
       marks = [...young(), mark];
       return mark;
     },
-    latest: () => young().at(-1),
-    /**
-     * When a task was surely open by its delivery alone, by `elapsedMs()`. It goes by the oldest reading, before which
-     * most of a queue was not stored yet.
-     */
-    freshAsOf({ deliveryCount, seq }: Delivery): number | undefined {
-      const [oldest] = young();
-      return deliveryCount === 1 && oldest !== undefined && seq > oldest.lastSeq
-        ? oldest.at
-        : undefined;
+    /** Freshness goes by the oldest reading, before which most of a queue was not stored yet. */
+    proofOf({ deliveryCount, seq }: Delivery): DeliveryProof {
+      const readings = young();
+      const [oldest] = readings;
+      const isFresh =
+        deliveryCount === 1 && seq > (oldest?.lastSeq ?? Infinity);
+      return {
+        freshAsOf: isFresh ? oldest?.at : undefined,
+        highWaterMark: readings.at(-1),
+      };
     },
     [Symbol.dispose]: () => void stop(),
   };

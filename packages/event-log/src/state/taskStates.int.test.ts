@@ -6,14 +6,13 @@ import { describe, test } from "vitest";
 import { elapsedMs } from "../broker/elapsed.ts";
 import { eventAt } from "../broker/streamState.ts";
 import type { Look, Projection } from "./coveringLook.ts";
-import { readHighWaterMark, type HighWaterMark } from "./highWaterMark.ts";
-import { makeRecentlyStored } from "./recentlyStored.ts";
 import {
-  makeTaskStates,
+  readHighWaterMark,
   type DeliveryProof,
-  type FromLog,
-  type TaskAnswer,
-} from "./taskStates.ts";
+  type HighWaterMark,
+} from "./highWaterMark.ts";
+import { makeRecentlyStored } from "./recentlyStored.ts";
+import { makeTaskStates, type FromLog, type TaskAnswer } from "./taskStates.ts";
 import {
   completed,
   openLog,

@@ -23,7 +23,11 @@ import {
 } from "@jetscribe/schema";
 import type { Broker } from "../broker/connection.ts";
 import { covers, makeCoveringLook, type Projection } from "./coveringLook.ts";
-import { readHighWaterMark, type HighWaterMark } from "./highWaterMark.ts";
+import {
+  readHighWaterMark,
+  type DeliveryProof,
+  type HighWaterMark,
+} from "./highWaterMark.ts";
 import type { RecentlyStored } from "./recentlyStored.ts";
 
 /**
@@ -61,14 +65,6 @@ export type FromLog<Query> = (
   query: Query,
   end: HighWaterMark,
 ) => Promise<TaskState | undefined>;
-
-/** What a delivery brings beside its request. */
-export interface DeliveryProof {
-  /** The task was surely open then, by the delivery alone, by `elapsedMs()`; undefined: that can't be said. */
-  freshAsOf: number | undefined;
-  /** The latest reading of the log's end, at most 30 s old. */
-  highWaterMark: HighWaterMark | undefined;
-}
 
 export type TaskStates<Query extends TaskQuery = TaskQuery> = ReturnType<
   typeof makeTaskStates<Query>

@@ -17,8 +17,10 @@ import { makePullWork } from "./pullWork.ts";
 import { makeQueueScheduler, type WorkQueue } from "./queueScheduler.ts";
 import { hearWake, sendWake } from "../signals/signals.ts";
 import { watchForStuck } from "../broker/watchForStuck.ts";
-import { makeHighWaterMarks } from "../state/highWaterMark.ts";
-import type { DeliveryProof } from "../state/taskStates.ts";
+import {
+  makeHighWaterMarks,
+  type DeliveryProof,
+} from "../state/highWaterMark.ts";
 import { hasUndelivered } from "../streams/topology.ts";
 
 export type { ActiveQueues };
@@ -165,6 +167,7 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
     let hasLeft = false;
     inHand.set(id, entry);
     const bill = openBill(queue, event);
+    const { freshAsOf, highWaterMark } = marks.proofOf(delivery);
     const handled = await handle({
       event,
       queue: queue.queue,
@@ -172,8 +175,8 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
         traceparent ??= delivery.header("traceparent");
         return traceparent || undefined;
       },
-      freshAsOf: marks.freshAsOf(delivery),
-      highWaterMark: marks.latest(),
+      freshAsOf,
+      highWaterMark,
       served: bill.served,
       leaveSlot() {
         if (hasLeft) return;

@@ -1,6 +1,6 @@
 /** The projections as they announce themselves; one that is silent for 6 s is away. */
 import type { Broker } from "@jetscribe/event-log/broker/connection";
-import { heardWithin } from "@jetscribe/event-log/signals/heardWithin";
+import { heardWithin } from "@jetscribe/event-log/broker/heardWithin";
 import { hearProjections } from "@jetscribe/event-log/signals/signals";
 import { goneAfterMs, type ProjectionAnnouncement } from "@jetscribe/schema";
 

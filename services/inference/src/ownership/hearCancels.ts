@@ -1,5 +1,6 @@
 /** The quick way in which a cancel arrives; the durable one is the look into the log at each renewal of a lease. */
 import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { heardWithin } from "@jetscribe/event-log/broker/heardWithin";
 import { hearCancelled } from "@jetscribe/event-log/signals/signals";
 import { rememberCancelForMs } from "@jetscribe/schema";
 
@@ -9,26 +10,13 @@ export function hearCancels(
   model: string,
   onCancelled: (taskId: string) => void,
 ): Disposable & { wasCancelled: (taskId: string) => boolean } {
-  /** In order of time. */
-  const heardAt = new Map<string, number>();
-
-  function forgetOld(): void {
-    for (const [id, at] of heardAt) {
-      if (performance.now() - at < rememberCancelForMs) return;
-      heardAt.delete(id);
-    }
-  }
-
+  const heard = heardWithin<"cancelled">(() => rememberCancelForMs);
   const hearing = hearCancelled(broker, model, (id) => {
-    forgetOld();
-    heardAt.set(id, performance.now());
+    heard.note(id, "cancelled");
     onCancelled(id);
   });
   return {
-    wasCancelled(taskId) {
-      forgetOld();
-      return heardAt.has(taskId);
-    },
+    wasCancelled: (taskId) => heard.get(taskId) !== undefined,
     [Symbol.dispose]: () => hearing[Symbol.dispose](),
   };
 }

@@ -1,5 +1,5 @@
 /** What the other workers of the model said last: who lives, and who has which task. */
-import { heardWithin } from "@jetscribe/event-log/signals/heardWithin";
+import { heardWithin } from "@jetscribe/event-log/broker/heardWithin";
 import {
   goneAfter,
   goneAfterMs,

@@ -9,7 +9,7 @@ import { limitOf } from "@jetscribe/event-log/streams/logLimit";
 import { outcomeReserve } from "@jetscribe/event-log/streams/outcomeReserve";
 import { streamState } from "@jetscribe/event-log/broker/streamState";
 import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
-import { heardWithin } from "@jetscribe/event-log/signals/heardWithin";
+import { heardWithin } from "@jetscribe/event-log/broker/heardWithin";
 import { openIn, type TaskStates } from "@jetscribe/event-log/state/taskStates";
 import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
 import type { Logger } from "@jetscribe/runtime";
