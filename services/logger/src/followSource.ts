@@ -3,11 +3,11 @@
  * files back to the newest mark whose message is still in the log, and goes on from there. Nothing is synced to the
  * disk: where a power failure took lines that were committed, an older mark fits.
  */
-import { compareCheckpoint } from "@jetscribe/event-log/broker/compareCheckpoint";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import type { Delivery } from "@jetscribe/event-log/read/pull";
 import { followStream, type Gather } from "@jetscribe/event-log/read/readLog";
 import {
+  compareCheckpoint,
   messageAt,
   streamState,
   type StreamState,

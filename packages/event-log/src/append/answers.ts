@@ -12,14 +12,14 @@ import { heardWithin } from "../broker/heardWithin.ts";
 import { sweepEvery } from "../broker/sweepEvery.ts";
 import { PassingMap } from "../fast/passingMap.ts";
 
-export interface Outgoing {
+interface Outgoing {
   subject: string;
   body: Uint8Array;
   headers: MsgHdrs;
 }
 
 /** No answer came, and why: the message may have arrived or not. */
-export interface Unanswered {
+interface Unanswered {
   unanswered: string;
 }
 

@@ -40,26 +40,13 @@ export class AppendError extends Error {
   }
 }
 
-export interface AppendOptions {
+interface AppendOptions {
   traceparent?: string | undefined;
   /** After so many ms without an answer the outcome is `unknown`. */
   timeoutMs?: number;
 }
 
-export interface Appender extends Disposable {
-  /** Appends one event. Rejects with an AppendError. */
-  append: (
-    event: TaskEvent,
-    queue: Queue,
-    options?: AppendOptions,
-  ) => Promise<Appended>;
-  /** The size that the event's message would have, in bytes, against `broker.maxPayload`. */
-  sizeOf: (event: TaskEvent, queue: Queue) => number;
-  /** The broker, though connected, has lately answered no append. */
-  readonly silent: boolean;
-  /** How many appends the broker answered so far, also those that were given up. */
-  readonly answered: number;
-}
+export type Appender = ReturnType<typeof makeAppender>;
 
 /** More than the broker could have answered in time: the caller must slow down. */
 const maxPending = 20_000;
@@ -69,7 +56,7 @@ export function makeAppender(
   broker: Broker,
   source: string,
   nowMs: () => number = Date.now,
-): Appender {
+) {
   const answers = makeAnswers(broker);
 
   const encode = (event: TaskEvent, queue: Queue, traceparent?: string) =>
@@ -81,11 +68,12 @@ export function makeAppender(
     });
 
   return {
+    /** Appends one event. Rejects with an AppendError. */
     async append(
-      event,
-      queue,
-      { traceparent, timeoutMs = publishTimeoutMs } = {},
-    ) {
+      event: TaskEvent,
+      queue: Queue,
+      { traceparent, timeoutMs = publishTimeoutMs }: AppendOptions = {},
+    ): Promise<Appended> {
       const message = encode(event, queue, traceparent);
       const refusal = whyNot(broker, message, answers.pending);
       if (refusal !== undefined) throw refusal;
@@ -94,10 +82,14 @@ export function makeAppender(
         throw new AppendError("unknown", answer.unanswered);
       return readPubAck(answer);
     },
-    sizeOf: (event, queue) => encode(event, queue).size,
+    /** The size that the event's message would have, in bytes, against `broker.maxPayload`. */
+    sizeOf: (event: TaskEvent, queue: Queue): number =>
+      encode(event, queue).size,
+    /** The broker, though connected, has lately answered no append. */
     get silent() {
       return answers.silent;
     },
+    /** How many appends the broker answered so far, also those that were given up. */
     get answered() {
       return answers.answered;
     },

@@ -6,19 +6,7 @@ import type { Broker } from "./connection.ts";
 import { elapsedMs } from "./elapsed.ts";
 import { messageAt } from "./streamState.ts";
 
-export interface BrokerClock extends Disposable {
-  /** Whether it was ever read; before that it shows the time of the machine, which may be any. */
-  isRead: () => boolean;
-  /** Milliseconds since the epoch. */
-  nowMs: () => number;
-  /** Seconds since the epoch. */
-  nowS: () => number;
-  /**
-   * A clock that shows the same now, in seconds since the epoch, and then is corrected no more: what is between two of
-   * its times really passed.
-   */
-  steadyS: () => () => number;
-}
+export type BrokerClock = Awaited<ReturnType<typeof makeBrokerClock>>;
 
 /** Where it could not be read, or the answer was slow. */
 const againAfterMs = 1_000;
@@ -40,7 +28,7 @@ export async function makeBrokerClock(
     onCorrected,
     readEveryMs = 10_000,
   }: { onCorrected?: (byMs: number) => void; readEveryMs?: number } = {},
-): Promise<BrokerClock> {
+) {
   /** What the broker's time is ahead of `elapsedMs`. */
   let ahead = Date.now() - elapsedMs();
   let isRead = false;
@@ -78,9 +66,16 @@ export async function makeBrokerClock(
   const forget = broker.onReconnect(() => void read());
   const nowMs = () => elapsedMs() + ahead;
   return {
+    /** Whether it was ever read; before that it shows the time of the machine, which may be any. */
     isRead: () => isRead,
+    /** Milliseconds since the epoch. */
     nowMs,
+    /** Seconds since the epoch. */
     nowS: () => nowMs() / 1_000,
+    /**
+     * A clock that shows the same now, in seconds since the epoch, and then is corrected no more: what is between two of
+     * its times really passed.
+     */
     steadyS() {
       const fixed = ahead;
       return () => (elapsedMs() + fixed) / 1_000;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { compareCheckpoint } from "./compareCheckpoint.ts";
+import { compareCheckpoint } from "./streamState.ts";
 
 const checkpoint = {
   created: "monday",

@@ -78,28 +78,31 @@ export async function purgeEventsBefore(
   await jsm.streams.purge(streams.events, { seq });
 }
 
-/** The message at a sequence, from the stream's leader; undefined where there is none (any more). */
-export async function messageAt(
-  { jsm }: Broker,
-  stream: string,
-  seq: number,
-): Promise<(LogMessage & { header(name: string): string }) | undefined> {
+/** Undefined for "not found"; other errors stay errors. */
+export async function orMissing<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
-    const found = await jsm.streams.getMessage(stream, { seq });
-    if (found === null) return undefined;
-    const { subject, data, timestamp } = found;
-    return {
-      subject,
-      seq,
-      time: Date.parse(timestamp) / 1000,
-      data,
-      header: (name) => found.header.get(name),
-    };
+    return await asked;
   } catch (error) {
     if (error instanceof JetStreamApiError && error.apiError().code === 404)
       return undefined;
     throw error;
   }
+}
+
+/** A message that was asked for by itself. */
+type SingleMessage = LogMessage & { header(name: string): string };
+
+/** The message at a sequence, from the stream's leader; undefined where there is none (any more). */
+export async function messageAt(
+  { jsm }: Broker,
+  stream: string,
+  seq: number,
+): Promise<SingleMessage | undefined> {
+  const found = await orMissing(jsm.streams.getMessage(stream, { seq }));
+  if (!found) return undefined;
+  const { subject, data, timestamp } = found;
+  const time = Date.parse(timestamp) / 1000;
+  return { subject, seq, time, data, header: (name) => found.header.get(name) };
 }
 
 /** The event at a sequence of EVENTS; undefined where there is none (any more). */
@@ -122,11 +125,29 @@ export async function eventIdAt(
 }
 
 /** The ce-id of a message. Of an event it follows from the body; decoding headers costs more. */
-export function idOf(
-  message: LogMessage & { header(name: string): string },
-): string {
+export function idOf(message: SingleMessage): string {
   const decoded = decodeEvent(message);
   return "event" in decoded
     ? messageId(decoded.event)
     : message.header("Nats-Msg-Id");
+}
+
+/**
+ * Compares a reader's checkpoint with the log: the stream's creation, the last sequence that was read, its event's id.
+ * - intact: go on behind it
+ * - gap: the log begins later than right behind it; what is between is gone
+ * - lost_tail: the log has another past than the one that was folded in
+ *
+ * `idAt` gives the ce-id at a sequence; undefined where there is no message, which proves nothing: it aged out or was erased.
+ */
+export async function compareCheckpoint(
+  { created, seq, id }: { created: string; seq: number; id: string },
+  log: Pick<StreamState, "created" | "firstSeq" | "lastSeq">,
+  idAt: (seq: number) => Promise<string | undefined>,
+) {
+  if (created !== log.created || seq > log.lastSeq) return "lost_tail";
+  if (seq < log.firstSeq - 1) return "gap";
+  if (seq < log.firstSeq || id === "") return "intact";
+  const found = await idAt(seq);
+  return found === undefined || found === id ? "intact" : "lost_tail";
 }

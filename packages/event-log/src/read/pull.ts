@@ -6,11 +6,10 @@ import { createInbox, nanos, type Msg } from "@nats-io/nats-core";
 import type { LogMessage } from "../codec/codec.ts";
 import { subscribe, type Broker } from "../broker/connection.ts";
 import { sweepEvery } from "../broker/sweepEvery.ts";
-import { parseAckSubject } from "../codec/ackSubject.ts";
 import { headerBytes, headerOf } from "../codec/headers.ts";
 
-/** A message that a consumer delivered. */
-export interface Delivery extends LogMessage {
+/** What the broker says of a delivery in the subject that acknowledges it. */
+interface AckSubject extends Pick<LogMessage, "seq" | "time"> {
   consumer: string;
   /** How often the consumer delivered it, this time included. It proves nothing: rule 2 of the design. */
   deliveryCount: number;
@@ -18,6 +17,10 @@ export interface Delivery extends LogMessage {
   consumerSeq: number;
   /** How many more messages wait in the consumer. */
   pending: number;
+}
+
+/** A message that a consumer delivered. */
+export interface Delivery extends LogMessage, AckSubject {
   /** Bytes that the stream counts for it; 4 too many for one without headers. */
   storedBytes: number;
   /** Where acknowledgements go. */
@@ -36,7 +39,7 @@ export interface Delivery extends LogMessage {
  */
 export type PullEnd = "full" | "empty" | "too large" | "gone" | "lost";
 
-export interface PullRequest {
+interface PullRequest {
   stream: string;
   consumer: string;
   /** At most so many messages. */
@@ -47,7 +50,7 @@ export interface PullRequest {
   maxBytes?: number;
 }
 
-export interface PullHandlers {
+interface PullHandlers {
   onDelivery(delivery: Delivery): void;
   /** Called once, as the last. */
   onEnd(end: PullEnd, delivered: number): void;
@@ -204,5 +207,24 @@ function toDelivery(msg: Msg): Delivery | undefined {
       return subject.length + headerBytes(msg) + data.length + recordBytes;
     },
     header: (name) => headerOf(msg, name),
+  };
+}
+
+/**
+ * Reads `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<count>.<seq>.<consumer seq>.<time>.<pending>[.<random>]`;
+ * undefined for any other subject.
+ */
+export function parseAckSubject(subject: string): AckSubject | undefined {
+  if (!subject.startsWith("$JS.ACK.")) return undefined;
+  const words = subject.split(".").slice(2);
+  // Without domain and account the third word is a count: no stream's name begins with a digit.
+  const [, consumer = "", ...numbers] = /^\d/.test(words[2] ?? "")
+    ? words
+    : words.slice(2);
+  const [deliveryCount = 0, seq = 0, consumerSeq = 0, time = 0, pending = 0] =
+    numbers.map(Number);
+  return {
+    ...{ consumer, deliveryCount, seq, consumerSeq, pending },
+    time: time / 1e9,
   };
 }

@@ -4,16 +4,13 @@ import type { Broker } from "../broker/connection.ts";
 import { heardWithin } from "../broker/heardWithin.ts";
 import { hearWorkers } from "./signals.ts";
 
-export interface WorkersHeard extends Disposable {
-  /** Those that are not gone, by their ids. */
-  all: () => WorkerAnnouncement[];
-}
+export type WorkersHeard = ReturnType<typeof hearAllWorkers>;
 
 /** Hears the workers of all models. `onModel` is told each model (as people see it) that was not heard before. */
 export function hearAllWorkers(
   broker: Broker,
   onModel: (model: string) => void = () => undefined,
-): WorkersHeard {
+) {
   const heard = heardWithin<WorkerAnnouncement>(goneAfter);
   const models = new Set<string>();
   const hearing = hearWorkers(broker, (word) => {
@@ -24,6 +21,7 @@ export function hearAllWorkers(
     onModel(word.model);
   });
   return {
+    /** Those that are not gone, by their ids. */
     all: () => heard.all().sort((a, b) => (a.worker_id < b.worker_id ? -1 : 1)),
     [Symbol.dispose]: () => hearing[Symbol.dispose](),
   };

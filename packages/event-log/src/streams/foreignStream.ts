@@ -1,6 +1,6 @@
 /** Streams of other applications on a shared broker. They are named to the operator, and never changed. */
 import type { Broker } from "../broker/connection.ts";
-import { orMissing } from "./readBack.ts";
+import { orMissing } from "../broker/streamState.ts";
 import type { WantedStream } from "./streamDifferences.ts";
 
 const advice =

@@ -1,7 +1,6 @@
-/** Pure: an existing stream against the settings of a service that meets it. */
+/** Pure: a stream or a consumer as the broker has it, against what it was asked for. */
 import type { Names } from "@jetscribe/schema";
 import type { StreamConfig } from "@nats-io/jetstream";
-import { differences } from "./readBack.ts";
 
 export type WantedStream = Partial<StreamConfig> & { name: string };
 
@@ -14,24 +13,34 @@ export interface StreamDifference {
   found: unknown;
 }
 
+/** The fields of `wanted` that stand otherwise in `made`. */
+export function differences(wanted: object, made: object) {
+  const values = new Map<string, unknown>(Object.entries(made));
+  return Object.entries(wanted)
+    .map(([field, value]: [string, unknown]) => ({
+      field,
+      wanted: value,
+      found: values.get(field),
+    }))
+    .filter(({ wanted, found }) => !isSame(wanted, found));
+}
+
+function isSame(wanted: unknown, made: unknown): boolean {
+  if (typeof wanted !== "object" || wanted === null) return wanted === made;
+  if (typeof made !== "object" || made === null) return false;
+  return differences(wanted, made).length === 0;
+}
+
 /** What no server changes on a stream that is there. */
 const fixed: ReadonlySet<string> = new Set(["name", "max_consumers"]);
 
 export const differencesOf = (
   wanted: WantedStream,
   found: StreamConfig,
-): StreamDifference[] => {
-  const values = (config: object) => new Map(Object.entries(config));
-  const [ours, theirs] = [values(wanted), values(found)];
-  return differences(wanted, found)
-    .filter((field) => !fixed.has(field))
-    .map((field) => ({
-      stream: wanted.name,
-      field,
-      wanted: ours.get(field) as unknown,
-      found: theirs.get(field) as unknown,
-    }));
-};
+): StreamDifference[] =>
+  differences(wanted, found)
+    .filter(({ field }) => !fixed.has(field))
+    .map((difference) => ({ stream: wanted.name, ...difference }));
 
 /** Whether services can work with it: other sizes and copies, another age of what is no truth, another live feed. */
 export function isBearable(

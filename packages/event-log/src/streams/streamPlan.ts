@@ -5,7 +5,6 @@
 import { eventTypes, parseEventSubject } from "@jetscribe/schema";
 import type { Broker } from "../broker/connection.ts";
 import { limitOf } from "./logLimit.ts";
-import { orMissing } from "./readBack.ts";
 import { scan } from "../read/readLog.ts";
 import { isFrom210 } from "../broker/serverVersion.ts";
 import {
@@ -13,7 +12,11 @@ import {
   type StreamDifference,
   type WantedStream,
 } from "./streamDifferences.ts";
-import { streamState, type StreamState } from "../broker/streamState.ts";
+import {
+  orMissing,
+  streamState,
+  type StreamState,
+} from "../broker/streamState.ts";
 import {
   orTopologyError,
   refuseDifference,
@@ -85,7 +88,8 @@ async function planStream(
   };
   if (found === undefined) return plan;
   for (const difference of differencesOf(wanted, found.config))
-    if (isFixed(difference, broker)) plan.kept.push(difference);
+    if (difference.field === "republish" && !isFrom210(broker.serverVersion))
+      plan.kept.push(difference);
     else plan.changes.push(difference);
   const state = await streamState(broker, stream);
   for (const change of plan.changes)
@@ -93,11 +97,6 @@ async function planStream(
       await weighSize(broker, change, state, plan);
     else weigh(change, plan);
   return plan;
-}
-
-/** No server changes what a stream is stored in or kept by; nats-server 2.9 no republish either. */
-function isFixed({ field }: StreamDifference, { serverVersion }: Broker) {
-  return field === "republish" && !isFrom210(serverVersion);
 }
 
 function weigh(
@@ -180,5 +179,5 @@ async function applyStream(
   const { config } = await (found === undefined
     ? jsm.streams.add(next)
     : jsm.streams.update(name, next));
-  refuseDifference(next, config);
+  refuseDifference(`stream ${name}`, next, config);
 }

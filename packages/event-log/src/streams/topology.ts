@@ -15,9 +15,10 @@ import { nanos } from "@nats-io/nats-core";
 import type { Broker } from "../broker/connection.ts";
 import { whyForeign } from "./foreignStream.ts";
 import { maxBytesOf } from "./logLimit.ts";
-import { differences, orMissing } from "./readBack.ts";
 import { whyUnusable } from "../broker/serverVersion.ts";
+import { orMissing } from "../broker/streamState.ts";
 import {
+  differences,
   differencesOf,
   isBearable,
   wordsOf,
@@ -156,7 +157,7 @@ async function ensureStream(
   if (found !== undefined) return compare(broker, wanted, found.config);
   try {
     const { config } = await jsm.streams.add(wanted);
-    refuseDifference(wanted, config);
+    refuseDifference(`stream ${wanted.name}`, wanted, config);
     return [];
   } catch (error) {
     // Another service was first.
@@ -180,31 +181,18 @@ function compare(broker: Broker, wanted: WantedStream, found: StreamConfig) {
 
 /** Throws a TopologyError where the server made something else of it. */
 export function refuseDifference(
-  wanted: WantedStream,
-  made: StreamConfig,
+  what: string,
+  wanted: object,
+  made: object,
 ): void {
-  const different = differences(wanted, made);
-  if (different.length === 0) return;
+  const fields = differences(wanted, made).map(({ field }) => field);
+  if (fields.length === 0) return;
   throw new TopologyError(
-    `stream ${wanted.name}: the server did not take ${different.join(", ")}`,
+    `${what}: the server did not take ${fields.join(", ")}`,
   );
 }
 
 const namesWithinMs = 5_000;
-
-const workConsumer = (
-  names: Names,
-  queue: Queue,
-  ackWaitMs: number,
-): Partial<ConsumerConfig> & { durable_name: string } => ({
-  durable_name: names.workConsumerName(queue),
-  filter_subject: names.subjects.event("requested", queue),
-  deliver_policy: DeliverPolicy.All,
-  ack_policy: AckPolicy.Explicit,
-  ack_wait: nanos(ackWaitMs),
-  max_deliver: -1,
-  max_ack_pending: -1,
-});
 
 export interface WorkQueueInfo {
   queue: Queue;
@@ -240,8 +228,14 @@ export async function ensureWorkQueue(
   const name = broker.workConsumerName(queue);
   const found = () => orMissing(jsm.consumers.info(streams.events, name));
   if (await found()) return;
-  const wanted = {
-    ...workConsumer(broker, queue, ackWaitMs),
+  const wanted: Partial<ConsumerConfig> = {
+    durable_name: name,
+    filter_subject: broker.subjects.event("requested", queue),
+    deliver_policy: DeliverPolicy.All,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: nanos(ackWaitMs),
+    max_deliver: -1,
+    max_ack_pending: -1,
     ...(fromSeq !== undefined && {
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: Math.max(1, fromSeq),
@@ -255,11 +249,7 @@ export async function ensureWorkQueue(
       if (raced === undefined) throw error;
       return { config: wanted };
     });
-  const different = differences(wanted, config);
-  if (different.length > 0)
-    throw new TopologyError(
-      `consumer ${name}: the server did not take ${different.join(", ")}`,
-    );
+  refuseDifference(`consumer ${name}`, wanted, config);
 }
 
 /** Removes a queue's consumer and makes it again. */
@@ -281,13 +271,6 @@ export async function removeWorkQueue(
   await orMissing(jsm.consumers.delete(streams.events, name));
 }
 
-/** A page of the server's answer: 1,024 names. */
-interface NamesPage {
-  total: number;
-  consumers?: string[];
-  error?: { description?: string };
-}
-
 /** All queues that have a consumer. Costs the server much less than `listWorkQueues`, which also says what they hold. */
 export async function workQueueNames({
   nc,
@@ -301,12 +284,15 @@ export async function workQueueNames({
       JSON.stringify({ offset: names.length }),
       { timeout: namesWithinMs },
     );
-    const page = reply.json<NamesPage>();
-    if (page.error !== undefined)
-      throw new Error(
-        `the consumers can't be listed: ${page.error.description}`,
-      );
-    const { consumers = [] } = page;
+    // A page has 1,024 names.
+    const page = reply.json<{
+      total: number;
+      consumers?: string[];
+      error?: { description?: string };
+    }>();
+    const { consumers = [], error } = page;
+    if (error !== undefined)
+      throw new Error(`the consumers can't be listed: ${error.description}`);
     names.push(...consumers);
     total = consumers.length === 0 ? 0 : page.total;
   }

@@ -3,7 +3,6 @@
  * allows a stream 1,000; and the server finds a task's chunks by going through those of all tasks. So few tasks are read
  * at once, and where many readers come at once, as after a gateway's restart, one reading of everything serves them all.
  */
-import { makeAtMost } from "../read/atMost.ts";
 import type { Broker } from "../broker/connection.ts";
 import { orAborted } from "../broker/orAborted.ts";
 import { scan } from "../read/readLog.ts";
@@ -94,4 +93,49 @@ async function scanFor(
       read.reject(error);
     }
   }
+}
+
+/**
+ * Makes a function that runs what it is given once less than `limit` others run, in the order of the calls. Rejects as `run` does, or with the
+ * signal's reason where that aborts before the turn has come.
+ */
+export function makeAtMost(limit: number) {
+  let running = 0;
+  /** In order of their calls; each is called when its turn has come. */
+  const waiting = new Set<() => void>();
+
+  function end(): void {
+    const [next] = waiting;
+    if (next === undefined) running--;
+    else {
+      // The place goes from one to the other.
+      waiting.delete(next);
+      next();
+    }
+  }
+
+  async function turn(signal: AbortSignal): Promise<void> {
+    if (running < limit) {
+      running++;
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    waiting.add(resolve);
+    try {
+      await orAborted(promise, signal);
+    } catch (error) {
+      // It had its turn in the same moment.
+      if (!waiting.delete(resolve)) end();
+      throw error;
+    }
+  }
+
+  return async <T>(run: () => Promise<T>, signal: AbortSignal): Promise<T> => {
+    await turn(signal);
+    try {
+      return await run();
+    } finally {
+      end();
+    }
+  };
 }

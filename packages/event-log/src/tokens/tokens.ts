@@ -6,7 +6,7 @@ import type { LogMessage } from "../codec/codec.ts";
 import { makeHeaders } from "../codec/headers.ts";
 import { parseJson } from "../codec/parseJson.ts";
 import type { Broker } from "../broker/connection.ts";
-import { orMissing } from "../streams/readBack.ts";
+import { orMissing } from "../broker/streamState.ts";
 import { scan } from "../read/readLog.ts";
 import { hear } from "../signals/signals.ts";
 
@@ -27,30 +27,28 @@ export interface StoredChunk {
 export type PutChunk =
   { kind: "stored"; seq: number } | { kind: "refused" } | { kind: "unknown" };
 
-export interface TokenLog extends Disposable {
-  /**
-   * Writes the chunk if `expectedSeq` is the sequence of the task's last one; 0: if there is none. Rejects with an
-   * AppendError where the stream can't take it.
-   */
-  put: (
-    taskId: string,
-    chunk: TokenChunk,
-    expectedSeq: number,
-  ) => Promise<PutChunk>;
-  /** The broker, though connected, has lately answered for no chunk. */
-  readonly silent: boolean;
-}
+export type TokenLog = ReturnType<typeof makeTokenLog>;
 
 /** "Wrong last sequence"; and, of a cluster, that another write on the subject is under way. */
 const wrongLastSequence: ReadonlySet<number | undefined> = new Set([
   10071, 10164,
 ]);
 const putTimeoutMs = 2_000;
+/** Of the condition's header, and some. */
+const headerBytes = 128;
 
-export function makeTokenLog(broker: Broker): TokenLog {
+export function makeTokenLog(broker: Broker) {
   const answers = makeAnswers(broker);
   return {
-    async put(taskId, chunk, expectedSeq) {
+    /**
+     * Writes the chunk if `expectedSeq` is the sequence of the task's last one; 0: if there is none. Rejects with an
+     * AppendError where the stream can't take it.
+     */
+    async put(
+      taskId: string,
+      chunk: TokenChunk,
+      expectedSeq: number,
+    ): Promise<PutChunk> {
       if (!broker.connected) return { kind: "unknown" };
       const message = {
         subject: broker.subjects.tokens(taskId),
@@ -59,7 +57,12 @@ export function makeTokenLog(broker: Broker): TokenLog {
           "Nats-Expected-Last-Subject-Sequence": String(expectedSeq),
         }),
       };
-      refuseTooLarge(broker, message.body.length);
+      const bytes = message.body.length;
+      if (bytes + headerBytes > broker.maxPayload)
+        throw new AppendError(
+          "too_large",
+          `the chunk has ${bytes} bytes; the broker takes ${broker.maxPayload}`,
+        );
       const answer = await answers.ask(message, putTimeoutMs);
       if ("unanswered" in answer) return { kind: "unknown" };
       try {
@@ -71,22 +74,12 @@ export function makeTokenLog(broker: Broker): TokenLog {
         throw error;
       }
     },
+    /** The broker, though connected, has lately answered for no chunk. */
     get silent() {
       return answers.silent;
     },
     [Symbol.dispose]: () => answers[Symbol.dispose](),
   };
-}
-
-/** Of the condition's header, and some. */
-const headerBytes = 128;
-
-function refuseTooLarge({ maxPayload }: Broker, bytes: number): void {
-  if (bytes + headerBytes <= maxPayload) return;
-  throw new AppendError(
-    "too_large",
-    `the chunk has ${bytes} bytes; the broker takes ${maxPayload}`,
-  );
 }
 
 /**
@@ -125,9 +118,8 @@ export async function lastToken(
     broker.jsm.streams.getMessage(broker.streams.tokens, query),
   );
   if (!found) return undefined;
-  const chunk = parseChunk(found.data);
-  const time = Date.parse(found.timestamp) / 1000;
-  return chunk && { seq: found.seq, time, chunk };
+  const { seq, timestamp, data } = found;
+  return chunkOf({ seq, time: Date.parse(timestamp) / 1000, data });
 }
 
 /** Hears each chunk as it is published, also one that the stream then refuses. What doesn't parse is ignored. */
@@ -143,13 +135,11 @@ export function chunkOf({
   seq,
   time,
   data,
-}: LogMessage): StoredChunk | undefined {
-  const chunk = parseChunk(data);
+}: Omit<LogMessage, "subject">): StoredChunk | undefined {
+  const body = parseJson(Buffer.from(data).toString());
+  const chunk = TokenChunk.safeParse(body).data;
   return chunk && { seq, time, chunk };
 }
-
-const parseChunk = (data: Uint8Array): TokenChunk | undefined =>
-  TokenChunk.safeParse(parseJson(Buffer.from(data).toString())).data;
 
 /** What was streamed of a task so far, for an outcome that keeps it; nothing where that can't be read now. */
 export async function streamedSoFar(

@@ -56,16 +56,7 @@ export interface WorkItem extends DeliveryProof {
   renew(timeoutMs: number): Promise<void>;
 }
 
-export interface WorkSource extends AsyncDisposable {
-  /** Ids of the tasks from their delivery until their handler is done. */
-  inHand: () => string[];
-  /** What one slot did of late, prompts counted too; undefined: no task was finished yet. */
-  tokensPerSecond: () => number | undefined;
-  /** Asks for deliveries where slots are free: there may be more of them than before. */
-  pullWork: () => void;
-  /** Takes no more work; what is in hand goes on. Resolves once nothing is in hand. */
-  stop(): Promise<void>;
-}
+export type WorkSource = ReturnType<typeof consumeWork>;
 
 export interface WorkOptions {
   /** A slug. */
@@ -95,7 +86,7 @@ const maxQueuesChecked = 4;
 const notRunCosts = (promptChars: number): number => 1 + promptChars / 4_096;
 
 /** Takes work until it is stopped. */
-export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
+export function consumeWork(broker: Broker, options: WorkOptions) {
   const { model, slots, handle, onDiscarded, onStuck } = options;
   const { sweepEveryMs = fallbackLookEveryMs, stuckAfterMs = 10_000 } = options;
   const { readActive, listEveryMs = 30_000 } = options;
@@ -268,9 +259,13 @@ export function consumeWork(broker: Broker, options: WorkOptions): WorkSource {
   void sweep();
 
   return {
+    /** Ids of the tasks from their delivery until their handler is done. */
     inHand: () => [...inHand.keys()],
+    /** What one slot did of late, prompts counted too; undefined: no task was finished yet. */
     tokensPerSecond: throughput.tokensPerSecond,
+    /** Asks for deliveries where slots are free: there may be more of them than before. */
     pullWork,
+    /** Takes no more work; what is in hand goes on. Resolves once nothing is in hand. */
     async stop() {
       stopped = true;
       // Or what is handed back comes to our own standing pulls.

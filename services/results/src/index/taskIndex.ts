@@ -5,12 +5,12 @@
  * Where this process leads the projection and gets on, the index takes what the projection reads. Else it has a reader
  * of its own, which costs more.
  */
-import { compareCheckpoint } from "@jetscribe/event-log/broker/compareCheckpoint";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { orAborted } from "@jetscribe/event-log/broker/orAborted";
 import type { Delivery } from "@jetscribe/event-log/read/pull";
 import { followStream, type Gather } from "@jetscribe/event-log/read/readLog";
 import {
+  compareCheckpoint,
   eventIdAt,
   streamState,
   type StreamState,

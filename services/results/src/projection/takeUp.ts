@@ -1,6 +1,6 @@
-import { compareCheckpoint } from "@jetscribe/event-log/broker/compareCheckpoint";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import {
+  compareCheckpoint,
   eventIdAt,
   streamState,
   type StreamState,

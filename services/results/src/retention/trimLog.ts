@@ -3,12 +3,12 @@
  * much: by sequence, so that what is unfinished is never among it.
  */
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
-import { compareCheckpoint } from "@jetscribe/event-log/broker/compareCheckpoint";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { limitOf } from "@jetscribe/event-log/streams/logLimit";
 import { outcomeReserve } from "@jetscribe/event-log/streams/outcomeReserve";
 import { firstSeqSince } from "@jetscribe/event-log/read/readLog";
 import {
+  compareCheckpoint,
   eventIdAt,
   purgeEventsBefore,
   streamState,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { parseAckSubject } from "./ackSubject.ts";
+import { parseAckSubject } from "./pull.ts";
 
 const said = {
   consumer: "infer=m=batch=7",

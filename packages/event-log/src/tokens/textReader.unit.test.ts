@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { makeAtMost } from "./atMost.ts";
+import { makeAtMost } from "./textReader.ts";
 
 const { signal } = new AbortController();
 const settle = () => new Promise((resolve) => setImmediate(resolve));
