@@ -5,7 +5,6 @@ import type { ChainableCommander, Redis } from "ioredis";
 import { decodeCheckpoint, type Checkpoint } from "./codec.ts";
 import { resultsOf } from "./backlog.ts";
 import { keys, parseQueueName } from "./keys.ts";
-import type { Change } from "./change.ts";
 
 /** A queue with open tasks. */
 export interface ActiveQueue {
@@ -30,6 +29,12 @@ export const openField = (
   { lane, owner }: Pick<Queue, "lane" | "owner">,
   kind: Kind,
 ): string => `${lane}:${owner}:${kind}`;
+
+/** A task before and after the events of a batch. */
+export interface Change {
+  before: TaskState | undefined;
+  after: TaskState;
+}
 
 /** Changes by the name of the queue that their task is in. */
 export type ChangesByQueue = ReadonlyMap<string, readonly Change[]>;

@@ -36,105 +36,67 @@ const VERSION = 4;
 const isCurrent = (value: string | null | undefined): value is string =>
   value?.startsWith(`[${VERSION},`) === true;
 
-export const encodeCheckpoint = (checkpoint: Checkpoint): string => {
-  const { created, seq, id, caughtUp, beat, bytes, open } = checkpoint;
-  const { tasks, tokens, bytes: beside, bytesPerToken } = open;
-  return JSON.stringify([
+// In the order in which they are stored.
+const checkpointFields = [
+  "created",
+  "seq",
+  "id",
+  "caughtUp",
+  "beat",
+  "bytes",
+] as const;
+const openFields = ["tasks", "tokens", "bytes", "bytesPerToken"] as const;
+/** What every task has; what only some have follows by name. */
+const taskFields = [
+  "status",
+  "seq",
+  "model",
+  "lane",
+  "owner",
+  "enqueue_time",
+  "timeout_ms",
+  "start_timeout_ms",
+  "max_tokens",
+  "attempt",
+  "failures",
+] as const satisfies readonly (keyof TaskState)[];
+/** The id is not in the value: it is the key. */
+const notInRest: ReadonlySet<string> = new Set(["task_id", ...taskFields]);
+
+/** The values from a place on, under their names. */
+function named(
+  fields: readonly string[],
+  values: readonly unknown[],
+  from: number,
+): Record<string, unknown> {
+  const found: Record<string, unknown> = {};
+  fields.forEach((field, i) => (found[field] = values[from + i]));
+  return found;
+}
+
+export const encodeCheckpoint = (checkpoint: Checkpoint): string =>
+  JSON.stringify([
     VERSION,
-    created,
-    seq,
-    id,
-    caughtUp,
-    beat,
-    bytes,
-    tasks,
-    tokens,
-    beside,
-    bytesPerToken,
+    ...checkpointFields.map((field) => checkpoint[field]),
+    ...openFields.map((field) => checkpoint.open[field]),
   ]);
-};
 
 export function decodeCheckpoint(
   value: string | null | undefined,
 ): Checkpoint | undefined {
   if (!isCurrent(value)) return undefined;
-  const [, created, seq, id, caughtUp, beat, bytes, ...open] = JSON.parse(
-    value,
-  ) as [
-    version: number,
-    created: string,
-    seq: number,
-    id: string,
-    caughtUp: boolean,
-    beat: number,
-    bytes: number,
-    tasks: number,
-    tokens: number,
-    beside: number,
-    bytesPerToken: number,
-  ];
-  const [tasks, tokens, beside, bytesPerToken] = open;
-  return {
-    created,
-    seq,
-    id,
-    caughtUp,
-    beat,
-    bytes,
-    open: { tasks, tokens, bytes: beside, bytesPerToken },
-  };
+  const values = JSON.parse(value) as unknown[];
+  const open = named(openFields, values, 1 + checkpointFields.length);
+  const checkpoint = { ...named(checkpointFields, values, 1), open };
+  return checkpoint as unknown as Checkpoint;
 }
 
-/** What every task has by place, in the order in which it is stored; what only some have follows by name. */
-type Stored = [
-  version: number,
-  status: TaskState["status"],
-  seq: number,
-  model: string,
-  lane: TaskState["lane"],
-  owner: string,
-  enqueue_time: number,
-  timeout_ms: number,
-  start_timeout_ms: number,
-  max_tokens: number,
-  attempt: number,
-  failures: number,
-  rest: object,
-];
-
-/** The id is not in the value: it is the key. */
 export function encodeTask(task: TaskState): string {
-  const {
-    task_id: _,
-    status,
-    seq,
-    model,
-    lane,
-    owner,
-    enqueue_time,
-    timeout_ms,
-    start_timeout_ms,
-    max_tokens,
-    attempt,
-    failures,
-    ...rest
-  } = task;
-  const stored: Stored = [
-    VERSION,
-    status,
-    seq,
-    model,
-    lane,
-    owner,
-    enqueue_time,
-    timeout_ms,
-    start_timeout_ms,
-    max_tokens,
-    attempt,
-    failures,
-    rest,
-  ];
-  return JSON.stringify(stored);
+  const rest: Record<string, unknown> = {};
+  for (const name in task)
+    if (!notInRest.has(name)) rest[name] = task[name as keyof TaskState];
+  const values = taskFields.map((field) => task[field]);
+  return JSON.stringify([VERSION, ...values, rest]);
 }
 
 export function decodeTask(
@@ -142,34 +104,7 @@ export function decodeTask(
   value: string | null | undefined,
 ): TaskState | undefined {
   if (!isCurrent(value)) return undefined;
-  const [
-    ,
-    status,
-    seq,
-    model,
-    lane,
-    owner,
-    enqueue_time,
-    timeout_ms,
-    start_timeout_ms,
-    max_tokens,
-    attempt,
-    failures,
-    rest,
-  ] = JSON.parse(value) as Stored;
-  return {
-    task_id,
-    status,
-    seq,
-    model,
-    lane,
-    owner,
-    enqueue_time,
-    timeout_ms,
-    start_timeout_ms,
-    max_tokens,
-    attempt,
-    failures,
-    ...rest,
-  } as TaskState;
+  const values = JSON.parse(value) as unknown[];
+  const task = { task_id, ...named(taskFields, values, 1) };
+  return Object.assign(task, values.at(-1)) as unknown as TaskState;
 }

@@ -1,4 +1,5 @@
 import { Redis } from "ioredis";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Where a connection says that it comes and goes: a pino logger fits. */
 export interface StoreLog {
@@ -45,12 +46,9 @@ export function connectStore({
   /** Resolves once it is connected, or after so long. */
   async function whenReady(ms: number): Promise<void> {
     if (ready()) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
-    redis.once("ready", resolve);
-    await promise;
-    clearTimeout(timer);
-    redis.off("ready", resolve);
+    const tooLate = sleep(ms, undefined, { ref: false });
+    const isReady = new Promise((resolve) => redis.once("ready", resolve));
+    await Promise.race([isReady, tooLate]);
   }
   let connections = 0;
   redis.on("connect", () => connections++);
@@ -68,6 +66,18 @@ export function connectStore({
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+const uses = new WeakMap<Redis, "read" | "watch">();
+
+/**
+ * A connection on which a writer watches the checkpoint is the writer's own: any EXEC on it ends the watch, so that the
+ * writer's next step would be done over an emptied Redis, or over another leader's. Throws where it is used otherwise.
+ */
+export function useTo(use: "read" | "watch", redis: Redis): void {
+  if ((uses.get(redis) ?? use) !== use)
+    throw new Error("a task writer needs a connection to Redis of its own");
+  uses.set(redis, use);
 }
 
 /** One line per outage and one per connection, however many attempts lie between them. */

@@ -16,7 +16,7 @@ export function tellDone(
 /** The client puts its prefix before keys only. */
 const channelOf = (prefix: string) => prefix + keys.done;
 
-export interface DoneHandlers {
+interface DoneHandlers {
   onDone: (taskIds: string[]) => void;
   /** It is heard from now on: what was told before was perhaps not. */
   onListening: () => void;

@@ -10,11 +10,10 @@ export {
   type OpenPlace,
   type TaskReader,
 } from "./taskReader.ts";
-export type { ActiveQueue, ActiveQueues } from "./activeQueues.ts";
+export type { ActiveQueue, ActiveQueues, Change } from "./activeQueues.ts";
 export { meanUsual, placeIn, type Backlog, type Place } from "./place.ts";
 export type { LogUse, Milestone, OldestOpen } from "./logUse.ts";
-export type { Unfinished } from "./unfinished.ts";
-export type { Change } from "./change.ts";
+export type { Unfinished } from "./backlog.ts";
 export { makeTaskWriter, type TaskWriter } from "./taskWriter.ts";
 export { hearDone } from "./done.ts";
 export {

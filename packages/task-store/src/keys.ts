@@ -44,16 +44,9 @@ export const keys = {
  * prefix (`REDIS_PREFIX` is refused otherwise), so a key of another system, whose prefix begins with ours, never is.
  */
 export const isProjected = (key: string): boolean =>
-  key.startsWith("task:") ||
-  key.startsWith("queue:") ||
-  key.startsWith("open:") ||
-  key === keys.models ||
-  key === keys.queues ||
-  key === keys.running ||
-  key === keys.deadlines ||
-  key === keys.usual ||
-  key === keys.waits ||
-  key === keys.milestones;
+  /^(?:(?:task|queue|open):|(?:models|queues|running|deadlines|usual|waits|milestones)$)/.test(
+    key,
+  );
 
 export const queueName = ({ model, lane, owner }: Queue): string =>
   `${model}:${lane}:${owner}`;

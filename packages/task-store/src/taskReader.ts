@@ -1,13 +1,18 @@
 import type { Queue, TaskState } from "@jetscribe/schema";
 import type { Redis } from "ioredis";
-import type { Store } from "./connection.ts";
+import { useTo, type Store } from "./connection.ts";
 import { openField, readActive } from "./activeQueues.ts";
 import { keys, parseQueueName, parseRunningName, queueName } from "./keys.ts";
 import { readLogUse } from "./logUse.ts";
 import { makeLook } from "./look.ts";
-import { all, countAll, placesOf, readBacklog, resultsOf } from "./backlog.ts";
-import { readUnfinished } from "./unfinished.ts";
-import { useToRead } from "./ownConnection.ts";
+import {
+  all,
+  countAll,
+  placesOf,
+  readBacklog,
+  readUnfinished,
+  resultsOf,
+} from "./backlog.ts";
 
 /** An open task's place in the log. */
 export interface OpenPlace {
@@ -21,7 +26,7 @@ export type TaskReader = ReturnType<typeof makeTaskReader>;
 
 /** The connection may be shared with other readers, and with no writer. */
 export function makeTaskReader({ redis }: Pick<Store, "redis">) {
-  useToRead(redis);
+  useTo("read", redis);
 
   /** Every queue in which tasks wait, and how many. */
   async function queues() {

@@ -1,16 +1,16 @@
 import { randomUUID } from "node:crypto";
 import type { ChainableCommander } from "ioredis";
-import type { Store } from "./connection.ts";
+import { useTo, type Store } from "./connection.ts";
 import { isProjected, keys } from "./keys.ts";
+import { resultsOf } from "./backlog.ts";
 import { writeMilestones, type Milestone } from "./logUse.ts";
 import { makeLook } from "./look.ts";
-import { useToWatch } from "./ownConnection.ts";
 import {
   decodeCheckpoint,
   encodeCheckpoint,
   type Checkpoint,
 } from "./codec.ts";
-import type { Change } from "./change.ts";
+import type { Change } from "./activeQueues.ts";
 import { writeTasks } from "./writeTasks.ts";
 
 interface Move {
@@ -55,7 +55,7 @@ export function makeTaskWriter(
   },
 ) {
   const { redis, prefix } = store;
-  useToWatch(redis);
+  useTo("watch", redis);
   const look = makeLook(redis);
   const inTurn = makeTurns();
 
@@ -65,15 +65,9 @@ export function makeTaskWriter(
   /** Watches the checkpoint, and nothing that was watched before, from now until the next EXEC. */
   async function watch(): Promise<Watched> {
     const connection = store.connection();
-    const replies = await redis
-      .pipeline()
-      .unwatch()
-      .watch(keys.checkpoint)
-      .get(keys.checkpoint)
-      .exec();
-    const refusal = replies?.find(([error]) => error !== null)?.[0];
-    if (refusal) throw refusal;
-    const stored = replies?.at(-1)?.[1] as string | null;
+    const commands = redis.pipeline().unwatch().watch(keys.checkpoint);
+    const replies = await commands.get(keys.checkpoint).exec();
+    const stored = resultsOf(replies).at(-1) as string | null;
     return { connection, stored };
   }
 

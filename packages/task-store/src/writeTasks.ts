@@ -1,11 +1,10 @@
 import { readFileSync } from "node:fs";
 import { deadlineOf, isOpen, slugOf, type TaskState } from "@jetscribe/schema";
 import type { ChainableCommander } from "ioredis";
-import { writeOpen, type ChangesByQueue } from "./activeQueues.ts";
+import { writeOpen, type Change, type ChangesByQueue } from "./activeQueues.ts";
 import { writeUsual } from "./backlog.ts";
 import { tellDone } from "./done.ts";
 import { keys, queueNameOf, runningName } from "./keys.ts";
-import type { Change } from "./change.ts";
 import { encodeTask } from "./codec.ts";
 
 const script = (name: string) =>
@@ -15,7 +14,7 @@ const setOutcomes = script("./setOutcomes.lua");
 /** So many of the latest waits are kept. */
 const WAITS = 1_000;
 
-export interface WriteOptions {
+interface WriteOptions {
   /** The connection's. */
   prefix: string;
   resultTtlMs: number;

@@ -13,8 +13,7 @@ import {
   type StreamState,
 } from "@jetscribe/event-log/broker/streamState";
 import type { Logger } from "@jetscribe/runtime";
-import type { Checkpoint } from "./checkpoint.ts";
-import type { Mark } from "./checkpointRows.ts";
+import type { Checkpoint, Mark } from "./checkpoint.ts";
 import { start } from "./logFile.ts";
 import type { Source } from "./sources.ts";
 

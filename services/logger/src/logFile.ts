@@ -17,8 +17,7 @@ import {
   constants,
 } from "node:fs";
 import { join } from "node:path";
-import type { Checkpoint } from "./checkpoint.ts";
-import type { Position } from "./checkpointRows.ts";
+import type { Checkpoint, Position } from "./checkpoint.ts";
 
 export interface Line {
   /** Without the line end at its end. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setImmediate as turn } from "node:timers/promises";
 import { test } from "vitest";
-import { makeCoveringLook, type Look } from "./coveringLook.ts";
+import { makeCoveringLook, type Look } from "./taskStates.ts";
 
 const end = { created: "then", lastSeq: 5, at: 0 };
 const upTo = (seq: number): Look => ({

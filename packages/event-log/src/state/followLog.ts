@@ -5,7 +5,7 @@ import { orAborted } from "../broker/orAborted.ts";
 import type { Delivery } from "../read/pull.ts";
 import { followStream } from "../read/readLog.ts";
 import { askTaskIndex } from "../read/taskIndex.ts";
-import { eventIdOf, foldEvents, isReplaced, taskIdOf } from "./taskEvents.ts";
+import { eventIdOf, foldEvents, isReplaced, taskIdOf } from "./searchLog.ts";
 import type { FromLog } from "./taskStates.ts";
 
 /** Nobody asked for so long: it forgets everything and stops reading. */

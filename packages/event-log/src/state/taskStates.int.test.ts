@@ -5,14 +5,19 @@ import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import { elapsedMs } from "../broker/elapsed.ts";
 import { eventAt } from "../broker/streamState.ts";
-import type { Look, Projection } from "./coveringLook.ts";
 import {
   readHighWaterMark,
   type DeliveryProof,
   type HighWaterMark,
 } from "./highWaterMark.ts";
 import { makeRecentlyStored } from "./recentlyStored.ts";
-import { makeTaskStates, type FromLog, type TaskAnswer } from "./taskStates.ts";
+import {
+  makeTaskStates,
+  type FromLog,
+  type Look,
+  type Projection,
+  type TaskAnswer,
+} from "./taskStates.ts";
 import {
   completed,
   openLog,

@@ -1,10 +1,11 @@
 /** Pure: how much of the log is used, with the room that the outcomes of unfinished tasks need. Sizes are bytes. */
-import { headroomOf, limitOf } from "@jetscribe/event-log/streams/logLimit";
 import {
   besideText,
+  headroomOf,
+  limitOf,
   outcomeReserve,
   usualBytesPerToken,
-} from "@jetscribe/event-log/streams/outcomeReserve";
+} from "@jetscribe/event-log/streams/logLimit";
 import type { StreamState } from "@jetscribe/event-log/broker/streamState";
 import { longParamsBytes, type GenerateRequested } from "@jetscribe/schema";
 import type { OpenWork } from "@jetscribe/task-store";

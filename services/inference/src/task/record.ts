@@ -9,7 +9,7 @@ import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import type { Handled } from "@jetscribe/event-log/work/consume";
 import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
-import { hasLost } from "@jetscribe/event-log/state/taskEvents";
+import { hasLost } from "@jetscribe/event-log/state/searchLog";
 import type { TaskStates } from "@jetscribe/event-log/state/taskStates";
 import type { Logger } from "@jetscribe/runtime";
 import {

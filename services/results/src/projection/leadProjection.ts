@@ -8,13 +8,15 @@ import type { Checkpoint, TaskReader, TaskWriter } from "@jetscribe/task-store";
 import { leaderBeatEveryMs } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeBytesPerToken } from "./bytesPerToken.ts";
-import { makeLeaderCheckpoint, refused } from "./leaderCheckpoint.ts";
-import { measure } from "./measure.ts";
+import { makeLeaderCheckpoint, refused, takeUp } from "./leaderCheckpoint.ts";
 import { makeOpenTasks } from "./openTasks.ts";
-import { noOpenWork, openWorkAfter } from "./openWork.ts";
-import { projectTasks } from "./projectTasks.ts";
+import {
+  measure,
+  noOpenWork,
+  openWorkAfter,
+  projectTasks,
+} from "./projectTasks.ts";
 import { readEvents } from "./readEvents.ts";
-import { takeUp } from "./takeUp.ts";
 
 /**
  * Somebody may wait for an outcome; nobody does for a request or a start, which their gateway and worker know. So these

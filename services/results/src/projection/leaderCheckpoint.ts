@@ -1,3 +1,11 @@
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import {
+  compareCheckpoint,
+  eventIdAt,
+  streamState,
+  type StreamState,
+} from "@jetscribe/event-log/broker/streamState";
+import type { Logger } from "@jetscribe/runtime";
 import type {
   Change,
   Checkpoint,
@@ -5,12 +13,13 @@ import type {
   TaskWriter,
 } from "@jetscribe/task-store";
 import { isDeepStrictEqual } from "node:util";
+import { noOpenWork } from "./projectTasks.ts";
 
 /** The checkpoint in Redis is not the one that this instance wrote: Redis was emptied, or another one leads. */
 export const refused = () =>
   new Error("the checkpoint in Redis was changed by somebody else");
 
-export type LeaderCheckpoint = ReturnType<typeof makeLeaderCheckpoint>;
+type LeaderCheckpoint = ReturnType<typeof makeLeaderCheckpoint>;
 
 /** The checkpoint of whoever leads: as long as it stands in Redis, nobody else has written there. */
 export function makeLeaderCheckpoint(
@@ -64,4 +73,57 @@ export function makeLeaderCheckpoint(
     restart: (expected: Checkpoint | undefined, next: Checkpoint) =>
       inTurn(() => write(next, () => writer.clear({ expected, next }))),
   };
+}
+
+/**
+ * Compares the checkpoint that is stored with the log, and writes the one to go on from, so that whoever led before is
+ * refused from now on. Gives the log as it was found. `onRebuild`: everything is about to be projected anew.
+ */
+export async function takeUp(
+  {
+    broker,
+    own,
+    log,
+    onRebuild,
+  }: {
+    broker: Broker;
+    own: LeaderCheckpoint;
+    log: Logger;
+    onRebuild: (reason: "missing" | "lost_tail") => void;
+  },
+  stored: Checkpoint | undefined,
+): Promise<StreamState> {
+  const state = await streamState(broker, broker.streams.events);
+  const { created, firstSeq, lastSeq } = state;
+  const idAt = (at: number) => eventIdAt(broker, at);
+  const standing = stored && (await compareCheckpoint(stored, state, idAt));
+  if (stored !== undefined && standing === "intact") {
+    const caughtUp = stored.caughtUp || stored.seq >= lastSeq;
+    await own.advance({ caughtUp });
+    return state;
+  }
+  if (stored === undefined)
+    log.info("nothing is projected yet: it is built from the log");
+  else if (standing === "lost_tail")
+    log.error(
+      { seq: stored.seq, was: stored.created, created, last_seq: lastSeq },
+      "the log lost its tail: it is projected anew",
+    );
+  // Tasks whose outcomes are among the missing events would stay open for ever.
+  else
+    log.error(
+      { from: stored.seq + 1, to: firstSeq - 1 },
+      "the log begins behind the checkpoint: it is projected anew",
+    );
+  onRebuild(standing === "lost_tail" ? "lost_tail" : "missing");
+  await own.restart(stored, beginningOf(state));
+  return state;
+}
+
+/** Nothing is projected yet; where the log is empty, that is all. */
+function beginningOf({ created, firstSeq, lastSeq }: StreamState): Checkpoint {
+  const seq = Math.max(0, firstSeq - 1);
+  const caughtUp = seq >= lastSeq;
+  const beginning = { created, seq, id: "", caughtUp, beat: 1, bytes: 0 };
+  return { ...beginning, open: noOpenWork };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { measure } from "./measure.ts";
+import { measure } from "./projectTasks.ts";
 
 /** A milestone every 10 bytes. */
 const limit = 2_560;

@@ -2,8 +2,7 @@ import { evolve, type RecordedEvent, type TaskState } from "@jetscribe/schema";
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { noOpenWork, openWorkAfter } from "./openWork.ts";
-import { projectTasks } from "./projectTasks.ts";
+import { noOpenWork, openWorkAfter, projectTasks } from "./projectTasks.ts";
 import { completed, requested, started } from "../../test/resultsTestKit.ts";
 
 test("what is unfinished follows the tasks, in whatever batches their events come", () => {

@@ -6,12 +6,12 @@ import {
   remakeWorkQueue,
   workQueueInfo,
   workQueueNames,
+  type WorkQueueInfo,
 } from "@jetscribe/event-log/streams/topology";
 import type { Logger } from "@jetscribe/runtime";
 import type { Queue } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import type { Projection } from "../projection/projection.ts";
-import { shortfallOf, takeTurns, type ConsumerCounts } from "./shortfall.ts";
 import { whileLeading } from "../projection/whileLeading.ts";
 
 const checkEveryMs = 5_000;
@@ -79,7 +79,7 @@ export async function keepQueues(
 
   /** What each queue's consumer says; undefined: there is none. */
   async function look(queues: Queue[]) {
-    const looked: { queue: Queue; consumer: ConsumerCounts | undefined }[] = [];
+    const looked: { queue: Queue; consumer: WorkQueueInfo | undefined }[] = [];
     for (let i = 0; i < queues.length; i += atOnce) {
       const some = queues.slice(i, i + atOnce).map(async (queue) => ({
         queue,
@@ -126,4 +126,50 @@ export async function keepQueues(
   const failed = "the work queues can't be looked at";
   const looking = { everyMs: checkEveryMs, look: check, failed };
   await whileLeading({ projection, log }, looking, signal);
+}
+
+/**
+ * Pure: why a queue has to be made again; undefined: it holds all its open tasks. An open task that was delivered is
+ * unacknowledged, and one that was not is pending. `pending` may be too high on nats-server 2.9, so it is never what
+ * clears a queue: a task that the consumer passed over is missing among the unacknowledged ones. `open`: how many tasks
+ * of the queue are open by the projection; `delivered`: those whose requests stand before the latest one that the
+ * consumer delivered.
+ */
+export function shortfallOf(
+  consumer: Pick<WorkQueueInfo, "pending" | "ackPending"> | undefined,
+  open: { all: number; delivered: number },
+): string | undefined {
+  if (open.all === 0) return undefined;
+  if (consumer === undefined) return "it was missing";
+  const { pending, ackPending } = consumer;
+  if (ackPending < open.delivered)
+    return `it had ${ackPending} of ${open.delivered} delivered tasks`;
+  const known = pending + ackPending;
+  return known < open.all ? `it had ${known} of ${open.all} tasks` : undefined;
+}
+
+/**
+ * Pure: the next `most` of the named, in the order of their names and round about, beginning behind `after`; besides them
+ * those in `always`. `last` is where the next turn begins.
+ */
+export function takeTurns<T extends { name: string }>(
+  all: readonly T[],
+  {
+    after,
+    most,
+    always,
+  }: {
+    after: string;
+    most: number;
+    always: { has: (name: string) => boolean };
+  },
+): { chosen: T[]; last: string } {
+  if (all.length <= most) return { chosen: [...all], last: "" };
+  const sorted = all.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const begin = sorted.findIndex(({ name }) => name > after);
+  const from = begin < 0 ? 0 : begin;
+  const inOrder = [...sorted.slice(from), ...sorted.slice(0, from)];
+  const turn = inOrder.slice(0, most);
+  const rest = inOrder.slice(most).filter(({ name }) => always.has(name));
+  return { chosen: [...turn, ...rest], last: turn.at(-1)?.name ?? "" };
 }

@@ -5,8 +5,7 @@
 import type { Appender } from "@jetscribe/event-log/append/append";
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
-import { limitOf } from "@jetscribe/event-log/streams/logLimit";
-import { outcomeReserve } from "@jetscribe/event-log/streams/outcomeReserve";
+import { limitOf, outcomeReserve } from "@jetscribe/event-log/streams/logLimit";
 import { streamState } from "@jetscribe/event-log/broker/streamState";
 import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
 import { heardWithin } from "@jetscribe/event-log/broker/heardWithin";

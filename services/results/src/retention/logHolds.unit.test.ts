@@ -1,8 +1,8 @@
 import type { LogUse } from "@jetscribe/task-store";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { bytesFrom, holdsOf, seqLeaving } from "./logHolds.ts";
-import { noOpenWork } from "../projection/openWork.ts";
+import { bytesFrom, holdsOf, seqLeaving } from "./planTrim.ts";
+import { noOpenWork } from "../projection/projectTasks.ts";
 
 /** Every message has 10 bytes, and every third sequence is a milestone; the projection has read up to 30. */
 const milestones = Array.from({ length: 11 }, (_, i) => ({

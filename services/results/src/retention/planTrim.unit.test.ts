@@ -1,8 +1,8 @@
 import type { LogUse } from "@jetscribe/task-store";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { holdsOf } from "./logHolds.ts";
-import { noOpenWork } from "../projection/openWork.ts";
+import { holdsOf } from "./planTrim.ts";
+import { noOpenWork } from "../projection/projectTasks.ts";
 import { planTrim } from "./planTrim.ts";
 
 const hour = 3_600_000;

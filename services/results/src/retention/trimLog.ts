@@ -4,8 +4,7 @@
  */
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
-import { limitOf } from "@jetscribe/event-log/streams/logLimit";
-import { outcomeReserve } from "@jetscribe/event-log/streams/outcomeReserve";
+import { limitOf, outcomeReserve } from "@jetscribe/event-log/streams/logLimit";
 import { firstSeqSince } from "@jetscribe/event-log/read/readLog";
 import {
   compareCheckpoint,
@@ -17,10 +16,9 @@ import {
 import type { Logger } from "@jetscribe/runtime";
 import { goneAfterMs } from "@jetscribe/schema";
 import type { LogUse, TaskReader } from "@jetscribe/task-store";
-import { bytesFrom, holdsOf, type Hold } from "./logHolds.ts";
-import { planTrim } from "./planTrim.ts";
+import { bytesFrom, holdsOf, planTrim, type Hold } from "./planTrim.ts";
 import type { Listening } from "./listening.ts";
-import { noOpenWork } from "../projection/openWork.ts";
+import { noOpenWork } from "../projection/projectTasks.ts";
 import type { Projection } from "../projection/projection.ts";
 import { makeUnsynced, syncWithinMs } from "./unsynced.ts";
 import { whileLeading } from "../projection/whileLeading.ts";

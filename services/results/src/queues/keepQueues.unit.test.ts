@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { shortfallOf, takeTurns } from "./shortfall.ts";
+import { shortfallOf, takeTurns } from "./keepQueues.ts";
 
 const held = (pending: number, ackPending: number) => ({
   ...{ pending, ackPending, deliveredSeq: 10 },
