@@ -88,13 +88,10 @@ export async function readActive(
   for (const [field, count] of Object.entries(
     counts as Record<string, string>,
   )) {
-    const [lane, owner = "", kind] = field.split(":");
-    const name = `${lane}:${owner}`;
-    const found = queues.get(name) ?? {
-      queue: { model, lane: lane === "batch" ? "batch" : "interactive", owner },
-      waiting: 0,
-      running: 0,
-    };
+    const [lane, owner, kind] = field.split(":");
+    const name = `${model}:${lane}:${owner}`;
+    const queue = parseQueueName(name);
+    const found = queues.get(name) ?? { queue, waiting: 0, running: 0 };
     queues.set(name, { ...found, [kind as Kind]: Number(count) });
   }
   const checkpoint = decodeCheckpoint(stored as string | null);

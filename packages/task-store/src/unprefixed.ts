@@ -2,7 +2,7 @@
  * What versions before REDIS_PREFIX left in Redis: keys without a prefix, of names that may be anybody's. A key is
  * recognized by its name and by what it holds, and only in a database that such a version wrote its checkpoint into.
  */
-import { Command, type ChainableCommander, type Redis } from "ioredis";
+import { Command, type Redis } from "ioredis";
 
 const id = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 const slug = "[a-z0-9_-]{1,64}";
@@ -11,46 +11,35 @@ const queue = `${slug}:${owned}`;
 const number = "\\d+(?:\\.\\d+)?(?:e-\\d+)?";
 const whole = (pattern: string) => new RegExp(`^(?:${pattern})$`, "s");
 
-/** Of sets that may be large: the first so many members. */
-const LAST = "99";
+/** Of lists and sorted sets, which may be large: the first so many members. */
+const first = [0, 99];
 
-interface Shape {
-  name: RegExp;
-  read: (commands: ChainableCommander, key: string) => ChainableCommander;
-  /** Of each member, line or field that is read. */
-  holds: RegExp;
-}
-
-const string: Shape["read"] = (commands, key) => commands.get(key);
-const set: Shape["read"] = (commands, key) => commands.smembers(key);
-const sorted: Shape["read"] = (commands, key) => commands.zrange(key, 0, LAST);
-const list: Shape["read"] = (commands, key) => commands.lrange(key, 0, LAST);
-const fields: Shape["read"] = (commands, key) => commands.hkeys(key);
-const values: Shape["read"] = (commands, key) => commands.hvals(key);
-
-const shapeOf = (name: string, read: Shape["read"], holds: string): Shape => ({
-  name: whole(name),
-  read,
-  holds: whole(holds),
-});
+/** Names of keys, the command that reads one, and what each member, line or field is that is read. */
+const shapeOf = (
+  name: string,
+  command: string,
+  holds: string,
+  args: readonly number[] = [],
+) => ({ name: whole(name), command, args, holds: whole(holds) });
+type Shape = ReturnType<typeof shapeOf>;
 
 /** In the versions 1 to 3 of the values, which are those without a prefix. */
 const shapes: readonly Shape[] = [
   shapeOf(
     `task:${id}`,
-    string,
+    "get",
     '\\[[123],"(?:queued|processing|completed|failed|cancelled)",\\d+,.*\\]',
   ),
-  shapeOf(`queue:${queue}`, sorted, id),
-  shapeOf(`open:${slug}`, fields, `${owned}:(?:waiting|running)`),
-  shapeOf("queues", set, queue),
-  shapeOf("running|deadlines", sorted, `${queue}:${id}`),
-  shapeOf("models", set, slug),
-  shapeOf("usual", fields, `${queue}:(?:tasks|tokens)`),
-  shapeOf("waits", list, `${number} ${number}`),
-  shapeOf("tasks:recent", list, id),
-  shapeOf("milestones", list, "\\d+ \\d+"),
-  shapeOf("projections", values, "\\d+ \\d+"),
+  shapeOf(`queue:${queue}`, "zrange", id, first),
+  shapeOf(`open:${slug}`, "hkeys", `${owned}:(?:waiting|running)`),
+  shapeOf("queues", "smembers", queue),
+  shapeOf("running|deadlines", "zrange", `${queue}:${id}`, first),
+  shapeOf("models", "smembers", slug),
+  shapeOf("usual", "hkeys", `${queue}:(?:tasks|tokens)`),
+  shapeOf("waits", "lrange", `${number} ${number}`, first),
+  shapeOf("tasks:recent", "lrange", id, first),
+  shapeOf("milestones", "lrange", "\\d+ \\d+", first),
+  shapeOf("projections", "hvals", "\\d+ \\d+"),
 ];
 
 /** What is stored until a projection is whole, or while it is emptied. */
@@ -97,7 +86,8 @@ async function ownOf(redis: Redis, keys: readonly string[]): Promise<string[]> {
   }
   if (named.size === 0) return [];
   const commands = redis.pipeline();
-  for (const [key, { read }] of named) read(commands, key);
+  for (const [key, { command, args }] of named)
+    commands.call(command, key, ...args);
   const replies = (await commands.exec()) ?? [];
   return [...named].flatMap(([key, { holds }], i) => {
     const [error, reply] = replies[i] ?? [];

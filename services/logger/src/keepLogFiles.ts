@@ -26,6 +26,13 @@ export async function keepLogFiles(
 ): Promise<void> {
   /** Which process this is. */
   const instance = randomUUID();
+  const say: Say = (how) =>
+    announceProjection(broker, {
+      name: "logger",
+      instance,
+      leading: true,
+      ...how,
+    });
   const onStandby = () => log.info("standing by: another logger has the files");
   /** It is not logged again every second. */
   let lastError = "";
@@ -37,21 +44,15 @@ export async function keepLogFiles(
       });
       lastError = "";
       log.info({ dir: config.LOG_DIR }, "writing the log files");
-      await lead(broker, config, { checkpoint, instance, log }, stopping);
+      await lead(broker, config, { checkpoint, say, log }, stopping);
     } catch (error) {
       if (stopping.aborted) return;
       const now = error instanceof Error ? error.message : String(error);
       if (now !== lastError)
         log.error({ err: error }, "the log files can't be opened");
       lastError = now;
-      announceProjection(broker, {
-        name: "logger",
-        instance,
-        leading: true,
-        seq: 0,
-        caught_up: false,
-        error: `LOG_DIR can't be written: ${now}`,
-      });
+      const why = `LOG_DIR can't be written: ${now}`;
+      say({ seq: 0, caught_up: false, error: why });
       await sleep(retryMs, undefined, { signal: stopping }).catch(
         () => undefined,
       );
@@ -59,15 +60,15 @@ export async function keepLogFiles(
   }
 }
 
+type Say = (
+  how: Pick<ProjectionAnnouncement, "seq" | "caught_up" | "error">,
+) => void;
+
 /** Resolves when `stopping` aborts, or when the files have to be opened afresh. */
 async function lead(
   broker: Broker,
   config: Config,
-  {
-    checkpoint,
-    instance,
-    log,
-  }: { checkpoint: Checkpoint; instance: string; log: Logger },
+  { checkpoint, say, log }: { checkpoint: Checkpoint; say: Say; log: Logger },
   stopping: AbortSignal,
 ): Promise<void> {
   const broken = new AbortController();
@@ -78,9 +79,9 @@ async function lead(
   const files = [...events.files, ...records.files];
   for (const file of files) opened.use(file);
 
-  let progress: Progress | undefined;
+  let progress: Parameters<Say>[0] | undefined;
   const tick = setInterval(() => {
-    announce();
+    if (progress !== undefined) say(progress);
     if (checkpoint.intact && files.every(({ intact }) => intact)) return;
     log.warn("log files were removed or cut: they are opened afresh");
     broken.abort();
@@ -95,23 +96,17 @@ async function lead(
       if (checkpoint.discardIfCorrupt(error)) broken.abort();
     },
   };
-  function announce(): void {
-    if (progress !== undefined)
-      announceProjection(broker, { name: "logger", instance, ...progress });
-  }
   const follow = (source: Source, onProgress: FollowOptions["onProgress"]) =>
     followSource(broker, source, { ...options, onProgress }, signal);
   await Promise.all([
     follow(events, (seq, caught_up) => {
       const first = progress === undefined;
-      progress = { leading: true, seq, caught_up };
-      if (first) announce();
+      progress = { seq, caught_up };
+      if (first) say(progress);
     }),
     follow(records, () => undefined),
   ]);
 }
-
-type Progress = Pick<ProjectionAnnouncement, "leading" | "seq" | "caught_up">;
 
 /** Where files go that don't fit the log any more; of the earlier ones as many stay as of rotated files. */
 function asideFolder({ LOG_DIR, LOG_KEEP }: Config): string {

@@ -3,7 +3,7 @@ import { announceProjection } from "@jetscribe/event-log/signals/signals";
 import { announceEveryMs } from "@jetscribe/schema";
 import { randomUUID } from "node:crypto";
 import type { Role } from "./projection/projection.ts";
-import type { LogHeld, LogTrim } from "./retention/trimLog.ts";
+import type { LogTrim } from "./retention/trimLog.ts";
 
 const earlyMs = 50;
 
@@ -25,23 +25,29 @@ export function announce(
       caught_up: caughtUp,
       error,
       ...(open && caughtUp && { open }),
-      ...(holding && { log_held: logHeldOf(holding) }),
+      ...(holding && {
+        log_held: {
+          by: holding.by,
+          share: holding.share,
+          model: holding.queue?.model,
+          owner: holding.queue?.owner,
+        },
+      }),
     });
   };
   say();
   const timer = setInterval(say, announceEveryMs);
   // A start waits for the first word of who leads, which is known within moments.
+  const until = performance.now() + announceEveryMs;
   const early = setInterval(() => {
-    if (!role().leading) return;
-    clearInterval(early);
-    say();
+    const isOver = performance.now() > until;
+    if (isOver || role().leading) clearInterval(early);
+    if (!isOver && role().leading) say();
   }, earlyMs);
-  const over = setTimeout(() => clearInterval(early), announceEveryMs);
   return {
     [Symbol.dispose]() {
       clearInterval(timer);
       clearInterval(early);
-      clearTimeout(over);
     },
   };
 }
@@ -56,10 +62,3 @@ export const announceTrouble = (broker: Broker, error: string): void =>
     caught_up: false,
     error,
   });
-
-const logHeldOf = ({ by, share, queue }: LogHeld) => ({
-  by,
-  share,
-  model: queue?.model,
-  owner: queue?.owner,
-});

@@ -13,6 +13,7 @@ import {
   type TaskEvent,
 } from "@jetscribe/schema";
 import type { MsgHdrs } from "@nats-io/nats-core";
+import type * as z from "zod";
 import { parseJson } from "./parseJson.ts";
 import { compiled } from "../fast/compiled.ts";
 import { makeHeaders, sizeOfHeaders } from "./headers.ts";
@@ -97,25 +98,17 @@ export function decodeEvent(
 }
 
 type EventSchema = (typeof eventTypes)[EventType]["schema"];
-const schemas = new Map<EventType, EventSchema>();
+const schemas: Partial<Record<EventType, EventSchema>> = {};
 
 /** Compiled at the first event of its type. */
-function schemaOf(type: EventType): EventSchema {
-  const made =
-    schemas.get(type) ?? compiled<EventSchema>(eventTypes[type].schema);
-  schemas.set(type, made);
-  return made;
-}
+const schemaOf = (type: EventType): EventSchema =>
+  (schemas[type] ??= compiled<EventSchema>(eventTypes[type].schema));
 
 const parseBody = ({ data }: LogMessage): unknown =>
   parseJson(Buffer.from(data.buffer, data.byteOffset, data.length).toString());
 
 /** Which fields are wrong, never what is in them: that may be a prompt. */
-const paths = ({
-  issues,
-}: {
-  issues: { path: PropertyKey[]; code?: string }[];
-}) =>
+const paths = ({ issues }: z.ZodError): string =>
   issues
     .map(({ path, code }) => `${path.join(".") || "body"} (${code})`)
     .join(", ");

@@ -91,27 +91,17 @@ async function makeReader(
   { node, ...reading }: Reading,
   signal?: AbortSignal,
 ): Promise<Reader> {
+  const close = ({ name }: Reader) => closeReader(broker, reading.stream, name);
   for (;;) {
-    const reader = await makeAnyReader(broker, reading, signal);
+    signal?.throwIfAborted();
+    const opening = openReader(broker, reading);
+    const reader = await orAborted(opening, signal).catch((error: unknown) => {
+      opening.then(close, () => undefined); // It comes too late.
+      throw error;
+    });
     if (node === undefined || reader.node === node) return reader;
-    closeReader(broker, reading.stream, reader.name);
+    close(reader);
   }
-}
-
-/** A reader for as long as the signal lets it be: one that comes too late is closed at once. */
-async function makeAnyReader(
-  broker: Broker,
-  reading: Omit<Reading, "node">,
-  signal?: AbortSignal,
-): Promise<Reader> {
-  signal?.throwIfAborted();
-  const opening = openReader(broker, reading);
-  return await orAborted(opening, signal).catch((error: unknown) => {
-    const close = ({ name }: Reader) =>
-      closeReader(broker, reading.stream, name);
-    opening.then(close, () => undefined);
-    throw error;
-  });
 }
 
 /** Nobody waits for it: a reader that is left over is forgotten by the server. */

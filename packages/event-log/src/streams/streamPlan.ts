@@ -168,15 +168,13 @@ async function applyStream(
 ): Promise<void> {
   if (!missing && changes.length === 0) return;
   const { name } = wanted;
-  const found = missing ? undefined : (await jsm.streams.info(name)).config;
-  const stays = Object.fromEntries(
-    ["max_consumers", ...kept.map(({ field }) => field)].map((field) => [
-      field,
-      (found as Record<string, unknown> | undefined)?.[field],
-    ]),
-  );
-  const next = found === undefined ? wanted : { ...wanted, ...stays };
-  const { config } = await (found === undefined
+  const next: WantedStream = { ...wanted };
+  for (const { field, found } of kept) Object.assign(next, { [field]: found });
+  if (!missing) {
+    const { config } = await jsm.streams.info(name);
+    next.max_consumers = config.max_consumers;
+  }
+  const { config } = await (missing
     ? jsm.streams.add(next)
     : jsm.streams.update(name, next));
   refuseDifference(`stream ${name}`, next, config);

@@ -96,42 +96,29 @@ async function scanFor(
 }
 
 /**
- * Makes a function that runs what it is given once less than `limit` others run, in the order of the calls. Rejects as `run` does, or with the
- * signal's reason where that aborts before the turn has come.
+ * Makes a function that runs what it is given once less than `limit` others run, in the order of the calls. It rejects as
+ * `run` does, or with the signal's reason where that aborts before the turn has come.
  */
 export function makeAtMost(limit: number) {
   let running = 0;
-  /** In order of their calls; each is called when its turn has come. */
-  const waiting = new Set<() => void>();
-
+  const waiting: (() => void)[] = [];
+  /** The place goes from one to the other. */
   function end(): void {
-    const [next] = waiting;
+    const next = waiting.shift();
     if (next === undefined) running--;
-    else {
-      // The place goes from one to the other.
-      waiting.delete(next);
-      next();
-    }
-  }
-
-  async function turn(signal: AbortSignal): Promise<void> {
-    if (running < limit) {
-      running++;
-      return;
-    }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    waiting.add(resolve);
-    try {
-      await orAborted(promise, signal);
-    } catch (error) {
-      // It had its turn in the same moment.
-      if (!waiting.delete(resolve)) end();
-      throw error;
-    }
+    else next();
   }
 
   return async <T>(run: () => Promise<T>, signal: AbortSignal): Promise<T> => {
-    await turn(signal);
+    if (running < limit) running++;
+    else {
+      const { promise: turn, resolve } = Promise.withResolvers<void>();
+      waiting.push(resolve);
+      await orAborted(turn, signal).catch((error: unknown) => {
+        void turn.then(end); // It passes its turn on.
+        throw error;
+      });
+    }
     try {
       return await run();
     } finally {
