@@ -166,7 +166,7 @@ async function fill(appender: Appender, count: number): Promise<string[]> {
     const events = [
       some.map((task_id) => requestedBy(queue, { task_id })),
       some.map((id) => started(id)),
-      some.map(completed),
+      some.map((id) => completed(id)),
     ].flat();
     await Promise.all(events.map((event) => appender.append(event, queue)));
     ids.push(...some);

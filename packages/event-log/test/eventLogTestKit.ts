@@ -5,6 +5,7 @@ import {
   type TaskEvent,
   type TaskState,
 } from "@jetscribe/schema";
+import { queue, requested } from "@jetscribe/schema/test/taskEventsTestKit";
 import {
   startNats,
   type NatsOptions,
@@ -27,53 +28,17 @@ export const settings: TopologySettings = {
   replicas: 1,
 };
 
-export const queue: Queue = { model: "demo", lane: "interactive", owner: "a" };
+export {
+  cancelled,
+  completed,
+  queue,
+  started,
+} from "@jetscribe/schema/test/taskEventsTestKit";
 
 export const requestedBy = (
   of: Queue,
   { task_id = newTaskId(), prompt = "a prompt" } = {},
-): TaskEvent & { type: "GenerateRequested" } => ({
-  type: "GenerateRequested",
-  data: {
-    ...{ task_id, ...of, prompt },
-    params: { max_tokens: 16, temperature: 0.7, top_p: 0.9 },
-    timeout_ms: 300_000,
-    start_timeout_ms: 1_000_000,
-    enqueue_time: Date.now() / 1_000,
-  },
-});
-
-export const started = (task_id: string, attempt = 1): TaskEvent => ({
-  type: "GenerateStarted",
-  data: {
-    ...{ task_id, attempt, worker_id: `w${attempt}` },
-    start_time: Date.now() / 1_000,
-    queue_wait_time: 2,
-  },
-});
-
-export const completed = (task_id: string): TaskEvent => ({
-  type: "GenerateCompleted",
-  data: {
-    ...{ task_id, attempt: 1, worker_id: "w1", result: "the result" },
-    finish_reason: "stop",
-    metrics: {
-      ...{ queue_wait_time: 2, processing_time: 5, total_time: 7 },
-      ...{ prompt_tokens: 5, completion_tokens: 20, tokens_per_second: 4 },
-    },
-  },
-});
-
-export const cancelled = (task_id: string): TaskEvent => ({
-  type: "GenerateCancelled",
-  data: {
-    ...{ task_id, by: "a", reason: "asked", stage: "queued" },
-    metrics: {
-      ...{ queue_wait_time: 0, processing_time: 0, total_time: 0 },
-      ...{ prompt_tokens: 0, completion_tokens: 0, tokens_per_second: 0 },
-    },
-  },
-});
+) => requested(task_id, { ...of, prompt });
 
 /** The state of a task, from the log as it is now; without a projection, as a gateway asks. */
 export const findInLog = async (

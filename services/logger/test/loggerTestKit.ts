@@ -6,7 +6,15 @@ import {
 } from "@jetscribe/event-log/broker/connection";
 import { hearProjections } from "@jetscribe/event-log/signals/signals";
 import { ensureTopology } from "@jetscribe/event-log/streams/topology";
-import { newTaskId, type Queue, type TaskEvent } from "@jetscribe/schema";
+import { newTaskId, type TaskEvent } from "@jetscribe/schema";
+import {
+  cancelled,
+  completed,
+  failed,
+  queue,
+  requested,
+  started,
+} from "@jetscribe/schema/test/taskEventsTestKit";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
@@ -15,7 +23,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-export const queue: Queue = { model: "demo", lane: "interactive", owner: "a" };
+export { queue } from "@jetscribe/schema/test/taskEventsTestKit";
 
 /** A folder of its own, gone afterwards. */
 export function tempDir(): Disposable & { path: string } {
@@ -37,61 +45,25 @@ export const metrics = {
 
 export type End = "completed" | "failed" | "cancelled";
 
-export const requestedEvent = (task_id: string): TaskEvent => ({
-  type: "GenerateRequested",
-  data: {
-    task_id,
+export const requestedEvent = (task_id: string): TaskEvent =>
+  requested(task_id, {
     model: "Demo",
-    lane: queue.lane,
-    owner: queue.owner,
     user_id: "alice",
-    prompt: "a secret prompt",
-    params: { max_tokens: 16, temperature: 0.7, top_p: 0.9 },
-    timeout_ms: 300_000,
-    start_timeout_ms: 1_000_000,
     enqueue_time: 1_763_739_043,
-  },
-});
+  });
 
-export const startedEvent = (task_id: string, attempt = 1): TaskEvent => ({
-  type: "GenerateStarted",
-  data: {
-    task_id,
-    attempt,
-    worker_id: "w1",
-    start_time: 1_763_739_045,
-    queue_wait_time: 2.3,
-  },
-});
+export const startedEvent = (task_id: string): TaskEvent =>
+  started(task_id, 1, { start_time: 1_763_739_045, queue_wait_time: 2.3 });
 
 export function outcomeEvent(
   task_id: string,
   end: End,
   result = "the result",
 ): TaskEvent {
-  const common = { task_id, metrics };
-  if (end === "cancelled")
-    return {
-      type: "GenerateCancelled",
-      data: { ...common, by: "a", reason: "request", stage: "queued" },
-    };
-  const ran = { ...common, attempt: 1, worker_id: "w1" };
+  if (end === "cancelled") return cancelled(task_id, { metrics });
   return end === "completed"
-    ? {
-        type: "GenerateCompleted",
-        data: { ...ran, result, finish_reason: "stop" },
-      }
-    : {
-        type: "GenerateFailed",
-        data: {
-          ...ran,
-          error: {
-            type: "TimeoutError",
-            message: "too slow",
-            traceback: "Error: too slow\n    at engine",
-          },
-        },
-      };
+    ? completed(task_id, 1, { metrics, result })
+    : failed(task_id, 1, { metrics });
 }
 
 const ends = ["completed", "completed", "failed", "cancelled"] as const;

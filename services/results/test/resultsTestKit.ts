@@ -19,6 +19,14 @@ import {
   type TaskState,
 } from "@jetscribe/schema";
 import {
+  cancelled,
+  completed,
+  queue,
+  requested,
+  retried,
+  started,
+} from "@jetscribe/schema/test/taskEventsTestKit";
+import {
   connectStore,
   hearDone,
   makeTaskReader,
@@ -40,59 +48,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-export const queue: Queue = { model: "demo", lane: "interactive", owner: "a" };
-
-const metrics = {
-  queue_wait_time: 2,
-  processing_time: 5,
-  total_time: 7,
-  prompt_tokens: 50,
-  completion_tokens: 200,
-  tokens_per_second: 40,
-};
-
-export const requested = (task_id: string, of: Queue = queue): TaskEvent => ({
-  type: "GenerateRequested",
-  data: {
-    ...{ task_id, ...of, prompt: "a secret prompt" },
-    params: { max_tokens: 16, temperature: 0.7, top_p: 0.9 },
-    timeout_ms: 300_000,
-    start_timeout_ms: 1_000_000,
-    enqueue_time: Date.now() / 1_000,
-  },
-});
-
-export const started = (task_id: string, attempt = 1): TaskEvent => ({
-  type: "GenerateStarted",
-  data: {
-    ...{ task_id, attempt, worker_id: `w${attempt}` },
-    start_time: Date.now() / 1_000,
-    queue_wait_time: 2,
-  },
-});
-
-export const retried = (task_id: string, attempt = 1): TaskEvent => ({
-  type: "GenerateRetried",
-  data: {
-    ...{ task_id, attempt, worker_id: `w${attempt}`, reason: "crash" },
-    error: { type: "EngineDied", message: "it died" },
-    retry_at: Date.now() / 1_000,
-  },
-});
-
-export const completed = (task_id: string, attempt = 1): TaskEvent => ({
-  type: "GenerateCompleted",
-  data: {
-    ...{ task_id, attempt, worker_id: `w${attempt}`, metrics },
-    result: "the result",
-    finish_reason: "stop",
-  },
-});
-
-export const cancelled = (task_id: string): TaskEvent => ({
-  type: "GenerateCancelled",
-  data: { task_id, by: "a", reason: "asked", stage: "queued", metrics },
-});
+export {
+  cancelled,
+  completed,
+  queue,
+  requested,
+  retried,
+  started,
+} from "@jetscribe/schema/test/taskEventsTestKit";
 
 /** Lives that end in every way, or not at all. */
 const lives: ((id: string) => TaskEvent[])[] = [

@@ -5,7 +5,7 @@ export function makeLatest<K, V>(maxEntries: number) {
   /** In the order in which they were set. */
   const values = new PassingMap<K, V>();
   return {
-    set(key: K, value: V): void {
+    set: (key: K, value: V): void => {
       values.delete(key);
       values.set(key, value);
       if (values.size <= maxEntries) return;
