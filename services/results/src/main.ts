@@ -22,6 +22,7 @@ import { endStranded } from "./retention/endStranded.ts";
 import { listen } from "./retention/listening.ts";
 import { noteProjections } from "./projection/noteProjections.ts";
 import { makeProjection } from "./projection/projection.ts";
+import { whileLeading } from "./projection/whileLeading.ts";
 import { keepQueues } from "./queues/keepQueues.ts";
 import { makeTaskIndex } from "./index/taskIndex.ts";
 import { removeIdleQueues } from "./queues/removeIdleQueues.ts";
@@ -69,16 +70,19 @@ await runService(
     const deps = { broker, clock, appender, reader, projection, workers, log };
     const maxAgeMs = config.EVENTS_MAX_AGE;
     const trim = makeLogTrim({ ...deps, listening, maxAgeMs });
+    const jobs = [
+      trim.job,
+      endStranded({ ...deps, states, listening, trim }),
+      keepQueues({ ...deps, ackWaitMs }),
+      removeIdleQueues(deps),
+      endOverdue({ ...deps, states }),
+    ];
     stack.use(announce(broker, projection.role, trim));
     stack.use(noteProjections(broker, writer, clock, projection.role));
     const work = Promise.all([
       index.run(stopping),
       projection.run(stopping),
-      trim.run(stopping),
-      endStranded({ ...deps, states, listening, trim }, stopping),
-      keepQueues({ ...deps, ackWaitMs }, stopping),
-      removeIdleQueues(deps, stopping),
-      endOverdue({ ...deps, states }, stopping),
+      ...jobs.map((job) => whileLeading(deps, job, stopping)),
     ]).catch(fail);
     stack.defer(() => work.then(() => undefined));
   },

@@ -4,7 +4,7 @@ import { isOpen, newTaskId, type TaskEvent } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { makeEndOverdue } from "./endOverdue.ts";
+import { endOverdue } from "./endOverdue.ts";
 import {
   openReader,
   openWriter,
@@ -80,14 +80,11 @@ test("tasks that can't be ended stop no other, and are told once", async () => {
   const failing = new Set(ids.slice(0, 80));
   const others = new Set(ids.slice(80));
   const over = new AbortController();
-  const look = makeEndOverdue({
+  const { look } = endOverdue({
     broker: writer.broker,
     // All are past their time.
     clock: { nowS: () => Date.now() / 1_000 + 3_600, isRead: () => true },
     reader: redis.reader,
-    projection: {
-      role: () => ({ leading: true, seq: last, caughtUp: true }),
-    },
     states: makeTaskStates(writer.broker, redis.reader),
     workers: { all: () => [] },
     appender: {
@@ -102,7 +99,6 @@ test("tasks that can't be ended stop no other, and are told once", async () => {
     },
     log: {
       warn: () => undefined,
-      debug: () => undefined,
       error: (facts: unknown) => void errors.push(facts),
     },
   });

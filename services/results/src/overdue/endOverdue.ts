@@ -17,8 +17,7 @@ import {
 } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import { overdue } from "./overdue.ts";
-import type { Projection } from "../projection/projection.ts";
-import { whileLeading } from "../projection/whileLeading.ts";
+import type { Job } from "../projection/whileLeading.ts";
 
 /** Where the first of a queue is overdue, so many are looked at next. */
 const more = 100;
@@ -35,34 +34,13 @@ export interface OverdueDeps {
   clock: Pick<BrokerClock, "nowS" | "isRead">;
   appender: Pick<Appender, "append">;
   reader: Pick<TaskReader, "perhapsOverdue">;
-  projection: Pick<Projection, "role">;
   states: Pick<TaskStates, "surelyAll">;
   workers: Pick<WorkersHeard, "all">;
-  log: Pick<Logger, "warn" | "error" | "debug">;
+  log: Pick<Logger, "warn" | "error">;
 }
 
-/** Looks every 2 s, while this instance leads, is caught up and knows the broker's time, until the signal aborts. */
-export async function endOverdue(
-  deps: OverdueDeps,
-  signal: AbortSignal,
-): Promise<void> {
-  const { clock } = deps;
-  const checkAll = makeEndOverdue(deps);
-  await whileLeading(
-    deps,
-    {
-      everyMs: overdueLookEveryMs,
-      look: async () => {
-        if (clock.isRead()) await checkAll(signal);
-      },
-      failed: "overdue tasks can't be looked at",
-    },
-    signal,
-  );
-}
-
-/** Makes one look, which ends all tasks that are overdue. One that can't be ended is in no other's way. */
-export function makeEndOverdue({
+/** A look ends all tasks that are overdue, once the broker's time is known. One that can't be ended is in no other's way. */
+export function endOverdue({
   broker,
   clock,
   appender,
@@ -70,7 +48,7 @@ export function makeEndOverdue({
   states,
   workers,
   log,
-}: OverdueDeps): (signal: AbortSignal) => Promise<void> {
+}: OverdueDeps): Job {
   /** Ids of the tasks that could not be ended, the latest last: they are looked past. */
   const failing = new Set<string>();
 
@@ -142,9 +120,14 @@ export function makeEndOverdue({
       ? noText
       : streamedSoFar(broker, task_id, AbortSignal.timeout(readTextMs));
 
-  return async (signal) => {
-    let { found: left } = await check(1);
-    while (left > 0 && !signal.aborted) left = (await check(more)).ended;
+  return {
+    everyMs: overdueLookEveryMs,
+    failed: "overdue tasks can't be looked at",
+    async look(signal) {
+      if (!clock.isRead()) return;
+      let { found: left } = await check(1);
+      while (left > 0 && !signal.aborted) left = (await check(more)).ended;
+    },
   };
 }
 

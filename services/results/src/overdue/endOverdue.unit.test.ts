@@ -2,6 +2,7 @@ import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { endOverdue, type OverdueDeps } from "./endOverdue.ts";
+import { whileLeading } from "../projection/whileLeading.ts";
 
 test("nothing is looked at for its deadline before the broker's time is known", async () => {
   let [asked, looks, isRead] = [0, 0, false];
@@ -19,12 +20,15 @@ test("nothing is looked at for its deadline before the broker's time is known", 
         return Promise.resolve([]);
       },
     },
-    projection: { role: () => ({ leading: true, seq: 9, caughtUp: true }) },
     // None of the rest is reached where nothing is overdue.
   } as unknown as OverdueDeps;
   const stop = new AbortController();
   await using opened = new AsyncDisposableStack();
-  const running = endOverdue(deps, stop.signal);
+  const leading = {
+    projection: { role: () => ({ leading: true, seq: 9, caughtUp: true }) },
+    log: { debug: () => undefined },
+  };
+  const running = whileLeading(leading, endOverdue(deps), stop.signal);
   opened.defer(() => {
     stop.abort();
     return running;

@@ -12,7 +12,7 @@ import type { Logger } from "@jetscribe/runtime";
 import type { Queue } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import type { Projection } from "../projection/projection.ts";
-import { whileLeading } from "../projection/whileLeading.ts";
+import type { Job } from "../projection/whileLeading.ts";
 
 const checkEveryMs = 5_000;
 /** A queue that has lost tasks for so long is made again. */
@@ -21,23 +21,19 @@ const shortForMs = 10_000;
 const maxPerCheck = 500;
 const atOnce = 50;
 
-/** Looks every 5 s, while this instance leads and is caught up, until the signal aborts. */
-export async function keepQueues(
-  {
-    broker,
-    reader,
-    projection,
-    ackWaitMs,
-    log,
-  }: {
-    broker: Broker;
-    reader: TaskReader;
-    projection: Projection;
-    ackWaitMs: number;
-    log: Logger;
-  },
-  signal: AbortSignal,
-): Promise<void> {
+export function keepQueues({
+  broker,
+  reader,
+  projection,
+  ackWaitMs,
+  log,
+}: {
+  broker: Broker;
+  reader: TaskReader;
+  projection: Projection;
+  ackWaitMs: number;
+  log: Logger;
+}): Job {
   /** Since when each queue has been short, by its consumer's name. */
   let short = new Map<string, number>();
   /** The consumer that was looked at last. */
@@ -124,8 +120,7 @@ export async function keepQueues(
   }
 
   const failed = "the work queues can't be looked at";
-  const looking = { everyMs: checkEveryMs, look: check, failed };
-  await whileLeading({ projection, log }, looking, signal);
+  return { everyMs: checkEveryMs, look: check, failed };
 }
 
 /**

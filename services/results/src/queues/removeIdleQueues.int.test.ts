@@ -9,7 +9,7 @@ import { newTaskId, streams } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
-import { makeRemoveIdle } from "./removeIdleQueues.ts";
+import { removeIdleQueues } from "./removeIdleQueues.ts";
 import {
   openReader,
   openWriter,
@@ -44,21 +44,15 @@ for (const version of await natsVersions())
       await eventually(projected);
       const said: unknown[] = [];
       let isBehind = false;
-      const role = { leading: true, seq: waits, caughtUp: true };
-      const look = makeRemoveIdle(
+      const job = removeIdleQueues(
         {
           ...{ broker, reader: redis.reader },
-          projection: {
-            role: () => role,
-            reaches: () => Promise.resolve(!isBehind),
-          },
-          log: {
-            info: (facts: unknown) => void said.push(facts),
-            debug: () => undefined,
-          },
+          projection: { reaches: () => Promise.resolve(!isBehind) },
+          log: { info: (facts: unknown) => void said.push(facts) },
         },
         0,
       );
+      const look = () => job.look(new AbortController().signal);
       await look();
       assert.equal((await workQueueNames(broker)).length, 3);
       // A worker is told of what is left of tasks that have ended.

@@ -18,7 +18,7 @@ import type { Logger } from "@jetscribe/runtime";
 import { queueIdleForMs, type Queue } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import type { Projection } from "../projection/projection.ts";
-import { whileLeading } from "../projection/whileLeading.ts";
+import type { Job } from "../projection/whileLeading.ts";
 
 const lookEveryMs = 10_000;
 /** With so many queues they are named less often: that costs the server about 10 ms for each thousand. */
@@ -26,11 +26,11 @@ const many = { queues: 1_000, everyMs: 60_000 };
 /** So many consumers are asked in one look. */
 const maxPerLook = 500;
 
-export interface IdleDeps {
+interface IdleDeps {
   broker: Broker;
   reader: Pick<TaskReader, "openQueues" | "countOpen">;
-  projection: Pick<Projection, "role" | "reaches">;
-  log: Pick<Logger, "info" | "debug">;
+  projection: Pick<Projection, "reaches">;
+  log: Pick<Logger, "info">;
 }
 
 interface Idle {
@@ -42,30 +42,12 @@ interface Idle {
   since: number;
 }
 
-/** Looks every 10 s, with many queues every minute, while this instance leads and is caught up, until the signal aborts. */
-export async function removeIdleQueues(
-  deps: IdleDeps,
-  signal: AbortSignal,
-  { everyMs = lookEveryMs, idleForMs = queueIdleForMs } = {},
-): Promise<void> {
-  const removeIdle = makeRemoveIdle(deps, idleForMs);
-  let queues = 0;
-  await whileLeading(
-    deps,
-    {
-      everyMs: () => (queues > many.queues ? many.everyMs : everyMs),
-      look: async () => void (queues = await removeIdle()),
-      failed: "idle work queues can't be looked at",
-    },
-    signal,
-  );
-}
-
-/** Makes one look, which removes the queues that have been idle for `idleForMs`, and gives the number of all. */
-export function makeRemoveIdle(
+/** A look removes the queues that have been idle for `idleForMs`. */
+export function removeIdleQueues(
   { broker, reader, projection, log }: IdleDeps,
-  idleForMs: number,
-): () => Promise<number> {
+  idleForMs: number = queueIdleForMs,
+): Job {
+  let count = 0;
   /** By the consumers' names. */
   const idle = new Map<string, Idle>();
   // A broker that was away may deliver again what was settled.
@@ -98,8 +80,9 @@ export function makeRemoveIdle(
     return true;
   }
 
-  return async () => {
+  async function look(): Promise<void> {
     const queues = await workQueueNames(broker);
+    count = queues.length;
     const open = new Set(
       (await reader.openQueues()).map(broker.workConsumerName),
     );
@@ -118,6 +101,13 @@ export function makeRemoveIdle(
     for (const queue of sample(queues.filter(isDue), maxPerLook))
       if (await lookAt(queue, now)) removed++;
     if (removed > 0) log.info({ removed }, "idle work queues removed");
-    return queues.length;
+  }
+
+  return {
+    get everyMs() {
+      return count > many.queues ? many.everyMs : lookEveryMs;
+    },
+    look,
+    failed: "idle work queues can't be looked at",
   };
 }

@@ -26,7 +26,7 @@ import type { Listening } from "./listening.ts";
 import { failedOutside } from "../overdue/overdue.ts";
 import type { Projection } from "../projection/projection.ts";
 import type { LogHeld, LogTrim } from "./trimLog.ts";
-import { whileLeading } from "../projection/whileLeading.ts";
+import type { Job } from "../projection/whileLeading.ts";
 
 const checkEveryMs = 2_000;
 /** From this share of the limit on, below the gateways': bytes, and the room for outcomes. */
@@ -49,23 +49,15 @@ export interface StrandedDeps {
   unheardMs?: number;
 }
 
-/** Looks every 2 s, while this instance leads and is caught up, until the signal aborts. */
-export async function endStranded(
-  deps: StrandedDeps,
-  signal: AbortSignal,
-): Promise<void> {
+export function endStranded(deps: StrandedDeps): Job {
   const { listening, unheardMs = modelUnservedAfterMs } = deps;
   const served = makeServedModels(listening, unheardMs);
-  await whileLeading(
-    deps,
-    {
-      everyMs: checkEveryMs,
-      onTick: () => noteWorkers(deps, served),
-      look: () => check(deps, served),
-      failed: "stranded tasks can't be looked at",
-    },
-    signal,
-  );
+  return {
+    everyMs: checkEveryMs,
+    onTick: () => noteWorkers(deps, served),
+    look: () => check(deps, served),
+    failed: "stranded tasks can't be looked at",
+  };
 }
 
 /** Whether the oldest unfinished request is in one of these queues, so that its end lets the log be trimmed. */

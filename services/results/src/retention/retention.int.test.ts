@@ -16,6 +16,7 @@ import { eventually, redisPrefix } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { endStranded } from "./endStranded.ts";
+import { whileLeading } from "../projection/whileLeading.ts";
 import { listen } from "./listening.ts";
 import { makeProjection } from "../projection/projection.ts";
 import {
@@ -142,8 +143,9 @@ test.concurrent(
     };
     const work = Promise.all([
       projection.run(stop.signal),
-      endStranded(
-        { ...deps, reader: redis.reader, unheardMs: 1_000 },
+      whileLeading(
+        deps,
+        endStranded({ ...deps, reader: redis.reader, unheardMs: 1_000 }),
         stop.signal,
       ),
     ]);

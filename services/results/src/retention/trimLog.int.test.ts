@@ -11,6 +11,7 @@ import assert from "node:assert/strict";
 import { test } from "vitest";
 import type { Role } from "../projection/projection.ts";
 import { completed, openWriter, requested } from "../../test/resultsTestKit.ts";
+import { whileLeading } from "../projection/whileLeading.ts";
 import { makeLogTrim } from "./trimLog.ts";
 
 const eventsMaxBytes = 200_000;
@@ -48,6 +49,13 @@ async function finishedLog() {
     listenedMs: 60_000,
     looks: 0,
   };
+  const projection = {
+    role() {
+      known.looks++;
+      return known.role;
+    },
+  };
+  const { log } = makeLogger({ service: "test", level: "fatal" });
   const trim = makeLogTrim({
     broker,
     clock: {
@@ -61,18 +69,13 @@ async function finishedLog() {
         return Promise.resolve(known.use);
       },
     },
-    projection: {
-      role() {
-        known.looks++;
-        return known.role;
-      },
-    },
+    projection,
     listening: { forMs: () => known.listenedMs },
     maxAgeMs: 3_600_000,
-    log: makeLogger({ service: "test", level: "fatal" }).log,
+    log,
   });
   const stop = new AbortController();
-  const running = trim.run(stop.signal);
+  const running = whileLeading({ projection, log }, trim.job, stop.signal);
   opened.defer(async () => {
     stop.abort();
     await running;

@@ -21,7 +21,7 @@ import type { Listening } from "./listening.ts";
 import { noOpenWork } from "../projection/projectTasks.ts";
 import type { Projection } from "../projection/projection.ts";
 import { makeUnsynced, syncWithinMs } from "./unsynced.ts";
-import { whileLeading } from "../projection/whileLeading.ts";
+import type { Job } from "../projection/whileLeading.ts";
 
 const lookEveryMs = 1_000;
 const readEveryMs = 5_000;
@@ -110,27 +110,20 @@ export function makeLogTrim({
     log.info(facts, "finished history was dropped from the log");
   }
 
-  /** Looks every second, while this instance leads and is caught up, until the signal aborts. */
-  const run = (signal: AbortSignal) =>
-    whileLeading(
-      { projection, log },
-      {
-        everyMs: lookEveryMs,
-        onTick(leads) {
-          if (leads) return;
-          held = undefined;
-          unsynced.forget();
-        },
-        look,
-        failed: "the log can't be trimmed",
-      },
-      signal,
-    );
-
+  const job: Job = {
+    everyMs: lookEveryMs,
+    onTick(leads) {
+      if (leads) return;
+      held = undefined;
+      unsynced.forget();
+    },
+    look,
+    failed: "the log can't be trimmed",
+  };
   return {
     /** As of the last look; undefined: nothing is known, or the log is empty. */
     held: () => held,
-    run,
+    job,
   };
 }
 
