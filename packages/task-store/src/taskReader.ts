@@ -28,16 +28,6 @@ export type TaskReader = ReturnType<typeof makeTaskReader>;
 export function makeTaskReader({ redis }: Pick<Store, "redis">) {
   useTo("read", redis);
 
-  /** Every queue in which tasks wait, and how many. */
-  async function queues() {
-    const names = await redis.smembers(keys.queues);
-    const counts = await countAll(redis, names);
-    return names.map((name, i) => ({
-      queue: parseQueueName(name),
-      waiting: counts[i] ?? 0,
-    }));
-  }
-
   /** The oldest `count` waiting tasks of a queue, oldest first. */
   const oldestWaiting = async (queue: Queue, count: number) =>
     count < 1 ? [] : members(redis, keys.queue(queueName(queue)), count - 1);
@@ -63,54 +53,26 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">) {
     return Math.min(waits.seq, first.seq);
   }
 
-  /** Every queue that has open tasks, waiting or running. */
-  async function openQueues() {
-    const [names, runs] = await Promise.all([
-      redis.smembers(keys.queues),
-      redis.zrange(keys.running, 0, "-1"),
-    ]);
-    const ofRuns = runs.map((name) => name.slice(0, name.lastIndexOf(":")));
-    return [...new Set([...names, ...ofRuns])].map(parseQueueName);
-  }
-
-  /** For each place: how many tasks of the queue are open, waiting or running, up to that sequence; all at one instant. */
-  async function countOpen(places: readonly { queue: Queue; seq: number }[]) {
-    const commands = redis.multi().zrange(keys.running, 0, "-1", "WITHSCORES");
-    for (const { queue, seq } of places)
-      commands.zcount(keys.queue(queueName(queue)), 0, seq);
-    const [runs, ...counts] = resultsOf(await commands.exec());
-    const running = Map.groupBy(pairsOf(runs as string[]), ({ id }) =>
-      id.slice(0, id.lastIndexOf(":")),
-    );
-    return places.map(({ queue, seq }, i) => {
-      const ofQueue = running.get(queueName(queue)) ?? [];
-      const upTo = ofQueue.filter((run) => run.seq <= seq).length;
-      return Number(counts[i]) + upTo;
-    });
-  }
-
-  /**
-   * Open tasks whose deadline may be over, by `now` in seconds since the epoch; each has to be looked at. Of those that
-   * may wait long only the first `ofEach` of each queue: whoever comes later has a later deadline. Of the others the
-   * `early` first.
-   */
-  async function perhapsOverdue(
-    now: number,
-    { ofEach, early }: { ofEach: number; early: number },
-  ) {
-    const names = await redis.smembers(keys.queues);
-    const [first, heads] = await Promise.all([
-      redis.zrangebyscore(keys.deadlines, 0, now, "LIMIT", 0, early),
-      all(redis, names, (pipeline, name) =>
-        pipeline.zrange(keys.queue(name), 0, String(ofEach - 1)),
-      ),
-    ]);
-    const ids = first.map((name) => parseRunningName(name).id);
-    return [...new Set([...ids, ...(heads as string[][]).flat()])];
-  }
-
   return {
-    perhapsOverdue,
+    /**
+     * Open tasks whose deadline may be over, by `now` in seconds since the epoch; each has to be looked at. Of those that
+     * may wait long only the first `ofEach` of each queue: whoever comes later has a later deadline. Of the others the
+     * `early` first.
+     */
+    async perhapsOverdue(
+      now: number,
+      { ofEach, early }: { ofEach: number; early: number },
+    ) {
+      const names = await redis.smembers(keys.queues);
+      const [first, heads] = await Promise.all([
+        redis.zrangebyscore(keys.deadlines, 0, now, "LIMIT", 0, early),
+        all(redis, names, (pipeline, name) =>
+          pipeline.zrange(keys.queue(name), 0, String(ofEach - 1)),
+        ),
+      ]);
+      const ids = first.map((name) => parseRunningName(name).id);
+      return [...new Set([...ids, ...(heads as string[][]).flat()])];
+    },
     look: makeLook(redis),
     /** Where tasks wait; null for one that doesn't. */
     places: (tasks: readonly TaskState[]) => placesOf(redis, tasks),
@@ -126,12 +88,44 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">) {
         const [estimated = 0, real = 0] = pair.split(" ").map(Number);
         return { estimated, real };
       }),
-    queues,
+    /** Every queue in which tasks wait, and how many. */
+    async queues() {
+      const names = await redis.smembers(keys.queues);
+      const counts = await countAll(redis, names);
+      return names.map((name, i) => ({
+        queue: parseQueueName(name),
+        waiting: counts[i] ?? 0,
+      }));
+    },
     oldestWaiting,
     running,
     oldestOpen,
-    openQueues,
-    countOpen,
+    /** Every queue that has open tasks, waiting or running. */
+    async openQueues() {
+      const [names, runs] = await Promise.all([
+        redis.smembers(keys.queues),
+        redis.zrange(keys.running, 0, "-1"),
+      ]);
+      const ofRuns = runs.map((name) => name.slice(0, name.lastIndexOf(":")));
+      return [...new Set([...names, ...ofRuns])].map(parseQueueName);
+    },
+    /** For each place: how many tasks of the queue are open, waiting or running, up to that sequence; all at one instant. */
+    async countOpen(places: readonly { queue: Queue; seq: number }[]) {
+      const commands = redis
+        .multi()
+        .zrange(keys.running, 0, "-1", "WITHSCORES");
+      for (const { queue, seq } of places)
+        commands.zcount(keys.queue(queueName(queue)), 0, seq);
+      const [runs, ...counts] = resultsOf(await commands.exec());
+      const running = Map.groupBy(pairsOf(runs as string[]), ({ id }) =>
+        id.slice(0, id.lastIndexOf(":")),
+      );
+      return places.map(({ queue, seq }, i) => {
+        const ofQueue = running.get(queueName(queue)) ?? [];
+        const upTo = ofQueue.filter((run) => run.seq <= seq).length;
+        return Number(counts[i]) + upTo;
+      });
+    },
     /** The queues of a model (a slug) that have open tasks, and how many. */
     active: (model: string) => readActive(redis, model),
     /** The models (slugs) that were ever asked for. */

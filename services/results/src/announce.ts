@@ -53,7 +53,7 @@ export function announce(
 }
 
 /** Says why this instance ends, for /health. */
-export const announceTrouble = (broker: Broker, error: string): void =>
+export const announceTrouble = (broker: Broker, error: string): boolean =>
   announceProjection(broker, {
     name: "results",
     instance: randomUUID(),

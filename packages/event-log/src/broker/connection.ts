@@ -112,15 +112,11 @@ function serversOf(url: string) {
     .split(",")
     .map((one) => new URL(one.includes("://") ? one : `nats://${one}`));
   const servers = urls.map(({ host }) => host);
-  const tls = urls.some(({ protocol }) => protocol === "tls:")
-    ? { tls: {} }
-    : {};
-  const { username = "", password = "" } = urls[0] ?? {};
-  const [user, pass] = [username, password].map(decodeURIComponent);
-  if (!user) return { servers, ...tls };
-  return pass
-    ? { servers, ...tls, user, pass }
-    : { servers, ...tls, token: user };
+  const isTls = urls.some(({ protocol }) => protocol === "tls:");
+  const user = decodeURIComponent(urls[0]?.username ?? "");
+  const pass = decodeURIComponent(urls[0]?.password ?? "");
+  const login = pass === "" ? { token: user } : { user, pass };
+  return { servers, ...(isTls && { tls: {} }), ...(user !== "" && login) };
 }
 
 async function watch(

@@ -20,46 +20,36 @@ function say({ connected, nc }: Broker, subject: string, body?: string) {
 }
 
 /** Says what a worker has in hand. */
-export function announceWorker(
+export const announceWorker = (
   broker: Broker,
   modelSlug: string,
-  announcement: WorkerAnnouncement,
-): void {
-  const subject = broker.subjects.worker(modelSlug, announcement.worker_id);
-  say(broker, subject, JSON.stringify(announcement));
-}
+  word: WorkerAnnouncement,
+): boolean =>
+  say(
+    broker,
+    broker.subjects.worker(modelSlug, word.worker_id),
+    JSON.stringify(word),
+  );
 
 /** Hears the workers of a model (a slug), or of all. */
 export const hearWorkers = (
   broker: Broker,
-  onAnnouncement: (announcement: WorkerAnnouncement) => void,
-  modelSlug = "*",
+  onWord: (word: WorkerAnnouncement) => void,
+  model = "*",
 ): Disposable =>
-  hear(
-    broker,
-    broker.subjects.worker(modelSlug, "*"),
-    WorkerAnnouncement,
-    onAnnouncement,
-  );
+  hear(broker, broker.subjects.worker(model, "*"), WorkerAnnouncement, onWord);
 
-export function announceProjection(
+export const announceProjection = (
   broker: Broker,
-  announcement: ProjectionAnnouncement,
-): void {
-  const subject = broker.subjects.projection(announcement.name);
-  say(broker, subject, JSON.stringify(announcement));
-}
+  word: ProjectionAnnouncement,
+): boolean =>
+  say(broker, broker.subjects.projection(word.name), JSON.stringify(word));
 
 export const hearProjections = (
   broker: Broker,
-  onAnnouncement: (announcement: ProjectionAnnouncement) => void,
+  onWord: (word: ProjectionAnnouncement) => void,
 ): Disposable =>
-  hear(
-    broker,
-    broker.subjects.projection("*"),
-    ProjectionAnnouncement,
-    onAnnouncement,
-  );
+  hear(broker, broker.subjects.projection("*"), ProjectionAnnouncement, onWord);
 
 /** Resolves once the broker has taken in the subscriptions made so far: what is published from now on is heard. */
 export const subscribed = async ({ nc }: Broker): Promise<void> => nc.flush();
@@ -74,18 +64,16 @@ export function hearWake(
   onWake: (queue: Queue) => void,
 ): Disposable {
   const any = anyQueueOf(modelSlug);
-  const wake = (queue: Queue | undefined) => queue && onWake(queue);
+  const { stored, wake } = broker.subjects;
   const hearing = new DisposableStack();
-  hearing.use(
-    listen(broker, broker.subjects.stored("requested", any), ({ subject }) =>
-      wake(parseStoredSubject(subject)?.queue),
-    ),
-  );
-  hearing.use(
-    listen(broker, broker.subjects.wake(any), ({ subject }) =>
-      wake(parseWakeSubject(subject)),
-    ),
-  );
+  for (const subject of [stored("requested", any), wake(any)])
+    hearing.use(
+      listen(broker, subject, ({ subject }) => {
+        const queue =
+          parseStoredSubject(subject)?.queue ?? parseWakeSubject(subject);
+        if (queue !== undefined) onWake(queue);
+      }),
+    );
   return hearing;
 }
 
