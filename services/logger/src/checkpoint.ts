@@ -1,6 +1,5 @@
 /**
- * How far the files are, in `LOG_DIR/.checkpoint.sqlite`. Whoever holds the lock on it leads; the system frees the lock
- * of a process that dies.
+ * How far the files are, in `LOG_DIR/.checkpoint.sqlite`; whoever holds its lock leads: decision 0015.
  *
  * - marks: per stream and second, for ten minutes: what was read, and where the files stood then. The newest is the
  *   checkpoint; the others are what the files can be cut back to.

@@ -1,7 +1,4 @@
-/**
- * The broker's time, which all services share: whatever a machine's own clock says, ids, deadlines and expiry go by it.
- * It is read off a record of one's own in LOGS, and goes on between the readings by a clock that can't be set.
- */
+/** The broker's time, which all services share, read off a record of one's own in LOGS: decision 0013. */
 import type { Broker } from "./connection.ts";
 import { elapsedMs } from "./elapsed.ts";
 import { messageAt } from "./streamState.ts";

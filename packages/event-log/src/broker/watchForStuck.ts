@@ -1,9 +1,7 @@
 /**
- * Notices that work waits, slots are free, and nothing comes: a worker that silently gets no more after a reconnect is
- * the most reported fault of such systems. As long as it lasts, each remedy is stronger than the one before.
+ * Notices that work waits, slots are free, and nothing comes. As long as it lasts, each remedy is stronger than the one
+ * before: decision 0003. `now` is a monotonic clock in ms.
  */
-
-/** `now` is a monotonic clock in ms. */
 export function watchForStuck(
   {
     mild,

@@ -7,13 +7,8 @@
  * - `surely` and `surelyAll` are linearizable reads: the answer has all that the log had at the call. They cost one
  *   question for the log's end and one look at the projection. The log is read where the projection has not read so far.
  *
- * The log is read by the task index. Where no index answers, gateways and workers read it in two ways, and neither could
- * do the other's work. A gateway asks once about any task, however old: it searches (`searchLog.ts`). A worker asks at
- * each renewal about the same few young tasks: one reader follows the log for all of them (`followLog.ts`), where
- * searches would read the queue again for each task and renewal.
- *
- * The projection comes in as a function: this package has the door to NATS and the task store has the one to Redis, and
- * neither imports the other.
+ * The projection comes in as a function, since only the task store may know Redis. The log is read by the task index, or
+ * by a search (`searchLog.ts`) or a reader (`followLog.ts`): decision 0012.
  */
 import {
   isOpen,

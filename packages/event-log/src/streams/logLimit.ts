@@ -1,8 +1,4 @@
-/**
- * The size of the log: `EVENTS_MAX_BYTES` is the limit up to which gateways accept requests, and the stream's own
- * `max_bytes` stands a quarter above it. That headroom takes what gateways accept between two looks at the log, so that
- * the outcome of every accepted task fits. The stream carries the one true limit: services read it from there.
- */
+/** The size of the log, and the room in it that is kept for outcomes: decision 0016. */
 import type { TaskState } from "@jetscribe/schema";
 
 /** The stream's `max_bytes` for a limit, both in bytes. */

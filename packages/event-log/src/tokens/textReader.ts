@@ -1,8 +1,4 @@
-/**
- * The stored text of tasks for many readers. A reader of one task is a consumer, of which nats-server from 2.15 on
- * allows a stream 1,000; and the server finds a task's chunks by going through those of all tasks. So few tasks are read
- * at once, and where many readers come at once, as after a gateway's restart, one reading of everything serves them all.
- */
+/** The stored text of tasks for many readers; why few read at once: decision 0014. */
 import type { Broker } from "../broker/connection.ts";
 import { orAborted } from "../broker/orAborted.ts";
 import { scan } from "../read/readLog.ts";

@@ -1,8 +1,4 @@
-/**
- * Which queues may have work that no wake-up told of: requests whose wake-up was lost, and deliveries that come again. The
- * projection says which are active, at a cost that idle owners have no part in. Only where it can't say are all
- * consumers listed, which is rare.
- */
+/** Which queues may have work that no wake-up told of, by the projection or else a list: decision 0003. */
 import type { Queue } from "@jetscribe/schema";
 import type { Broker } from "../broker/connection.ts";
 import type { HighWaterMark } from "../state/highWaterMark.ts";

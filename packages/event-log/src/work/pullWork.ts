@@ -1,9 +1,4 @@
-/**
- * Pulls as many deliveries as there are free slots. Queues that may have work are asked by pulls that do not wait, as
- * `queueScheduler.ts` plans. Once all come back empty, a pull stands on each of the queues where work was seen last: it
- * brings a new request sooner than its wake-up would, and redeliveries, which send none. What neither finds is found by
- * the look every few seconds (`findWork.ts`).
- */
+/** Pulls as many deliveries as there are free slots, from queues as `queueScheduler.ts` plans: decision 0003. */
 import type { Broker } from "../broker/connection.ts";
 import type { Delivery, PullEnd, Puller } from "../read/pull.ts";
 import type { QueueScheduler, WorkQueue } from "./queueScheduler.ts";

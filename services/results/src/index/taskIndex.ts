@@ -1,10 +1,4 @@
-/**
- * The task index: from a task's id to the places of all its events in the log. It is made from the log's headers, on
- * disk beside this process, and independent of Redis; the log is always enough to make it again. It is asked by NATS.
- *
- * Where this process leads the projection and gets on, the index takes what the projection reads. Else it has a reader
- * of its own, which costs more.
- */
+/** The task index, fed by the projection or by a reader of its own: decision 0012. */
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { orAborted } from "@jetscribe/event-log/broker/orAborted";
 import type { Delivery } from "@jetscribe/event-log/read/pull";

@@ -1,9 +1,6 @@
 /**
- * Work queues are made on demand, and removed here once nothing has been asked of them for long. A request that slips in
- * between is open without a consumer, which `keepQueues.ts` finds and mends within seconds.
- *
- * A queue without open tasks may hold requests of tasks that have ended: cancelled before they were delivered, or to be
- * delivered again after a crash of the broker. Workers look at queues with open tasks only, so they are told of it here.
+ * Work queues are made on demand, and removed here once nothing has been asked of them for long: decision 0002.
+ * Workers look at queues with open tasks only, so they are told here of one that holds requests of ended tasks.
  */
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { sample } from "@jetscribe/event-log/work/findWork";

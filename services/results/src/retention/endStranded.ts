@@ -1,7 +1,4 @@
-/**
- * A log that fills up keeps no room for models that have no worker: their oldest waiting requests end first, where that
- * gives room: the oldest event is kept for one of them, or without the room for their outcomes there is enough.
- */
+/** A log that fills up keeps no room for models that have no worker: decision 0016. */
 import type { Appender } from "@jetscribe/event-log/append/append";
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
