@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { Checkpoint, Position } from "./checkpoint.ts";
+import type { Config } from "./config.ts";
 
 export interface Line {
   /** Without the line end at its end. */
@@ -26,25 +27,25 @@ export interface Line {
   time: number;
 }
 
-export interface Rotating {
-  /** Bytes that a file has at most, unless its first line has more. */
-  maxBytes: number;
-  /** All lines of a file fall into one such period, in ms. */
-  periodMs: number;
-  /** Rotated files that stay. */
-  keep: number;
-}
-
 export type LogFile = ReturnType<typeof makeLogFile>;
 
 export const start: Position = { generation: 1, length: 0, began: 0 };
 const newline = "\n".charCodeAt(0);
 
-/** The file `<name>.log` in a folder; it is opened by `restore`. */
+type Settings = Pick<
+  Config,
+  "LOG_DIR" | "LOG_ROTATE_SIZE" | "LOG_ROTATE_AGE" | "LOG_KEEP"
+>;
+
+/** The file `<name>.log`; it is opened by `restore`. */
 export function makeLogFile(
-  dir: string,
   name: string,
-  { maxBytes, periodMs, keep }: Rotating,
+  {
+    LOG_DIR: dir,
+    LOG_ROTATE_SIZE: maxBytes,
+    LOG_ROTATE_AGE: periodMs,
+    LOG_KEEP: keep,
+  }: Settings,
   checkpoint: Checkpoint,
 ) {
   const path = join(dir, `${name}.log`);

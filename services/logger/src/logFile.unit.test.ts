@@ -14,7 +14,11 @@ import { filesOf, readLines, tempDir } from "../test/loggerTestKit.ts";
 
 const day = 86_400;
 const noon = Date.UTC(2026, 10, 24, 12) / 1000;
-const rotating = { maxBytes: 40, periodMs: day * 1000, keep: 100 };
+const rotating = {
+  LOG_ROTATE_SIZE: 40,
+  LOG_ROTATE_AGE: day * 1000,
+  LOG_KEEP: 100,
+};
 
 /** Lines of ten bytes, a second apart. */
 const lines = (from: number, to: number, time = noon): Line[] =>
@@ -46,7 +50,11 @@ async function withFile(
     checkpoint,
     open: (options) =>
       opened.use(
-        makeLogFile(dir.path, "log", { ...rotating, ...options }, checkpoint),
+        makeLogFile(
+          "log",
+          { LOG_DIR: dir.path, ...rotating, ...options },
+          checkpoint,
+        ),
       ),
   });
 }
@@ -117,7 +125,7 @@ test("whatever a crash left of a batch with rotations, restoring undoes it", () 
 
 test("what is not there any more can't be restored", () =>
   withFile(({ dir, open }) => {
-    const file = open({ keep: 1 });
+    const file = open({ LOG_KEEP: 1 });
     file.restore(start, start);
     file.append(lines(0, 2));
     const early = file.position;

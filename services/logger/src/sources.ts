@@ -7,7 +7,7 @@ import { hash } from "node:crypto";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Config } from "./config.ts";
 import { formatRecord } from "./formatRecord.ts";
-import { makeLogFile, type LogFile, type Rotating } from "./logFile.ts";
+import { makeLogFile, type LogFile } from "./logFile.ts";
 import { projectEvents, readSubjects } from "./projectEvents.ts";
 
 /** A stream and the files that are written from it alone. */
@@ -24,12 +24,6 @@ export interface Source {
   idOf: (message: Parameters<typeof idOf>[0]) => string;
 }
 
-const rotatingOf = (config: Config): Rotating => ({
-  maxBytes: config.LOG_ROTATE_SIZE,
-  periodMs: config.LOG_ROTATE_AGE,
-  keep: config.LOG_KEEP,
-});
-
 /** EVENTS -> `llm_requests.log` and `errors.log`. */
 export function eventSource(
   names: Names,
@@ -37,10 +31,8 @@ export function eventSource(
   config: Config,
   log: Logger,
 ): Source {
-  const rotating = rotatingOf(config);
-  const make = (name: string) =>
-    makeLogFile(config.LOG_DIR, name, rotating, checkpoint);
-  const [requests, errors] = [make("llm_requests"), make("errors")];
+  const requests = makeLogFile("llm_requests", config, checkpoint);
+  const errors = makeLogFile("errors", config, checkpoint);
   return {
     stream: names.streams.events,
     filter: readSubjects(names),
@@ -67,12 +59,7 @@ export function recordSource(
   config: Config,
 ): Source {
   const prefix = subjects.log("");
-  const app = makeLogFile(
-    config.LOG_DIR,
-    "app",
-    rotatingOf(config),
-    checkpoint,
-  );
+  const app = makeLogFile("app", config, checkpoint);
   return {
     stream: streams.logs,
     files: [app],

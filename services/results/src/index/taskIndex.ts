@@ -7,7 +7,6 @@ import {
   compareCheckpoint,
   eventIdAt,
   streamState,
-  type StreamState,
 } from "@jetscribe/event-log/broker/streamState";
 import {
   serveTaskIndex,
@@ -46,36 +45,26 @@ export function makeTaskIndex(
   async function resume(): Promise<number> {
     const doubtsBefore = doubts;
     comparedAt = -1; // What it is fed meanwhile would move it.
-    places ??= openTaskPlaces(dir);
+    const taken = (places ??= openTaskPlaces(dir));
     const state = await streamState(broker, broker.streams.events);
-    const { seq } = await takeUp(places, state);
-    places.removeBefore(state.firstSeq);
-    goal = state.lastSeq;
+    const { created, firstSeq, lastSeq } = state;
+    const idAt = (seq: number) => eventIdAt(broker, seq);
+    const position = taken.position();
+    const standing =
+      position && (await compareCheckpoint(position, state, idAt));
+    const beginning = { created, seq: Math.max(0, firstSeq - 1), id: "" };
+    if (standing === "gap") taken.moveTo(beginning);
+    else if (standing !== "intact") {
+      const because = position ? "the log lost its tail" : "there is none";
+      log.info({ because, last_seq: lastSeq }, "building the task index");
+      taken.restart(beginning);
+    }
+    taken.removeBefore(firstSeq);
+    goal = lastSeq;
     comparedAt = doubtsBefore;
     lastError = "";
     announceMove();
-    return seq + 1;
-  }
-
-  /** Compares the index with the log, and gives the position to go on from. */
-  async function takeUp(
-    places: TaskPlaces,
-    state: StreamState,
-  ): Promise<{ seq: number }> {
-    const { created, firstSeq, lastSeq } = state;
-    const beginning = { created, seq: Math.max(0, firstSeq - 1), id: "" };
-    const idAt = (seq: number) => eventIdAt(broker, seq);
-    const position = places.position();
-    const standing =
-      position && (await compareCheckpoint(position, state, idAt));
-    if (position !== undefined && standing === "intact") return position;
-    if (standing === "gap") places.moveTo(beginning);
-    else {
-      const because = position ? "the log lost its tail" : "there is none";
-      log.info({ because, last_seq: lastSeq }, "building the task index");
-      places.restart(beginning);
-    }
-    return beginning;
+    return (taken.position()?.seq ?? 0) + 1;
   }
 
   function take(messages: readonly Delivery[]): void {
