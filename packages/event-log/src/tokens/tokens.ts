@@ -83,21 +83,20 @@ export function makeTokenLog(broker: Broker) {
 }
 
 /**
- * The chunks of a task that TOKENS still has, in order, `fromSeq` on. Rejects when the broker is lost, or with the
+ * The chunks of a task that TOKENS still has, in order. Rejects when the broker is lost, or with the
  * signal's reason. What doesn't parse is left out.
  */
 export async function readTokens(
   broker: Broker,
   taskId: string,
   signal: AbortSignal,
-  fromSeq = 1,
 ): Promise<StoredChunk[]> {
   const chunks: StoredChunk[] = [];
   const { tokens: stream } = broker.streams;
   const filter = broker.subjects.tokens(taskId);
   await scan(
     broker,
-    { stream, filter, from: { seq: fromSeq } },
+    { stream, filter, from: { seq: 1 } },
     (message) => {
       const chunk = chunkOf(message);
       if (chunk !== undefined) chunks.push(chunk);

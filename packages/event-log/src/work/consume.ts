@@ -30,13 +30,9 @@ export type { ActiveQueues };
  * - done: its outcome is in the log
  * - retry: it comes again after so many ms; 0: to whoever asks first
  * - lost: somebody else may have it; neither ack nor nak, which would take it away from them
- * - discard: it will never be work, and is never delivered again
  */
 export type Handled =
-  | { kind: "done" }
-  | { kind: "retry"; afterMs: number }
-  | { kind: "lost" }
-  | { kind: "discard"; because: string };
+  { kind: "done" } | { kind: "retry"; afterMs: number } | { kind: "lost" };
 
 export type RequestedEvent = Extract<
   RecordedEvent,
@@ -65,6 +61,7 @@ export interface WorkOptions {
   slots: () => number;
   /** Must not reject. */
   handle: (item: WorkItem) => Promise<Handled>;
+  /** The message at this sequence is no work, and is never delivered again. */
   onDiscarded: (because: string, seq: number) => void;
   /** Work waits and none comes, whatever was tried: only another process can help. */
   onStuck: () => void;
@@ -128,7 +125,7 @@ export function consumeWork(broker: Broker, options: WorkOptions) {
     const decoded = decodeEvent(delivery);
     if (!("event" in decoded) || decoded.event.type !== "GenerateRequested") {
       const because = "garbage" in decoded ? decoded.garbage : "no request";
-      settle(delivery.reply, queue, { kind: "discard", because });
+      if (broker.connected) broker.nc.publish(delivery.reply, "+TERM");
       onDiscarded(because, delivery.seq);
       return;
     }
@@ -288,14 +285,8 @@ const promptChars = ({ prompt = "", messages = [] }: GenerateRequested) =>
   messages.reduce((sum, { content }) => sum + content.length, prompt.length);
 
 function acknowledgement(handled: Exclude<Handled, { kind: "lost" }>): string {
-  switch (handled.kind) {
-    case "done":
-      return "+ACK";
-    case "retry":
-      return handled.afterMs === 0
-        ? "-NAK"
-        : `-NAK ${JSON.stringify({ delay: Math.round(handled.afterMs * 1e6) })}`;
-    case "discard":
-      return "+TERM";
-  }
+  if (handled.kind === "done") return "+ACK";
+  const { afterMs } = handled;
+  if (afterMs === 0) return "-NAK";
+  return `-NAK ${JSON.stringify({ delay: Math.round(afterMs * 1e6) })}`;
 }
