@@ -10,7 +10,7 @@ import {
 } from "@jetscribe/schema";
 import { decodeEvent } from "../codec/codec.ts";
 import type { Broker } from "../broker/connection.ts";
-import { makeFindWork, sample, type ActiveQueues } from "./findWork.ts";
+import { makeFindWork, sample, type FindOptions } from "./findWork.ts";
 import { makeThroughput } from "./throughput.ts";
 import { makePuller, type Delivery } from "../read/pull.ts";
 import { makePullWork } from "./pullWork.ts";
@@ -22,8 +22,6 @@ import {
   type DeliveryProof,
 } from "../state/highWaterMark.ts";
 import { hasUndelivered } from "../streams/topology.ts";
-
-export type { ActiveQueues };
 
 /**
  * What a handler made of a work item.
@@ -54,9 +52,7 @@ export interface WorkItem extends DeliveryProof {
 
 export type WorkSource = ReturnType<typeof consumeWork>;
 
-export interface WorkOptions {
-  /** A slug. */
-  model: string;
+export interface WorkOptions extends FindOptions {
   /** How many tasks may run now; as many again may be in hand that have left their slots. */
   slots: () => number;
   /** Must not reject. */
@@ -65,13 +61,9 @@ export interface WorkOptions {
   onDiscarded: (because: string, seq: number) => void;
   /** Work waits and none comes, whatever was tried: only another process can help. */
   onStuck: () => void;
-  /** Reads what the projection says of the model's queues; absent: there is no projection. */
-  readActive?: () => Promise<ActiveQueues>;
   /** How often work is looked for that no wake-up told of, and how long it may wait for free slots. */
   sweepEveryMs?: number;
   stuckAfterMs?: number;
-  /** How often all consumers may be listed, where the projection can't say what is active. */
-  listEveryMs?: number;
 }
 
 /** Of the queues in which tasks seem to wait so many are asked whether they do. */
@@ -86,10 +78,9 @@ const notRunCosts = (promptChars: number): number => 1 + promptChars / 4_096;
 export function consumeWork(broker: Broker, options: WorkOptions) {
   const { model, slots, handle, onDiscarded, onStuck } = options;
   const { sweepEveryMs = fallbackLookEveryMs, stuckAfterMs = 10_000 } = options;
-  const { readActive, listEveryMs = 30_000 } = options;
   const scheduler = makeQueueScheduler(broker);
   const marks = makeHighWaterMarks(broker);
-  const work = makeFindWork(broker, { model, readActive, listEveryMs });
+  const work = makeFindWork(broker, options);
   const puller = makePuller(broker, (delivery) => {
     const queue = scheduler.named(delivery.consumer);
     if (queue !== undefined) accept(delivery, queue);

@@ -21,20 +21,18 @@ export interface FoundWork {
 /** Of the queues whose tasks all run so many are found at a time, by chance: some worker asks each of them soon. */
 const maxRunningFound = 128;
 
+export interface FindOptions {
+  /** A slug. */
+  model: string;
+  /** Reads what the projection says of the model's queues; absent: there is no projection. */
+  readActive?: (() => Promise<ActiveQueues>) | undefined;
+  /** How often all consumers may be listed, where the projection can't say what is active. */
+  listEveryMs?: number;
+}
+
 export function makeFindWork(
   broker: Broker,
-  {
-    model,
-    readActive,
-    listEveryMs,
-  }: {
-    /** A slug. */
-    model: string;
-    /** Absent: there is no projection. */
-    readActive: (() => Promise<ActiveQueues>) | undefined;
-    /** All consumers are listed so often at most. */
-    listEveryMs: number;
-  },
+  { model, readActive, listEveryMs = 30_000 }: FindOptions,
 ) {
   let listedAt = -Infinity;
   /** The mark of the look before: a projection that gets on has read so far. */
