@@ -14,7 +14,7 @@ export type { ActiveQueue, ActiveQueues, Change } from "./activeQueues.ts";
 export { meanUsual, placeIn, type Backlog, type Place } from "./place.ts";
 export type { LogUse, Milestone, OldestOpen } from "./logUse.ts";
 export type { Unfinished } from "./backlog.ts";
-export { makeTaskWriter, type TaskWriter } from "./taskWriter.ts";
+export { makeTaskWriter, makeTurns, type TaskWriter } from "./taskWriter.ts";
 export { hearDone } from "./done.ts";
 export {
   findUnprefixed,

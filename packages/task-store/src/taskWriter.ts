@@ -177,8 +177,8 @@ const same = (a: Checkpoint | undefined, b: Checkpoint | undefined): boolean =>
     ? a === b
     : encodeCheckpoint(a) === encodeCheckpoint(b);
 
-/** Runs one after the other, whatever became of the one before. */
-function makeTurns(): <T>(run: () => Promise<T>) => Promise<T> {
+/** Makes a function that runs what it is given one after the other, whatever became of the one before. */
+export function makeTurns(): <T>(run: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (run) => {
     const next = last.then(run, run);

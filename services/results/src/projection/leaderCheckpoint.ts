@@ -6,11 +6,12 @@ import {
   type StreamState,
 } from "@jetscribe/event-log/broker/streamState";
 import type { Logger } from "@jetscribe/runtime";
-import type {
-  Change,
-  Checkpoint,
-  Milestone,
-  TaskWriter,
+import {
+  makeTurns,
+  type Change,
+  type Checkpoint,
+  type Milestone,
+  type TaskWriter,
 } from "@jetscribe/task-store";
 import { isDeepStrictEqual } from "node:util";
 import { noOpenWork } from "./projectTasks.ts";
@@ -28,7 +29,8 @@ export function makeLeaderCheckpoint(
 ) {
   let written = found;
   let tried = found;
-  let last: Promise<unknown> = Promise.resolve();
+  /** Each step builds on the one before. */
+  const inTurn = makeTurns();
 
   async function write(
     next: Checkpoint,
@@ -37,12 +39,6 @@ export function makeLeaderCheckpoint(
     tried = next;
     if (!(await write())) throw refused();
     written = next;
-  }
-  /** Each step builds on the one before. */
-  function inTurn(step: () => Promise<void>): Promise<void> {
-    const result = last.then(step);
-    last = result.catch(() => undefined);
-    return result;
   }
 
   return {
