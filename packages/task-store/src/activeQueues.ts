@@ -6,7 +6,6 @@ import { decodeCheckpoint, type Checkpoint } from "./codec.ts";
 import { resultsOf } from "./backlog.ts";
 import { keys, parseQueueName } from "./keys.ts";
 
-/** A queue with open tasks. */
 export interface ActiveQueue {
   queue: Queue;
   waiting: number;

@@ -38,11 +38,9 @@ export async function readBacklog(redis: Redis): Promise<Backlog[]> {
   });
 }
 
-/** How much is unfinished. */
 export interface Unfinished {
   /** Of all that the log has up to here, what is still open is counted. */
   seq: number;
-  /** Tasks that wait to be started. */
   waiting: number;
   /** Open tasks, waiting or running, by their owner (a slug). */
   byOwner: ReadonlyMap<string, number>;

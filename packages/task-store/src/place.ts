@@ -1,10 +1,8 @@
 /** Pure: a waiting task's place, from how much waits in all queues. */
 import { laneShares, type Lane, type Queue } from "@jetscribe/schema";
 
-/** What one queue holds. */
 export interface Backlog {
   queue: Queue;
-  /** Tasks that wait. */
   waiting: number;
   /** Tokens that one of its tasks takes, prompt and text: the mean of the finished ones; undefined: there is none. */
   usual: number | undefined;

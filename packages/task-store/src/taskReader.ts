@@ -76,7 +76,6 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">) {
     look: makeLook(redis),
     /** Where tasks wait; null for one that doesn't. */
     places: (tasks: readonly TaskState[]) => placesOf(redis, tasks),
-    /** What all queues hold. */
     backlog: () => readBacklog(redis),
     /** How much is unfinished; undefined while the projection is built. */
     unfinished: () => readUnfinished(redis),
@@ -144,7 +143,6 @@ const members = async (
 ): Promise<OpenPlace[]> =>
   pairsOf(await redis.zrange(key, 0, String(last), "WITHSCORES"));
 
-/** The reply is member, score, member, score … */
 function pairsOf(reply: readonly string[]): OpenPlace[] {
   const found: OpenPlace[] = [];
   for (let i = 0; i < reply.length; i += 2)

@@ -15,7 +15,6 @@ const setOutcomes = script("./setOutcomes.lua");
 const WAITS = 1_000;
 
 interface WriteOptions {
-  /** The connection's. */
   prefix: string;
   resultTtlMs: number;
   /** ms since the epoch. */

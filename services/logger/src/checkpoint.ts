@@ -104,7 +104,6 @@ function makeCheckpoint(file: OwnDatabase, path: string) {
   };
 }
 
-/** Where a file stands. */
 export interface Position {
   /** Counts the files of this name, from 1. */
   generation: number;

@@ -24,7 +24,6 @@ export async function keepLogFiles(
   log: Logger,
   stopping: AbortSignal,
 ): Promise<void> {
-  /** Which process this is. */
   const instance = randomUUID();
   const say: Say = (how) =>
     announceProjection(broker, {

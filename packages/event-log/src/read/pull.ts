@@ -42,7 +42,6 @@ export type PullEnd = "full" | "empty" | "too large" | "gone" | "lost";
 interface PullRequest {
   stream: string;
   consumer: string;
-  /** At most so many messages. */
   batch: number;
   /** Waits so long for messages; absent: takes only what is there. */
   expiresMs?: number;

@@ -26,7 +26,6 @@ export interface Reading {
   from: From;
   /** Only these subjects. Of several, a server before 2.10 sends all that the stream has. */
   filter?: string | readonly string[];
-  /** Without bodies. */
   headersOnly?: boolean;
   /**
    * The node of a cluster that has to be read: a reader is made on any of them, and reads what that one has, which may
@@ -185,7 +184,6 @@ export interface Following extends Pick<
   gather?: Gather;
   /** Takes messages in order, one batch at a time. A rejection leads to `resume`. */
   onBatch(messages: Delivery[]): Promise<void> | void;
-  /** Why it was interrupted. */
   onInterruption?(error: unknown): void;
 }
 

@@ -77,7 +77,6 @@ export function hearWake(
   return hearing;
 }
 
-/** All queues of a model. */
 const anyQueueOf = (modelSlug: string) => ({
   model: modelSlug,
   lane: "*",

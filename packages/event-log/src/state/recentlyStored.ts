@@ -23,7 +23,6 @@ export function makeRecentlyStored(broker: Broker) {
     noteAccepted: (task: OpenTask) => accepted.set(task.task_id, task),
     /** The sequence of a task's outcome; the latest 10,000 are remembered. */
     noteOutcome: outcomeSeqs.set,
-    /** The task as it was accepted here. */
     accepted: accepted.get,
     /**
      * The task with the outcome that was noted, read from the log. Undefined: none was noted, or the log has another

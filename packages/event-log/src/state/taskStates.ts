@@ -181,7 +181,6 @@ export function makeTaskStates<Query extends TaskQuery = TaskQuery>(
   return { shown, delivered, surely, surelyAll };
 }
 
-/** The tasks that are open. */
 export const openIn = (answers: readonly TaskAnswer[]): OpenTask[] =>
   answers.flatMap((answer) => (answer.status === "open" ? answer.task : []));
 

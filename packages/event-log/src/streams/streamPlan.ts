@@ -29,7 +29,6 @@ import {
 export interface StreamPlan {
   stream: string;
   missing: boolean;
-  /** What would be changed. */
   changes: StreamDifference[];
   /** What this server can't change: it stays as it is. */
   kept: StreamDifference[];

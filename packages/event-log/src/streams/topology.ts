@@ -36,7 +36,6 @@ export interface TopologySettings {
 
 const day = 24 * 3_600_000;
 
-/** The streams as the settings want them. */
 export const wantedStreams = (
   settings: TopologySettings,
   { streams, subjects }: Names,
@@ -252,7 +251,6 @@ export async function ensureWorkQueue(
   refuseDifference(`consumer ${name}`, wanted, config);
 }
 
-/** Removes a queue's consumer and makes it again. */
 export async function remakeWorkQueue(
   broker: Broker,
   queue: Queue,

@@ -10,7 +10,6 @@ import { orMissing } from "../broker/streamState.ts";
 import { scan } from "../read/readLog.ts";
 import { hear } from "../signals/signals.ts";
 
-/** A chunk that TOKENS holds. */
 export interface StoredChunk {
   /** Its sequence in the stream. */
   seq: number;

@@ -74,7 +74,6 @@ const maxQueuesChecked = 4;
  */
 const notRunCosts = (promptChars: number): number => 1 + promptChars / 4_096;
 
-/** Takes work until it is stopped. */
 export function consumeWork(broker: Broker, options: WorkOptions) {
   const { model, slots, handle, onDiscarded, onStuck } = options;
   const { sweepEveryMs = fallbackLookEveryMs, stuckAfterMs = 10_000 } = options;

@@ -9,7 +9,6 @@ export interface Flow {
   virtualTime: number;
 }
 
-/** An owner's flow in a lane. */
 export interface OwnerFlow extends Flow {
   /** How many tokens a task of this owner usually takes; more than 0. */
   readonly tokensPerTask: number;
@@ -17,7 +16,6 @@ export interface OwnerFlow extends Flow {
   readonly asked: number;
 }
 
-/** Flows that take turns with each other. */
 export interface FlowGroup<F extends Flow> {
   /** The flows that have something waiting. */
   backlogged: Set<F>;

@@ -45,7 +45,6 @@ type QueueState = { expected: Expected } & (
   | { pull: "none" }
   /** A pull that does not wait; `left`: how many deliveries it may still bring. */
   | { pull: "asked"; left: number; followsWakeUp: boolean }
-  /** A pull that waits for messages. */
   | { pull: "standing" }
 );
 
@@ -163,14 +162,11 @@ export function makeQueueScheduler(
   }
 
   return {
-    /** The queue of a consumer. */
     named: (consumer: string): WorkQueue | undefined => queues.get(consumer),
-    /** How many deliveries the pulls that do not wait may still bring. */
     asked: () => asked,
     /** How many tasks to ask of which queue now, `free` in all. */
     plan: (free: number): ReadonlyMap<WorkQueue, number> =>
       shareOut(lanesInOrder, free),
-    /** The queues where work was seen last, the latest first. */
     recent: (): readonly WorkQueue[] => recent,
 
     noteWakeUp(queue: Queue) {
@@ -197,7 +193,6 @@ export function makeQueueScheduler(
       const expected = "some";
       become(entry, { pull: "asked", left: batch, followsWakeUp, expected });
     },
-    /** A pull that waits was sent. */
     noteStanding: (entry: Entry) =>
       become(entry, { pull: "standing", expected: "none" }),
     /** A delivery came; the consumer says how many messages more wait. */

@@ -91,7 +91,6 @@ function makeIndexFile(file: OwnDatabase) {
         moveTo(position);
       });
     },
-    /** Forgets all tasks. */
     restart(position: Position): void {
       atomically(() => {
         db.exec("DELETE FROM tasks");

@@ -30,9 +30,7 @@ export function openTaskPlaces(dir: string) {
   }
 
   return {
-    /** What was taken in last. */
     position: () => position,
-    /** The sequences of a task's events, in order. */
     seqsOf: (taskId: string): number[] => [
       ...file.seqsOf(taskId),
       ...(inMemory.get(taskId) ?? []),

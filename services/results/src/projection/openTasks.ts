@@ -25,13 +25,11 @@ export function makeOpenTasks({ read }: Pick<TaskWriter, "read">) {
       missing.forEach((id, i) => tasks.set(id, stored[i]));
       return tasks;
     },
-    /** Takes in what was committed. */
     note(changes: readonly Change[]): void {
       for (const { after } of changes)
         if (isOpen(after)) latest.set(after.task_id, after);
         else latest.delete(after.task_id);
     },
-    /** Nothing is known any more. */
     forget: () => void (latest = makeLatest(maxRemembered)),
   };
 }

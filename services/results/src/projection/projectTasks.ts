@@ -43,7 +43,6 @@ export const noOpenWork: OpenWork = {
   bytesPerToken: usualBytesPerToken,
 };
 
-/** What is unfinished after the changes. */
 export function openWorkAfter(
   open: OpenWork,
   changes: readonly Change[],

@@ -36,7 +36,6 @@ export function keepQueues({
 }): Job {
   /** Since when each queue has been short, by its consumer's name. */
   let short = new Map<string, number>();
-  /** The consumer that was looked at last. */
   let last = "";
 
   /** Everything up to the checkpoint that is still open is in the projection; what comes after it is yet to be delivered. */
