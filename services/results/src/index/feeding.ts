@@ -4,7 +4,7 @@
  *   starved ──something joined on──▶ fed ──nothing did for a while──▶ starved
  */
 import type { Delivery } from "@jetscribe/event-log/read/pull";
-import type { Position } from "./indexFile.ts";
+import type { Position } from "./taskPlaces.ts";
 
 export function makeFeeding(graceMs: number) {
   let fed = new AbortController();

@@ -17,8 +17,11 @@ import type { Logger } from "@jetscribe/runtime";
 import { indexPatienceMs, indexStarvedAfterMs } from "@jetscribe/schema";
 import { once } from "node:events";
 import { joinOn, makeFeeding } from "./feeding.ts";
-import type { Position } from "./indexFile.ts";
-import { openTaskPlaces, type TaskPlaces } from "./taskPlaces.ts";
+import {
+  openTaskPlaces,
+  type Position,
+  type TaskPlaces,
+} from "./taskPlaces.ts";
 
 /** Events wait so long for more, since a batch costs more than an event. */
 const gather: Gather = { ms: 5, until: () => false };
