@@ -75,8 +75,7 @@ export function makeAppender(
       { traceparent, timeoutMs = publishTimeoutMs }: AppendOptions = {},
     ): Promise<Appended> {
       const message = encode(event, queue, traceparent);
-      const refusal = whyNot(broker, message, answers.pending);
-      if (refusal !== undefined) throw refusal;
+      refuseUnsent(broker, message, answers.pending);
       const answer = await answers.ask(message, timeoutMs);
       if ("unanswered" in answer)
         throw new AppendError("unknown", answer.unanswered);
@@ -97,21 +96,20 @@ export function makeAppender(
   };
 }
 
-function whyNot(
+function refuseUnsent(
   broker: Broker,
   { size }: Encoded,
   pending: number,
-): AppendError | undefined {
+): void {
   if (size > broker.maxPayload)
-    return new AppendError(
+    throw new AppendError(
       "too_large",
       `the event has ${size} bytes; the broker takes ${broker.maxPayload}`,
     );
   if (!broker.connected)
-    return new AppendError("unavailable", "not connected to the broker");
+    throw new AppendError("unavailable", "not connected to the broker");
   if (pending >= maxPending)
-    return new AppendError("unavailable", "too many appends are under way");
-  return undefined;
+    throw new AppendError("unavailable", "too many appends are under way");
 }
 
 /** Of a cluster: the message id is under way already, and may yet be stored or not. */

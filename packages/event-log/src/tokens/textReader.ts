@@ -29,13 +29,10 @@ export function makeReadText(broker: Broker): ReadText {
   const waiting = new Map<string, Waiting>();
   let scanning = false;
 
-  async function readAlone(taskId: string, signal: AbortSignal) {
+  function readAlone(taskId: string, signal: AbortSignal) {
     singles++;
-    try {
-      return await single(() => readTokens(broker, taskId, signal), signal);
-    } finally {
-      singles--;
-    }
+    const reading = single(() => readTokens(broker, taskId, signal), signal);
+    return reading.finally(() => singles--);
   }
 
   async function readTogether(taskId: string, signal: AbortSignal) {
