@@ -44,12 +44,12 @@ export const mutants: readonly Mutant[] = [
   {
     name: "202 before the PubAck",
     file: "services/gateway/src/accept/acceptRequest.ts",
-    find: `const { seq } = await store(event, queue, traceparent).catch(
+    find: `const { seq, duplicate } = await store(event, queue, traceparent).catch(
       (error: unknown) => {
         throw refusalOf(error, taskId);
       },
     );`,
-    replace: `const seq = 1;
+    replace: `const [seq, duplicate] = [1, false];
     void store(event, queue, traceparent).catch((error: unknown) =>
       refusalOf(error, taskId),
     );`,

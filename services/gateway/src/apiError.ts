@@ -6,6 +6,8 @@ export type ApiErrorCode =
   /** The path takes other methods. */
   | "method_not_allowed"
   | "already_ended"
+  /** The idempotency key came with another request before. */
+  | "idempotency_key_reused"
   | "too_large"
   /** The body comes in a form that is not read. */
   | "unsupported_media_type"

@@ -10,6 +10,7 @@ import {
 } from "@jetscribe/runtime";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
 import { makeAcceptRequest } from "./accept/acceptRequest.ts";
+import { makeIdempotency } from "./accept/idempotency.ts";
 import { makeCancelTask } from "./cancel/cancelTask.ts";
 import { Config } from "./config.ts";
 import { hearAllDone } from "./read/hearAllDone.ts";
@@ -69,6 +70,12 @@ await runService(
       await watchLogRoom(broker, reader, projections, log),
     );
     const storing = stack.use(watchStoring(broker, workers, appender));
+    const states = makeTaskStates(broker, reader, {
+      fromLog: makeSearch(broker),
+      recent,
+    });
+    const { projecting } = projections;
+    const { readTask, readSurely } = makeReadTask(states, projecting);
     const acceptRequest = makeAcceptRequest({
       broker,
       appender,
@@ -80,14 +87,9 @@ await runService(
       limits,
       room,
       storing,
+      idempotency: makeIdempotency(broker, readSurely),
       defaults: config,
     });
-    const states = makeTaskStates(broker, reader, {
-      fromLog: makeSearch(broker),
-      recent,
-    });
-    const { projecting } = projections;
-    const { readTask, readSurely } = makeReadTask(states, projecting);
     const watchTask = makeWatchTask({
       ...{ broker, states, recent, readTask, readSurely },
       done: stack.use(hearAllDone(store, log)),

@@ -35,7 +35,7 @@ export async function startApp(options: Partial<AppOptions> = {}) {
     keys: [{ name: "a", owner: "a", digest: hash("sha256", key, "buffer") }],
     acceptRequest(body) {
       accepted.push(body);
-      return Promise.resolve(running);
+      return Promise.resolve({ taskId: running.task_id, task: running });
     },
     readTask: (id) => Promise.resolve(tasks.get(id)),
     waitForOutcome: (id) => Promise.resolve(tasks.get(id)),

@@ -123,6 +123,15 @@ function codeOf(errCode = 0): AppendErrorCode {
   return noRoom.has(errCode) ? "full" : "refused";
 }
 
+/** "Wrong last sequence"; and, of a cluster, that another write on the subject is under way. */
+const wrongLastSequence: ReadonlySet<number | undefined> = new Set([
+  10_071, 10_164,
+]);
+
+/** Whether a message was refused because its subject had another last sequence than it expected. */
+export const isWrongLastSequence = (error: unknown): boolean =>
+  error instanceof AppendError && wrongLastSequence.has(error.errCode);
+
 /** What a PubAck says. Throws an AppendError where it is none. */
 export function readPubAck(msg: Msg): Appended {
   // The broker's own "no responders": there is no stream, or JetStream is not ready.

@@ -82,6 +82,7 @@ for (const version of await natsVersions())
       assert.deepEqual(fields.toSorted(), [
         "EVENTS.max_bytes",
         "EVENTS.num_replicas",
+        "IDEMPOTENCY.num_replicas",
         "LOGS.num_replicas",
         "TOKENS.max_age",
         "TOKENS.num_replicas",

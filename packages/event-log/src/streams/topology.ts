@@ -1,5 +1,5 @@
 /** What stands on the broker: streams and work queues as data, created where they are missing. */
-import type { Names, Queue } from "@jetscribe/schema";
+import { idempotencyKeyForMs, type Names, type Queue } from "@jetscribe/schema";
 import {
   AckPolicy,
   DeliverPolicy,
@@ -72,6 +72,16 @@ export const wantedStreams = (
     name: streams.logs,
     subjects: [subjects.log("*")],
     max_age: nanos(7 * day),
+    max_bytes: 256_000_000,
+  },
+  {
+    ...common(settings),
+    name: streams.idempotency,
+    subjects: [subjects.idempotencyKey("*", "*")],
+    // A key that was dropped early would make a second task: a full stream refuses new keys instead.
+    discard: DiscardPolicy.New,
+    max_msgs_per_subject: 1,
+    max_age: nanos(idempotencyKeyForMs),
     max_bytes: 256_000_000,
   },
 ];

@@ -1,7 +1,11 @@
 /** The TOKENS stream: the text of running tasks. A task's subject there is its lock: rule 4 of the design. */
 import { joinChunks, TokenChunk, type JoinedText } from "@jetscribe/schema";
 import { makeAnswers } from "../append/answers.ts";
-import { AppendError, readPubAck } from "../append/append.ts";
+import {
+  AppendError,
+  isWrongLastSequence,
+  readPubAck,
+} from "../append/append.ts";
 import type { LogMessage } from "../codec/codec.ts";
 import { makeHeaders } from "../codec/headers.ts";
 import { parseJson } from "../codec/parseJson.ts";
@@ -28,10 +32,6 @@ export type PutChunk =
 
 export type TokenLog = ReturnType<typeof makeTokenLog>;
 
-/** "Wrong last sequence"; and, of a cluster, that another write on the subject is under way. */
-const wrongLastSequence: ReadonlySet<number | undefined> = new Set([
-  10071, 10164,
-]);
 const putTimeoutMs = 2_000;
 /** Of the condition's header, and some. */
 const headerBytes = 128;
@@ -67,9 +67,7 @@ export function makeTokenLog(broker: Broker) {
       try {
         return { kind: "stored", seq: readPubAck(answer).seq };
       } catch (error) {
-        const late =
-          error instanceof AppendError && wrongLastSequence.has(error.errCode);
-        if (late) return { kind: "refused" };
+        if (isWrongLastSequence(error)) return { kind: "refused" };
         throw error;
       }
     },

@@ -33,6 +33,8 @@ export const duplicateWindowMs = 120_000;
 export const publishTimeoutMs = 5_000;
 /** An event that may have been stored is published again for so long. */
 export const repeatForMs = duplicateWindowMs / 2;
+/** A caller's idempotency key stands for its task for so long. */
+export const idempotencyKeyForMs = 24 * 3_600_000;
 /** A task that was surely open may be given its outcome for so long without another look into the log. */
 export const openForMs = duplicateWindowMs / 4;
 /** The gateway repeats the publish of a request for so long, and answers 503 then. */

@@ -40,7 +40,7 @@ export const isNamespace = (text: string): boolean =>
   /^[A-Za-z_-][A-Za-z0-9_-]{0,63}$/.test(text);
 
 /**
- * The names of a namespace, which stands before each of them, so that several systems share one NATS account: `shop` has the streams `shop-EVENTS`, `shop-TOKENS` and `shop-LOGS`, subjects as
+ * The names of a namespace, which stands before each of them, so that several systems share one NATS account: `shop` has the streams `shop-EVENTS`, `shop-TOKENS`, `shop-LOGS` and `shop-IDEMPOTENCY`, subjects as
  * `shop.llm.events.…` and consumers as `shop=infer=…`. Without one they are `EVENTS`, `llm.events.…` and `infer=…`.
  * Throws a RangeError where the namespace is no token of a subject.
  */
@@ -59,6 +59,7 @@ export function makeNames(namespace?: string) {
       events: `${stream}EVENTS`,
       tokens: `${stream}TOKENS`,
       logs: `${stream}LOGS`,
+      idempotency: `${stream}IDEMPOTENCY`,
     },
     subjects,
     /** The subject of an event of a queue's task. */
@@ -98,6 +99,9 @@ function subjectsUnder(root: string) {
       `${root}workers.${model}.${workerId}`,
     projection: (name: string) => `${root}projections.${name}`,
     log: (service: string) => `${root}logs.${service}`,
+    /** An owner's (a slug) idempotency key, by its digest. */
+    idempotencyKey: (owner: string, digest: string) =>
+      `${root}idempotency.${owner}.${digest}`,
     /** Where the task index is asked, by request and reply. */
     index: `${root}index`,
   } as const;

@@ -73,15 +73,17 @@ test("a namespace stands before all streams, subjects and consumers, and is pass
     shop.workConsumerName(demo),
   ];
   assert.deepEqual(said, [
-    ...["shop-EVENTS", "shop-TOKENS", "shop-LOGS"],
+    ...["shop-EVENTS", "shop-TOKENS", "shop-LOGS", "shop-IDEMPOTENCY"],
     "shop.llm.events.requested.demo.batch.team-a",
     "shop=infer=demo=batch=team-a",
   ]);
-  const { event, stored, wake, tokens, worker, projection, log, ...rest } =
+  const { event, stored, wake, tokens, worker, projection, ...others } =
     shop.subjects;
+  const { log, idempotencyKey, ...rest } = others;
   const all = [
     ...[event("*", demo), stored("*", demo), wake(demo), tokens("id")],
     ...[worker("demo", "w1"), projection("results"), log("gateway")],
+    idempotencyKey("a", "0f"),
     ...Object.values(rest),
   ];
   for (const subject of all) assert.match(subject, /^shop\.llm\.[a-z]/);

@@ -6,6 +6,7 @@ import {
 } from "@jetscribe/event-log/append/append";
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
 import type { RecentlyStored } from "@jetscribe/event-log/state/recentlyStored";
 import {
   evolve,
@@ -20,6 +21,7 @@ import {
 } from "@jetscribe/schema";
 import { ApiError, unavailable } from "../apiError.ts";
 import type { ApiKey } from "./apiKeys.ts";
+import type { Idempotency } from "./idempotency.ts";
 import type { Forecast } from "../forecast/forecast.ts";
 import type { Limits } from "../admission/limits.ts";
 import type { LogRoom } from "../admission/logRoom.ts";
@@ -39,25 +41,47 @@ export interface AcceptDeps {
   room: Pick<LogRoom, "take">;
   storing: Pick<Storing, "check" | "note">;
   recent: Pick<RecentlyStored, "noteAccepted">;
+  idempotency: Idempotency;
   defaults: Omit<Defaults, "modelName">;
 }
 
-/** The task as it was accepted. Rejects with an ApiError. */
+export interface AcceptOptions {
+  traceparent?: string | undefined;
+  idempotencyKey?: string | undefined;
+}
+
+export interface Accepted {
+  taskId: string;
+  /** As it was accepted; absent: an earlier call with the same idempotency key made the task. */
+  task?: TaskState;
+}
+
+/** Rejects with an ApiError. */
 export type AcceptRequest = (
   request: GenerateRequest,
   key: ApiKey,
-  traceparent?: string,
-) => Promise<TaskState>;
+  options: AcceptOptions,
+) => Promise<Accepted>;
 
 export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
-  const { broker, appender, queues, clock, forecast, recent } = deps;
+  const { broker, appender, queues, clock, forecast, recent, idempotency } =
+    deps;
   const { timeoutMs, startTimeoutMs } = deps.defaults;
 
-  return async (request, key, traceparent) => {
+  return async function acceptRequest(request, key, options) {
+    const { traceparent, idempotencyKey } = options;
+    const call = idempotencyKey !== undefined && {
+      owner: key.owner,
+      key: idempotencyKey,
+      request,
+    };
+    let keyed = call ? await idempotency.find(call) : undefined;
+    if (keyed?.stored) return { taskId: keyed.taskId };
     const modelName = await deps.models.choose(request.model);
     const asked = { modelName, timeoutMs, startTimeoutMs };
     const nowMs = clock.nowMs();
-    const [taskId, now] = [newTaskId(nowMs), nowMs / 1_000];
+    const taskId = keyed?.taskId ?? newTaskId(nowMs);
+    const now = nowMs / 1_000;
     const event = requestGenerate(request, key, asked, { taskId, now });
     const queue = queueOf(event.data);
     deps.storing.check();
@@ -66,17 +90,28 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     using reservation = await deps.limits.admit(queue);
     const wait = forecast.ofNext(queue);
     if (wait !== undefined) event.data.estimated_wait = wait;
-    const { seq } = await store(event, queue, traceparent).catch(
+    if (call) {
+      keyed ??= await idempotency.take(call, taskId);
+      // Another call took it.
+      if (keyed === undefined)
+        return await acceptRequest(request, key, options);
+      if (elapsedMs() > keyed.storeUntil)
+        throw unavailable("the gateway stood still meanwhile");
+    }
+    const { seq, duplicate } = await store(event, queue, traceparent).catch(
       (error: unknown) => {
         throw refusalOf(error, taskId);
       },
     );
+    if (call) idempotency.stored(call, taskId);
+    // A call with the same key was faster.
+    if (call && duplicate) return { taskId };
     reservation.stored(seq);
     const task = evolve(undefined, { ...event, seq, time: now });
     if (task === undefined || !isOpen(task))
       throw new Error("a request makes a state");
     recent.noteAccepted(task);
-    return task;
+    return { taskId, task };
   };
 
   async function store(event: TaskEvent, queue: Queue, traceparent?: string) {

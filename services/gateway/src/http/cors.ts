@@ -13,7 +13,12 @@ export async function allowOrigins(
   await app.register(fastifyCors, {
     origin: origins === "*" ? "*" : [...origins],
     methods: ["GET", "HEAD", "POST"],
-    exposedHeaders: ["Location", "Preference-Applied", "Retry-After"],
+    exposedHeaders: [
+      "Idempotency-Replayed",
+      "Location",
+      "Preference-Applied",
+      "Retry-After",
+    ],
     maxAge: 600,
     // An OPTIONS that is no preflight is answered as one, and not with a text.
     strictPreflight: false,

@@ -17,6 +17,10 @@ const table: Record<ApiErrorCode, { status: number; title: string }> = {
   already_ended: { status: 409, title: "The task has its outcome" },
   too_large: { status: 413, title: "The request is too large" },
   unsupported_media_type: { status: 415, title: "Unsupported media type" },
+  idempotency_key_reused: {
+    status: 422,
+    title: "The idempotency key belongs to another request",
+  },
   too_many_tasks: { status: 429, title: "Too many unfinished tasks" },
   log_full: { status: 503, title: "The log is full" },
   queue_full: { status: 503, title: "The queue is full" },

@@ -5,9 +5,10 @@ import {
   GenerateRequest,
   isOpen,
   OutcomeResponse,
-  type TaskState,
 } from "@jetscribe/schema";
 import * as z from "zod";
+import type { Accepted } from "../../accept/acceptRequest.ts";
+import { ApiError } from "../../apiError.ts";
 import type { App, AppDeps } from "../appDeps.ts";
 import { outcomeOf } from "../../read/resultOf.ts";
 import { dropBody } from "../bodiesInFlight.ts";
@@ -17,7 +18,16 @@ import { hangUp, maxWaitS } from "../wait.ts";
 const headers = {
   Location: "Where the result can be read.",
   "Preference-Applied": "The wait that was kept to, if one was wished.",
+  "Idempotency-Replayed":
+    "`true`: an earlier call with the same Idempotency-Key made the task.",
 };
+
+const IdempotencyKey = z
+  .string()
+  .regex(
+    /^[\x20-\x7e]{1,255}$/,
+    "expected 1 to 255 printable ASCII characters",
+  );
 
 const schema = {
   operationId: "generate",
@@ -33,6 +43,10 @@ const schema = {
       .meta({
         description: `RFC 7240: wait=N, seconds, ${maxWaitS} at most.`,
       }),
+    "idempotency-key": IdempotencyKey.optional().meta({
+      description:
+        "The same key with the same request within 24 h gets the same task, however often it is sent.",
+    }),
     traceparent: z
       .string()
       .optional()
@@ -41,7 +55,7 @@ const schema = {
   response: {
     200: answer(OutcomeResponse, "The outcome, in time", { headers }),
     202: answer(AcceptedResponse, "It is stored", { headers }),
-    ...problems(400, 401, 413, 415, 429, 503),
+    ...problems(400, 401, 413, 415, 422, 429, 503),
   },
   security,
 };
@@ -58,13 +72,17 @@ export function generateRoute(
     const { key, headers } = request;
     const trace = headers.traceparent ?? "";
     const given = traceparent.test(trace) ? trace : undefined;
-    let accepted: TaskState;
+    let accepted: Accepted;
     try {
-      accepted = await acceptRequest(request.body, key, given);
+      accepted = await acceptRequest(request.body, key, {
+        traceparent: given,
+        idempotencyKey: idempotencyKeyOf(headers["idempotency-key"]),
+      });
     } finally {
       dropBody(request);
     }
-    const { task_id } = accepted;
+    const { taskId: task_id, task } = accepted;
+    if (!task) void reply.header("idempotency-replayed", "true");
     void reply.header("location", `${publicPath}/result/${task_id}`);
 
     const waitS = preferredWait(headers.prefer);
@@ -74,14 +92,23 @@ export function generateRoute(
       const wait = {
         ms: waitS * 1_000,
         signal: hangUp(reply),
-        known: accepted,
+        ...(task && { known: task }),
       };
-      const task = await waitForOutcome(task_id, key.owner, wait);
-      if (task !== undefined && !isOpen(task))
-        return reply.code(200).send(outcomeOf(task));
+      const found = await waitForOutcome(task_id, key.owner, wait);
+      if (found !== undefined && !isOpen(found))
+        return reply.code(200).send(outcomeOf(found));
     }
     return reply.code(202).send({ task_id, status: "queued" as const });
   });
+}
+
+/** Throws an ApiError where it is no key. */
+function idempotencyKeyOf(header: string | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  const { data, error } = IdempotencyKey.safeParse(header);
+  if (error === undefined) return data;
+  const [issue] = error.issues;
+  throw new ApiError("invalid_request", `Idempotency-Key: ${issue?.message}`);
 }
 
 /** The seconds of `Prefer: wait=N` (RFC 7240), up to the most; undefined: no such wish. */

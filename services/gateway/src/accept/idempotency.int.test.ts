@@ -1,0 +1,206 @@
+/** `Idempotency-Key`: the same call again gets the same task, whatever dies between two steps. */
+import {
+  readIdempotencyKey,
+  takeIdempotencyKey,
+} from "@jetscribe/event-log/append/idempotencyKeys";
+import {
+  connectBroker,
+  type Broker,
+} from "@jetscribe/event-log/broker/connection";
+import { streamState } from "@jetscribe/event-log/broker/streamState";
+import { scan } from "@jetscribe/event-log/read/readLog";
+import { newTaskId } from "@jetscribe/schema";
+import { startStack, type Stack } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, test } from "vitest";
+
+describe("Idempotency-Key", () => {
+  let stack: Stack;
+  let broker: Broker;
+  beforeAll(async () => {
+    stack = await startStack({
+      env: { ENGINE: "fake", FAKE_MS: "10", API_KEYS: "a:key-a,b:key-b" },
+      services: ["gateway", "gateway-2", "inference", "results"],
+    });
+    broker = await connectBroker({ url: stack.natsUrl, name: "test" });
+  });
+  afterAll(async () => {
+    await broker?.[Symbol.asyncDispose]();
+    await stack?.stop();
+  });
+
+  async function generate(
+    idempotencyKey: string,
+    body: unknown = { prompt: "hi" },
+    { url = stack.url, key = "key-a", wait = 0 } = {},
+  ) {
+    const response = await fetch(`${url}/generate`, {
+      method: "POST",
+      headers: {
+        "x-api-key": key,
+        "content-type": "application/json",
+        "idempotency-key": idempotencyKey,
+        ...(wait > 0 && { prefer: `wait=${wait}` }),
+      },
+      body: typeof body === "string" ? body : JSON.stringify(body),
+    });
+    const answer = (await response.json()) as Record<string, unknown>;
+    return {
+      status: response.status,
+      replayed: response.headers.get("idempotency-replayed"),
+      location: response.headers.get("location"),
+      id: String(answer["task_id"]),
+      answer,
+    };
+  }
+
+  /** The tasks of all requests in the log. */
+  async function requested(): Promise<string[]> {
+    const ids: string[] = [];
+    const reading = { stream: broker.streams.events, from: { seq: 1 } };
+    await scan(broker, reading, (message) => {
+      if (message.subject.startsWith("llm.events.requested."))
+        ids.push(message.header("ce-subject"));
+      return false;
+    });
+    return ids;
+  }
+  const timesOf = async (id: string) =>
+    (await requested()).filter((other) => other === id).length;
+
+  test("the same call again gets the same task, and its outcome, on any gateway", async () => {
+    const key = randomUUID();
+    const first = await generate(key);
+    assert.equal(first.status, 202);
+    assert.equal(first.replayed, null);
+    for (const url of [stack.url, stack.url2]) {
+      const again = await generate(key, undefined, { url });
+      assert.deepEqual(
+        [again.status, again.id, again.replayed, again.location],
+        [202, first.id, "true", `/result/${first.id}`],
+      );
+    }
+    const waited = await generate(key, undefined, { wait: 30 });
+    assert.deepEqual([waited.status, waited.id], [200, first.id]);
+    assert.equal(waited.answer["status"], "completed");
+    assert.equal(await timesOf(first.id), 1);
+  });
+
+  test("what says the same is the same request, and another one is a 422 that stores nothing", async () => {
+    const key = randomUUID();
+    const first = await generate(
+      key,
+      '{"prompt":"hi","max_tokens":5,"seed":null}',
+    );
+    const same = await generate(key, '{ "max_tokens": 5, "prompt": "hi" }');
+    assert.deepEqual([same.status, same.id], [202, first.id]);
+    const before = await requested();
+    for (const other of [
+      { prompt: "hi", max_tokens: 6 },
+      { prompt: "ho", max_tokens: 5 },
+      { prompt: "hi", max_tokens: 5, user_id: "u" },
+    ]) {
+      const { status, answer } = await generate(key, other);
+      assert.equal(status, 422);
+      assert.equal(
+        answer["type"],
+        "urn:jetscribe:problem:idempotency_key_reused",
+      );
+    }
+    assert.deepEqual(await requested(), before);
+  });
+
+  test("a key belongs to its owner", async () => {
+    const key = randomUUID();
+    const mine = await generate(key);
+    const theirs = await generate(key, { prompt: "else" }, { key: "key-b" });
+    assert.deepEqual([theirs.status, theirs.replayed], [202, null]);
+    assert.notEqual(theirs.id, mine.id);
+  });
+
+  test("of calls that race over two gateways one makes the task", async () => {
+    for (let round = 0; round < 5; round++) {
+      const key = randomUUID();
+      const calls = Array.from({ length: 16 }, (_, i) =>
+        generate(key, undefined, { url: i % 2 ? stack.url : stack.url2 }),
+      );
+      const answers = await Promise.all(calls);
+      const [first] = answers;
+      assert.ok(first);
+      for (const { status, id } of answers)
+        assert.deepEqual([status, id], [202, first.id]);
+      const firsts = answers.filter(({ replayed }) => replayed === null);
+      assert.equal(firsts.length, 1);
+      assert.equal(await timesOf(first.id), 1);
+    }
+  });
+
+  test("a gateway that died between the key and the request lost nothing: the next call stores it", async () => {
+    const [key, probe] = [randomUUID(), randomUUID()];
+    // Takes the fingerprint that the gateway gives to this request.
+    await generate(probe);
+    const known = await readIdempotencyKey(broker, { owner: "a", key: probe });
+    assert.ok(known);
+    const { fingerprint } = known;
+    const task_id = newTaskId();
+    const record = { task_id, fingerprint };
+    assert.ok(await takeIdempotencyKey(broker, { owner: "a", key }, record));
+
+    const call = await generate(key, undefined, { wait: 30 });
+    assert.deepEqual([call.status, call.id], [200, task_id]);
+    assert.equal(call.answer["status"], "completed");
+    assert.equal((await generate(key)).id, task_id);
+    assert.equal(await timesOf(task_id), 1);
+  });
+
+  test("a task that the log has dropped since is not run again", async () => {
+    const key = randomUUID();
+    const { id } = await generate(key, undefined, { wait: 30 });
+    const { events } = broker.streams;
+    const { lastSeq } = await streamState(broker, events);
+    await broker.jsm.streams.purge(events, { seq: lastSeq + 1 });
+    const again = await generate(key);
+    assert.deepEqual([again.status, again.id], [202, id]);
+    assert.equal(await timesOf(id), 0);
+  });
+
+  test("a request that is refused leaves its key free", async () => {
+    const key = randomUUID();
+    assert.equal((await generate(key, { prompt: "" })).status, 400);
+    const unknownModel = await generate(key, { prompt: "hi", model: "none" });
+    assert.equal(unknownModel.status, 400);
+    const { status, replayed } = await generate(key);
+    assert.deepEqual([status, replayed], [202, null]);
+  });
+
+  test("what is no key is a 400 that names the header, and stores nothing", async () => {
+    const before = await requested();
+    for (const key of ["", "x".repeat(256), "a\tb", "ä"]) {
+      const { status, answer } = await generate(key);
+      assert.equal(status, 400, key);
+      assert.match(String(answer["detail"]), /Idempotency-Key/);
+    }
+    assert.deepEqual(await requested(), before);
+    for (const key of ["x".repeat(255), '"8e03978e"', "a b"])
+      assert.equal((await generate(key)).status, 202);
+  });
+
+  test("the broker decides: an empty Redis, or none, changes nothing", async () => {
+    const key = randomUUID();
+    const { id } = await generate(key);
+    await stack.redis.kill();
+    const again = await generate(key);
+    assert.deepEqual(
+      [again.status, again.id, again.replayed],
+      [202, id, "true"],
+    );
+    const other = randomUUID();
+    const calls = await Promise.all([generate(other), generate(other)]);
+    assert.equal(new Set(calls.map((call) => call.id)).size, 1);
+    assert.deepEqual(
+      calls.map(({ status }) => status),
+      [202, 202],
+    );
+  });
+});
