@@ -10,10 +10,13 @@ import {
 } from "@jetscribe/event-log/append/idempotencyKeys";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
-import { repeatForMs, type GenerateRequest } from "@jetscribe/schema";
+import {
+  repeatForMs,
+  type GenerateRequest,
+  type TaskState,
+} from "@jetscribe/schema";
 import { hash } from "node:crypto";
 import { ApiError, unavailable } from "../apiError.ts";
-import type { ReadTask } from "../read/readTask.ts";
 
 /** A call that came with a key. */
 export interface KeyedCall {
@@ -46,7 +49,7 @@ export interface Idempotency {
 
 export function makeIdempotency(
   broker: Broker,
-  readSurely: ReadTask,
+  readSurely: (taskId: string, owner: string) => Promise<TaskState | undefined>,
 ): Idempotency {
   const recordOf = ({ request }: KeyedCall, task_id: string) => ({
     task_id,
