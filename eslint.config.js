@@ -140,6 +140,7 @@ export default tseslint.config(
       "packages/testing/**",
       "scripts/**",
       "bench/**",
+      "examples/**",
       "test/**",
     ],
     rules: { "no-restricted-properties": "off" },

@@ -173,6 +173,9 @@ export const GenerateRequest = z.preprocess(
 );
 export type GenerateRequest = z.infer<typeof GenerateRequest>;
 
+/** A request as a client may write it: most fields have a default. */
+export type GenerateBody = z.input<typeof RequestFields>;
+
 /**
  * Takes what {@link GenerateRequest} takes, and tells less of what it refuses. Zod can compile it: a check with a `when`
  * can't be compiled.

@@ -1,0 +1,196 @@
+/** The client against the real system, with connections that fail on the way. */
+import { eventually, startStack, type Stack } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { ClientError, makeClient, type StreamEvent } from "./client.ts";
+
+describe("the client", () => {
+  let stack: Stack;
+  beforeAll(async () => {
+    stack = await startStack({
+      env: { ENGINE: "fake", FAKE_MS: "1500", FAKE_TOKENS: "60" },
+    });
+  });
+  afterAll(() => stack?.stop());
+
+  const client = (fetching: typeof fetch = fetch, maxRetries?: number) =>
+    makeClient({
+      url: `${stack.url}/`,
+      apiKey: stack.key,
+      fetch: fetching,
+      ...(maxRetries !== undefined && { maxRetries }),
+    });
+
+  /** A fetch whose calls of these numbers (from 1) reach the server, while their answers are lost. */
+  function losing(...lost: number[]) {
+    let calls = 0;
+    const fetching: typeof fetch = async (...args) => {
+      const number = ++calls;
+      const response = await fetch(...args);
+      if (!lost.includes(number)) return response;
+      await response.arrayBuffer();
+      throw new TypeError("fetch failed");
+    };
+    return { fetching, calls: () => calls };
+  }
+
+  test("a prompt, its status, its stream and its outcome", async () => {
+    const { generate, status, stream, wait, result } = client();
+    const { task_id } = await generate({ prompt: "hi", max_tokens: 20 });
+    assert.equal((await status(task_id)).task_id, task_id);
+    const events = await Array.fromAsync(stream(task_id));
+    const last = events.at(-1);
+    assert.ok(last?.type === "outcome" && last.outcome.status === "completed");
+    assert.equal(textOf(events), last.outcome.result);
+    assert.deepEqual(await wait(task_id), last.outcome);
+    assert.deepEqual(await result(task_id), last.outcome);
+  });
+
+  test("an answer that is lost makes no second task", async () => {
+    const { fetching, calls } = losing(1, 2);
+    const { task_id } = await client(fetching).generate({ prompt: "lost" });
+    assert.equal(calls(), 3);
+    assert.equal((await client().wait(task_id)).status, "completed");
+    const key = randomUUID();
+    const first = await client(losing(1).fetching).generate(
+      { prompt: "kept" },
+      { idempotencyKey: key },
+    );
+    const again = await client().generate(
+      { prompt: "kept" },
+      { idempotencyKey: key },
+    );
+    assert.equal(again.task_id, first.task_id);
+  });
+
+  test("a stream that is cut again and again has all the text, once", async () => {
+    const { task_id } = await client().generate({
+      prompt: "cut",
+      max_tokens: 60,
+    });
+    let connections = 0;
+    /** Each connection ends within its third piece, or before its end; the fifth one is whole. */
+    const cutting: typeof fetch = async (...args) => {
+      const response = await fetch(...args);
+      if (++connections === 5 || response.body === null) return response;
+      let pieces = 0;
+      let held = new Uint8Array();
+      const cut = () => new TypeError("terminated");
+      const body = response.body.pipeThrough(
+        new TransformStream<Uint8Array, Uint8Array>({
+          transform(piece, controller) {
+            if (++pieces === 3) throw cut();
+            controller.enqueue(held);
+            controller.enqueue(piece.subarray(0, -3));
+            held = piece.slice(-3);
+          },
+          flush() {
+            throw cut();
+          },
+        }),
+      );
+      return new Response(body, response);
+    };
+    const events = await Array.fromAsync(client(cutting).stream(task_id));
+    const outcome = await client().wait(task_id);
+    assert.equal(connections, 5);
+    assert.ok(outcome.status === "completed");
+    assert.equal(textOf(events), outcome.result);
+    const ids = events.flatMap((event) =>
+      event.type === "token" ? event.id : [],
+    );
+    assert.equal(new Set(ids).size, ids.length);
+  });
+
+  test("a stream goes on where its reader was, and leaving it leaves the task", async () => {
+    const { generate, stream, wait } = client();
+    const { task_id } = await generate({ prompt: "two", max_tokens: 40 });
+    const events: StreamEvent[] = [];
+    let lastEventId = "";
+    for await (const event of stream(task_id)) {
+      events.push(event);
+      if (event.type !== "token") continue;
+      lastEventId = event.id;
+      if (events.length > 4) break;
+    }
+    for await (const event of stream(task_id, { lastEventId }))
+      events.push(event);
+    const outcome = await wait(task_id);
+    assert.ok(outcome.status === "completed");
+    assert.equal(textOf(events), outcome.result);
+  });
+
+  test("a gateway that is away for a while is waited for", async () => {
+    const { generate, wait } = client();
+    await stack.kill("gateway");
+    const accepted = generate({ prompt: "later" });
+    await stack.restart("gateway");
+    const { task_id } = await accepted;
+    assert.equal((await wait(task_id)).status, "completed");
+  });
+
+  test("cancel, and what can't be cancelled any more", async () => {
+    const { generate, cancel, wait } = client();
+    const { task_id } = await generate({ prompt: "no", max_tokens: 60 });
+    await cancel(task_id);
+    assert.equal((await wait(task_id)).status, "cancelled");
+    const done = await generate({ prompt: "yes", max_tokens: 1 });
+    await wait(done.task_id);
+    await assert.rejects(cancel(done.task_id), { status: 409 });
+  });
+
+  test("a refusal says what is wrong, and is not tried again", async () => {
+    const { fetching, calls } = losing();
+    const refused = client(fetching).generate({ prompt: "", max_tokens: 0 });
+    await assert.rejects(refused, (error: unknown) => {
+      assert.ok(error instanceof ClientError);
+      assert.equal(error.status, 400);
+      const fields = error.problem?.errors?.map(({ field }) => field);
+      assert.deepEqual(fields, ["prompt", "max_tokens"]);
+      return true;
+    });
+    assert.equal(calls(), 1);
+    await assert.rejects(client().result(randomUUID()), { status: 404 });
+  });
+
+  test("what fails in passing is tried again as often as asked, and not before Retry-After", async () => {
+    const times: number[] = [];
+    const busy: typeof fetch = () => {
+      times.push(performance.now());
+      const headers = { "retry-after": "1" };
+      return Promise.resolve(new Response("busy", { status: 503, headers }));
+    };
+    await assert.rejects(client(busy, 2).generate({ prompt: "x" }), {
+      name: "ClientError",
+      status: 503,
+    });
+    assert.equal(times.length, 3);
+    const [first = 0, second = 0, third = 0] = times;
+    assert.ok(second - first >= 995 && third - second >= 995);
+  });
+
+  test("a signal ends a wait and a stream; the task goes on", async () => {
+    const { generate, wait, stream } = client();
+    const { task_id } = await generate({ prompt: "on", max_tokens: 60 });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const waiting = wait(task_id, { signal });
+    const streaming = Array.fromAsync(stream(task_id, { signal }));
+    controller.abort(new Error("enough"));
+    await assert.rejects(waiting, /enough/);
+    await assert.rejects(streaming, /enough/);
+    await eventually(
+      async () => (await client().result(task_id)).status === "completed",
+    );
+  });
+});
+
+function textOf(events: readonly StreamEvent[]): string {
+  let text = "";
+  for (const event of events) {
+    if (event.type === "reset") text = "";
+    if (event.type === "token") text += event.text;
+  }
+  return text;
+}

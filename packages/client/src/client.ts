@@ -1,0 +1,210 @@
+/**
+ * A client of the REST interface. It needs nothing but `fetch`: the imports of this package are types.
+ *
+ * A call that fails in passing (no connection, 408, 429, 502, 503, 504) is repeated with a growing, random pause, and not
+ * before the server's `Retry-After`. `generate` sends an `Idempotency-Key` with each repetition, so it makes one task.
+ */
+import type {
+  AcceptedResponse,
+  GenerateBody,
+  OutcomeResponse,
+  PendingResponse,
+  StatusResponse,
+} from "@jetscribe/schema";
+import { ClientError, problemOf } from "./clientError.ts";
+import { pause, retryAfterMs } from "./retry.ts";
+import {
+  readServerSentEvents,
+  type ServerSentEvent,
+} from "./serverSentEvents.ts";
+
+export { ClientError } from "./clientError.ts";
+
+export interface ClientOptions {
+  /** Of the gateway, with its path prefix if it has one: `http://127.0.0.1:8000`. */
+  url: string;
+  apiKey: string;
+  /** Another `fetch`, as of a test or a proxy. */
+  fetch?: typeof fetch;
+  /** A call is repeated so often at most; 6 by default, which takes about 20 s. 0: never. */
+  maxRetries?: number;
+}
+
+export interface CallOptions {
+  /** Ends the call: it rejects with the signal's reason. What was accepted goes on. */
+  signal?: AbortSignal;
+}
+
+/** What a stream tells. */
+export type StreamEvent =
+  /** The next piece of text. */
+  | { type: "token"; id: string; text: string }
+  /** The text so far is void: the task begins anew. */
+  | { type: "reset"; attempt: number }
+  | { type: "status"; status: StatusResponse }
+  /** The last one. */
+  | { type: "outcome"; outcome: OutcomeResponse };
+
+export interface Client {
+  /** Has a prompt accepted. It makes one task, however often it has to be sent. */
+  generate: (
+    request: GenerateBody,
+    options?: CallOptions & {
+      /** Of this call; by default a random one. With the same key a call that is made again gets the same task. */
+      idempotencyKey?: string;
+    },
+  ) => Promise<AcceptedResponse>;
+  status: (taskId: string, options?: CallOptions) => Promise<StatusResponse>;
+  /** The outcome, or that there is none yet. */
+  result: (
+    taskId: string,
+    options?: CallOptions,
+  ) => Promise<OutcomeResponse | PendingResponse>;
+  /** The outcome, once there is one. It waits without an end: bound it by `AbortSignal.timeout`. */
+  wait: (taskId: string, options?: CallOptions) => Promise<OutcomeResponse>;
+  /**
+   * What happens to a task, up to its outcome. It connects again by itself, and no text is missing or double then. Leaving
+   * the loop closes the stream; the task goes on.
+   */
+  stream: (
+    taskId: string,
+    options?: CallOptions & {
+      /** The id of the last token that is there already. */
+      lastEventId?: string;
+    },
+  ) => AsyncGenerator<StreamEvent, void, void>;
+  /** Rejects with a ClientError of status 409 where the task has another outcome. */
+  cancel: (taskId: string, options?: CallOptions) => Promise<void>;
+}
+
+/** A call waits so long for an outcome before it asks again: proxies end longer ones. */
+const waitS = 50;
+
+const passing: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
+
+export function makeClient({
+  url,
+  apiKey,
+  fetch: fetching = fetch,
+  maxRetries = 6,
+}: ClientOptions): Client {
+  const base = url.replace(/\/+$/, "");
+
+  /** Resolves with an answer below 400. */
+  async function send(
+    path: string,
+    { signal, ...init }: RequestInit & CallOptions,
+  ): Promise<Response> {
+    for (let attempt = 0; ; attempt++) {
+      signal?.throwIfAborted();
+      let afterMs = 0;
+      try {
+        const response = await fetching(base + path, {
+          ...init,
+          headers: { ...init.headers, "x-api-key": apiKey },
+          ...(signal && { signal }),
+        });
+        if (response.ok) return response;
+        afterMs = retryAfterMs(response.headers.get("retry-after"));
+        throw new ClientError(response.status, await problemOf(response));
+      } catch (error) {
+        signal?.throwIfAborted();
+        const isFinal =
+          error instanceof ClientError && !passing.has(error.status);
+        if (isFinal || attempt >= maxRetries) throw error;
+      }
+      await pause(attempt, afterMs, signal);
+    }
+  }
+
+  const readJson = async <T>(path: string, options: CallOptions = {}) =>
+    (await (await send(path, options)).json()) as T;
+  const pathOf = (kind: string, taskId: string) =>
+    `/${kind}/${encodeURIComponent(taskId)}`;
+
+  return {
+    async generate(request, options = {}) {
+      const { idempotencyKey = crypto.randomUUID(), ...rest } = options;
+      const response = await send("/generate", {
+        ...rest,
+        method: "POST",
+        headers: {
+          "content-type": "application/json",
+          "idempotency-key": idempotencyKey,
+        },
+        body: JSON.stringify(request),
+      });
+      return (await response.json()) as AcceptedResponse;
+    },
+    status: (taskId, options) => readJson(pathOf("status", taskId), options),
+    result: (taskId, options) => readJson(pathOf("result", taskId), options),
+    async wait(taskId, options) {
+      const path = `${pathOf("result", taskId)}?wait=${waitS}`;
+      for (;;) {
+        const answer = await readJson<OutcomeResponse | PendingResponse>(
+          path,
+          options,
+        );
+        if (isOutcome(answer)) return answer;
+      }
+    },
+    async *stream(taskId, { lastEventId = "", ...options } = {}) {
+      let lastId = lastEventId;
+      /** Connections in a row that brought nothing new. */
+      let idle = 0;
+      for (;;) {
+        const response = await send(pathOf("stream", taskId), {
+          ...options,
+          headers: lastId === "" ? {} : { "last-event-id": lastId },
+        });
+        // The reader has everything, the outcome too.
+        if (response.status === 204 || response.body === null) return;
+        try {
+          for await (const event of readServerSentEvents(response.body)) {
+            idle = 0;
+            if (event.id !== undefined) lastId = event.id;
+            const read = streamEventOf(event);
+            if (read !== undefined) yield read;
+            if (read?.type === "outcome") return;
+          }
+        } catch (error) {
+          options.signal?.throwIfAborted();
+          if (idle >= maxRetries) throw error;
+        }
+        if (idle >= maxRetries)
+          throw new Error(`the stream of ${taskId} ends again and again`);
+        await pause(idle++, 0, options.signal);
+      }
+    },
+    async cancel(taskId, options = {}) {
+      await send(pathOf("cancel", taskId), { ...options, method: "POST" });
+    },
+  };
+}
+
+const isOutcome = (
+  answer: OutcomeResponse | PendingResponse,
+): answer is OutcomeResponse =>
+  answer.status !== "queued" && answer.status !== "processing";
+
+/** Undefined: of a kind that this client doesn't know. */
+function streamEventOf({
+  event,
+  id = "",
+  data,
+}: ServerSentEvent): StreamEvent | undefined {
+  switch (event) {
+    case "token":
+      return { type: "token", id, ...(JSON.parse(data) as { text: string }) };
+    case "reset":
+      return { type: "reset", ...(JSON.parse(data) as { attempt: number }) };
+    case "status":
+      return { type: "status", status: JSON.parse(data) as StatusResponse };
+    case "completed":
+    case "failed":
+    case "cancelled":
+      return { type: "outcome", outcome: JSON.parse(data) as OutcomeResponse };
+    default:
+      return undefined;
+  }
+}

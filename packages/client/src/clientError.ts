@@ -1,0 +1,30 @@
+import type { Problem } from "@jetscribe/schema";
+
+/** The server's refusal of a call, or a proxy's. */
+export class ClientError extends Error {
+  override readonly name = "ClientError";
+  /** Of the HTTP answer. */
+  readonly status: number;
+  /** What the server says of it (RFC 9457); undefined: the answer was none of the server's. */
+  readonly problem: Problem | undefined;
+  constructor(status: number, problem: Problem | undefined) {
+    super(
+      problem === undefined
+        ? `the call was answered with ${status}`
+        : `${status} ${problem.title}${problem.detail ? `: ${problem.detail}` : ""}`,
+    );
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
+/** Reads an answer to its end. Undefined where it is no problem details. */
+export async function problemOf(
+  response: Response,
+): Promise<Problem | undefined> {
+  const text = await response.text();
+  const type = response.headers.get("content-type") ?? "";
+  return type.startsWith("application/problem+json")
+    ? (JSON.parse(text) as Problem)
+    : undefined;
+}
