@@ -5,7 +5,7 @@ import { hash } from "node:crypto";
 import * as z from "zod";
 import type { Broker } from "../broker/connection.ts";
 import { makeHeaders } from "../codec/headers.ts";
-import { orMissing } from "../streams/readBack.ts";
+import { orMissing } from "../broker/streamState.ts";
 import { AppendError, isWrongLastSequence, readPubAck } from "./append.ts";
 
 const KeyRecord = z.object({
