@@ -18,5 +18,8 @@ console.log(`accepted: ${task_id}`);
 for await (const event of client.stream(task_id)) {
   if (event.type === "token") process.stdout.write(event.text);
   if (event.type === "reset") console.log("\n(the task began anew)");
-  if (event.type === "outcome") console.log(`\n${event.outcome.status}`);
+  if (event.type !== "outcome") continue;
+  const { status } = event.outcome;
+  console.log(`\noutcome: ${status}`);
+  if (status !== "completed") process.exitCode = 1;
 }

@@ -4,6 +4,7 @@
     JETSCRIBE_URL=http://127.0.0.1:8000 JETSCRIBE_KEY=... python3 examples/client_example.py "a prompt"
 """
 
+import http.client
 import json
 import os
 import random
@@ -15,6 +16,10 @@ import uuid
 
 URL = os.environ.get("JETSCRIBE_URL", "http://127.0.0.1:8000").rstrip("/")
 KEY = os.environ.get("JETSCRIBE_KEY", "")
+
+# The statuses of a call that may work later, and what a lost connection raises.
+PASSING = (408, 429, 502, 503, 504)
+LOST = (OSError, http.client.HTTPException)
 
 
 def call(method, path, body=None, headers=None, timeout=90):
@@ -40,10 +45,10 @@ def call_json(method, path, body=None, headers=None, tries=6):
             with call(method, path, body, headers) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            if error.code not in (408, 429, 502, 503, 504) or attempt + 1 == tries:
+            if error.code not in PASSING or attempt + 1 == tries:
                 raise
             after = float(error.headers.get("Retry-After") or 0)
-        except OSError:
+        except LOST:
             if attempt + 1 == tries:
                 raise
         time.sleep(after + random.random() * min(10, 0.25 * 2**attempt))
@@ -56,12 +61,15 @@ def submit(prompt, **params):
     return accepted["task_id"]
 
 
-def wait(task_id):
-    """Asks for the outcome until it is there. Each call waits on the server."""
-    while True:
-        answer = call_json("GET", f"/result/{task_id}?wait=50")
+def wait(task_id, seconds=300):
+    """Asks for the outcome until it is there. Each call waits on the server. Raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        answer = call_json("GET", f"/result/{task_id}?wait={min(50, left):.1f}")
         if answer["status"] not in ("queued", "processing"):
             return answer
+        time.sleep(0.1)
+    raise TimeoutError(f"{task_id} has no outcome after {seconds} s")
 
 
 def stream(task_id, last_event_id=""):
@@ -77,9 +85,10 @@ def stream(task_id, last_event_id=""):
                     yield event, event_id, data
                     if event in ("completed", "failed", "cancelled"):
                         return
-        except urllib.error.HTTPError:
-            raise
-        except OSError:
+        except urllib.error.HTTPError as error:
+            if error.code not in PASSING:
+                raise
+        except LOST:
             pass
         time.sleep(random.random())
 

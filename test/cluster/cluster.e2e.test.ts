@@ -33,7 +33,7 @@ async function copies({ nats }: Fleet): Promise<Record<string, number>> {
     const { replicas } = cluster as { replicas?: unknown[] };
     counted[name] = 1 + (replicas ?? []).length;
   };
-  for (const stream of ["EVENTS", "TOKENS", "LOGS"])
+  for (const stream of ["EVENTS", "TOKENS", "LOGS", "IDEMPOTENCY"])
     await count(stream, `$JS.API.STREAM.INFO.${stream}`);
   const { consumers } = await broker.request("$JS.API.CONSUMER.NAMES.EVENTS");
   for (const name of consumers as string[])

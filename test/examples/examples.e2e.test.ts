@@ -11,7 +11,7 @@ const hasPython = spawnSync("python3", ["--version"]).status === 0;
 describe("the example", () => {
   let stack: Stack;
   beforeAll(async () => {
-    stack = await startStack({ env: { ENGINE: "fake", FAKE_MS: "200" } });
+    stack = await startStack({ env: { ENGINE: "fake", FAKE_MS: "2000" } });
   });
   afterAll(() => stack?.stop());
 
@@ -36,7 +36,7 @@ describe("the example", () => {
     const printed = await run(process.execPath, "examples/client.ts", "hi");
     assert.match(
       printed,
-      new RegExp(`^accepted: ${id}\n(\\w+ ?)+\ncompleted\n$`),
+      new RegExp(`^accepted: ${id}\n(\\w+ ?)+\noutcome: completed\n$`),
     );
   });
 
@@ -54,7 +54,7 @@ describe("the example", () => {
     const printed = await run("python3", "examples/quick_test.py");
     assert.match(
       printed,
-      /^ {4}ok {2}healthy: healthy\n {4}ok {2}10 prompts at once: 10 completed in [\d.]+ s\n {4}ok {2}a cancel\n$/,
+      /^ {4}ok {2}healthy: healthy\n {4}ok {2}10 prompts at once: 10 completed in [\d.]+ s\n {4}ok {2}a cancel: cancelled\n$/,
     );
   });
 });

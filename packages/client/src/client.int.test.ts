@@ -170,6 +170,43 @@ describe("the client", () => {
     assert.ok(second - first >= 995 && third - second >= 995);
   });
 
+  test("a stream whose connections bring no text again and again ends as an error", async () => {
+    let connections = 0;
+    const empty: typeof fetch = () => {
+      connections++;
+      return Promise.resolve(new Response("event: status\ndata: {}\n\n"));
+    };
+    const streaming = Array.fromAsync(client(empty, 2).stream(randomUUID()));
+    await assert.rejects(streaming, /ends again and again/);
+    assert.equal(connections, 3);
+  });
+
+  test("what a body breaks off in is tried again, and what a server wants to wait too long for is not", async () => {
+    let calls = 0;
+    const breaking: typeof fetch = async (...args) => {
+      const response = await fetch(...args);
+      if (++calls > 1) return response;
+      const start = (await response.text()).slice(0, 10);
+      return new Response(start, response);
+    };
+    const { task_id } = await client(breaking).generate({ prompt: "whole" });
+    assert.equal(calls, 2);
+    assert.equal((await client().wait(task_id)).status, "completed");
+    const headers = { "retry-after": "3600" };
+    const closed: typeof fetch = () => {
+      calls++;
+      return Promise.resolve(new Response("", { status: 503, headers }));
+    };
+    await assert.rejects(client(closed).result(task_id), { status: 503 });
+    assert.equal(calls, 3);
+  });
+
+  test("an address that is none, and a key that no header takes, are told at once", () => {
+    const { url, key: apiKey } = stack;
+    assert.throws(() => makeClient({ url: "localhost", apiKey }), TypeError);
+    assert.throws(() => makeClient({ url, apiKey: "ключ" }), TypeError);
+  });
+
   test("a signal ends a wait and a stream; the task goes on", async () => {
     const { generate, wait, stream } = client();
     const { task_id } = await generate({ prompt: "on", max_tokens: 60 });

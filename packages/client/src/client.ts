@@ -2,7 +2,7 @@
  * A client of the REST interface. It needs nothing but `fetch`: the imports of this package are types.
  *
  * A call that fails in passing (no connection, 408, 429, 502, 503, 504) is repeated with a growing, random pause, and not
- * before the server's `Retry-After`. `generate` sends an `Idempotency-Key` with each repetition, so it makes one task.
+ * before the server's `Retry-After`, unless that is over a minute. `generate` sends an `Idempotency-Key` with each repetition, so it makes one task.
  */
 import type {
   AcceptedResponse,
@@ -10,6 +10,7 @@ import type {
   OutcomeResponse,
   PendingResponse,
   StatusResponse,
+  StreamStatus,
 } from "@jetscribe/schema";
 import { ClientError, problemOf } from "./clientError.ts";
 import { pause, retryAfterMs } from "./retry.ts";
@@ -26,7 +27,7 @@ export interface ClientOptions {
   apiKey: string;
   /** Another `fetch`, as of a test or a proxy. */
   fetch?: typeof fetch;
-  /** A call is repeated so often at most; 6 by default, which takes about 20 s. 0: never. */
+  /** A call is repeated so often at most; 6 by default, which takes 8 s on average. 0: never. */
   maxRetries?: number;
 }
 
@@ -41,7 +42,7 @@ export type StreamEvent =
   | { type: "token"; id: string; text: string }
   /** The text so far is void: the task begins anew. */
   | { type: "reset"; attempt: number }
-  | { type: "status"; status: StatusResponse }
+  | { type: "status"; status: StreamStatus }
   /** The last one. */
   | { type: "outcome"; outcome: OutcomeResponse };
 
@@ -79,53 +80,62 @@ export interface Client {
 
 /** A call waits so long for an outcome before it asks again: proxies end longer ones. */
 const waitS = 50;
+/** A connection on which nothing came for so long is given up: the gateway sends a comment every 15 s. */
+const silentForMs = 45_000;
+/** A server that wants a longer pause is not waited for. */
+const longestRetryAfterMs = 60_000;
 
 const passing: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
 
+/** Throws a TypeError where the address is no URL, or the key could not stand in a header. */
 export function makeClient({
   url,
   apiKey,
   fetch: fetching = fetch,
   maxRetries = 6,
 }: ClientOptions): Client {
-  const base = url.replace(/\/+$/, "");
+  // A wrong address or key is told here, and not taken for a connection that fails.
+  const base = new URL(url).href.replace(/\/+$/, "");
+  const apiHeaders = Object.fromEntries(new Headers({ "x-api-key": apiKey }));
 
-  /** Resolves with an answer below 400. */
-  async function send(
+  /** Resolves with what `read` makes of an answer below 400. */
+  async function send<T>(
     path: string,
     { signal, ...init }: RequestInit & CallOptions,
-  ): Promise<Response> {
+    read: (response: Response) => Promise<T> | T,
+  ): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       signal?.throwIfAborted();
       let afterMs = 0;
       try {
         const response = await fetching(base + path, {
           ...init,
-          headers: { ...init.headers, "x-api-key": apiKey },
+          headers: { ...init.headers, ...apiHeaders },
           ...(signal && { signal }),
         });
-        if (response.ok) return response;
+        if (response.ok) return await read(response);
         afterMs = retryAfterMs(response.headers.get("retry-after"));
         throw new ClientError(response.status, await problemOf(response));
       } catch (error) {
         signal?.throwIfAborted();
         const isFinal =
-          error instanceof ClientError && !passing.has(error.status);
+          error instanceof ClientError &&
+          (!passing.has(error.status) || afterMs > longestRetryAfterMs);
         if (isFinal || attempt >= maxRetries) throw error;
       }
       await pause(attempt, afterMs, signal);
     }
   }
 
-  const readJson = async <T>(path: string, options: CallOptions = {}) =>
-    (await (await send(path, options)).json()) as T;
+  const readJson = <T>(path: string, options: RequestInit & CallOptions = {}) =>
+    send(path, options, async (response) => (await response.json()) as T);
   const pathOf = (kind: string, taskId: string) =>
     `/${kind}/${encodeURIComponent(taskId)}`;
 
   return {
     async generate(request, options = {}) {
       const { idempotencyKey = crypto.randomUUID(), ...rest } = options;
-      const response = await send("/generate", {
+      return await readJson<AcceptedResponse>("/generate", {
         ...rest,
         method: "POST",
         headers: {
@@ -134,7 +144,6 @@ export function makeClient({
         },
         body: JSON.stringify(request),
       });
-      return (await response.json()) as AcceptedResponse;
     },
     status: (taskId, options) => readJson(pathOf("status", taskId), options),
     result: (taskId, options) => readJson(pathOf("result", taskId), options),
@@ -146,38 +155,46 @@ export function makeClient({
           options,
         );
         if (isOutcome(answer)) return answer;
+        // A gateway that stops answers at once.
+        await pause(0, 0, options?.signal);
       }
     },
     async *stream(taskId, { lastEventId = "", ...options } = {}) {
       let lastId = lastEventId;
-      /** Connections in a row that brought nothing new. */
+      /** Connections in a row that ended soon and brought no text. */
       let idle = 0;
       for (;;) {
-        const response = await send(pathOf("stream", taskId), {
-          ...options,
-          headers: lastId === "" ? {} : { "last-event-id": lastId },
-        });
+        const body = await send(
+          pathOf("stream", taskId),
+          {
+            ...options,
+            headers: lastId === "" ? {} : { "last-event-id": lastId },
+          },
+          (response) => response.body,
+        );
         // The reader has everything, the outcome too.
-        if (response.status === 204 || response.body === null) return;
+        if (body === null) return;
+        const openedAt = performance.now();
         try {
-          for await (const event of readServerSentEvents(response.body)) {
-            idle = 0;
-            if (event.id !== undefined) lastId = event.id;
+          for await (const event of readServerSentEvents(body, silentForMs)) {
             const read = streamEventOf(event);
+            if (event.id !== undefined) lastId = event.id;
+            if (read?.type === "token") idle = 0;
             if (read !== undefined) yield read;
             if (read?.type === "outcome") return;
           }
         } catch (error) {
           options.signal?.throwIfAborted();
-          if (idle >= maxRetries) throw error;
+          if (error instanceof SyntaxError || idle >= maxRetries) throw error;
         }
+        if (performance.now() - openedAt > silentForMs) idle = 0;
         if (idle >= maxRetries)
           throw new Error(`the stream of ${taskId} ends again and again`);
         await pause(idle++, 0, options.signal);
       }
     },
     async cancel(taskId, options = {}) {
-      await send(pathOf("cancel", taskId), { ...options, method: "POST" });
+      await readJson(pathOf("cancel", taskId), { ...options, method: "POST" });
     },
   };
 }
@@ -199,7 +216,7 @@ function streamEventOf({
     case "reset":
       return { type: "reset", ...(JSON.parse(data) as { attempt: number }) };
     case "status":
-      return { type: "status", status: JSON.parse(data) as StatusResponse };
+      return { type: "status", status: JSON.parse(data) as StreamStatus };
     case "completed":
     case "failed":
     case "cancelled":

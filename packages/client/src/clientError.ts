@@ -24,7 +24,10 @@ export async function problemOf(
 ): Promise<Problem | undefined> {
   const text = await response.text();
   const type = response.headers.get("content-type") ?? "";
-  return type.startsWith("application/problem+json")
-    ? (JSON.parse(text) as Problem)
-    : undefined;
+  if (!type.startsWith("application/problem+json")) return undefined;
+  try {
+    return JSON.parse(text) as Problem;
+  } catch {
+    return undefined;
+  }
 }

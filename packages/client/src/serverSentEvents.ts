@@ -8,21 +8,38 @@ export interface ServerSentEvent {
   data: string;
 }
 
-/** Leaving the loop closes the body. An event without its empty line at the end is dropped. */
+/**
+ * Leaving the loop closes the body. An event without its empty line at the end is dropped. Throws where nothing came for
+ * `silentForMs`, comments counted, or where the connection breaks.
+ */
 export async function* readServerSentEvents(
   body: ReadableStream<Uint8Array>,
+  silentForMs: number,
 ): AsyncGenerator<ServerSentEvent, void, void> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   const parse = makeParser();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await within(silentForMs, reader.read());
       if (done) return;
       yield* parse(decoder.decode(value, { stream: true }));
     }
   } finally {
     await reader.cancel().catch(() => undefined);
+  }
+}
+
+async function within<T>(ms: number, reading: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silence = new Promise<never>((_resolve, reject) => {
+    const silent = () => reject(new Error(`nothing came for ${ms} ms`));
+    timer = setTimeout(silent, ms);
+  });
+  try {
+    return await Promise.race([reading, silence]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

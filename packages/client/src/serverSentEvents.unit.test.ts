@@ -64,10 +64,13 @@ test("characters of several bytes, cut anywhere, and a byte order mark", async (
   const bytes = new TextEncoder().encode(text);
   for (let at = 0; at <= bytes.length; at++) {
     const body = ReadableStream.from([bytes.slice(0, at), bytes.slice(at)]);
-    assert.deepEqual(await Array.fromAsync(readServerSentEvents(body)), [
-      { event: "message", id: "1", data: "ä€😀" },
-      { event: "end", id: undefined, data: "a\nb" },
-    ]);
+    assert.deepEqual(
+      await Array.fromAsync(readServerSentEvents(body, 60_000)),
+      [
+        { event: "message", id: "1", data: "ä€😀" },
+        { event: "end", id: undefined, data: "a\nb" },
+      ],
+    );
   }
 });
 
@@ -78,9 +81,25 @@ test("leaving the loop closes the body", async () => {
       controller.enqueue(new TextEncoder().encode("data: a\n\n")),
     cancel: () => void (cancelled = true),
   });
-  for await (const { data } of readServerSentEvents(body)) {
+  for await (const { data } of readServerSentEvents(body, 60_000)) {
     assert.equal(data, "a");
     break;
   }
+  assert.ok(cancelled);
+});
+
+test("a body that falls silent is given up and closed", async () => {
+  let cancelled = false;
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) =>
+      controller.enqueue(new TextEncoder().encode("data: a\n\n")),
+    cancel: () => void (cancelled = true),
+  });
+  const events: ServerSentEvent[] = [];
+  await assert.rejects(async () => {
+    for await (const event of readServerSentEvents(body, 50))
+      events.push(event);
+  }, /nothing came for 50 ms/);
+  assert.equal(events.length, 1);
   assert.ok(cancelled);
 });

@@ -10,7 +10,7 @@ import {
 } from "@jetscribe/runtime";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
 import { makeAcceptRequest } from "./accept/acceptRequest.ts";
-import { makeIdempotency } from "./accept/idempotency.ts";
+import { makeAcceptOnce } from "./accept/acceptOnce.ts";
 import { makeCancelTask } from "./cancel/cancelTask.ts";
 import { Config } from "./config.ts";
 import { hearAllDone } from "./read/hearAllDone.ts";
@@ -87,7 +87,6 @@ await runService(
       limits,
       room,
       storing,
-      idempotency: makeIdempotency(broker, readSurely),
       defaults: config,
     });
     const watchTask = makeWatchTask({
@@ -99,7 +98,7 @@ await runService(
     const readText = makeReadText(broker);
     const app = await buildApp(
       {
-        acceptRequest,
+        acceptOnce: makeAcceptOnce(broker, acceptRequest, readSurely),
         readTask,
         waitForOutcome,
         stopping,

@@ -33,7 +33,7 @@ export async function startApp(options: Partial<AppOptions> = {}) {
   const cancels: string[] = [];
   const deps = {
     keys: [{ name: "a", owner: "a", digest: hash("sha256", key, "buffer") }],
-    acceptRequest(body) {
+    acceptOnce(body) {
       accepted.push(body);
       return Promise.resolve({ taskId: running.task_id, task: running });
     },

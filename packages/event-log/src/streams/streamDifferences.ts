@@ -44,7 +44,7 @@ export const differencesOf = (
 
 /** Whether services can work with it: other sizes and copies, another age of what is no truth, another live feed. */
 export function isBearable(
-  { stream, field, found }: StreamDifference,
+  { stream, field, found, wanted }: StreamDifference,
   { streams }: Pick<Names, "streams">,
 ) {
   switch (field) {
@@ -52,6 +52,9 @@ export function isBearable(
       // The gateways' limit follows from it.
       return stream !== streams.events || Number(found) > 0;
     case "max_age":
+      // A key that is forgotten early would make a second task.
+      if (stream === streams.idempotency)
+        return Number(found) === 0 || Number(found) >= Number(wanted);
       return stream !== streams.events;
     case "num_replicas":
     case "republish":

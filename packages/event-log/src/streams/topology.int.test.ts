@@ -124,6 +124,20 @@ for (const version of await natsVersions())
       await refuse({ max_msgs_per_subject: 5 }, /max_msgs_per_subject is 5/);
     });
 
+    test("idempotency keys that would be forgotten early are refused by name, and longer ones are not", async () => {
+      await using log = await openLog(version);
+      const { streams: api } = log.broker.jsm;
+      const ensure = () => ensureTopology(log.broker, settings);
+      await api.update(streams.idempotency, { max_age: nanos(2 * 86_400_000) });
+      const [longer] = await ensure();
+      assert.equal(longer?.field, "max_age");
+      await api.update(streams.idempotency, { max_age: nanos(3_600_000) });
+      await assert.rejects(ensure(), {
+        name: "TopologyError",
+        message: /stream IDEMPOTENCY .*max_age is 3600000000000/,
+      });
+    });
+
     test("what can't be made so is a TopologyError", async () => {
       await using log = await openLog(version);
       const { jsm } = log.broker;

@@ -288,6 +288,13 @@ export const StatusResponse = z.object({
 });
 export type StatusResponse = z.infer<typeof StatusResponse>;
 
+/** The `status` event of a stream. Of a task that waits it says the place, where that is known. */
+export type StreamStatus = Pick<
+  StatusResponse,
+  "task_id" | "status" | "attempt"
+> &
+  Partial<Pick<StatusResponse, "queue_position" | "estimated_wait">>;
+
 export const HealthResponse = z.object({
   status: z.enum(["healthy", "degraded", "unhealthy"]),
   nats: z.boolean(),

@@ -6,7 +6,6 @@ import {
 } from "@jetscribe/event-log/append/append";
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
-import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
 import type { RecentlyStored } from "@jetscribe/event-log/state/recentlyStored";
 import {
   evolve,
@@ -21,7 +20,6 @@ import {
 } from "@jetscribe/schema";
 import { ApiError, unavailable } from "../apiError.ts";
 import type { ApiKey } from "./apiKeys.ts";
-import type { Idempotency } from "./idempotency.ts";
 import type { Forecast } from "../forecast/forecast.ts";
 import type { Limits } from "../admission/limits.ts";
 import type { LogRoom } from "../admission/logRoom.ts";
@@ -41,46 +39,40 @@ export interface AcceptDeps {
   room: Pick<LogRoom, "take">;
   storing: Pick<Storing, "check" | "note">;
   recent: Pick<RecentlyStored, "noteAccepted">;
-  idempotency: Idempotency;
   defaults: Omit<Defaults, "modelName">;
 }
 
 export interface AcceptOptions {
   traceparent?: string | undefined;
-  idempotencyKey?: string | undefined;
+  /** Of a task whose id is decided; absent: a new one. */
+  taskId?: string | undefined;
+  /** Asked right before the request is stored, when nothing else refuses it. False: it is not stored. */
+  mayStore?: (taskId: string) => Promise<boolean>;
 }
 
 export interface Accepted {
-  taskId: string;
-  /** As it was accepted; absent: an earlier call with the same idempotency key made the task. */
-  task?: TaskState;
+  /** As it was accepted. */
+  task: TaskState;
+  /** The log had the request already. */
+  duplicate: boolean;
 }
 
-/** Rejects with an ApiError. */
+/** Undefined: `mayStore` said no. Rejects with an ApiError. */
 export type AcceptRequest = (
   request: GenerateRequest,
   key: ApiKey,
   options: AcceptOptions,
-) => Promise<Accepted>;
+) => Promise<Accepted | undefined>;
 
 export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
-  const { broker, appender, queues, clock, forecast, recent, idempotency } =
-    deps;
+  const { broker, appender, queues, clock, forecast, recent } = deps;
   const { timeoutMs, startTimeoutMs } = deps.defaults;
 
-  return async function acceptRequest(request, key, options) {
-    const { traceparent, idempotencyKey } = options;
-    const call = idempotencyKey !== undefined && {
-      owner: key.owner,
-      key: idempotencyKey,
-      request,
-    };
-    let keyed = call ? await idempotency.find(call) : undefined;
-    if (keyed?.stored) return { taskId: keyed.taskId };
+  return async (request, key, { traceparent, mayStore, ...options }) => {
     const modelName = await deps.models.choose(request.model);
     const asked = { modelName, timeoutMs, startTimeoutMs };
     const nowMs = clock.nowMs();
-    const taskId = keyed?.taskId ?? newTaskId(nowMs);
+    const { taskId = newTaskId(nowMs) } = options;
     const now = nowMs / 1_000;
     const event = requestGenerate(request, key, asked, { taskId, now });
     const queue = queueOf(event.data);
@@ -90,28 +82,22 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     using reservation = await deps.limits.admit(queue);
     const wait = forecast.ofNext(queue);
     if (wait !== undefined) event.data.estimated_wait = wait;
-    if (call) {
-      keyed ??= await idempotency.take(call, taskId);
-      // Another call took it.
-      if (keyed === undefined)
-        return await acceptRequest(request, key, options);
-      if (elapsedMs() > keyed.storeUntil)
-        throw unavailable("the gateway stood still meanwhile");
+    if (mayStore) {
+      const size = appender.sizeOf(event, queue);
+      if (size > broker.maxPayload) throw tooLarge(size, broker.maxPayload);
+      if (!(await mayStore(taskId))) return undefined;
     }
     const { seq, duplicate } = await store(event, queue, traceparent).catch(
       (error: unknown) => {
         throw refusalOf(error, taskId);
       },
     );
-    if (call) idempotency.stored(call, taskId);
-    // A call with the same key was faster.
-    if (call && duplicate) return { taskId };
     reservation.stored(seq);
     const task = evolve(undefined, { ...event, seq, time: now });
     if (task === undefined || !isOpen(task))
       throw new Error("a request makes a state");
     recent.noteAccepted(task);
-    return { taskId, task };
+    return { task, duplicate };
   };
 
   async function store(event: TaskEvent, queue: Queue, traceparent?: string) {
@@ -138,6 +124,12 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     }
   }
 }
+
+const tooLarge = (size: number, most: number) =>
+  new ApiError(
+    "too_large",
+    `the event has ${size} bytes; the broker takes ${most}`,
+  );
 
 function refusalOf(error: unknown, taskId: string): unknown {
   if (!(error instanceof AppendError)) return error;

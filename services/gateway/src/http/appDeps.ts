@@ -8,7 +8,7 @@ import type {
 } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AcceptRequest } from "../accept/acceptRequest.ts";
+import type { AcceptOnce } from "../accept/acceptOnce.ts";
 import type { ApiKey } from "../accept/apiKeys.ts";
 import type { CancelTask } from "../cancel/cancelTask.ts";
 import type { Forecast } from "../forecast/forecast.ts";
@@ -19,7 +19,7 @@ import type { WaitForOutcome } from "../read/waitForOutcome.ts";
 
 export interface AppDeps {
   keys: readonly ApiKey[];
-  acceptRequest: AcceptRequest;
+  acceptOnce: AcceptOnce;
   readTask: ReadTask;
   waitForOutcome: WaitForOutcome;
   streamTask: StreamTask;

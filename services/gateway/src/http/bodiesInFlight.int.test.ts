@@ -1,5 +1,4 @@
 /** The gateway's app over real HTTP, with an acceptance that takes as long as a test wants. */
-import type { TaskState } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -17,13 +16,13 @@ const key = "0123456789abcdef";
 async function start() {
   const stop = new AbortController();
   const waiting: (() => void)[] = [];
-  const accepted = { task_id: "1", status: "queued" } as TaskState;
+  const accepted = { taskId: "1" };
   const deps = {
     keys: ApiKeyList.parse(`a:${key}`),
     stopping: stop.signal,
     log: { warn: () => undefined, error: () => undefined },
-    acceptRequest: () =>
-      new Promise<TaskState>((resolve) =>
+    acceptOnce: () =>
+      new Promise<{ taskId: string }>((resolve) =>
         waiting.push(() => resolve(accepted)),
       ),
     waitForOutcome: () => new Promise(() => undefined),

@@ -7,7 +7,7 @@ import {
   OutcomeResponse,
 } from "@jetscribe/schema";
 import * as z from "zod";
-import type { Accepted } from "../../accept/acceptRequest.ts";
+import type { AcceptOnce } from "../../accept/acceptOnce.ts";
 import { ApiError } from "../../apiError.ts";
 import type { App, AppDeps } from "../appDeps.ts";
 import { outcomeOf } from "../../read/resultOf.ts";
@@ -65,16 +65,16 @@ const traceparent = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 export function generateRoute(
   app: App,
-  { acceptRequest, waitForOutcome }: AppDeps,
+  { acceptOnce, waitForOutcome }: AppDeps,
   publicPath: string,
 ): void {
   app.post("/generate", { schema }, async (request, reply) => {
     const { key, headers } = request;
     const trace = headers.traceparent ?? "";
     const given = traceparent.test(trace) ? trace : undefined;
-    let accepted: Accepted;
+    let accepted: Awaited<ReturnType<AcceptOnce>>;
     try {
-      accepted = await acceptRequest(request.body, key, {
+      accepted = await acceptOnce(request.body, key, {
         traceparent: given,
         idempotencyKey: idempotencyKeyOf(headers["idempotency-key"]),
       });

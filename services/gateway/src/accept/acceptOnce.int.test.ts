@@ -93,8 +93,13 @@ describe("Idempotency-Key", () => {
       key,
       '{"prompt":"hi","max_tokens":5,"seed":null}',
     );
-    const same = await generate(key, '{ "max_tokens": 5, "prompt": "hi" }');
-    assert.deepEqual([same.status, same.id], [202, first.id]);
+    for (const same of [
+      '{ "max_tokens": 5, "prompt": "hi" }',
+      '{"prompt":"hi","max_tokens":5,"temperature":0.7,"lane":"interactive"}',
+    ]) {
+      const again = await generate(key, same);
+      assert.deepEqual([again.status, again.id], [202, first.id]);
+    }
     const before = await requested();
     for (const other of [
       { prompt: "hi", max_tokens: 6 },
@@ -168,6 +173,9 @@ describe("Idempotency-Key", () => {
   test("a request that is refused leaves its key free", async () => {
     const key = randomUUID();
     assert.equal((await generate(key, { prompt: "" })).status, 400);
+    const tooLarge = await generate(key, { prompt: "x".repeat(2 ** 23 - 40) });
+    assert.equal(tooLarge.status, 413);
+    assert.match(String(tooLarge.answer["detail"]), /the broker takes/);
     const unknownModel = await generate(key, { prompt: "hi", model: "none" });
     assert.equal(unknownModel.status, 400);
     const { status, replayed } = await generate(key);
