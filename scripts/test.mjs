@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readJson } from "./install/files.mjs";
 import { dim, fail, green, red, say, step } from "./install/print.mjs";
-import { root } from "./install/project.mjs";
+import { compileCache, root } from "./install/project.mjs";
 import { run } from "./install/run.mjs";
 import { findServer, natsVersions } from "./install/servers.mjs";
 import { setUp } from "./install/setup.mjs";
@@ -34,6 +34,8 @@ async function main() {
   const args = process.argv.slice(2);
   const [{ node }, servers] = await Promise.all([setUp(), findServers()]);
   const env = {
+    // Of the runner, and of every process that a test starts.
+    NODE_COMPILE_CACHE: compileCache,
     ...process.env,
     ...servers,
     PATH: `${join(node, "..")}:${process.env.PATH}`,

@@ -8,6 +8,12 @@ export const root = resolve(fileURLToPath(new URL("../..", import.meta.url)));
 /** What the commands bring onto the machine (unpacked servers, GPU binaries); can be deleted at any time. */
 export const localDir = join(root, ".local");
 
+/**
+ * What Node made of the sources of services and tests, types stripped and compiled: with it a service's second start takes
+ * three quarters of the time.
+ */
+export const compileCache = join(localDir, "compile-cache");
+
 /** @typedef {Record<string, string | undefined>} Env */
 
 /**

@@ -1,5 +1,4 @@
-import { join } from "node:path";
-import { root, type Env } from "../install/project.mjs";
+import { compileCache, root, type Env } from "../install/project.mjs";
 import { configExitCode } from "../install/user-error.mjs";
 import type { Program, Supervised } from "./supervise.ts";
 
@@ -22,11 +21,6 @@ export const nodeFlags = [
   // with 4 MB so much survives a collection that a third of the CPU of results went into them.
   "--max-semi-space-size=8",
 ];
-
-/**
- * What Node made of the sources, types stripped and compiled: with it the second start takes three quarters of the time.
- */
-const compileCache = join(root, ".local/compile-cache");
 
 /** A service as a process; `node` runs TypeScript. */
 export function serviceProgram(name: string, node: string, env: Env): Program {
