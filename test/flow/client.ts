@@ -92,12 +92,17 @@ export async function lineCounts(
   logDir: string,
   ids: readonly string[],
 ): Promise<number[]> {
-  const count = () =>
-    Promise.all(ids.map(async (id) => (await logLines(logDir, id)).length));
   return await eventually(
     async () => {
-      const counts = await count();
-      return counts.every((lines) => lines > 0) && counts;
+      const text = await readFile(join(logDir, "llm_requests.log"), "utf8");
+      const counts = new Map(ids.map((id) => [id, 0]));
+      for (const line of text.split("\n")) {
+        const [, id = ""] = /task_id=(\S+) /.exec(line) ?? [];
+        const count = counts.get(id);
+        if (count !== undefined) counts.set(id, count + 1);
+      }
+      const lines = ids.map((id) => counts.get(id) ?? 0);
+      return lines.every((count) => count > 0) && lines;
     },
     { everyMs: 100 },
   );
