@@ -1,6 +1,7 @@
 /** How the tests run: one project for each suffix of a test's name, by what the test needs. */
 import { randomInt } from "node:crypto";
 import { configDefaults, defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** What `npm run test:long` runs and `npm test` leaves out: rare faults, each of which takes its time to bring about. */
 const long = [
@@ -31,6 +32,8 @@ interface Kind {
   /** Of one test, and of one hook: far above what the slowest takes on a busy machine. */
   limitMs: number;
   env?: Record<string, string>;
+  /** Whether its files share processes, as only those may that leave no trace in one. */
+  sharesProcesses?: boolean;
 }
 
 const everywhere = ["packages", "services", "scripts", "test"];
@@ -38,7 +41,12 @@ const files = (suffix: string) =>
   everywhere.map((folder) => `${folder}/**/*.${suffix}.test.{ts,mjs}`);
 
 const kinds: Kind[] = [
-  { name: "unit", include: files("unit"), limitMs: 120_000 },
+  {
+    name: "unit",
+    include: files("unit"),
+    limitMs: 120_000,
+    sharesProcesses: true,
+  },
   {
     name: "integration",
     include: files("int"),
@@ -65,6 +73,38 @@ const kinds: Kind[] = [
   },
 ];
 
+/** Of small files those that take longest, which start first: one that starts last runs on alone. */
+const longest = [
+  "test/chaos/chaos.e2e.test.ts",
+  "services/inference/src/task/liveTokens.model.test.ts",
+  "services/inference/src/task/stuckTokens.int.test.ts",
+  "services/gateway/src/admission/logRoom.int.test.ts",
+];
+
+/**
+ * The order of files: the longest, then those of each project spread evenly over the run, large ones first, so that tests
+ * that compute (the model's) run beside tests that wait. Files that share processes do so while one follows another: they
+ * come last. Of the project `long` any file may take minutes: all of them come first.
+ */
+class SpreadProjects extends BaseSequencer {
+  override async sort(
+    files: TestSpecification[],
+  ): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const placeOf = (file: TestSpecification): number => {
+      const first = longest.findIndex((name) => file.moduleId.endsWith(name));
+      if (first >= 0) return first - longest.length;
+      const { project } = file;
+      if (project.name === "long") return 0;
+      if (!project.config.isolate) return 1;
+      const all = sorted.filter((other) => other.project === project);
+      return all.indexOf(file) / all.length;
+    };
+    const places = new Map(sorted.map((file) => [file, placeOf(file)]));
+    return sorted.toSorted((a, b) => places.get(a)! - places.get(b)!);
+  }
+}
+
 /** Decides every random number of the run. */
 const seed = process.env["SEED"] ?? String(randomInt(2 ** 31));
 console.log(`seed ${seed}: SEED=${seed} draws the same random numbers again`);
@@ -74,10 +114,18 @@ export default defineConfig({
     pool: "forks",
     execArgv: ["--disable-warning=ExperimentalWarning"],
     // Most tests mostly wait: more files at once than the two cores that they are made for.
-    maxWorkers: 4,
+    maxWorkers: 5,
     maxConcurrency: 2,
+    sequence: { sequencer: SpreadProjects },
     projects: kinds.map(
-      ({ name, include, exclude = [], limitMs, env = {} }) => ({
+      ({
+        name,
+        include,
+        exclude = [],
+        limitMs,
+        env = {},
+        sharesProcesses = false,
+      }) => ({
         extends: true,
         test: {
           name,
@@ -86,6 +134,7 @@ export default defineConfig({
           testTimeout: limitMs,
           hookTimeout: limitMs,
           env: { SEED: seed, ...env },
+          isolate: !sharesProcesses,
         },
       }),
     ),
