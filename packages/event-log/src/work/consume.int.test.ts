@@ -217,8 +217,9 @@ for (const version of await natsVersions())
       );
       assert.equal(gaps.a, undefined);
       assert.ok(gaps.b && gaps.b >= 390, `retried after ${gaps.b} ms`);
+      // The first of the two may have waited for a busy process.
       assert.ok(
-        gaps.c && gaps.c >= ackWaitMs - 50,
+        gaps.c && gaps.c >= ackWaitMs - 2_000,
         `lost and back after ${gaps.c} ms`,
       );
       // A retry comes at its own time, not at that of a lost delivery.
@@ -245,7 +246,7 @@ for (const version of await natsVersions())
 
     test("its own running task once more is not run twice, and the last delivery is acknowledged", async () => {
       await using log = await openLog(version);
-      await withQueues(log, [queue], 300);
+      await withQueues(log, [queue], 2_000);
       const { hold, held, release } = gate();
       await using worker = work(log.broker, { handle: hold });
       await log.request(1);
@@ -257,6 +258,7 @@ for (const version of await natsVersions())
         );
         return num_redelivered > 0;
       });
+      // It has arrived by then, and no further one is on its way while the task ends.
       await sleep(700);
       release();
       await allSettled(log);
@@ -403,7 +405,8 @@ for (const version of await natsVersions())
 
     test("what a broker gives after a crash is never called fresh by an older reading", async () => {
       await using log = await openLog(version);
-      await withQueues(log);
+      // A delivery that was handed back, which the crash may forget, comes again after this.
+      await withQueues(log, [queue], 5_000);
       let slots = 1;
       await using worker = work(log.broker, { slots: () => slots });
       await eventually(async () => {
