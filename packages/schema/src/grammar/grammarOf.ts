@@ -47,10 +47,10 @@ function limited(form: Form, possible: ReadonlySet<Form>): GrammarOrProblems {
   try {
     const rules = makeRules(maxSize);
     const grammar = rules.finish(writeForm(rules, form, possible));
-    if (grammar.cost.width > maxWidth)
+    if (grammar.width > maxWidth)
       return refusal(
         [],
-        `${grammar.cost.width} alternatives are open at one place, ${maxWidth} at most can be`,
+        `${grammar.width} alternatives are open at one place, ${maxWidth} at most can be`,
       );
     return { grammar };
   } catch (error) {

@@ -512,7 +512,7 @@ describe("what a grammar costs", () => {
     for (const value of schema.enum) assert.ok(matches(`"${value}"`));
     assert.ok(!matches(`"${word(1).slice(0, -1)}"`));
     assert.ok(widthOf(`"${word(1)}"`) <= 40);
-    assert.ok((grammarOf(schema).grammar?.cost.width ?? Infinity) <= 40);
+    assert.ok((grammarOf(schema).grammar?.width ?? Infinity) <= 40);
   });
 
   test("values of which one begins another, or only letters of two units differ", () => {
@@ -547,7 +547,7 @@ describe("what a grammar costs", () => {
       assert.ok(grammar);
       const { widthOf } = makeMatcher(grammar.gbnf);
       const met = Math.max(...['"', '[{"a":1.5e3}]', '{"b":"c"'].map(widthOf));
-      assert.ok(met <= grammar.cost.width + 10, `${met}`);
+      assert.ok(met <= grammar.width + 10, `${met}`);
     }
   });
 });

@@ -81,3 +81,29 @@ const escaped = (name: string): string =>
 
 const shortened = (name: string): string =>
   name.length > 64 ? `${name.slice(0, 64)}…` : name;
+
+/** What `#` or `#/$defs/<name>` refers to; undefined where there is no such thing. */
+export function targetOf(
+  root: Schema,
+  reference: unknown,
+): { schema: unknown; path: Path } | undefined {
+  if (reference === "#") return { schema: root, path: [] };
+  const [, escaped] =
+    typeof reference === "string"
+      ? (/^#\/\$defs\/([^/]+)$/.exec(reference) ?? [])
+      : [];
+  const name = escaped === undefined ? undefined : unescape(escaped);
+  const { $defs } = root;
+  if (name === undefined || !isObject($defs) || !Object.hasOwn($defs, name))
+    return undefined;
+  return { schema: $defs[name], path: ["$defs", name] };
+}
+
+/** A name in a JSON pointer in a URI. */
+function unescape(name: string): string | undefined {
+  try {
+    return decodeURIComponent(name).replaceAll("~1", "/").replaceAll("~0", "~");
+  } catch {
+    return undefined;
+  }
+}

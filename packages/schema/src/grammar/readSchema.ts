@@ -10,33 +10,24 @@ import {
   isScalar,
   jsonTypes,
   pointer,
+  targetOf,
   type JsonType,
   type Path,
   type Schema,
   type SchemaProblem,
 } from "./keywords.ts";
-import { readList, readObject, type Inside } from "./readContents.ts";
-import { readText } from "./readCounts.ts";
-import { targetOf } from "./targetOf.ts";
+import { readList, readObject, readText, type Inside } from "./readContents.ts";
 import { isEmpty, onlyOf, union } from "./union.ts";
-
-/** Where the schema of a form stands, to name it in a refusal. */
-export type Places = ReadonlyMap<Form, Path>;
-
-export interface ReadSchema {
-  form: Form;
-  places: Places;
-  problems: SchemaProblem[];
-}
 
 /** References and unions in each other, without a property or an item between them. */
 const maxReferences = 64;
 
 /** The schema must not be nested deeper than the stack is. */
-export function readSchema(root: Schema): ReadSchema {
+export function readSchema(root: Schema) {
   const problems: SchemaProblem[] = [];
   const forms = new Map<Schema, Form>();
   const schemas = new Map<Form, Schema>();
+  /** Where the schema of a form stands, to name it in a refusal. */
   const places = new Map<Form, Path>();
   /** Forms that are not read yet, so that a schema may contain itself. */
   const pending = new Map<Form, () => Form>();

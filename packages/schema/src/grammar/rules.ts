@@ -9,15 +9,11 @@ export type Rules = ReturnType<typeof makeRules>;
 
 export interface Grammar {
   gbnf: string;
-  cost: {
-    /** Characters of the grammar's text: the time to compile it is in proportion to them. */
-    size: number;
-    /**
-     * The most alternatives that are open at one place: the time to check a token is in proportion to it. What may follow
-     * an optional end is not added.
-     */
-    width: number;
-  };
+  /**
+   * The most alternatives that are open at one place: the time to check a token is in proportion to it. What may follow
+   * an optional end is not added.
+   */
+  width: number;
 }
 
 /** Thrown when a grammar becomes too large, before more of it is made; the message says in what. */
@@ -30,19 +26,23 @@ const isRule = (part: Part): boolean => part.startsWith("r");
 
 export function makeRules(maxSize: number) {
   const bodies = new Map<Part, Alternatives>();
-  const names = new Map<string, Part>();
-  const named = new Map<object, Part>();
+  /** The rules' names by their bodies, or by what they are made of. */
+  const names = new Map<string | object, Part>();
   const chains = new Map<Part, (readonly Part[])[]>();
-  const doubles = new Map<Part, readonly Part[]>();
   const lines: string[] = [];
   let size = 0;
 
-  function add(
-    name: Part,
-    alternatives: Alternatives,
-    body = written(alternatives),
+  /** The rule of this key, which `build` makes once and may refer to. */
+  function named(
+    key: string | object,
+    build: (name: Part) => Alternatives,
   ): Part {
-    const line = `${name} ::= ${body}`;
+    const known = names.get(key);
+    if (known !== undefined) return known;
+    const name = `r${names.size}`;
+    names.set(key, name);
+    const alternatives = build(name);
+    const line = `${name} ::= ${written(alternatives)}`;
     lines.push(line);
     size += line.length;
     if (size > maxSize)
@@ -53,41 +53,24 @@ export function makeRules(maxSize: number) {
     return name;
   }
 
-  const nextName = (): Part => `r${bodies.size + named.size}`;
-
   /** The rule of this body; bodies that are equal share one rule. */
   function define(alternatives: Alternatives): Part {
     const [only, ...others] = alternatives;
     if (only?.length === 1 && others.length === 0) return only[0] ?? "";
-    const body = written(alternatives);
-    const known = names.get(body);
-    if (known !== undefined) return known;
-    const name = nextName();
-    names.set(body, name);
-    return add(name, alternatives, body);
+    return named(written(alternatives), () => alternatives);
   }
 
   /** The rule of a thing that may contain itself: `build` runs once for each key. */
-  function once(key: object, build: () => readonly Part[]): Part {
-    const known = named.get(key);
-    if (known !== undefined) return known;
-    const name = nextName();
-    named.set(key, name);
-    return add(name, [build()]);
-  }
+  const once = (key: object, build: () => readonly Part[]): Part =>
+    named(key, () => [build()]);
 
   /** The part `count` times: by doubling, so that a large count is a few rules. */
   function exactly(part: Part, count: number): readonly Part[] {
     if (count === 0) return [];
     if (count === 1) return [part];
-    const key = `${part} ${count}`;
-    const known = doubles.get(key);
-    if (known !== undefined) return known;
     const half = exactly(part, count >> 1);
     const odd = count % 2 === 1 ? [part] : [];
-    const made = [define([[...half, ...half, ...odd]])];
-    doubles.set(key, made);
-    return made;
+    return [define([[...half, ...half, ...odd]])];
   }
 
   /**
@@ -103,19 +86,13 @@ export function makeRules(maxSize: number) {
     return chain[max] ?? [];
   }
 
-  function many(part: Part): Part {
-    const body = `${part}*`;
-    const known = names.get(body);
-    if (known !== undefined) return known;
-    const name = nextName();
-    names.set(body, name);
-    return add(name, [[part, name], []]);
-  }
+  const many = (part: Part): Part =>
+    named(`${part}*`, (name) => [[part, name], []]);
 
   /** The grammar that begins with these parts. */
   function finish(root: readonly Part[]): Grammar {
     const gbnf = [`root ::= ${written([root])}`, ...lines, ""].join("\n");
-    return { gbnf, cost: { size: gbnf.length, width: widthOf(bodies, root) } };
+    return { gbnf, width: widthOf(bodies, root) };
   }
 
   return { define, once, exactly, atMost, finish };

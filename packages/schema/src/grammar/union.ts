@@ -4,16 +4,10 @@ import type { JsonType } from "./keywords.ts";
 import type { NumberKind } from "./numbers.ts";
 import type { TextForm } from "./texts.ts";
 
-interface Overlap {
-  /** The second of the two branches. */
-  branch: number;
-  message: string;
-}
-
-export interface Union {
+interface Union {
   form: Form;
-  /** Why they can't be one. */
-  overlap?: Overlap;
+  /** Why they can't be one, and the second of the two branches. */
+  overlap?: { branch: number; message: string };
 }
 
 /** `valuesOf`: the values that a property has if it is a const or an enum. */
@@ -155,32 +149,20 @@ export const isEmpty = ({ values, number, text, list, objects }: Form) =>
 
 /** What of the form is of this type. */
 export function onlyOf(form: Form, type: JsonType): Form {
-  const { values, number, text, list, objects, by } = form;
-  const no = { values: [], objects: [] };
-  switch (type) {
-    case "null":
-      return { ...no, values: values.filter((value) => value === null) };
-    case "boolean":
-    case "string": {
-      const only = values.filter((value) => typeof value === type);
-      return {
-        ...no,
-        values: only,
-        ...(type === "string" && text && { text }),
-      };
-    }
-    case "number":
-    case "integer": {
-      const only = values.filter((value) =>
-        type === "number" ? typeof value === "number" : Number.isInteger(value),
-      );
-      const kind = type === "integer" && number === "number" ? type : number;
-      const isLeft = kind && !(type === "integer" && kind === "fraction");
-      return { ...no, values: only, ...(isLeft && { number: kind }) };
-    }
-    case "array":
-      return { ...no, ...(list && { list }) };
-    case "object":
-      return { ...no, objects, ...(by !== undefined && { by }) };
-  }
+  const { number, text, list, by } = form;
+  const isInteger = type === "integer" && number && number !== "fraction";
+  return {
+    values: form.values.filter((value) => isOfType(value, type)),
+    objects: type === "object" ? form.objects : [],
+    ...(type === "object" && by !== undefined && { by }),
+    ...(type === "array" && list && { list }),
+    ...(type === "string" && text && { text }),
+    ...(type === "number" && number && { number }),
+    ...(isInteger && { number: type }),
+  };
+}
+
+function isOfType(value: Scalar, type: JsonType): boolean {
+  if (value === null) return type === "null";
+  return type === "integer" ? Number.isInteger(value) : typeof value === type;
 }
