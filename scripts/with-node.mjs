@@ -1,10 +1,9 @@
 import "./install/require-node.mjs";
 import { join } from "node:path";
-import { fail } from "./install/print.mjs";
+import { fail, UserError } from "./install/print.mjs";
 import { root } from "./install/project.mjs";
 import { runInstead } from "./install/run.mjs";
 import { setUp } from "./install/setup.mjs";
-import { UserError } from "./install/user-error.mjs";
 
 /**
  * Runs a file, or with `--bin NAME` a tool of the workspace, under the right Node, after the set-up:

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { run, runOrThrow } from "./run.mjs";
 
 /**
@@ -69,16 +69,17 @@ export async function unpackDebs(own, suite, names, dir) {
       (name) => !fetched.some((file) => file.startsWith(`${name}_`)),
     );
     if (missing.length > 0) await apt(["download", ...missing]);
-    const unpacked = join(temporary, "unpacked");
-    mkdirSync(unpacked);
+    // Beside its place, so that the place itself is filled at once.
+    const unpacked = `${dir}.partial`;
+    rmSync(unpacked, { recursive: true, force: true });
+    mkdirSync(unpacked, { recursive: true });
     for (const folder of [temporary, archives])
       for (const name of readdirSync(folder))
         // Never a C library of its own: it would not fit the machine's loader.
         if (name.endsWith(".deb") && !name.startsWith("libc6_"))
           await runOrThrow("dpkg-deb", ["-x", join(folder, name), unpacked]);
     rmSync(dir, { recursive: true, force: true });
-    mkdirSync(dirname(dir), { recursive: true });
-    await moveFolder(unpacked, dir);
+    renameSync(unpacked, dir);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
@@ -162,14 +163,3 @@ const defaultSource = ({ id, codename: suite }) =>
         suite,
         component: "main universe",
       };
-
-/** @param {string} from @param {string} to */
-async function moveFolder(from, to) {
-  try {
-    renameSync(from, to);
-  } catch {
-    // another file system: copied beside its place, so that the place itself is filled at once
-    await runOrThrow("cp", ["-a", from, `${to}.partial`]);
-    renameSync(`${to}.partial`, to);
-  }
-}

@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import util from "node:util";
-import { configExitCode, UserError } from "./user-error.mjs";
+import { configExitCode, UserError } from "./print.mjs";
 
 /**
  * The settings of a `.env` as editors write it, without those that are empty. What is no setting is an error that names

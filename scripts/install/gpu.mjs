@@ -6,11 +6,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { step } from "./print.mjs";
-import { readJson } from "./files.mjs";
-import { localDir, root } from "./project.mjs";
+import { step, UserError } from "./print.mjs";
+import { localDir, readJson, root } from "./project.mjs";
 import { runOrThrow } from "./run.mjs";
-import { UserError } from "./user-error.mjs";
 
 const gpuDir = join(localDir, "gpu");
 const scope = "node_modules/@node-llama-cpp";

@@ -7,7 +7,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readJson } from "./files.mjs";
+import { readJson } from "./project.mjs";
 import { identityOf, isAlive } from "./processes.mjs";
 
 /** @typedef {{ pid: number, identity: string }} Holder */

@@ -1,5 +1,3 @@
-import { UserError } from "./user-error.mjs";
-
 const colourful = process.stdout.isTTY && !process.env.NO_COLOR;
 
 /** @param {number} code @returns {(text: string) => string} */
@@ -18,6 +16,18 @@ for (const stream of [process.stdout, process.stderr])
   stream.on("error", (/** @type {NodeJS.ErrnoException} */ error) => {
     if (error.code !== "EPIPE") throw error;
   });
+
+/** How a process ends whose configuration is wrong (EX_CONFIG of sysexits.h): starting it again would not help. */
+export const configExitCode = 78;
+
+/** An error whose message tells the user what to do: printed without a stack. */
+export class UserError extends Error {
+  /** @param {string} message @param {number} [exitCode] */
+  constructor(message, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
 
 /** @param {string} line */
 export function say(line = "") {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "vitest";
 import { withDotEnv } from "./project.mjs";
-import { compareVersions, missingFeatures } from "./versions.mjs";
+import { compareVersions } from "./setup.mjs";
 
 test("the environment wins over .env, and an empty value counts as unset", () => {
   const dir = mkdtempSync(join(tmpdir(), "jetscribe-test-"));
@@ -21,11 +21,4 @@ test("the environment wins over .env, and an empty value counts as unset", () =>
 test("versions compare by number", () => {
   assert.ok(compareVersions("2.9.10", "2.10.0") < 0);
   assert.equal(compareVersions("2.15.1", "2.15.1"), 0);
-});
-
-test("an old nats-server says what it lacks", () => {
-  const lacks = (version: string) => missingFeatures({ kind: "nats", version });
-  assert.match(lacks("2.9.10") ?? "", /sync_interval.*2 minutes/);
-  assert.doesNotMatch(lacks("2.10.27") ?? "", /sync_interval/);
-  assert.equal(lacks("2.15.1"), undefined);
 });

@@ -1,8 +1,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import { fail } from "./print.mjs";
+import { fail, UserError } from "./print.mjs";
 import { killGroup, whenNpmEnds } from "./processes.mjs";
-import { UserError } from "./user-error.mjs";
 
 /** What runs now: ended with us, wherever a signal or an error ends us. @type {Set<number>} */
 const running = new Set();

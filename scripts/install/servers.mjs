@@ -2,12 +2,10 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { distribution, unpackDebs } from "./debs.mjs";
 import { withLock } from "./lock.mjs";
-import { step } from "./print.mjs";
+import { step, UserError } from "./print.mjs";
 import { localDir } from "./project.mjs";
 import { run } from "./run.mjs";
-import { onPath } from "./setup.mjs";
-import { UserError } from "./user-error.mjs";
-import { compareVersions } from "./versions.mjs";
+import { compareVersions, onPath } from "./setup.mjs";
 
 /**
  * Finds nats-server and redis-server, or brings them: PATH, the distribution's packages unpacked into the project's own

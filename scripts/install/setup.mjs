@@ -1,14 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { readJson } from "./files.mjs";
 import { linkGpuBinaries } from "./gpu.mjs";
 import { withLock } from "./lock.mjs";
-import { step } from "./print.mjs";
-import { localDir, root } from "./project.mjs";
+import { step, UserError } from "./print.mjs";
+import { localDir, readJson, root } from "./project.mjs";
 import { run, runOrThrow } from "./run.mjs";
-import { UserError } from "./user-error.mjs";
-import { compareVersions } from "./versions.mjs";
 
 const pnpmVersion = "pnpm@12.21.0";
 /** Runs TypeScript as it is, without a flag and a warning for every file. */
@@ -78,9 +75,13 @@ async function findNode() {
   );
 }
 
+/** Negative: `a` is the older one. @param {string} a @param {string} b both as `2.10.0` */
+export const compareVersions = (a, b) =>
+  a.localeCompare(b, "en", { numeric: true });
+
 /** Whether such a Node runs TypeScript. @param {string} version as Node says it: `v24.12.0` */
 export function isNewEnough(version) {
-  return compareVersions(version.slice(1), oldestNode) >= 0;
+  return compareVersions(version.trim().slice(1), oldestNode) >= 0;
 }
 
 /**

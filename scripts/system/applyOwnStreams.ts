@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { readJson } from "../install/files.mjs";
 import { say, step, yellow } from "../install/print.mjs";
-import { root, type Env } from "../install/project.mjs";
+import { type Env, readJson, root } from "../install/project.mjs";
 import { run, tail } from "../install/run.mjs";
 import { writePrivate } from "./dataDir.ts";
 import { nodeFlags } from "./services.ts";

@@ -1,34 +1,29 @@
 import net from "node:net";
 
-/** What a server on this machine said, and how that ended: it was enough, it was silent, or there is no connection. */
-export interface Answer {
-  text: string;
-  end: "enough" | "silent" | "closed";
-}
-
-/** Asks in the server's own text protocol; it is silent when nothing that is enough came for so long. */
+/**
+ * Asks a server on this machine in its own text protocol, and gives what it said. It was silent where nothing that is
+ * enough came for so long, on a connection that stayed.
+ */
 export function askServer(
   port: number,
   request: string,
   withinMs: number,
   isEnough: (text: string) => boolean,
-): Promise<Answer> {
+): Promise<{ text: string; silent: boolean }> {
   return new Promise((resolve) => {
     let text = "";
     const socket = net.connect({ port, host: "127.0.0.1" });
-    const end = (end: Answer["end"]) => {
+    const end = (silent: boolean) => {
       clearTimeout(timer);
       socket.destroy();
-      resolve({ text, end });
+      resolve({ text, silent });
     };
-    const timer = setTimeout(() => end("silent"), withinMs);
-    socket
-      .once("error", () => end("closed"))
-      .once("close", () => end("closed"));
+    const timer = setTimeout(end, withinMs, true);
+    socket.once("error", () => end(false)).once("close", () => end(false));
     if (request !== "") socket.write(request);
     socket.on("data", (chunk) => {
       text += chunk.toString("latin1");
-      if (isEnough(text)) end("enough");
+      if (isEnough(text)) end(false);
     });
   });
 }

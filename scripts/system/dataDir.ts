@@ -7,20 +7,22 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statfsSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readJson } from "../install/files.mjs";
+import { readJson } from "../install/project.mjs";
 import { tryLock } from "../install/lock.mjs";
 import { identityOf, isAlive, killGroup } from "../install/processes.mjs";
-import { configExitCode, UserError } from "../install/user-error.mjs";
+import { configExitCode, UserError } from "../install/print.mjs";
+import { freePort } from "./freePort.ts";
 import { removeContainer } from "./supervise.ts";
 
 /**
  * What `npm start` keeps in DATA_DIR beside the servers' data:
  * `lock` who runs on it, `pids.json` its processes, `api-key` the key that was made, `running.json` how to reach the
- * running system; and `choices.json` (choices.ts).
+ * running system, `choices.json` what the first start chose.
  */
 
 interface NotedProcess {
@@ -150,4 +152,38 @@ export function writePrivate(file: string, text: string): void {
   const temporary = `${file}.${process.pid}`;
   writeFileSync(temporary, text, { mode: 0o600 });
   renameSync(temporary, file);
+}
+
+/** What the first start chooses and later ones keep, in `choices.json` of DATA_DIR. */
+interface Choices {
+  natsPort: number;
+  redisPort: number;
+  eventsMaxBytes: number;
+}
+
+const GiB = 2 ** 30;
+
+/** Undefined where no start has chosen yet. */
+export const readChoices = (dataDir: string): Choices | undefined =>
+  readJson(join(dataDir, "choices.json"));
+
+/** The earlier start's ports if they are free, so that the URL of a subscriber elsewhere stays. */
+export async function choose(dataDir: string): Promise<Choices> {
+  const before: Partial<Choices> = readChoices(dataDir) ?? {};
+  const choices = {
+    natsPort: await freePort(before.natsPort),
+    redisPort: await freePort(before.redisPort),
+    eventsMaxBytes: before.eventsMaxBytes ?? chooseEventsMaxBytes(dataDir),
+  };
+  writePrivate(join(dataDir, "choices.json"), JSON.stringify(choices));
+  return choices;
+}
+
+/**
+ * The size of the event log where the user names none. Chosen once: measured again beside a filled log it would come
+ * out smaller, and a smaller log drops its oldest events.
+ */
+function chooseEventsMaxBytes(dataDir: string): number {
+  const { bavail, bsize } = statfsSync(dataDir);
+  return Math.floor(Math.min(10 * GiB, bavail * bsize * 0.4));
 }

@@ -4,20 +4,14 @@ const nameWidth = 9;
 const hiddenFields = new Set(
   "level time msg service pid hostname v err".split(" "),
 );
-const levelNames: Record<string, string> = {
-  10: "TRACE",
-  20: "DEBUG",
-  30: "INFO",
-  40: "WARN",
-  50: "ERROR",
-  60: "FATAL",
-};
+/** Of pino's levels 10, 20 … 60. */
+const levelNames = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 
 /** The fields of a pino record that are known here. */
 interface LogRecord {
-  level: string | number;
-  /** ms since the epoch, or ISO 8601. */
-  time: string | number;
+  level: number;
+  /** ms since the epoch. */
+  time: number;
   msg?: string;
   err?: { type?: string; message?: string; stack?: string };
 }
@@ -30,9 +24,9 @@ export function formatLine(name: string, line: string): string {
   const prefix = `${cyan(name.padEnd(nameWidth))} ${dim("|")} `;
   const record = parseRecord(line);
   if (!record) return prefix + oneLine(line);
-  const level = levelNames[record.level] ?? String(record.level).toUpperCase();
+  const level = levelNames[record.level / 10 - 1] ?? String(record.level);
   const head = [
-    dim(clock(record.time)),
+    dim(new Date(record.time).toTimeString().slice(0, 8)),
     paint(level),
     oneLine(record.msg ?? ""),
   ];
@@ -52,13 +46,6 @@ function parseRecord(line: string): LogRecord | undefined {
   } catch {
     return undefined;
   }
-}
-
-function clock(time: LogRecord["time"]): string {
-  const date = new Date(time);
-  return Number.isNaN(date.getTime())
-    ? "--:--:--"
-    : date.toTimeString().slice(0, 8);
 }
 
 function paint(level: string): string {

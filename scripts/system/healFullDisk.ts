@@ -15,27 +15,23 @@ const stopDeadlineMs = 2000;
 /** Some of the largest messages; with less the disk would be full again at once. */
 const roomBytes = 64 * 2 ** 20;
 
-export interface OwnBroker {
-  nats: Supervised;
-  /** The broker's. */
-  port: number;
-  /** Where its data is. */
-  folder: string;
-  /** Of the gateway. */
-  url: string;
-  /** What stands before the names of its streams; empty: nothing. */
-  namespace: string | undefined;
-  stopping: AbortSignal;
-}
-
 /**
  * A nats-server whose disk was full stores nothing any more, also when there is room again, until it is started anew:
  * 2.15.1 leaves what is written to a stream unanswered, 2.9.10 whatever is asked about it, and SIGTERM too. Here that
  * is done for the one that `npm start` runs.
  */
-export async function healFullDisk(broker: OwnBroker): Promise<void> {
-  const { nats, port, folder, url, stopping } = broker;
-  const names = Object.values(makeNames(broker.namespace || undefined).streams);
+export async function healFullDisk(
+  nats: Supervised,
+  port: number,
+  /** Where its data is. */
+  folder: string,
+  /** Of the gateway. */
+  url: string,
+  /** What stands before the names of its streams; empty: nothing. */
+  namespace: string | undefined,
+  stopping: AbortSignal,
+): Promise<void> {
+  const names = Object.values(makeNames(namespace || undefined).streams);
   let looks = 0;
   let pid: number | undefined;
   let restartedAt = -Infinity;
@@ -111,11 +107,11 @@ async function isSilent(
   const questions = names.map(
     (stream) => `PUB $JS.API.STREAM.INFO.${stream} ${inbox} 0\r\n\r\n`,
   );
-  const { text, end } = await askServer(
+  const { text, silent } = await askServer(
     port,
     `CONNECT {"verbose":false}\r\nSUB ${inbox} 1\r\n${questions.join("")}`,
     answersWithinMs,
     (text) => text.split(`\nMSG ${inbox} `).length > names.length,
   );
-  return end === "silent" && text.startsWith("INFO ");
+  return silent && text.startsWith("INFO ");
 }

@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { HealthResponse } from "@jetscribe/schema";
+import { dim, green, say } from "../install/print.mjs";
+import type { Supervised } from "./supervise.ts";
 
 /** `GET /health`, and whether it says that all is well enough to work. */
 export type Health = HealthResponse & { healthy: boolean };
@@ -17,7 +20,7 @@ export async function readHealth(url: string): Promise<Health | undefined> {
 }
 
 /** Of a system that hasn't answered. */
-export const noHealth: Health = {
+const noHealth: Health = {
   healthy: false,
   status: "unhealthy",
   nats: false,
@@ -44,7 +47,7 @@ export const projectionErrors = ({
 ];
 
 /** Whether each service that reads the log has been heard, or is known to be away. */
-export function allHeard({ projections, away = [] }: Health): boolean {
+function allHeard({ projections, away = [] }: Health): boolean {
   const known = [...projections.map(({ name }) => name), ...away];
   return ["results", "logger"].every((name) => known.includes(name));
 }
@@ -55,11 +58,60 @@ export const workerWarnings = ({ workers }: Health): string[] => [
 ];
 
 /** What a system that isn't healthy yet waits for, in words. */
-export function waitsFor(health: Health | undefined): string {
+function waitsFor(health: Health | undefined): string {
   if (!health) return "the gateway to answer";
   if (health.workers.length === 0) return "a worker to announce itself";
   const loading = health.workers.find(({ model_loaded }) => !model_loaded);
   if (loading) return `the model ${loading.model} to be loaded`;
   if (health.healthy) return "results and logger to announce themselves";
   return `status ${health.status}`;
+}
+
+type Counted = Pick<Supervised, "name" | "failures">;
+
+/**
+ * Waits for a healthy or degraded system whose services are all known to run or not, or for one where only a person can
+ * help: a worker that reports an error.
+ */
+export async function waitUntilHealthy(
+  url: string,
+  supervised: readonly Counted[],
+  stopping: AbortSignal,
+): Promise<Health> {
+  const start = Date.now();
+  let nextLineMs = 1000;
+  for (;;) {
+    const health = await readHealth(url);
+    if (stopping.aborted) return health ?? noHealth;
+    if (health && isSettled(health)) return health;
+    const waitedMs = Date.now() - start;
+    if (waitedMs > nextLineMs) {
+      nextLineMs = waitedMs + (waitedMs < 10_000 ? 3000 : 15_000);
+      const failing = failingNames(supervised);
+      const trouble =
+        failing.length > 0 ? `; keeps ending: ${failing.join(", ")}` : "";
+      const soFar = `${Math.round(waitedMs / 1000)} s so far${trouble}`;
+      say(dim(`… waiting for ${waitsFor(health)}, ${soFar}`));
+    }
+    await sleep(50);
+  }
+}
+
+/** Those that end again and again. */
+export const failingNames = (supervised: readonly Counted[]): string[] =>
+  supervised.filter(({ failures }) => failures > 1).map(({ name }) => name);
+
+const isSettled = (health: Health) =>
+  workerErrors(health).length > 0 || (health.healthy && allHeard(health));
+
+export async function sayWhenHealthy(
+  url: string,
+  stopping: AbortSignal,
+): Promise<void> {
+  while (!stopping.aborted) {
+    await sleep(1000);
+    if ((await readHealth(url))?.status !== "healthy") continue;
+    say(green("Jetscribe is healthy now."));
+    return;
+  }
 }

@@ -2,9 +2,8 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readJson } from "../install/files.mjs";
 import { step } from "../install/print.mjs";
-import { localDir, root, type Env } from "../install/project.mjs";
+import { type Env, localDir, readJson, root } from "../install/project.mjs";
 import { runOrThrow } from "../install/run.mjs";
 
 export type Tunnel =

@@ -1,7 +1,7 @@
 import { slugIfAny } from "@jetscribe/schema";
 import type { Env } from "../install/project.mjs";
 import { run } from "../install/run.mjs";
-import { UserError } from "../install/user-error.mjs";
+import { UserError } from "../install/print.mjs";
 
 /** The workers that a start runs: each has one model, and one GPU or what the machine has. */
 export interface Wishes {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { UserError } from "../install/user-error.mjs";
+import { UserError } from "../install/print.mjs";
 import { findGpus, planWorkers } from "./planWorkers.ts";
 
 test("one worker as the environment says, where nothing is wished", () => {

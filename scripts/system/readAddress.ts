@@ -1,4 +1,4 @@
-import { configExitCode, UserError } from "../install/user-error.mjs";
+import { configExitCode, UserError } from "../install/print.mjs";
 import type { Env } from "../install/project.mjs";
 import { isFree } from "./freePort.ts";
 

@@ -1,40 +1,31 @@
 import { join } from "node:path";
-import { fail } from "../install/print.mjs";
+import { fail, UserError } from "../install/print.mjs";
 import { folders, root, withDotEnv, type Env } from "../install/project.mjs";
-import { UserError } from "../install/user-error.mjs";
-import { readChoices } from "./choices.ts";
-import { readRunning } from "./dataDir.ts";
+import { readChoices, readRunning } from "./dataDir.ts";
 
 /**
- * Runs a program of the workspace for an operator, with the settings that `npm start` has. Where `server` is not set, the
- * private servers of the system that runs here are meant; where none runs, the process ends with a UserError's message.
- * `what`: how a user calls that server.
+ * `runOperatorProgram.ts PROGRAM NATS_URL|REDIS_URL [ARGUMENT...]`: runs a program of the workspace for an operator, with
+ * the settings that `npm start` has. Where the server is not set, the private servers of the system that runs here are
+ * meant; where none runs, the process ends with a UserError's message.
  */
-export async function runOperatorProgram(
-  program: string,
-  server: "NATS_URL" | "REDIS_URL",
-  what: string,
-): Promise<void> {
-  try {
-    const env = withDotEnv();
-    const servers = env[server]
-      ? {}
-      : privateServers(env, `${what} by ${server}`);
-    Object.assign(process.env, servers, env);
-  } catch (error) {
-    fail(error);
-  }
-  process.chdir(root);
-  await import(join(root, program));
+const [program = "", server = ""] = process.argv.splice(2, 2);
+const names: Env = { NATS_URL: "the broker", REDIS_URL: "Redis" };
+try {
+  const env = withDotEnv();
+  Object.assign(process.env, env[server] ? {} : privateServers(env), env);
+} catch (error) {
+  fail(error);
 }
+process.chdir(root);
+await import(join(root, program));
 
-function privateServers(env: Env, other: string): Env {
+function privateServers(env: Env): Env {
   const { dataDir } = folders(env);
   const running = readRunning(dataDir);
   const choices = readChoices(dataDir);
   if (!running || !choices)
     throw new UserError(
-      `no system runs here: start it with npm start, or name ${other}`,
+      `no system runs here: start it with npm start, or name ${names[server]} by ${server}`,
     );
   return {
     NATS_URL: running.natsUrl,

@@ -24,7 +24,7 @@ async function blockOf(
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = server.address() as AddressInfo;
   const script = `
-    import { failingNames, waitUntilHealthy } from "./waitUntilHealthy.ts";
+    import { failingNames, waitUntilHealthy } from "./health.ts";
     import { sayBlock } from "./sayBlock.ts";
     const supervised = ${JSON.stringify(supervised)};
     const url = "http://127.0.0.1:${port}";

@@ -3,13 +3,44 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { root } from "../install/project.mjs";
 import { libraryEnv, type Server } from "../install/servers.mjs";
-import { configExitCode, UserError } from "../install/user-error.mjs";
-import { compareVersions } from "../install/versions.mjs";
+import {
+  configExitCode,
+  dim,
+  say,
+  UserError,
+  yellow,
+} from "../install/print.mjs";
+import { compareVersions } from "../install/setup.mjs";
 import { askServer } from "./askServer.ts";
 import type { Program } from "./supervise.ts";
 
 /** How the two servers are run: configuration file, command line, and when they are ready. */
+
+/** What an old server lacks, in words; undefined for a current one. */
+export function missingFeatures({
+  kind,
+  version,
+}: Pick<Server, "kind" | "version">): string | undefined {
+  if (kind === "redis" || compareVersions(version, "2.11.0") >= 0)
+    return undefined;
+  const ttl = "no per-message expiry (2.11)";
+  if (compareVersions(version, "2.10.0") >= 0) return ttl;
+  return (
+    "no sync_interval (2.10): events survive a crash of the server, but a crash of the machine can lose up to the " +
+    `last 2 minutes; DURABILITY=machine is not possible; no stream compression and metadata (2.10); ${ttl}`
+  );
+}
+
+export function sayVersion(server: Server): void {
+  const { kind, version, binary, image } = server;
+  const from = binary?.replace(`${root}/`, "") ?? `Docker image ${image}`;
+  say(`${kind}-server ${version} ${dim(`(${from})`)}`);
+  const missing = missingFeatures(server);
+  if (missing) say(yellow(`  this version has ${missing}`));
+}
+
 interface ServerOptions {
   /** Holds the server's configuration and, in a folder of its own, its data. */
   dataDir: string;

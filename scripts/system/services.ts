@@ -1,5 +1,5 @@
 import { compileCache, root, type Env } from "../install/project.mjs";
-import { configExitCode } from "../install/user-error.mjs";
+import { configExitCode } from "../install/print.mjs";
 import type { Program, Supervised } from "./supervise.ts";
 
 /** The four services, and how a whole system is stopped. */
@@ -44,12 +44,9 @@ export function serviceProgram(name: string, node: string, env: Env): Program {
 
 /** In which order they go: who takes new work first, then who writes down what comes of it, then the ground below. */
 const stopOrder = [
-  {
-    names: ["inference", "gateway"],
-    deadlineMs: (drainMs: number) => drainMs + 5000,
-  },
-  { names: ["results", "logger"], deadlineMs: () => 10_000 },
-  { names: ["redis", "nats"], deadlineMs: () => 10_000 },
+  ["inference", "gateway"],
+  ["results", "logger"],
+  ["redis", "nats"],
 ];
 
 /** `drainMs`: how long running work may take to finish. Gives the names of those that had to be killed. */
@@ -58,11 +55,12 @@ export async function stopInOrder(
   drainMs: number,
 ): Promise<string[]> {
   const killed: string[] = [];
-  for (const { names, deadlineMs } of stopOrder) {
+  for (const names of stopOrder) {
     const these = all.filter(({ name }) => names.includes(serviceOf(name)));
+    const deadlineMs = names.includes("inference") ? drainMs + 5000 : 10_000;
     await Promise.all(
       these.map(async (child) => {
-        if (!(await child.stop(deadlineMs(drainMs)))) killed.push(child.name);
+        if (!(await child.stop(deadlineMs))) killed.push(child.name);
       }),
     );
   }

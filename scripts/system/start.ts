@@ -3,16 +3,20 @@ import { exceptLoopback } from "@jetscribe/runtime/exceptLoopback";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { addGpuBinaries } from "../install/gpu.mjs";
-import { fail, say, step, yellow } from "../install/print.mjs";
+import { fail, say, step, UserError, yellow } from "../install/print.mjs";
 import { folders, withDotEnv, type Env } from "../install/project.mjs";
 import { findServer } from "../install/servers.mjs";
 import { setUp } from "../install/setup.mjs";
-import { UserError } from "../install/user-error.mjs";
-import { sayVersion } from "../install/versions.mjs";
 import { applyOwnStreams } from "./applyOwnStreams.ts";
-import { choose } from "./choices.ts";
-import { apiKey, endLeftovers, lockDataDir, writeRunning } from "./dataDir.ts";
+import {
+  apiKey,
+  choose,
+  endLeftovers,
+  lockDataDir,
+  writeRunning,
+} from "./dataDir.ts";
 import { healFullDisk } from "./healFullDisk.ts";
+import { failingNames, sayWhenHealthy, waitUntilHealthy } from "./health.ts";
 import { openTunnel, tunnelProxy, type Tunnel } from "./openTunnel.ts";
 import { findGpus, planWorkers } from "./planWorkers.ts";
 import { readAddress } from "./readAddress.ts";
@@ -23,16 +27,12 @@ import {
   natsUrl,
   redisProgram,
   redisUrl,
+  sayVersion,
 } from "./serverPrograms.ts";
 import { serviceNames, serviceProgram } from "./services.ts";
 import { stopOnSignal } from "./stopOnSignal.ts";
 import type { Supervised } from "./supervise.ts";
 import { superviseAll } from "./superviseAll.ts";
-import {
-  failingNames,
-  sayWhenHealthy,
-  waitUntilHealthy,
-} from "./waitUntilHealthy.ts";
 
 /** `npm start`: everything, on what scripts/start.mjs brought, to a running system in the foreground. */
 
@@ -117,15 +117,11 @@ async function main() {
     if (stopping.signal.aborted) return;
   }
   for (const child of supervised) child.start();
+  const { ENGINE: engine, NAMESPACE: namespace } = env;
+  const folder = join(dataDir, "nats");
+  const { signal } = stopping;
   if (broker)
-    healFullDisk({
-      nats: broker,
-      port: natsPort,
-      folder: join(dataDir, "nats"),
-      url,
-      namespace: env["NAMESPACE"],
-      stopping: stopping.signal,
-    }).catch(fail);
+    healFullDisk(broker, natsPort, folder, url, namespace, signal).catch(fail);
 
   const health = await waitUntilHealthy(url, supervised, stopping.signal);
   if (stopping.signal.aborted) return;
@@ -134,7 +130,6 @@ async function main() {
   writeRunning(dataDir, { ...reach, pid: process.pid });
   const tunnel = wantsTunnel ? await openTunnel(url, env) : undefined;
   const publicUrl = tunnel && "url" in tunnel ? tunnel.url : undefined;
-  const { ENGINE: engine, NAMESPACE: namespace } = env;
   const facts = { ...reach, publicUrl, dataDir, logDir, engine, namespace };
   sayBlock({ ...facts, health, failing: failingNames(supervised) });
   if (tunnel) sayOrCloseTunnel(tunnel, stopping.signal);

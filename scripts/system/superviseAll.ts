@@ -1,5 +1,4 @@
-import { red, say } from "../install/print.mjs";
-import { configExitCode, UserError } from "../install/user-error.mjs";
+import { configExitCode, red, say, UserError } from "../install/print.mjs";
 import { noteProcesses } from "./dataDir.ts";
 import { formatLine } from "./formatLine.ts";
 import { serviceOf, serviceNames } from "./services.ts";

@@ -1,9 +1,15 @@
 import type { OutcomeResponse, Problem } from "@jetscribe/schema";
 import { exceptLoopback } from "@jetscribe/runtime/exceptLoopback";
 import { parseArgs } from "node:util";
-import { bold, dim, fail, printable, say } from "../install/print.mjs";
+import {
+  bold,
+  dim,
+  fail,
+  printable,
+  say,
+  UserError,
+} from "../install/print.mjs";
 import { folders, withDotEnv } from "../install/project.mjs";
-import { UserError } from "../install/user-error.mjs";
 import { readRunning } from "./dataDir.ts";
 
 /** `npm run try -- "Explain quantum computing"`: one prompt to the running system, and what came of it. */
