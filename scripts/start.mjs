@@ -6,9 +6,7 @@ import { runInstead } from "./install/run.mjs";
 import { findServer } from "./install/servers.mjs";
 import { isNewEnough, setUp } from "./install/setup.mjs";
 
-/**
- * `npm start`: brings at once what a fresh clone lacks (packages, Node, servers), then runs system/start.ts.
- */
+/** `npm start`: brings at once what a fresh clone lacks (packages, Node, servers), then runs system/start.ts. */
 
 main().catch(fail);
 

@@ -9,10 +9,7 @@ import { writeFileSync } from "node:fs";
  * @implements {Reporter}
  */
 export default class CountTests {
-  /**
-   * @param {ReadonlyArray<TestModule>} modules
-   * @param {ReadonlyArray<unknown>} unhandled
-   */
+  /** @param {ReadonlyArray<TestModule>} modules @param {ReadonlyArray<unknown>} unhandled */
   onTestRunEnd(modules, unhandled) {
     const counts = { passed: 0, failed: unhandled.length, skipped: 0 };
     for (const module of modules) {

@@ -64,11 +64,7 @@ function checkLines(lines, name) {
   }
 }
 
-/**
- * @param {string} line
- * @param {number} number
- * @param {string} name
- */
+/** @param {string} line @param {number} number @param {string} name */
 function noSetting(line, number, name) {
   const [, key = "NAME"] = /^\s*([A-Z_][A-Z0-9_]*)\s*(?::|$)/.exec(line) ?? [];
   return new UserError(

@@ -87,10 +87,7 @@ export function printable(text) {
   );
 }
 
-/**
- * The same as one line, whatever is in it.
- * @param {string} text
- */
+/** The same as one line, whatever is in it. @param {string} text */
 export function oneLine(text) {
   return printable(text).replace(/\n/g, "\\n").replace(/\t/g, "\\t");
 }

@@ -81,10 +81,7 @@ export function runInstead(command, args, env = process.env) {
   whenNpmEnds(() => child.kill("SIGTERM"));
 }
 
-/**
- * The last lines of a program's output, for an error message.
- * @param {string} text
- */
+/** The last lines of a program's output, for an error message. @param {string} text */
 export function tail(text, lines = 30) {
   return text.trimEnd().split("\n").slice(-lines).join("\n");
 }

@@ -103,10 +103,7 @@ async function fromPackages(kind, suites) {
   );
 }
 
-/**
- * @param {string[]} places
- * @param {(place: string) => Promise<Server | undefined>} look
- */
+/** @param {string[]} places @param {(place: string) => Promise<Server | undefined>} look */
 async function firstOf(places, look) {
   for (const place of places) {
     const found = await look(place);

@@ -7,9 +7,7 @@ import type { Supervised } from "./supervise.ts";
 /** npm passes on a signal that the terminal gave us too: within this time it is the same one. */
 const sameSignalMs = 1000;
 
-/**
- * The first signal stops everything in order, the second at once. `supervised` may be filled later.
- */
+/** The first signal stops everything in order, the second at once. `supervised` may be filled later. */
 export function stopOnSignal(
   supervised: readonly Supervised[],
   dataDir: string,

@@ -13,23 +13,24 @@ import { makeAcceptRequest } from "./accept/acceptRequest.ts";
 import { makeAcceptOnce } from "./accept/acceptOnce.ts";
 import { makeCancelTask } from "./cancel/cancelTask.ts";
 import { Config } from "./config.ts";
-import { hearAllDone } from "./read/hearAllDone.ts";
+import {
+  hearAllDone,
+  makeWatchStored,
+  makeWatchTask,
+} from "./read/watchTask.ts";
 import { makeForecast } from "./forecast/forecast.ts";
 import { makeLimits } from "./admission/limits.ts";
 import { watchLogRoom } from "./admission/logRoom.ts";
 import { listenError } from "./http/listenError.ts";
 import { makeHealth } from "./health/health.ts";
 import { buildApp } from "./http/app.ts";
-import { makeModels } from "./accept/models.ts";
-import { watchNameClashes } from "./accept/nameClashes.ts";
+import { makeModels, watchNameClashes } from "./accept/models.ts";
 import { hearAllProjections } from "./admission/projectionsHeard.ts";
 import { makeReadTask, makeSearch } from "./read/readTask.ts";
 import { watchStoring } from "./accept/storing.ts";
 import { makeStreamTask } from "./stream/streamTask.ts";
 import { makeWaitForOutcome } from "./read/waitForOutcome.ts";
 import { makeWatchPlace } from "./stream/watchPlace.ts";
-import { makeWatchStored } from "./read/watchStored.ts";
-import { makeWatchTask } from "./read/watchTask.ts";
 import { makeWorkQueues } from "./accept/workQueues.ts";
 import { hearAllWorkers } from "@jetscribe/event-log/signals/workersHeard";
 

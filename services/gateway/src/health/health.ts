@@ -3,7 +3,7 @@ import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { overdueToldAfterS, type HealthResponse } from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import type { LogRoom } from "../admission/logRoom.ts";
-import type { NameClashes } from "../accept/nameClashes.ts";
+import type { NameClashes } from "../accept/models.ts";
 import type { ProjectionsHeard } from "../admission/projectionsHeard.ts";
 import type { Storing } from "../accept/storing.ts";
 import { waitErrorOf } from "./waitErrorOf.ts";
@@ -17,13 +17,7 @@ export function makeHealth(
   broker: Pick<Broker, "connected">,
   reader: Pick<TaskReader, "ping" | "waits" | "overdue">,
   workers: Pick<WorkersHeard, "all">,
-  {
-    clock,
-    clashes,
-    room,
-    projections,
-    storing,
-  }: {
+  deps: {
     clock: Pick<BrokerClock, "nowS">;
     clashes: Pick<NameClashes, "known">;
     room: Pick<LogRoom, "full" | "held">;
@@ -31,6 +25,7 @@ export function makeHealth(
     storing: Pick<Storing, "ok" | "trouble">;
   },
 ): () => Promise<HealthResponse> {
+  const { projections, room, storing } = deps;
   return async () => {
     const [redis, waits, late] = await Promise.all([
       reader.ping().then(
@@ -38,7 +33,7 @@ export function makeHealth(
         () => false,
       ),
       reader.waits().catch(() => []),
-      reader.overdue(clock.nowS() - overdueToldAfterS).catch(() => 0),
+      reader.overdue(deps.clock.nowS() - overdueToldAfterS).catch(() => 0),
     ]);
     const nats = broker.connected && storing.ok();
     const heard = workers
@@ -50,7 +45,7 @@ export function makeHealth(
     const works = heard.some(
       ({ model_loaded, live = true }) => model_loaded && live,
     );
-    const model_clashes = Array.from(clashes.known().values(), (names) => [
+    const model_clashes = Array.from(deps.clashes.known().values(), (names) => [
       ...names,
     ]);
     const clash = model_clashes.length > 0;

@@ -12,7 +12,6 @@ import { addDocs } from "./docs.ts";
 import { dropUnreadBodies } from "./unreadBodies.ts";
 import { refuseOtherRoutes } from "./noSuchRoute.ts";
 import { makeErrorHandler, problemOf, sendProblem } from "./problem.ts";
-import { withoutPrefix } from "./publicPath.ts";
 import { generateRoute } from "./routes/generate.ts";
 import { cancelRoute } from "./routes/cancel.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -106,6 +105,15 @@ export async function buildApp(
   });
   return app;
 }
+
+/** fastify's `rewriteUrl`. Some proxies take the prefix off, others don't: it is served with and without. */
+const withoutPrefix =
+  (prefix: string) =>
+  ({ url = "/" }: { url?: string | undefined }): string => {
+    const rest = url.slice(prefix.length);
+    if (!url.startsWith(prefix) || !/^([/?]|$)/.test(rest)) return url;
+    return rest.startsWith("/") ? rest : `/${rest}`;
+  };
 
 /** Routes in a scope of their own, which has the hooks of the one around it. */
 const within = (app: App, addRoutes: (scope: App) => void) =>

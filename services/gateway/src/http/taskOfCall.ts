@@ -1,4 +1,5 @@
 import type { TaskState } from "@jetscribe/schema";
+import type { FastifyReply } from "fastify";
 import * as z from "zod";
 import { ApiError } from "../apiError.ts";
 import type { ApiKey } from "../accept/apiKeys.ts";
@@ -20,4 +21,25 @@ export async function taskOfCall(
   const task = await readTask(params.task_id, key.owner);
   if (task === undefined) throw new ApiError("not_found", "no such task");
   return task;
+}
+
+/** Proxies on the way end longer calls. */
+export const maxWaitS = 300;
+
+/** The query of calls that can wait for the outcome. What else it holds is ignored, as a cache buster. */
+export const WaitQuery = z.object({
+  wait: z.coerce
+    .number()
+    .min(0)
+    .max(maxWaitS)
+    .default(0)
+    .meta({ description: "Wait for the outcome, so many seconds at most." }),
+});
+
+/** Aborts when the caller is gone. fastify's `request.signal` does so too, but also once a body was read to its end. */
+export function hangUp({ raw }: Pick<FastifyReply, "raw">): AbortSignal {
+  const gone = new AbortController();
+  // A reason of its own: the default one is an error, whose stack would cost more than the answer.
+  raw.once("close", () => gone.abort("closed"));
+  return gone.signal;
 }

@@ -33,8 +33,7 @@ import {
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { makeWatchStored } from "./watchStored.ts";
-import { makeWatchTask } from "./watchTask.ts";
+import { makeWatchStored, makeWatchTask } from "./watchTask.ts";
 
 const queue: Queue = { model: "demo", lane: "interactive", owner: "a" };
 const metrics = metricsOf({ enqueue: 1, firstStart: 2, outcome: 3 }, 1, 1);

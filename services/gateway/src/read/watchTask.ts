@@ -3,20 +3,22 @@
  * tells of each event that the log has. Each of them can be away or late. Nothing is polled: rule 9 of the design.
  */
 import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { PassingMap } from "@jetscribe/event-log/fast/passingMap";
+import {
+  hearStored,
+  type StoredHint,
+} from "@jetscribe/event-log/signals/signals";
 import type { RecentlyStored } from "@jetscribe/event-log/state/recentlyStored";
 import type { TaskStates } from "@jetscribe/event-log/state/taskStates";
-import type { StoredHint } from "@jetscribe/event-log/signals/signals";
 import {
   eventTypes,
-  evolve,
   isOpen,
+  queueOf,
   type OpenTask,
-  type RecordedEvent,
   type TaskState,
 } from "@jetscribe/schema";
-import type { DoneHeard } from "./hearAllDone.ts";
+import { hearDone, type Store, type StoreLog } from "@jetscribe/task-store";
 import type { ReadTask } from "./readTask.ts";
-import type { WatchStored } from "./watchStored.ts";
 
 /** Tells how the task is whenever it has got on, and at last its outcome, until it is disposed of. */
 export type WatchTask = (
@@ -26,7 +28,7 @@ export type WatchTask = (
   onTask: (task: TaskState) => void,
 ) => Disposable;
 
-export interface WatchDeps {
+interface WatchDeps {
   broker: Pick<Broker, "onReconnect">;
   done: Pick<DoneHeard, "of">;
   watchStored: WatchStored;
@@ -43,15 +45,8 @@ const graceMs = 250;
 /** A look that failed is repeated after so long: what it is about is told once. */
 const lookAgainMs = 1_000;
 
-export function makeWatchTask({
-  broker,
-  done,
-  watchStored,
-  states,
-  recent,
-  readTask,
-  readSurely,
-}: WatchDeps): WatchTask {
+export function makeWatchTask(deps: WatchDeps): WatchTask {
+  const { recent, readTask, readSurely } = deps;
   return (found, owner, onTask) => {
     const { task_id } = found;
     const watching = new DisposableStack();
@@ -102,44 +97,28 @@ export function makeWatchTask({
       } else if (isOpen(task)) take(progressed(task, type, attempt));
     }
 
-    watching.use(done.of(task_id, () => void look(readTask)));
-    watching.use(watchStored(found, onStored));
-    watching.defer(broker.onReconnect(() => void look(readSurely)));
+    watching.use(deps.done.of(task_id, () => void look(readTask)));
+    watching.use(deps.watchStored(found, onStored));
+    watching.defer(deps.broker.onReconnect(() => void look(readSurely)));
     // What Redis told before it was listened to, and what the broker did.
-    void states.shown(task_id).then((answer) => take(answer.task));
+    void deps.states.shown(task_id).then((answer) => take(answer.task));
     after(graceMs, () => look(readSurely));
     return watching;
   };
 }
 
-/** The task after a start or a retry, of which only the attempt is known. */
+/** The task after a start or a retry of which only the attempt is known; the same task where that is no news. */
 export function progressed(
   task: OpenTask,
   type: StoredHint["type"],
   attempt: number,
-): TaskState | undefined {
-  const time = Date.now() / 1_000;
-  const common = { task_id: task.task_id, attempt, worker_id: "" };
-  const at = { seq: 0, time };
-  const events: Partial<Record<StoredHint["type"], RecordedEvent>> = {
-    GenerateStarted: {
-      type: "GenerateStarted",
-      data: { ...common, start_time: time, queue_wait_time: 0 },
-      ...at,
-    },
-    GenerateRetried: {
-      type: "GenerateRetried",
-      data: {
-        ...common,
-        reason: "lease",
-        retry_at: time,
-        error: { type: "", message: "" },
-      },
-      ...at,
-    },
-  };
-  const event = events[type];
-  return event && evolve(task, event);
+): OpenTask {
+  const { first_start = Date.now() / 1_000 } = task;
+  const next: OpenTask =
+    type === "GenerateStarted"
+      ? { ...task, status: "processing", attempt, worker_id: "", first_start }
+      : { ...task, status: "queued", attempt };
+  return isLater(next, task) ? next : task;
 }
 
 /** Whether a reading of a task is of a later time than another one; they can come in any order. */
@@ -151,3 +130,81 @@ export function isLater(reading: TaskState, before: TaskState): boolean {
 /** Counts what happened to an open task: each attempt's start, and its retry. */
 const stepOf = ({ attempt, status }: OpenTask): number =>
   2 * attempt + (status === "queued" ? 1 : 0);
+
+/** Calls back with each event of the task that the log takes from now on; at most once, since hints can be lost. */
+type WatchStored = (
+  task: TaskState,
+  onStored: (hint: StoredHint) => void,
+) => Disposable;
+
+type Watchers = Set<(hint: StoredHint) => void>;
+
+/** The stored events of watched tasks, as the broker tells of them: one subscription per queue, however many tasks. */
+export function makeWatchStored(broker: Broker): WatchStored {
+  const heard = new Map<
+    string,
+    { hearing: Disposable; watched: Map<string, Watchers> }
+  >();
+
+  function hear(task: TaskState) {
+    const queue = queueOf(task);
+    const name = broker.workConsumerName(queue);
+    const watched = new Map<string, Watchers>();
+    const hearing = hearStored(broker, queue, (hint) => {
+      for (const tell of watched.get(hint.taskId) ?? []) tell(hint);
+    });
+    const made = { hearing, watched };
+    heard.set(name, made);
+    return made;
+  }
+
+  return (task, onStored) => {
+    const name = broker.workConsumerName(queueOf(task));
+    const { hearing, watched } = heard.get(name) ?? hear(task);
+    const watchers: Watchers = watched.get(task.task_id) ?? new Set();
+    watched.set(task.task_id, watchers.add(onStored));
+    return {
+      [Symbol.dispose]() {
+        watchers.delete(onStored);
+        if (watchers.size === 0) watched.delete(task.task_id);
+        if (watched.size > 0) return;
+        hearing[Symbol.dispose]();
+        heard.delete(name);
+      },
+    };
+  };
+}
+
+export type DoneHeard = ReturnType<typeof hearAllDone>;
+
+/** Which outcomes can be read: one connection hears it for all who wait. */
+export function hearAllDone(
+  store: Pick<Store, "redis" | "prefix">,
+  log?: StoreLog,
+) {
+  const waiting = new PassingMap<string, Set<() => void>>();
+  const tell = (taskIds: Iterable<string>) => {
+    for (const taskId of taskIds)
+      for (const onDone of waiting.get(taskId) ?? []) onDone();
+  };
+  const hearing = hearDone(
+    store,
+    { onDone: tell, onListening: () => tell(waiting.keys()) },
+    log,
+  );
+
+  return {
+    /** Calls back when the task's outcome can be read, and whenever that may have been missed. */
+    of(taskId: string, onDone: () => void): Disposable {
+      const all = waiting.get(taskId) ?? new Set();
+      waiting.set(taskId, all.add(onDone));
+      return {
+        [Symbol.dispose]() {
+          all.delete(onDone);
+          if (all.size === 0) waiting.delete(taskId);
+        },
+      };
+    },
+    [Symbol.dispose]: () => hearing[Symbol.dispose](),
+  };
+}

@@ -12,7 +12,7 @@ const queued: OpenTask = {
 function next(task: OpenTask, ...hint: Parameters<typeof progressed>[1][]) {
   return hint.reduce<OpenTask>((now, type) => {
     const attempt = type === "GenerateStarted" ? now.attempt + 1 : now.attempt;
-    return progressed(now, type, attempt) as OpenTask;
+    return progressed(now, type, attempt);
   }, task);
 }
 
@@ -40,7 +40,7 @@ test("a reading counts only where it is past what is known, in whichever order r
 });
 
 test("what is no progress changes nothing", () => {
-  assert.equal(progressed(queued, "GenerateRequested", NaN), undefined);
+  assert.equal(progressed(queued, "GenerateRequested", NaN), queued);
   const running = next(queued, "GenerateStarted");
   assert.equal(progressed(running, "GenerateStarted", 1), running);
 });

@@ -28,14 +28,18 @@ import {
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { hearAllDone, type DoneHeard } from "../read/hearAllDone.ts";
+import {
+  type DoneHeard,
+  hearAllDone,
+  makeWatchStored,
+  makeWatchTask,
+  type WatchTask,
+} from "../read/watchTask.ts";
 import type { ReadTask } from "../read/readTask.ts";
 import { makeStreamTask } from "./streamTask.ts";
 import type { StreamEvent } from "./textFeed.ts";
 import { makeWaitForOutcome } from "../read/waitForOutcome.ts";
 import { makeWatchPlace } from "./watchPlace.ts";
-import { makeWatchStored } from "../read/watchStored.ts";
-import { makeWatchTask, type WatchTask } from "../read/watchTask.ts";
 
 const running = (): TaskState => ({
   ...{ task_id: newTaskId(), seq: 1, model: "demo", lane: "interactive" },

@@ -6,7 +6,6 @@ import { subscribed } from "@jetscribe/event-log/signals/signals";
 import { hearTokens, lastToken } from "@jetscribe/event-log/tokens/tokens";
 import { isOpen, type TaskState, type TokenChunk } from "@jetscribe/schema";
 import type { Place } from "@jetscribe/task-store";
-import { makeInbox } from "./inbox.ts";
 import type { Forecast } from "../forecast/forecast.ts";
 import type { WatchPlace } from "./watchPlace.ts";
 import { isLater, progressed, type WatchTask } from "../read/watchTask.ts";
@@ -35,14 +34,7 @@ type Heard =
 /** A chunk comes every 20 ms at most. */
 const maxWaiting = 1_000;
 
-export function makeStreamTask({
-  broker,
-  watchTask,
-  readText,
-  watchPlace,
-  forecast,
-  stopping,
-}: {
+export function makeStreamTask(deps: {
   broker: Broker;
   watchTask: WatchTask;
   readText: ReadText;
@@ -51,10 +43,11 @@ export function makeStreamTask({
   /** Ends all streams: their readers come back, to another gateway perhaps. */
   stopping: AbortSignal;
 }): StreamTask {
+  const { broker, watchTask, readText } = deps;
   return async function* streamTask(found, options) {
     const { task_id } = found;
     const { owner, lastEventId, onSlow } = options;
-    const signal = AbortSignal.any([options.signal, stopping]);
+    const signal = AbortSignal.any([options.signal, deps.stopping]);
     const inbox = makeInbox<Heard>(maxWaiting);
     /** What overflows meanwhile is in the text that is read, or is missed by the next chunk, and read then. */
     let reading = false;
@@ -72,7 +65,7 @@ export function makeStreamTask({
     if (isOpen(found))
       hearing.use(watchTask(found, owner, (task) => inbox.putAlways({ task })));
     if (found.status === "queued")
-      hearing.use(watchPlace(found, (place) => hear({ place })));
+      hearing.use(deps.watchPlace(found, (place) => hear({ place })));
     hearing.defer(broker.onReconnect(() => inbox.putAlways("missed")));
     const mayHaveText = isOpen(found) && found.attempt > 0;
     // On the connection of the subscription, and after it: what that one missed is found. One chunk is all there is of a
@@ -115,12 +108,12 @@ export function makeStreamTask({
         } else if ("place" in heard) {
           const { place } = heard;
           if (task.status === "queued")
-            yield statusOf(task, place, forecast.of(task, place));
+            yield statusOf(task, place, deps.forecast.of(task, place));
         } else if ("chunk" in heard) {
           const before = task.status;
           // Text shows that its attempt was started, also to a reader that came too late to hear of that.
           const { attempt } = heard.chunk;
-          task = progressed(task, "GenerateStarted", attempt) ?? task;
+          task = progressed(task, "GenerateStarted", attempt);
           if (task.status !== before) yield statusOf(task);
           yield* feed.take(heard.chunk) ?? feed.catchUp(await stored());
         }
@@ -153,3 +146,36 @@ const statusOf = (
     ...(wait !== undefined && { estimated_wait: wait }),
   },
 });
+
+/** What is heard for one reader, until it is taken; bounded, so that a reader that takes nothing costs nothing more. */
+function makeInbox<T>(max: number) {
+  const waiting: T[] = [];
+  let closed = false;
+  let changed = Promise.withResolvers<void>();
+  /** For the few that must not be lost: taken also where it is full. */
+  function putAlways(heard: T): void {
+    waiting.push(heard);
+    changed.resolve();
+  }
+  return {
+    /** False: it is full, and the reader too slow. */
+    put(heard: T): boolean {
+      if (waiting.length >= max) return false;
+      putAlways(heard);
+      return true;
+    },
+    putAlways,
+    /** Undefined: it was closed. */
+    async next(): Promise<T | undefined> {
+      while (waiting.length === 0 && !closed) {
+        await changed.promise;
+        changed = Promise.withResolvers();
+      }
+      return closed ? undefined : waiting.shift();
+    },
+    close(): void {
+      closed = true;
+      changed.resolve();
+    },
+  };
+}

@@ -1,8 +1,7 @@
 import { CancelledResponse } from "@jetscribe/schema";
 import type { App, AppDeps } from "../appDeps.ts";
 import { answer, problems, security } from "../docs.ts";
-import { taskOfCall, TaskParams } from "../taskOfCall.ts";
-import { hangUp } from "../wait.ts";
+import { taskOfCall, TaskParams, hangUp } from "../taskOfCall.ts";
 
 const Cancelled = CancelledResponse.omit({
   metrics: true,

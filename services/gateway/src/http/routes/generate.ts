@@ -13,7 +13,7 @@ import type { App, AppDeps } from "../appDeps.ts";
 import { outcomeOf } from "../../read/resultOf.ts";
 import { dropBody } from "../bodiesInFlight.ts";
 import { answer, problems, security } from "../docs.ts";
-import { hangUp, maxWaitS } from "../wait.ts";
+import { hangUp, maxWaitS } from "../taskOfCall.ts";
 
 const headers = {
   Location: "Where the result can be read.",

@@ -3,8 +3,7 @@ import type { ReadTask } from "../../read/readTask.ts";
 import { outcomeOf, pendingOf } from "../../read/resultOf.ts";
 import type { App, AppDeps } from "../appDeps.ts";
 import { answer, problems, security } from "../docs.ts";
-import { taskOfCall, TaskParams } from "../taskOfCall.ts";
-import { hangUp, WaitQuery } from "../wait.ts";
+import { taskOfCall, TaskParams, hangUp, WaitQuery } from "../taskOfCall.ts";
 
 const schema = {
   operationId: "getResult",

@@ -2,8 +2,7 @@ import { isOpen } from "@jetscribe/schema";
 import * as z from "zod";
 import type { App, AppDeps } from "../appDeps.ts";
 import { answer, problems, security } from "../docs.ts";
-import { taskOfCall, TaskParams } from "../taskOfCall.ts";
-import { hangUp } from "../wait.ts";
+import { taskOfCall, TaskParams, hangUp } from "../taskOfCall.ts";
 import { outcomeId } from "../../stream/textFeed.ts";
 
 const schema = {

@@ -1,7 +1,7 @@
 import type { WorkerAnnouncement } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { clashesOf, watchNameClashes } from "./nameClashes.ts";
+import { clashesOf, watchNameClashes } from "./models.ts";
 
 const worker = (model: string): WorkerAnnouncement => ({
   ...{ worker_id: `w-${model}`, model, engine: "fake", model_loaded: true },
