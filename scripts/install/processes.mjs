@@ -56,7 +56,8 @@ function fromProc(pid) {
   try {
     const fields = procStat(pid);
     const [state, startTicks] = [fields[0], fields[19]];
-    return state === "Z" ? undefined : `${bootId()}/${startTicks}`;
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1");
+    return state === "Z" ? undefined : `${boot.trim()}/${startTicks}`;
   } catch {
     return undefined;
   }
@@ -67,10 +68,6 @@ function procStat(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
   // The command, in brackets, may hold spaces and brackets itself: the fixed fields begin after the last one.
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-}
-
-function bootId() {
-  return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
 }
 
 /** @param {number} pid */

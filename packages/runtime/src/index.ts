@@ -9,13 +9,8 @@ export {
   size,
   type Env,
 } from "./config.ts";
-export { BrokerSettings, joinBroker } from "./joinBroker.ts";
-export { joinClock } from "./joinClock.ts";
-export {
-  runService,
-  type ServiceContext,
-  type ServiceOptions,
-} from "./lifecycle.ts";
+export { BrokerSettings, joinBroker, joinClock } from "./joinBroker.ts";
+export { runService, type ServiceContext } from "./lifecycle.ts";
 export {
   makeLogger,
   type Logger,
@@ -23,5 +18,5 @@ export {
   type LogSink,
 } from "./logger.ts";
 export { chooseModelName, modelNameOf } from "./modelName.ts";
-export { RedisSettings } from "./redisSettings.ts";
+export { RedisSettings } from "./serverUrl.ts";
 export { connectWithinMs, runCommand, type Confirm } from "./runCommand.ts";

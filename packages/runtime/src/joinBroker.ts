@@ -1,5 +1,9 @@
 /** What every service does with the broker: its settings, the connection, the topology, its own log records. */
 import {
+  makeBrokerClock,
+  type BrokerClock,
+} from "@jetscribe/event-log/broker/brokerClock";
+import {
   connectBroker,
   isNamespace,
   type Broker,
@@ -144,3 +148,14 @@ export const topologyOf = (settings: BrokerSettings): TopologySettings => ({
   taskTimeoutMs: settings.TASK_TIMEOUT,
   replicas: settings.REPLICAS,
 });
+
+/** The broker's time for a service, which reports where its machine's clock or sleep has put it wrong. */
+export async function joinClock(
+  service: string,
+  broker: Broker,
+  { stack, log }: Pick<ServiceContext, "stack" | "log">,
+): Promise<BrokerClock> {
+  const onCorrected = (by_ms: number) =>
+    log.warn({ by_ms }, "the time was corrected to the broker's");
+  return stack.use(await makeBrokerClock(broker, service, { onCorrected }));
+}

@@ -28,7 +28,7 @@ export interface ServiceContext {
   fail: (error: unknown) => void;
 }
 
-export interface ServiceOptions {
+interface ServiceOptions {
   env: Env;
   /** How long running work may take to finish; DRAIN_TIMEOUT where absent. */
   drainTimeoutMs?: number;

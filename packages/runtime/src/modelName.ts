@@ -5,13 +5,10 @@ import * as z from "zod";
  * `Qwen2.5-7B-GGUF-Q4_K_M`, so that two quantizations are two models.
  */
 export function modelNameOf(model: string): string {
-  const last = model.slice(lastSeparator(model) + 1);
-  const name = last.replace(/\.gguf$/i, "").replaceAll(":", "-");
-  return name === "" ? model : name;
+  const last = model.split(/[/\\]/).at(-1);
+  const name = last?.replace(/\.gguf$/i, "").replaceAll(":", "-");
+  return name || model;
 }
-
-const lastSeparator = (path: string): number =>
-  Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
 
 /**
  * The name of the model that these settings run, where they don't name it themselves. A name that no slug can be made of

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import * as z from "zod";
 import { test } from "vitest";
 import { ConfigError, readConfig } from "./config.ts";
-import { natsUrl, redisUrl } from "./serverUrl.ts";
+import { natsUrl, redisUrl, RedisSettings } from "./serverUrl.ts";
 
 const Config = z.object({
   NATS_URL: natsUrl("nats://127.0.0.1:4222"),
@@ -63,4 +63,31 @@ test("every password is taken once it is encoded", () => {
       assert.ok(isTaken({ REDIS_URL: `redis://${auth}@a:6379/1` }));
     }),
   );
+});
+
+const prefixOf = (REDIS_PREFIX: string) =>
+  readConfig(RedisSettings, { REDIS_PREFIX }).REDIS_PREFIX;
+
+test("a prefix is words with a colon after each", () => {
+  assert.equal(prefixOf(""), "jetscribe:");
+  for (const right of ["jetscribe:", "team-1:llm_2.x:", "tasks:", "A:task2:"])
+    assert.equal(prefixOf(right), right);
+});
+
+test("what is no prefix is refused in one line by the setting's name: a letter of a pattern, a word that begins our keys, or one that another prefix could run into", () => {
+  for (const wrong of [
+    ...["jetscribe", ":", "a::", "a:b", "a b:", " a:", "ü:", "a:\n"],
+    ...["a*:", "a?:", "[a]:", "a\\:", "a^:"],
+    ...["task:", "a:queue:", "open:a:"],
+  ])
+    assert.throws(
+      () => prefixOf(wrong),
+      (error) =>
+        error instanceof ConfigError &&
+        error.problems.length === 1 &&
+        /^REDIS_PREFIX: expected words .*jetscribe:/.test(
+          error.message.split("\n  ")[1] ?? "",
+        ),
+      JSON.stringify(wrong),
+    );
 });

@@ -26,25 +26,18 @@ export type TokenChunk = z.infer<typeof TokenChunk>;
 export const isMarker = ({ n }: TokenChunk): boolean => n === 0;
 
 /** What chunks make together. */
-export interface JoinedText {
-  text: string;
-  /** Of the last chunk; 0: there is none. */
-  attempt: number;
-  n: number;
-  prompt_tokens: number;
-  completion_tokens: number;
-  /** False where one in between is missing, or does not fit: the text is what comes before that. */
-  whole: boolean;
-}
+export type JoinedText = ReturnType<typeof joinChunks>;
 
 /** The text of a task's stored chunks, in the order of the stream. */
-export function joinChunks(chunks: Iterable<TokenChunk>): JoinedText {
-  const joined: JoinedText = {
+export function joinChunks(chunks: Iterable<TokenChunk>) {
+  const joined = {
     text: "",
+    /** Of the last chunk; 0: there is none. */
     attempt: 0,
     n: 0,
     prompt_tokens: 0,
     completion_tokens: 0,
+    /** False where one in between is missing, or does not fit: the text is what comes before that. */
     whole: true,
   };
   for (const chunk of chunks) {

@@ -31,16 +31,16 @@ export function watchStoring(
     failedAfter = answered ? Infinity : appender.answered;
     renewed = false;
   }
-  async function ask(): Promise<void> {
-    await streamState(broker, broker.streams.events);
-    if (renewed) note(true);
-  }
   const answers = () =>
     failedAfter === Infinity || appender.answered > failedAfter;
   const isStuck = () =>
     !answers() || workers.all().some(({ unanswered }) => unanswered);
   const timer = setInterval(() => {
-    if (!answers() && renewed) ask().catch(() => undefined);
+    if (answers() || !renewed) return;
+    streamState(broker, broker.streams.events).then(
+      () => renewed && note(true),
+      () => undefined,
+    );
   }, tryEveryMs);
 
   return {

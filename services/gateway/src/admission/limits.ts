@@ -10,14 +10,11 @@ import type { Config } from "../config.ts";
 import { freshFor } from "../forecast/freshFor.ts";
 
 /** Room for one task; given back when it is disposed of, unless the task was stored. */
-export interface Reservation extends Disposable {
+interface Reservation extends Disposable {
   stored: (seq: number) => void;
 }
 
-export interface Limits extends Disposable {
-  /** Takes room for one more task. Rejects with an ApiError where there is none. */
-  admit: (queue: Queue) => Promise<Reservation>;
-}
+export type Limits = ReturnType<typeof makeLimits>;
 
 const retryAfterS = 5;
 
@@ -26,7 +23,7 @@ export function makeLimits(
   broker: Pick<Broker, "onReconnect">,
   { unfinished }: Pick<TaskReader, "unfinished">,
   { maxQueueDepth, maxTasksPerKey }: Config["limits"],
-): Limits {
+) {
   if (maxQueueDepth === undefined && maxTasksPerKey === undefined)
     return { admit: () => unlimited, [Symbol.dispose]: () => undefined };
 
@@ -56,7 +53,8 @@ export function makeLimits(
   }
 
   return {
-    async admit({ owner }) {
+    /** Takes room for one more task. Rejects with an ApiError where there is none. */
+    async admit({ owner }: Queue) {
       await freshen();
       const tasks = (known.byOwner.get(owner) ?? 0) + own.of(owner);
       if (maxTasksPerKey !== undefined && tasks >= maxTasksPerKey)

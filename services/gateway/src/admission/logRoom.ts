@@ -70,10 +70,8 @@ export async function watchLogRoom(
 
   /** From Redis, or as the results service said it last: that goes on saying it while Redis is away. */
   async function findWork(): Promise<FoundWork | undefined> {
-    const { checkpoint } = await lookAtTasks([]).catch(() => ({
-      checkpoint: undefined,
-    }));
-    if (checkpoint?.caughtUp) return checkpoint;
+    const shown = await lookAtTasks([]).catch(() => undefined);
+    if (shown?.checkpoint?.caughtUp) return shown.checkpoint;
     const heartbeat = projections.all().find(({ name }) => name === "results");
     return heartbeat?.open && { seq: heartbeat.seq, open: heartbeat.open };
   }

@@ -2,15 +2,10 @@
 import type { WorkerAnnouncement } from "@jetscribe/schema";
 import type { Place } from "@jetscribe/task-store";
 
-/** What the workers of a model can do. */
-export interface Capacity {
-  /** Slots without a task. */
-  free: number;
-  /** All workers together, with all slots in use. */
-  tokensPerSecond: number;
-}
+export type Capacity = ReturnType<typeof capacityOf>;
 
-export function capacityOf(workers: readonly WorkerAnnouncement[]): Capacity {
+/** What the workers of a model can do: their slots without a task, and the speed of all with all slots in use. */
+export function capacityOf(workers: readonly WorkerAnnouncement[]) {
   const capacity = { free: 0, tokensPerSecond: 0 };
   for (const { slots, tasks, tokens_per_second = 0 } of workers) {
     capacity.free += Math.max(0, slots - tasks.length);

@@ -45,9 +45,8 @@ export function makeHealth(
     const works = heard.some(
       ({ model_loaded, live = true }) => model_loaded && live,
     );
-    const model_clashes = Array.from(deps.clashes.known().values(), (names) => [
-      ...names,
-    ]);
+    const clashes = [...deps.clashes.known().values()];
+    const model_clashes = clashes.map((names) => [...names]);
     const clash = model_clashes.length > 0;
     const read = projections.all().map(({ name, seq, caught_up, error }) => ({
       name,
