@@ -45,23 +45,20 @@ export type JsonType = keyof typeof byType;
 export const jsonTypes: ReadonlySet<string> = new Set(Object.keys(byType));
 
 /** What may stand beside what decides instead of `type`; OpenAPI's discriminator repeats what the branches say. */
-const byKind: Readonly<Record<string, readonly string[]>> = {
+const byKind = {
   enum: ["enum", "const"],
   oneOf: ["oneOf", "discriminator"],
   anyOf: ["anyOf", "discriminator"],
   $ref: ["$ref"],
-};
+} satisfies Record<string, readonly string[]>;
+const kinds = Object.keys(byKind) as (keyof typeof byKind)[];
 
-/** The keyword that decides what an answer is, and those that have an effect beside it. */
-export function applicable(
-  schema: Schema,
-  type: JsonType | undefined,
-): { kind: string; keywords: ReadonlySet<string> } {
+/** The keyword that decides what an answer is, undefined where it is `type`; and those that have an effect beside it. */
+export function applicable(schema: Schema, type: JsonType | undefined) {
   const has = (keyword: string) => schema[keyword] !== undefined;
-  const kind =
-    Object.keys(byKind).find((kind) => byKind[kind]?.some(has)) ?? "type";
-  const beside = byKind[kind] ?? (type === undefined ? [] : byType[type]);
-  return { kind, keywords: new Set(["type", ...beside]) };
+  const kind = kinds.find((kind) => byKind[kind].some(has));
+  const beside = kind ? byKind[kind] : type ? byType[type] : [];
+  return { kind, keywords: new Set<string>(["type", ...beside]) };
 }
 
 export const isObject = (value: unknown): value is Schema =>

@@ -84,8 +84,8 @@ export function readSchema(root: Schema) {
 
   function read(schema: Schema, path: Path): Form {
     const { kind, type } = refuseUnknown(schema, path);
-    const form = readKind(kind, type, schema, path);
-    if (kind === "type" || type === undefined) return form;
+    const form = readKind(kind ?? type, schema, path);
+    if (kind === undefined || type === undefined) return form;
     const only = onlyOf(form, type);
     if (isEmpty(only) && !isEmpty(form))
       refuse(path, "type", `nothing in ${kind} is of this type`);
@@ -113,12 +113,18 @@ export function readSchema(root: Schema) {
   }
 
   function readKind(
-    kind: string,
-    type: JsonType | undefined,
+    kind: ReturnType<typeof refuseUnknown>["kind"] | JsonType,
     schema: Schema,
     path: Path,
   ): Form {
+    const no = { values: [], objects: [] };
+    const inside: Inside = {
+      refuse: (keyword, message) => refuse(path, keyword, message),
+      later: (inner, ...steps) => later(inner, [...path, ...steps]),
+    };
     switch (kind) {
+      case undefined:
+        return anything;
       case "enum":
         return readValues(schema, path);
       case "anyOf":
@@ -126,8 +132,19 @@ export function readSchema(root: Schema) {
         return readUnion(kind, schema[kind], path);
       case "$ref":
         return readReference(schema["$ref"], path);
-      default:
-        return type === undefined ? anything : readType(type, schema, path);
+      case "null":
+        return { ...no, values: [null] };
+      case "boolean":
+        return { ...no, values: [true, false] };
+      case "integer":
+      case "number":
+        return { ...no, number: kind };
+      case "string":
+        return { ...no, text: readText(schema, inside.refuse) };
+      case "array":
+        return { ...no, list: readList(schema, inside) };
+      case "object":
+        return { ...no, objects: [readObject(schema, inside)] };
     }
   }
 
@@ -192,29 +209,6 @@ export function readSchema(root: Schema) {
     return anything;
   }
 
-  function readType(type: JsonType, schema: Schema, path: Path): Form {
-    const no = { values: [], objects: [] };
-    const inside: Inside = {
-      refuse: (keyword, message) => refuse(path, keyword, message),
-      later: (inner, ...steps) => later(inner, [...path, ...steps]),
-    };
-    switch (type) {
-      case "null":
-        return { ...no, values: [null] };
-      case "boolean":
-        return { ...no, values: [true, false] };
-      case "integer":
-      case "number":
-        return { ...no, number: type };
-      case "string":
-        return { ...no, text: readText(schema, inside.refuse) };
-      case "array":
-        return { ...no, list: readList(schema, inside) };
-      case "object":
-        return { ...no, objects: [readObject(schema, inside)] };
-    }
-  }
-
   const form = now(root, []);
   const { $defs = {} } = root;
   if (!isObject($defs)) refuse([], "$defs", "expected an object of schemas");
@@ -226,7 +220,7 @@ export function readSchema(root: Schema) {
   return { form, places, problems };
 }
 
-const unknownHere = (kind: string, type: unknown): string =>
-  kind === "type" && type === undefined
+const unknownHere = (kind: string | undefined, type: unknown): string =>
+  kind === undefined && type === undefined
     ? "this keyword has no effect without a type"
     : "this keyword has no effect on the answer here";

@@ -54,12 +54,9 @@ function overlapOf(
 
 /** Texts, lists and numbers of both. */
 function kindsOf(keyword: "anyOf" | "oneOf", a: Form, b: Form) {
+  const ofBoth = keyword === "oneOf" ? oneOfBoth : anyOfBoth;
   const number =
-    a.number && b.number
-      ? keyword === "oneOf"
-        ? oneOfBoth(a.number, b.number)
-        : anyOfBoth(a.number, b.number)
-      : (a.number ?? b.number);
+    a.number && b.number ? ofBoth(a.number, b.number) : (a.number ?? b.number);
   const { text = a.text, list = a.list } = b;
   return {
     ...(number && { number }),
