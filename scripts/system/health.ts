@@ -36,10 +36,7 @@ export const workerErrors = ({ workers }: Health): string[] =>
   );
 
 /** The services that read the log and don't work, one line each. */
-export const projectionErrors = ({
-  projections,
-  away = [],
-}: Health): string[] => [
+export const projectionErrors = ({ projections, away = [] }: Health) => [
   ...projections.flatMap(({ name, error }) =>
     error ? [`${name}: ${error}`] : [],
   ),

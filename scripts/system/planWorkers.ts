@@ -4,7 +4,7 @@ import { run } from "../install/run.mjs";
 import { UserError } from "../install/print.mjs";
 
 /** The workers that a start runs: each has one model, and one GPU or what the machine has. */
-export interface Wishes {
+interface Wishes {
   /** How many of each. */
   workers?: string | undefined;
   /** `name=path`, each. */
@@ -16,11 +16,7 @@ export interface Wishes {
 const maxWorkers = 64;
 
 /** So many workers for each model on each GPU. The first one's model is the one of requests that name none. */
-export function planWorkers({
-  workers,
-  model,
-  gpus,
-}: Wishes): { name: string; env: Env }[] {
+export function planWorkers({ workers, model, gpus }: Wishes) {
   const kinds = modelsOf(model).flatMap((env) =>
     gpusOf(gpus).map((gpu) => ({ ...env, ...gpu })),
   );

@@ -77,10 +77,7 @@ export function sayBlock(facts: StartFacts): void {
   for (const line of lines) say(line && `  ${line}`);
 }
 
-function statusLine(
-  { healthy, status }: Health,
-  failing: readonly string[],
-): string {
+function statusLine({ healthy, status }: Health, failing: readonly string[]) {
   if (!healthy)
     return red(bold(`Jetscribe is running, but not healthy (${status})`));
   if (status !== "healthy" || failing.length > 0)

@@ -53,14 +53,9 @@ const retryMs = 1_000;
 export async function joinBroker(
   service: string,
   settings: BrokerSettings,
-  {
-    stack,
-    stopping,
-    log,
-    attachLog,
-    fail,
-  }: Pick<ServiceContext, "stack" | "stopping" | "log" | "attachLog" | "fail">,
+  context: Omit<ServiceContext, "env">,
 ): Promise<Broker> {
+  const { stack, stopping, log } = context;
   /** Why there is no connection; not worth a word while the broker may just be starting. */
   const early = new Set<string>();
   let patient = true;
@@ -86,12 +81,12 @@ export async function joinBroker(
   );
   clearTimeout(waiting);
   patient = false;
-  attachLog((line) => sendLogRecord(broker, service, line));
+  context.attachLog((line) => sendLogRecord(broker, service, line));
   // Taken back before the connection is closed: its end is no loss then.
   stack.defer(broker.onDisconnect(() => log.warn("the broker is gone")));
   broker.onReconnect(() => {
     log.info("the broker is back");
-    keep().catch(fail);
+    keep().catch(context.fail);
   });
 
   /** The differences that were spoken of last; they are not said again at each reconnect. */

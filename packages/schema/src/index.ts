@@ -1,7 +1,6 @@
 export * from "./api/generate.ts";
 export * from "./generate/announcements.ts";
 export * from "./generate/events.ts";
-export * from "./generate/jsonSchema.ts";
 export * from "./generate/metrics.ts";
 export * from "./generate/params.ts";
 export * from "./generate/protocolTimes.ts";

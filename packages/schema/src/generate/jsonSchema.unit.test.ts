@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { GenerateRequest } from "../api/generate.ts";
-import { JsonSchema } from "./jsonSchema.ts";
-import { GenerateParams } from "./params.ts";
+import { GenerateParams, JsonSchema } from "./params.ts";
 
 const problemsOf = (schema: Record<string, unknown>) =>
   JsonSchema.safeParse(schema).error?.issues ?? [];

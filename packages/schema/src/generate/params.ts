@@ -1,6 +1,20 @@
 /** What a request asks of the model: the conversation, and how its answer is sampled. */
 import * as z from "zod";
-import { JsonSchema, StoredSchema } from "./jsonSchema.ts";
+import { grammarOf } from "../grammar/grammarOf.ts";
+
+/** A body of many mistakes is not answered by as many lines. */
+const maxProblems = 100;
+
+/** As it is written down; whether it can be kept to was checked when the request came in. */
+export const StoredSchema = z.record(z.string(), z.unknown());
+
+/** A schema whose every keyword the answer is held to. */
+export const JsonSchema = StoredSchema.superRefine((schema, context) => {
+  const { problems = [] } = grammarOf(schema);
+  for (const { path, message } of problems.slice(0, maxProblems))
+    context.addIssue({ code: "custom", path: [...path], message });
+});
+export type JsonSchema = z.infer<typeof JsonSchema>;
 
 export const Message = z.object({
   role: z.enum(["system", "user", "assistant"]),
@@ -95,11 +109,8 @@ export const hasForm = ({ response_format }: GenerateParams): boolean =>
   response_format !== undefined && response_format.type !== "text";
 
 /** The bytes of those parameters that can be long, as JSON; 0 where there are none. */
-export function longParamsBytes({
-  stop,
-  logit_bias,
-  response_format,
-}: GenerateParams): number {
+export function longParamsBytes(params: GenerateParams): number {
+  const { stop, logit_bias, response_format } = params;
   if (!stop && !logit_bias && !response_format) return 0;
   const text = JSON.stringify([stop, logit_bias, response_format]);
   return new TextEncoder().encode(text).length;

@@ -7,6 +7,7 @@
  */
 import type {
   GenerateCompleted,
+  GenerateFailed,
   GenerateRequested,
   Metrics,
   RecordedEvent,
@@ -111,18 +112,14 @@ export const isOpen = (task: TaskState): task is OpenTask =>
  * When an open task ends by itself, in seconds since the epoch, and as what. A task that was started has its whole time
  * from its first start on, whether it runs or was handed back and waits.
  */
-export function deadlineOf({
-  first_start,
-  enqueue_time,
-  start_timeout_ms,
-  timeout_ms,
-}: OpenTask): { at: number; error: "ExpiredError" | "TimeoutError" } {
-  return first_start === undefined
-    ? { at: enqueue_time + start_timeout_ms / 1_000, error: "ExpiredError" }
-    : {
-        at: first_start + timeout_ms / 1_000 + endStartedAfterS,
-        error: "TimeoutError",
-      };
+export function deadlineOf(task: OpenTask) {
+  const { first_start, enqueue_time, start_timeout_ms, timeout_ms } = task;
+  if (first_start === undefined) {
+    const at = enqueue_time + start_timeout_ms / 1_000;
+    return { at, error: "ExpiredError" as const };
+  }
+  const at = first_start + timeout_ms / 1_000 + endStartedAfterS;
+  return { at, error: "TimeoutError" as const };
 }
 
 /** The error of a task that was not started in time. */
@@ -226,11 +223,8 @@ function progress(state: OpenTask): TaskProgress {
   return rest;
 }
 
-const partialText = ({
-  partial_text,
-}: {
-  partial_text?: string | undefined;
-}) => (partial_text === undefined ? {} : { partial_text });
+const partialText = ({ partial_text }: Pick<GenerateFailed, "partial_text">) =>
+  partial_text === undefined ? {} : { partial_text };
 
 function ended(
   state: OpenTask,

@@ -22,10 +22,7 @@ export function newTaskId(nowMs: number = Date.now()): string {
  * In a millisecond that is full, or where the clock goes back a little, the time runs ahead. After a clock that was set
  * back by more the ids have its time at once.
  */
-function nextAfter(
-  { time, count }: typeof last,
-  now: number,
-): { time: number; count: number } {
+function nextAfter({ time, count }: typeof last, now: number): typeof last {
   if (now > time || now < time - taskIdAheadMs) return { time: now, count: 0 };
   return count < 0xfff
     ? { time, count: count + 1 }

@@ -84,10 +84,8 @@ export function readList(schema: Schema, { refuse, later }: Inside): ListForm {
   return { first, min, max };
 }
 
-export function readObject(
-  schema: Schema,
-  { refuse, later }: Inside,
-): ObjectForm {
+export function readObject(schema: Schema, inside: Inside): ObjectForm {
+  const { refuse, later } = inside;
   const { properties: named = {}, additionalProperties: others } = schema;
   const counts = readCounts(schema, "Properties", refuse);
   if (!isObject(named)) refuse("properties", "expected an object of schemas");
@@ -122,10 +120,8 @@ function readRequired(
 }
 
 /** Counts that no object of the form can have. */
-function refuseCounts(
-  { properties, rest, min, max }: ObjectForm,
-  refuse: Refuse,
-): void {
+function refuseCounts(form: ObjectForm, refuse: Refuse): void {
+  const { properties, rest, min, max } = form;
   const required = properties.filter(({ required }) => required).length;
   if (max < required)
     refuse("maxProperties", `less than the ${required} that are required`);

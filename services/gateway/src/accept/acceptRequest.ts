@@ -28,7 +28,7 @@ import { requestGenerate, type Defaults } from "./requestGenerate.ts";
 import type { Storing } from "./storing.ts";
 import type { WorkQueues } from "./workQueues.ts";
 
-export interface AcceptDeps {
+interface AcceptDeps {
   broker: Broker;
   appender: Appender;
   queues: Pick<WorkQueues, "ensure">;

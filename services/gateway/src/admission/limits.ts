@@ -7,7 +7,7 @@ import type { Queue } from "@jetscribe/schema";
 import type { TaskReader, Unfinished } from "@jetscribe/task-store";
 import { ApiError } from "../apiError.ts";
 import type { Config } from "../config.ts";
-import { freshFor } from "../forecast/freshFor.ts";
+import { freshFor } from "../forecast/forecast.ts";
 
 /** Room for one task; given back when it is disposed of, unless the task was stored. */
 interface Reservation extends Disposable {

@@ -38,22 +38,17 @@ export const usualReserve =
  * requests among them (`ownUnread`) at least. Where nothing is known, nothing is read.
  */
 export function usageOf(
-  {
-    firstSeq,
-    lastSeq,
-    bytes,
-    maxBytes,
-  }: Pick<StreamState, "firstSeq" | "lastSeq" | "bytes" | "maxBytes">,
+  state: Pick<StreamState, "firstSeq" | "lastSeq" | "bytes" | "maxBytes">,
   known: KnownWork | undefined,
   { ownMean, ownUnread }: { ownMean: number; ownUnread: number },
 ): LogUsage {
-  const readUpTo = known?.seq ?? firstSeq - 1;
+  const readUpTo = known?.seq ?? state.firstSeq - 1;
   const ofKnown = known === undefined ? 0 : outcomeReserve(known.open);
   const tasks = known?.open.tasks ?? 0;
   const mean = Math.max(ownMean, tasks > 0 ? ofKnown / tasks : 0);
-  const unread = Math.max(0, lastSeq - readUpTo) * mean;
+  const unread = Math.max(0, state.lastSeq - readUpTo) * mean;
   const reserve = ofKnown + Math.max(unread, ownUnread);
-  return { limit: limitOf(maxBytes), bytes, reserve };
+  return { limit: limitOf(state.maxBytes), bytes: state.bytes, reserve };
 }
 
 /** What a request takes in the log: its event, and the room for its outcome. */

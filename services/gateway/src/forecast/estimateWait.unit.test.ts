@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { capacityOf, estimateWait } from "./estimateWait.ts";
-import { waitErrorOf } from "../health/waitErrorOf.ts";
+import { capacityOf, estimateWait } from "./forecast.ts";
+import { waitErrorOf } from "../health/health.ts";
 
 const worker = {
   ...{ worker_id: "w", model: "demo", engine: "fake", model_loaded: true },

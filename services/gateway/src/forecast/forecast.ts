@@ -1,5 +1,10 @@
 /** How long tasks will wait: for those that are accepted, without a word to any server, and for those that wait. */
-import { slugOf, type Queue, type TaskState } from "@jetscribe/schema";
+import {
+  slugOf,
+  type Queue,
+  type TaskState,
+  type WorkerAnnouncement,
+} from "@jetscribe/schema";
 import {
   meanUsual,
   placeIn,
@@ -8,8 +13,6 @@ import {
   type TaskReader,
 } from "@jetscribe/task-store";
 import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
-import { freshFor } from "./freshFor.ts";
-import { capacityOf, estimateWait, type Capacity } from "./estimateWait.ts";
 
 export type Forecast = ReturnType<typeof makeForecast>;
 
@@ -82,3 +85,39 @@ export function makeForecast(
 }
 
 const nameOf = ({ model, lane, owner }: Queue) => `${model}:${lane}:${owner}`;
+
+/** A reading is believed at least so long, in ms. */
+const minMs = 250;
+const maxMs = 5_000;
+/** Readings of what waits take a twentieth of the time at most, however many queues are active. */
+const share = 20;
+
+/** How long a reading that took so many ms is believed, in ms. */
+export const freshFor = (tookMs: number): number =>
+  Math.min(Math.max(minMs, share * tookMs), maxMs);
+
+type Capacity = ReturnType<typeof capacityOf>;
+
+/** What the workers of a model can do: their slots without a task, and the speed of all with all slots in use. */
+export function capacityOf(workers: readonly WorkerAnnouncement[]) {
+  const capacity = { free: 0, tokensPerSecond: 0 };
+  for (const { slots, tasks, tokens_per_second = 0 } of workers) {
+    capacity.free += Math.max(0, slots - tasks.length);
+    capacity.tokensPerSecond += tokens_per_second;
+  }
+  return capacity;
+}
+
+/**
+ * Seconds; undefined where no worker has finished a task yet. Its start waits until as many tasks as come before it
+ * have ended, and one that runs, which leaves its slot to it: as many as `place` counts, less the free slots.
+ */
+export function estimateWait(
+  { position, tokens }: Place,
+  { free, tokensPerSecond }: Capacity,
+): number | undefined {
+  if (position <= free) return 0;
+  if (tokens === undefined || tokensPerSecond === 0) return undefined;
+  const seconds = ((tokens / position) * (position - free)) / tokensPerSecond;
+  return Math.round(seconds * 1_000) / 1_000;
+}

@@ -6,7 +6,6 @@ import type { LogRoom } from "../admission/logRoom.ts";
 import type { NameClashes } from "../accept/models.ts";
 import type { ProjectionsHeard } from "../admission/projectionsHeard.ts";
 import type { Storing } from "../accept/storing.ts";
-import { waitErrorOf } from "./waitErrorOf.ts";
 import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
 
 /**
@@ -79,4 +78,24 @@ export function makeHealth(
       wait_error: waitErrorOf(waits),
     };
   };
+}
+
+/** A wait under a second counts as one: nobody cares by what factor a moment was missed. */
+const minS = 1;
+
+/** How wrong the estimated waits were. */
+export function waitErrorOf(
+  waits: readonly { estimated: number; real: number }[],
+): HealthResponse["wait_error"] {
+  if (waits.length === 0) return undefined;
+  const errors = waits
+    .map(({ estimated, real }) => {
+      return Math.abs(estimated - real) / Math.max(real, minS);
+    })
+    .sort((a, b) => a - b);
+  const at = (share: number) => {
+    const error = errors[Math.ceil(share * errors.length) - 1] ?? 0;
+    return Math.round(error * 1_000) / 1_000;
+  };
+  return { median: at(0.5), p90: at(0.9), tasks: waits.length };
 }

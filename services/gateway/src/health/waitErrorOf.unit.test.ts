@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { waitErrorOf } from "./waitErrorOf.ts";
+import { waitErrorOf } from "./health.ts";
 
 test("the error is a share of the real wait, too long and too short alike", () => {
   const waits = [

@@ -36,16 +36,11 @@ const keepAliveMs = 15_000;
 
 export async function buildApp(
   deps: AppDeps,
-  {
-    trustProxy,
-    publicPath = "",
-    corsOrigins = [],
-    requestTimeoutMs = 60_000,
-    ...bodies
-  }: AppOptions,
+  options: AppOptions,
 ): Promise<App> {
+  const { trustProxy, publicPath = "", requestTimeoutMs = 60_000 } = options;
   const app: App = fastify({
-    bodyLimit: bodies.bodyLimit,
+    bodyLimit: options.bodyLimit,
     trustProxy:
       typeof trustProxy === "number"
         ? (_address, hop) => hop < trustProxy
@@ -73,7 +68,7 @@ export async function buildApp(
         reply.header("strict-transport-security", "max-age=31536000");
       done();
     });
-  await allowOrigins(app, corsOrigins);
+  await allowOrigins(app, options.corsOrigins ?? []);
   answerForServer(app);
   closeConnections(app, deps.stopping);
   refuseOtherRoutes(app);
@@ -91,7 +86,7 @@ export async function buildApp(
   await within(app, (closed) => {
     requireKey(closed, deps.keys);
     void within(closed, (large) => {
-      limitBodies(large, bodies);
+      limitBodies(large, options);
       generateRoute(large, deps, publicPath);
     });
     resultRoute(closed, deps);

@@ -3,14 +3,11 @@ import type { FastifySchemaCompiler } from "fastify";
 import type * as z from "zod";
 import { ApiError, type FieldError } from "../apiError.ts";
 
-export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({
-  schema,
-  httpPart,
-}) => {
+export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = (route) => {
   // Their schemas are for the documents: Node has them as texts, and a header that makes no sense is passed over.
-  if (httpPart === "headers") return () => true;
+  if (route.httpPart === "headers") return () => true;
   return (data) => {
-    const result = schema.safeParse(data, { reportInput: true });
+    const result = route.schema.safeParse(data, { reportInput: true });
     if (result.success) return { value: result.data };
     const fields = result.error.issues.flatMap((issue) => fieldErrors(issue));
     const names = [...new Set(fields.map(({ field }) => field))].join(", ");

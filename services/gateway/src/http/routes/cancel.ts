@@ -24,15 +24,12 @@ const schema = {
 /** The answer waits so long until the projection shows the cancel too: who reads next reads it. */
 const shownWithinMs = 1_000;
 
-export function cancelRoute(
-  app: App,
-  { readTask, cancelTask, waitForOutcome }: AppDeps,
-): void {
+export function cancelRoute(app: App, deps: AppDeps): void {
   app.post("/cancel/:task_id", { schema }, async (request, reply) => {
-    const task = await taskOfCall(readTask, request);
+    const task = await taskOfCall(deps.readTask, request);
     const { key } = request;
-    await cancelTask(task, key);
-    await waitForOutcome(task.task_id, key.owner, {
+    await deps.cancelTask(task, key);
+    await deps.waitForOutcome(task.task_id, key.owner, {
       ms: shownWithinMs,
       signal: hangUp(reply),
       known: task,

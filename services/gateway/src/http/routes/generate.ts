@@ -63,18 +63,14 @@ const schema = {
 /** W3C Trace Context, version 00. */
 const traceparent = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-export function generateRoute(
-  app: App,
-  { acceptOnce, waitForOutcome }: AppDeps,
-  publicPath: string,
-): void {
+export function generateRoute(app: App, deps: AppDeps, publicPath: string) {
   app.post("/generate", { schema }, async (request, reply) => {
     const { key, headers } = request;
     const trace = headers.traceparent ?? "";
     const given = traceparent.test(trace) ? trace : undefined;
     let accepted: Awaited<ReturnType<AcceptOnce>>;
     try {
-      accepted = await acceptOnce(request.body, key, {
+      accepted = await deps.acceptOnce(request.body, key, {
         traceparent: given,
         idempotencyKey: idempotencyKeyOf(headers["idempotency-key"]),
       });
@@ -94,7 +90,7 @@ export function generateRoute(
         signal: hangUp(reply),
         ...(task && { known: task }),
       };
-      const found = await waitForOutcome(task_id, key.owner, wait);
+      const found = await deps.waitForOutcome(task_id, key.owner, wait);
       if (found !== undefined && !isOpen(found))
         return reply.code(200).send(outcomeOf(found));
     }

@@ -20,15 +20,12 @@ const schema = {
   security,
 };
 
-export function resultRoute(
-  app: App,
-  { readTask, waitForOutcome }: AppDeps,
-): void {
+export function resultRoute(app: App, deps: AppDeps): void {
   app.get("/result/:task_id", { schema }, async (request, reply) => {
     const ms = request.query.wait * 1_000;
     const waiting: ReadTask = (taskId, owner) =>
-      waitForOutcome(taskId, owner, { ms, signal: hangUp(reply) });
-    const task = await taskOfCall(ms > 0 ? waiting : readTask, request);
+      deps.waitForOutcome(taskId, owner, { ms, signal: hangUp(reply) });
+    const task = await taskOfCall(ms > 0 ? waiting : deps.readTask, request);
     return isOpen(task)
       ? reply.code(202).send(pendingOf(task))
       : reply.code(200).send(outcomeOf(task));

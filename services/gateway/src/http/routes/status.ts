@@ -15,16 +15,13 @@ const schema = {
   security,
 };
 
-export function statusRoute(
-  app: App,
-  { readTask, places, forecast }: AppDeps,
-): void {
+export function statusRoute(app: App, deps: AppDeps): void {
   app.get("/status/:task_id", { schema }, async (request) => {
-    const task = await taskOfCall(readTask, request);
+    const task = await taskOfCall(deps.readTask, request);
     // Without Redis nobody knows the place; everything else is known from the log.
-    const [place] = await places([task]).catch(() => []);
+    const [place] = await deps.places([task]).catch(() => []);
     if (!place) return statusOf(task, undefined);
     const { position } = place;
-    return statusOf(task, { position, wait: forecast.of(task, place) });
+    return statusOf(task, { position, wait: deps.forecast.of(task, place) });
   });
 }

@@ -28,15 +28,12 @@ const schema = {
   security,
 };
 
-export function streamRoute(
-  app: App,
-  { readTask, streamTask, log }: AppDeps,
-): void {
+export function streamRoute(app: App, { log, ...deps }: AppDeps): void {
   app.get(
     "/stream/:task_id",
     { schema, sse: "manual" },
     async (request, reply) => {
-      const task = await taskOfCall(readTask, request);
+      const task = await taskOfCall(deps.readTask, request);
       const { task_id } = task;
       const lastEventId = reply.sse.lastEventId ?? undefined;
       // Who has the outcome has everything: 204 tells an EventSource not to come back.
@@ -44,7 +41,7 @@ export function streamRoute(
         return await reply.code(204).send(undefined);
       void reply.header("content-type", "text/event-stream; charset=utf-8");
       if (request.method === "HEAD") return reply.sse.sendHeaders();
-      const events = streamTask(task, {
+      const events = deps.streamTask(task, {
         owner: request.key.owner,
         lastEventId,
         signal: hangUp(reply),
