@@ -1,21 +1,16 @@
-/** What a call can be refused for. The status of each stands in `http/problem.ts`. */
+/** What a call can be refused for. The status and the title of each stand in `http/problem.ts`. */
 export type ApiErrorCode =
   | "invalid_request"
   | "unauthorized"
   | "not_found"
-  /** The path takes other methods. */
   | "method_not_allowed"
   | "already_ended"
   /** The idempotency key came with another request before. */
   | "idempotency_key_reused"
   | "too_large"
-  /** The body comes in a form that is not read. */
   | "unsupported_media_type"
-  /** So many tasks of the key are unfinished already. */
   | "too_many_tasks"
-  /** So many tasks wait already. */
   | "queue_full"
-  /** What is unfinished fills the log. */
   | "log_full"
   /** Nothing was stored; the same call may work later. */
   | "unavailable"

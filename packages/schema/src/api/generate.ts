@@ -11,6 +11,7 @@ import {
   Lane,
   Metrics,
 } from "../generate/events.ts";
+import { isObject } from "../grammar/keywords.ts";
 import {
   GenerateParams,
   Message,
@@ -206,9 +207,6 @@ function nullsAsAbsent(value: unknown, name: string): unknown {
     else present[field] = nullsAsAbsent(inner, field);
   return present;
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const taskId = z.uuid().meta({ description: "A UUIDv7." });
 

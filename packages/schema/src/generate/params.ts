@@ -47,28 +47,21 @@ export const RequestedFormat = formatWith(JsonSchema);
 
 const penalty = z.number().min(-2).max(2);
 
-/** All but the first three are optional: absent means the value that changes nothing. */
+/**
+ * What each of them does is told where a request is described (`api/generate.ts`). All but the first three are optional:
+ * absent means the value that changes nothing.
+ */
 export const GenerateParams = z.object({
-  /** 1 to 32,768. */
   max_tokens: z.int().min(1).max(32_768),
-  /** 0 (greedy) to 2. */
   temperature: z.number().min(0).max(2),
-  /** Over 0, up to 1. */
   top_p: z.number().gt(0).max(1),
   seed: z.int().min(0).max(0xffff_ffff).optional(),
-  /** Only so many of the likeliest tokens; 0: all. */
   top_k: z.int().min(0).max(1_000).optional(),
-  /** Only tokens that have this share of the likeliest one's probability; 0: all. */
   min_p: z.number().min(0).max(1).optional(),
-  /** Over 0, up to 2; 1: none. */
   repeat_penalty: z.number().gt(0).max(2).optional(),
-  /** -2 to 2; 0: none. */
   presence_penalty: penalty.optional(),
-  /** -2 to 2; 0: none. */
   frequency_penalty: penalty.optional(),
-  /** Texts that end the answer and are not part of it. */
   stop: z.array(z.string().min(1).max(256)).max(16).optional(),
-  /** By token id: added to the token's logit, -100 to 100. */
   logit_bias: z
     .record(
       z.string().regex(/^\d{1,7}$/, "token ids only"),
@@ -77,7 +70,6 @@ export const GenerateParams = z.object({
     .refine((bias) => Object.keys(bias).length <= 300, "300 tokens at most")
     .optional(),
   response_format: ResponseFormat.optional(),
-  /** Go on to max_tokens, whatever the model would end with. */
   ignore_eos: z.boolean().optional(),
 });
 export type GenerateParams = z.infer<typeof GenerateParams>;

@@ -29,8 +29,8 @@ const requestFields = [
   "estimated_wait",
 ] as const;
 
-/** What the request fixed. The prompt is not kept: it is in the log. */
-interface TaskFacts extends Pick<
+/** What the request fixed, and how far it has come. The prompt is not kept: it is in the log. */
+interface TaskProgress extends Pick<
   GenerateRequested,
   (typeof requestFields)[number]
 > {
@@ -40,9 +40,6 @@ interface TaskFacts extends Pick<
   max_tokens: number;
   /** Bytes of parameters that its outcome repeats, where these are many: a JSON schema, say. */
   params_bytes?: number;
-}
-
-interface TaskProgress extends TaskFacts {
   /** The attempt that runs, ran last or brought the outcome; 0: never started. */
   attempt: number;
   /** How many attempts ended in `crash`, `hang` or `gone`. */
@@ -92,12 +89,10 @@ export interface CompletedTask extends TaskEnd, Completion {
 export interface FailedTask extends TaskEnd {
   status: "failed";
   error: Omit<TaskError, "traceback">;
-  /** What was written by then. */
   partial_text?: string;
 }
 export interface CancelledTask extends TaskEnd {
   status: "cancelled";
-  /** What was written by then. */
   partial_text?: string;
 }
 export type OpenTask = QueuedTask | ProcessingTask;
