@@ -23,11 +23,16 @@ export function superviseAll(
       },
       onExit: ({ code, signal, restartInMs }) => {
         notes.ended(name);
-        if (code === configExitCode && isService)
-          giveUp(new UserError(plainLines(child), configExitCode));
+        const lines = child.output().split("\n");
+        if (code === configExitCode && isService) {
+          // What it said besides log records is the list of what is wrong.
+          const plain = lines.filter((line) => !line.startsWith("{"));
+          giveUp(new UserError(plain.join("\n"), configExitCode));
+        }
         if (restartInMs === undefined) return;
         // What a server said last explains its end, unless somebody else ended it.
-        if (!isService && code !== null) say(lastLines(child));
+        if (!isService && code !== null)
+          for (const line of lines.slice(-5)) say(formatLine(name, line));
         const how = signal
           ? `was killed by ${signal}`
           : `ended with code ${code}`;
@@ -38,17 +43,6 @@ export function superviseAll(
     });
     return child;
   });
-}
-
-/** What it said besides log records: the list of what is wrong. */
-function plainLines(child: Supervised): string {
-  const lines = child.output().split("\n");
-  return lines.filter((line) => !line.startsWith("{")).join("\n");
-}
-
-function lastLines(child: Supervised): string {
-  const lines = child.output().split("\n").slice(-5);
-  return lines.map((line) => formatLine(child.name, line)).join("\n");
 }
 
 /** nats-server's errors; what it and Redis say otherwise is of no use to somebody who sees them run. */

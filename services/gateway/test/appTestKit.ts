@@ -32,7 +32,7 @@ export async function startApp(options: Partial<AppOptions> = {}) {
   const accepted: unknown[] = [];
   const cancels: string[] = [];
   const deps = {
-    keys: [{ name: "a", owner: "a", digest: hash("sha256", key, "buffer") }],
+    keys: [{ name: "a", owner: "a", digest: hash("sha256", key) }],
     acceptOnce(body) {
       accepted.push(body);
       return Promise.resolve({ taskId: running.task_id, task: running });

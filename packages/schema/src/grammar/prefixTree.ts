@@ -93,21 +93,15 @@ export function makeTreeWriter({ define }: Pick<Rules, "define">) {
 
   /** Children that go on in the same way are one set of characters. */
   function alternatives({ then, children }: PrefixTree): Alternatives {
-    const tails = new Map<string, readonly Part[]>();
-    const characters = new Map<string, string[]>();
-    for (const [character, child] of children) {
-      const tail = write(child, character.length);
-      const key = tail.join(" ");
-      tails.set(key, tail);
-      const alike = characters.get(key);
-      if (alike === undefined) characters.set(key, [character]);
-      else alike.push(character);
-    }
+    const tails = Array.from(children, ([character, child]) => {
+      return { character, tail: write(child, character.length) };
+    });
+    const alike = Map.groupBy(tails, ({ tail }) => tail.join(" "));
     return [
       ...(then === undefined ? [] : [then]),
-      ...[...characters].map(([key, all]) => [
-        oneOf(all),
-        ...(tails.get(key) ?? []),
+      ...Array.from(alike.values(), (all) => [
+        oneOf(all.map(({ character }) => character)),
+        ...(all[0]?.tail ?? []),
       ]),
     ];
   }

@@ -8,8 +8,8 @@ export interface ApiKey {
   name: string;
   /** The name's slug, as it stands in subjects. */
   owner: string;
-  /** SHA-256: keys are random, so a slow hash would only be a lever for denial of service. */
-  digest: Buffer;
+  /** SHA-256 in hex: keys are random, so a slow hash would only be a lever for denial of service. */
+  digest: string;
 }
 
 /** `name:key,name:key`; a key may be given as `sha256:<hex>`. No message repeats what is in it. */
@@ -30,7 +30,7 @@ function parseApiKeys(text: string): ApiKey[] {
     throw new RangeError(
       "two keys have the same name, or names that differ too little",
     );
-  const digests = new Set(keys.map(({ digest }) => digest.toString("hex")));
+  const digests = new Set(keys.map(({ digest }) => digest));
   if (digests.size < keys.length)
     throw new RangeError("two names have the same key");
   return keys;
@@ -55,24 +55,22 @@ function parsePair(pair: string, place: number): ApiKey {
   return { name, owner, digest: digestOf(key, place) };
 }
 
-function digestOf(key: string, place: number): Buffer {
-  if (!key.startsWith("sha256:")) return hash("sha256", key, "buffer");
+function digestOf(key: string, place: number): string {
+  if (!key.startsWith("sha256:")) return hash("sha256", key);
   const hex = key.slice("sha256:".length);
   if (!/^[0-9a-f]{64}$/i.test(hex))
     throw new RangeError(
       `entry ${place}: expected 64 hex digits after sha256:`,
     );
-  return Buffer.from(hex, "hex");
+  return hex.toLowerCase();
 }
 
 /**
- * Makes the look-up of a key that a caller gave, whose time does not depend on the number of keys. The time of a `Map` look-up tells nothing about a
- * key: the caller can't choose the digest that is compared.
+ * Makes the look-up of a key that a caller gave, whose time does not depend on the number of keys. The time of a `Map`
+ * look-up tells nothing about a key: the caller can't choose the digest that is compared.
  */
 export function makeFindKey(keys: readonly ApiKey[]) {
-  const byDigest = new Map(
-    keys.map((key) => [key.digest.toString("hex"), key]),
-  );
+  const byDigest = new Map(keys.map((key) => [key.digest, key]));
   return (given: string): ApiKey | undefined =>
     byDigest.get(hash("sha256", given));
 }

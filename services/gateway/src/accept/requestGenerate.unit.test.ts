@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { test } from "vitest";
 import { requestGenerate } from "./requestGenerate.ts";
 
-const key = { name: "Team A", owner: "team-a", digest: Buffer.alloc(32) };
+const key = { name: "Team A", owner: "team-a", digest: "00" };
 const defaults = {
   modelName: "Qwen2.5-7B",
   timeoutMs: 300_000,
