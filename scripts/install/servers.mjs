@@ -14,14 +14,7 @@ import { compareVersions, onPath } from "./setup.mjs";
 
 /** @typedef {"nats" | "redis"} Kind */
 /** @typedef {{ kind: Kind, binary: string, libraryPath?: string }} Program libraryPath: of what was unpacked with it */
-/**
- * @typedef {object} Server a server that this machine can run
- * @property {Kind} kind
- * @property {string} version
- * @property {string} [binary] absolute path
- * @property {string} [image] instead of a binary: runs in this image
- * @property {string} [libraryPath] where the libraries lie that were unpacked with it
- */
+/** @typedef {Partial<Program> & { kind: Kind, version: string, image?: string }} Server image: instead of a binary */
 
 const kinds = {
   nats: {

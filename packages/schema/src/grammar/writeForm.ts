@@ -1,6 +1,6 @@
 /** From the form of an answer to the rules of its grammar. It is written without spaces, or with one after `,` and `:`. */
 import { quote } from "./characters.ts";
-import type { Form, ListForm, ObjectForm, Property } from "./form.ts";
+import type { Form, ListForm, ObjectForm } from "./form.ts";
 import { numberOf } from "./numbers.ts";
 import { otherName } from "./otherName.ts";
 import { isPossibleList, isPossibleObject } from "./possible.ts";
@@ -120,56 +120,20 @@ export function writeForm(
         : undefined;
     const values = properties.map(({ form }) => write(form));
 
-    /** The rest after all of `properties`, of which `count` are written. */
-    function end(count: number): Part | undefined {
-      const close = quote("}");
-      const canClose = count >= min;
-      if (other === undefined || count >= max)
-        return canClose ? close : undefined;
-      // Only one of these names is sure to be a new one.
-      if (count < min - 1) return undefined;
-      const next = define([[comma, ...other]]);
-      const more = [
-        ...(count > 0 ? [comma] : []),
-        ...other,
-        ...atMost(next, max - count - 1),
-        close,
-      ];
-      return define([more, ...(canClose ? [[close]] : [])]);
-    }
-
     const isCounted = other !== undefined && max !== Infinity;
-    const most = isCounted || max < before + properties.length ? max : min;
-    const written = walk({ properties, values, before, most, max, end });
-    if (written === undefined) throw new Error("a possible object has an end");
-    return written;
-  }
-
-  interface Walk {
-    properties: readonly Property[];
-    /** What the properties' values are. */
-    values: readonly Part[];
-    /** How many are written already. */
-    before: number;
-    /** More than that many, or one, make no difference to what follows. */
-    most: number;
-    max: number;
-    end: (count: number) => Part | undefined;
-  }
-
-  /**
-   * From the last property to the first one: what may be written from there on, by how many were written before.
-   * Undefined where that many can't lead to an end.
-   */
-  function walk({ properties, values, before, max, end, ...rest }: Walk) {
-    const { length } = properties;
-    const most = Math.min(Math.max(rest.most, 1), before + length);
-    const counted = (count: number) => Math.min(count, most);
-    const counts = Array.from({ length: most + 1 }, (_, count) => count);
-    /** By the count, what may come next: the properties up to the next required one, or the end. */
-    let ways: { names?: PrefixTree; end?: Part | undefined }[] = counts.map(
-      (count) => ({ end: end(count) }),
+    const isLimited = isCounted || max < before + properties.length;
+    /** More properties than that, or than one, make no difference to what follows. */
+    const most = Math.min(
+      Math.max(isLimited ? max : min, 1),
+      before + properties.length,
     );
+    const counted = (count: number) => Math.min(count, most);
+
+    // From the last property to the first one: what may be written from there on, by how many were written before;
+    // undefined where that many can't lead to an end. Each way leads up to the next required property, or to the end.
+    let ways: Way[] = Array.from({ length: most + 1 }, (_, count) => {
+      return { end: writeEnd(object, other, count) };
+    });
     let parts = ways.map(writeWay);
     for (const [i, { name, required }] of [...properties.entries()].reverse()) {
       const next = parts;
@@ -183,13 +147,35 @@ export function writeForm(
       });
       parts = ways.map(writeWay);
     }
-    return parts[counted(before)];
+    const written = parts[counted(before)];
+    if (written === undefined) throw new Error("a possible object has an end");
+    return written;
   }
 
-  function writeWay(
-    { names, end }: { names?: PrefixTree; end?: Part | undefined },
+  /** What follows the named properties of the object, where `count` are written: others, and the end. */
+  function writeEnd(
+    { min, max }: ObjectForm,
+    other: readonly Part[] | undefined,
     count: number,
   ): Part | undefined {
+    const close = quote("}");
+    const canClose = count >= min;
+    if (other === undefined || count >= max)
+      return canClose ? close : undefined;
+    // Only one of these names is sure to be a new one.
+    if (count < min - 1) return undefined;
+    const next = define([[comma, ...other]]);
+    const more = [
+      ...(count > 0 ? [comma] : []),
+      ...other,
+      ...atMost(next, max - count - 1),
+      close,
+    ];
+    return define([more, ...(canClose ? [[close]] : [])]);
+  }
+
+  type Way = { names?: PrefixTree; end?: Part | undefined };
+  function writeWay({ names, end }: Way, count: number): Part | undefined {
     if (names === undefined) return end;
     const named = [...(count > 0 ? [comma] : []), ...writeTree(names)];
     return define([named, ...(end === undefined ? [] : [[end]])]);

@@ -39,13 +39,11 @@ export function makeCancelTask(
   recent: Pick<RecentlyStored, "noteOutcome">,
   readText: ReadText,
 ): CancelTask {
-  const textOf = async ({ task_id, status }: OpenTask, signal: AbortSignal) =>
-    status === "queued"
-      ? joinChunks([])
-      : await streamedSoFar(broker, task_id, signal, readText);
-
   async function store(task: OpenTask, by: string, signal: AbortSignal) {
-    const text = await textOf(task, signal);
+    const text =
+      task.status === "queued"
+        ? joinChunks([])
+        : await streamedSoFar(broker, task.task_id, signal, readText);
     const event = cancelled(task, { by, text, now: clock.nowS() });
     return await appendUntilStored(broker, appender, event, queueOf(task), {
       signal,
