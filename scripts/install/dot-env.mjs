@@ -58,17 +58,13 @@ function checkLines(lines, name) {
     }
     if (/^\s*(#|$)/.test(line)) continue;
     const [, value] = setting.exec(line) ?? [];
-    if (value === undefined) throw noSetting(line, i + 1, name);
+    if (value === undefined) {
+      const [, key = "NAME"] =
+        /^\s*([A-Z_][A-Z0-9_]*)\s*(?::|$)/.exec(line) ?? [];
+      const message = `${name}, line ${i + 1}: expected ${key}=value`;
+      throw new UserError(message, configExitCode);
+    }
     const [, quote = ""] = /^(["'`])/.exec(value) ?? [];
     if (quote !== "" && !value.includes(quote, 1)) open = quote;
   }
-}
-
-/** @param {string} line @param {number} number @param {string} name */
-function noSetting(line, number, name) {
-  const [, key = "NAME"] = /^\s*([A-Z_][A-Z0-9_]*)\s*(?::|$)/.exec(line) ?? [];
-  return new UserError(
-    `${name}, line ${number}: expected ${key}=value`,
-    configExitCode,
-  );
 }

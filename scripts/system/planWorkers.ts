@@ -3,20 +3,18 @@ import type { Env } from "../install/project.mjs";
 import { run } from "../install/run.mjs";
 import { UserError } from "../install/print.mjs";
 
-/** The workers that a start runs: each has one model, and one GPU or what the machine has. */
-interface Wishes {
-  /** How many of each. */
-  workers?: string | undefined;
-  /** `name=path`, each. */
-  model?: string[] | undefined;
-  /** Of which each gets one. */
-  gpus?: string[] | undefined;
-}
-
 const maxWorkers = 64;
 
-/** So many workers for each model on each GPU. The first one's model is the one of requests that name none. */
-export function planWorkers({ workers, model, gpus }: Wishes) {
+/**
+ * So many workers for each model (`name=path`) on each GPU, or on what the machine has. The first one's model is the one
+ * of requests that name none.
+ */
+export function planWorkers(wishes: {
+  workers?: string | undefined;
+  model?: string[] | undefined;
+  gpus?: string[] | undefined;
+}) {
+  const { workers, model, gpus } = wishes;
   const kinds = modelsOf(model).flatMap((env) =>
     gpusOf(gpus).map((gpu) => ({ ...env, ...gpu })),
   );
