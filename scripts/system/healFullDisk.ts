@@ -20,18 +20,19 @@ const roomBytes = 64 * 2 ** 20;
  * 2.15.1 leaves what is written to a stream unanswered, 2.9.10 whatever is asked about it, and SIGTERM too. Here that
  * is done for the one that `npm start` runs.
  */
-export async function healFullDisk(
-  nats: Supervised,
-  port: number,
+export async function healFullDisk(broker: {
+  nats: Supervised;
+  port: number;
   /** Where its data is. */
-  folder: string,
+  folder: string;
   /** Of the gateway. */
-  url: string,
+  url: string;
   /** What stands before the names of its streams; empty: nothing. */
-  namespace: string | undefined,
-  stopping: AbortSignal,
-): Promise<void> {
-  const names = Object.values(makeNames(namespace || undefined).streams);
+  namespace: string | undefined;
+  stopping: AbortSignal;
+}): Promise<void> {
+  const { nats, port, folder, url, stopping } = broker;
+  const names = Object.values(makeNames(broker.namespace || undefined).streams);
   let looks = 0;
   let pid: number | undefined;
   let restartedAt = -Infinity;

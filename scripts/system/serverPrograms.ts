@@ -1,3 +1,4 @@
+/** How the two servers are run: configuration file, command line, and when they are ready. */
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
@@ -15,8 +16,6 @@ import {
 import { compareVersions } from "../install/setup.mjs";
 import { askServer } from "./askServer.ts";
 import type { Program } from "./supervise.ts";
-
-/** How the two servers are run: configuration file, command line, and when they are ready. */
 
 /** What an old server lacks, in words; undefined for a current one. */
 export function missingFeatures({

@@ -118,10 +118,15 @@ async function main() {
   }
   for (const child of supervised) child.start();
   const { ENGINE: engine, NAMESPACE: namespace } = env;
-  const folder = join(dataDir, "nats");
-  const { signal } = stopping;
   if (broker)
-    healFullDisk(broker, natsPort, folder, url, namespace, signal).catch(fail);
+    healFullDisk({
+      nats: broker,
+      port: natsPort,
+      folder: join(dataDir, "nats"),
+      url,
+      namespace,
+      stopping: stopping.signal,
+    }).catch(fail);
 
   const health = await waitUntilHealthy(url, supervised, stopping.signal);
   if (stopping.signal.aborted) return;
