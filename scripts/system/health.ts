@@ -101,10 +101,7 @@ export const failingNames = (supervised: readonly Counted[]): string[] =>
 const isSettled = (health: Health) =>
   workerErrors(health).length > 0 || (health.healthy && allHeard(health));
 
-export async function sayWhenHealthy(
-  url: string,
-  stopping: AbortSignal,
-): Promise<void> {
+export async function sayWhenHealthy(url: string, stopping: AbortSignal) {
   while (!stopping.aborted) {
     await sleep(1000);
     if ((await readHealth(url))?.status !== "healthy") continue;

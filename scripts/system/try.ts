@@ -111,10 +111,7 @@ function describeProblem(
   return printable(lines.join("\n"));
 }
 
-async function waitForOutcome(
-  call: Call,
-  id: string,
-): Promise<OutcomeResponse> {
+async function waitForOutcome(call: Call, id: string) {
   let shown = "";
   for (;;) {
     const answer = (await call("GET", `/result/${id}?wait=${waitS}`)) as

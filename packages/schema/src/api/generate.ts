@@ -225,19 +225,12 @@ export type PendingResponse = z.infer<typeof PendingResponse>;
 export const CompletedResponse = z.object({
   status: z.literal("completed"),
   task_id: taskId,
-  ...GenerateCompleted.pick({
-    result: true,
-    finish_reason: true,
-    metrics: true,
-    params: true,
-    cached_tokens: true,
-    reasoning: true,
-    model: true,
-    model_sha256: true,
-    lora_sha256: true,
-    lora_scale: true,
-    quantization: true,
-    engine_version: true,
+  ...GenerateCompleted.omit({
+    task_id: true,
+    attempt: true,
+    worker_id: true,
+    seed: true,
+    continued: true,
   }).shape,
 });
 const partialText = z.string().optional().meta({

@@ -10,6 +10,7 @@ import type {
   GenerateFailed,
   GenerateRequested,
   Metrics,
+  OutcomeEvent,
   RecordedEvent,
   RetryReason,
   TaskError,
@@ -221,10 +222,7 @@ function progress(state: OpenTask): TaskProgress {
 const partialText = ({ partial_text }: Pick<GenerateFailed, "partial_text">) =>
   partial_text === undefined ? {} : { partial_text };
 
-function ended(
-  state: OpenTask,
-  event: { seq: number; time: number; data: { metrics: Metrics } },
-): TaskEnd {
+function ended(state: OpenTask, event: RecordedEvent & OutcomeEvent): TaskEnd {
   return {
     ...progress(state),
     end_time: event.time,

@@ -17,7 +17,7 @@ import {
   type SchemaProblem,
 } from "./keywords.ts";
 import { readList, readObject, readText, type Inside } from "./readContents.ts";
-import { isEmpty, onlyOf, union } from "./union.ts";
+import { isEmpty, onlyOf, union, type UnionKeyword } from "./union.ts";
 
 /** References and unions in each other, without a property or an item between them. */
 const maxReferences = 64;
@@ -174,7 +174,7 @@ export function readSchema(root: Schema) {
   }
 
   function readUnion(
-    keyword: "anyOf" | "oneOf",
+    keyword: UnionKeyword,
     schemas: unknown,
     path: Path,
   ): Form {

@@ -33,10 +33,7 @@ export function makeRules(maxSize: number) {
   let size = 0;
 
   /** The rule of this key, which `build` makes once and may refer to. */
-  function named(
-    key: string | object,
-    build: (name: Part) => Alternatives,
-  ): Part {
+  function named(key: string | object, build: (name: Part) => Alternatives) {
     const known = names.get(key);
     if (known !== undefined) return known;
     const name = `r${names.size}`;
@@ -104,10 +101,7 @@ const written = (alternatives: Alternatives): string =>
     .join(" | ");
 
 /** Of every place in every rule, the most sets of characters that the next one may come from. */
-function widthOf(
-  bodies: ReadonlyMap<Part, Alternatives>,
-  root: readonly Part[],
-): number {
+function widthOf(bodies: Map<Part, Alternatives>, root: readonly Part[]) {
   const known = new Map<Part, { width: number; empty: boolean }>();
 
   /** No rule begins with itself, so this ends. */

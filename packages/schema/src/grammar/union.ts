@@ -4,17 +4,20 @@ import type { JsonType } from "./keywords.ts";
 import type { NumberKind } from "./numbers.ts";
 import type { TextForm } from "./texts.ts";
 
+export type UnionKeyword = "anyOf" | "oneOf";
+/** The values that a property has if it is a const or an enum. */
+type ValuesOf = (form: Form) => readonly Scalar[] | undefined;
+
 interface Union {
   form: Form;
   /** Why they can't be one, and the second of the two branches. */
   overlap?: { branch: number; message: string };
 }
 
-/** `valuesOf`: the values that a property has if it is a const or an enum. */
 export function union(
-  keyword: "anyOf" | "oneOf",
+  keyword: UnionKeyword,
   branches: readonly Form[],
-  valuesOf: (form: Form) => readonly Scalar[] | undefined,
+  valuesOf: ValuesOf,
 ): Union {
   const values = new Set<Scalar>();
   let form: Form = { values: [], objects: [] };
@@ -37,7 +40,7 @@ const valueTwice = "a value is in two branches";
 
 /** `values`: those of the branches before. */
 function overlapOf(
-  keyword: "anyOf" | "oneOf",
+  keyword: UnionKeyword,
   before: Form,
   next: Form,
   values: ReadonlySet<Scalar>,
@@ -53,7 +56,7 @@ function overlapOf(
 }
 
 /** Texts, lists and numbers of both. */
-function kindsOf(keyword: "anyOf" | "oneOf", a: Form, b: Form) {
+function kindsOf(keyword: UnionKeyword, a: Form, b: Form) {
   const ofBoth = keyword === "oneOf" ? oneOfBoth : anyOfBoth;
   const number =
     a.number && b.number ? ofBoth(a.number, b.number) : (a.number ?? b.number);
@@ -76,11 +79,7 @@ function isCovered(branches: readonly Form[]) {
     );
 }
 
-function toldApart(
-  form: Form,
-  branches: readonly Form[],
-  valuesOf: (form: Form) => readonly Scalar[] | undefined,
-): Union {
+function toldApart(form: Form, branches: readonly Form[], valuesOf: ValuesOf) {
   if (form.objects.length < 2) return { form };
   const by = discriminatorOf(form.objects, valuesOf);
   if (by !== undefined) return { form: { ...form, by } };
@@ -124,10 +123,7 @@ const beginningOf = {
 };
 
 /** The property by whose value the objects can be told apart. */
-function discriminatorOf(
-  objects: readonly ObjectForm[],
-  valuesOf: (form: Form) => readonly Scalar[] | undefined,
-): string | undefined {
+function discriminatorOf(objects: readonly ObjectForm[], valuesOf: ValuesOf) {
   const [first] = objects;
   return first?.properties.find(({ name }) => {
     const all = objects.map(({ properties }) => {
