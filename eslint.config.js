@@ -12,7 +12,10 @@ const doors = [
   },
   {
     vendor: ["node-llama-cpp"],
-    open: ["services/inference/src/engine/llama/**"],
+    open: [
+      "services/inference/src/engine/llama/**",
+      "services/inference/test/modelTestKit.ts",
+    ],
   },
   { vendor: ["/openai"], open: ["services/inference/src/engine/openai/**"] },
 ];

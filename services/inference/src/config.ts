@@ -54,7 +54,8 @@ export const Config = BrokerSettings.extend({
   KV_CACHE_TYPE: z.enum(["f16", "q8_0"]).default("f16"),
   FLASH_ATTENTION: z.enum(["auto", "on", "off"]).default("auto"),
   LORA: Lora.optional(),
-  SPECULATION: z.enum(["off", "on", "auto"]).default("off"),
+  SPECULATION: z.enum(["off", "on", "auto"]).optional(),
+  DRAFT_MODEL: z.string().optional(),
   FAKE_MS: count(0),
   FAKE_TOKENS: count(16, { min: 1, max: 32_768 }),
   ACK_WAIT: duration("15s"),
@@ -88,7 +89,9 @@ export const Config = BrokerSettings.extend({
     kvCacheType: env.KV_CACHE_TYPE,
     flashAttention: env.FLASH_ATTENTION,
     lora: env.LORA,
-    speculation: env.SPECULATION,
+    speculation:
+      env.SPECULATION ?? (env.DRAFT_MODEL === undefined ? "off" : "auto"),
+    draftModel: env.DRAFT_MODEL,
     fakeMs: env.FAKE_MS,
     fakeTokens: env.FAKE_TOKENS,
   };

@@ -68,3 +68,15 @@ test("a LoRA adapter is a path, and a scale after the last colon", () => {
   });
   assert.deepEqual(loraOf("/a:b/c.gguf"), { path: "/a:b/c.gguf", scale: 1 });
 });
+
+test("a draft model is used unless speculation is off", () => {
+  const speculationOf = (env: Record<string, string>) =>
+    read(env).engine.speculation;
+  assert.equal(speculationOf({}), "off");
+  assert.equal(speculationOf({ DRAFT_MODEL: "/d.gguf" }), "auto");
+  for (const SPECULATION of ["off", "on", "auto"])
+    assert.equal(
+      speculationOf({ DRAFT_MODEL: "/d.gguf", SPECULATION }),
+      SPECULATION,
+    );
+});

@@ -5,6 +5,7 @@ import { makeTaskStates } from "@jetscribe/event-log/state/taskStates";
 import { hearWorkers } from "@jetscribe/event-log/signals/signals";
 import { makeTokenLog } from "@jetscribe/event-log/tokens/tokens";
 import {
+  ConfigError,
   joinBroker,
   joinClock,
   readConfig,
@@ -45,6 +46,8 @@ await runService(
       log,
       env,
       hangTimeoutMs: config.hangTimeoutMs,
+      onWrongSetting: (name, message) =>
+        service.fail(new ConfigError([{ name, message }])),
     });
     stack.defer(() => engine.close());
     const watchedEngine = stack.use(withPulse(engine, config));

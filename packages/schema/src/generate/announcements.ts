@@ -39,6 +39,8 @@ export const EngineSpeculation = z
     mode: z.enum(["off", "on", "auto"]),
     /** Why it is off though it was asked for. */
     because: z.string().optional(),
+    /** The file of the model that guesses; absent: the prompt lookup does. */
+    draft_model: z.string().optional(),
     /** Guessed and decoded for tasks that were completed, since the engine's start. */
     drafted_tokens: z.int().nonnegative(),
     /** Of these, those that the model wrote itself. */
@@ -46,7 +48,7 @@ export const EngineSpeculation = z
   })
   .meta({
     description:
-      "Tokens guessed ahead of the model by prompt lookup: whether that is on, and how many of them the model then wrote itself.",
+      "Tokens guessed ahead of the model by prompt lookup or a draft model: whether that is on, and how many of them the model then wrote itself.",
   });
 export type EngineSpeculation = z.infer<typeof EngineSpeculation>;
 

@@ -40,8 +40,10 @@ export interface EngineConfig {
   flashAttention?: "auto" | "on" | "off" | undefined;
   /** A LoRA adapter, and how strongly it is applied. */
   lora?: { path: string; scale: number } | undefined;
-  /** Whether the llama engine guesses tokens ahead by prompt lookup; `auto`: where it measures that this pays. By default off. */
+  /** Whether the llama engine guesses tokens ahead; `auto`: where it measures that this pays. By default off. */
   speculation?: "off" | "on" | "auto" | undefined;
+  /** What guesses instead of the prompt lookup: a small model with the same vocabulary, named as `model` is. */
+  draftModel?: string | undefined;
   /** The fake engine's time per task, in ms. */
   fakeMs: number;
   /** The fake engine's tokens per task. */
@@ -184,9 +186,16 @@ export interface Engine {
 export class EngineError extends Error {
   override readonly name = "EngineError";
   readonly type: ErrorType;
-  constructor(type: ErrorType, message: string, options?: ErrorOptions) {
+  /** The setting that is wrong, so that another start won't help. */
+  readonly setting: string | undefined;
+  constructor(
+    type: ErrorType,
+    message: string,
+    options?: ErrorOptions & { setting?: string },
+  ) {
     super(message, options);
     this.type = type;
+    this.setting = options?.setting;
   }
 }
 

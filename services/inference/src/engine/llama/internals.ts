@@ -4,6 +4,7 @@
  */
 import {
   LlamaGrammarEvaluationState,
+  type GgufInsights,
   type LlamaContext,
   type LlamaGrammar,
   type LlamaModel,
@@ -114,6 +115,14 @@ function differenceOf({ context, model, llama }: Inside): string | undefined {
   return undefined;
 }
 
+/** Whether a sequence of this model can be cut anywhere. */
+export const cutsBack = ({
+  isRecurrent,
+  isHybrid,
+  swaSize,
+}: Pick<GgufInsights, "isRecurrent" | "isHybrid" | "swaSize">): boolean =>
+  !isRecurrent && !isHybrid && swaSize === undefined;
+
 /**
  * The native side of a context that has no sequence in use. `worksInOrder`: the process's thread pool has one thread, so
  * it samples after it has decoded without a way back to this thread in between. A string: in what node-llama-cpp differs
@@ -135,11 +144,10 @@ export function openNative(
   const oneToken = new Uint32Array(1);
   const oneIndex = new Uint32Array(1);
   let decoded: Promise<void> | undefined;
-  const { isRecurrent, isHybrid, swaSize } = model.fileInsights;
 
   return {
     batchSize: context.batchSize,
-    cutsBack: !isRecurrent && !isHybrid && swaSize === undefined,
+    cutsBack: cutsBack(model.fileInsights),
     decode(shares) {
       inner.initBatch(
         shares.reduce((sum, { tokens }) => sum + tokens.length, 0),

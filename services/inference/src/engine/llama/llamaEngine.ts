@@ -16,13 +16,15 @@ import {
   type GenerateOptions,
 } from "../engine.ts";
 import { makeBiasOf } from "./bias.ts";
+import { sharedTokens } from "./draftModel.ts";
 import { generate } from "./generate.ts";
 import { openNative } from "./internals.ts";
 import { makeLibrarySequences } from "./libraryLoop.ts";
 import { load, type Loaded } from "./load.ts";
 import { checkLora } from "./lora.ts";
 import { makeBatchLoop } from "./loop/batchLoop.ts";
-import { makeSpeculation, type SpeculationMode } from "./loop/speculation.ts";
+import { makeDraftModel, type DraftModel } from "./loop/draftModel.ts";
+import { makeSpeculation } from "./loop/speculation.ts";
 import { fixedThreads, makeThreads, type Threads } from "./loop/threads.ts";
 import { findModelFile, quantizationOf } from "./modelFile.ts";
 import { modelHash } from "./modelHash.ts";
@@ -38,10 +40,11 @@ export async function makeLlamaEngine(
   const path = await findModelFile(config, (done) =>
     reports.onProgress({ step: "download", done }),
   );
+  const draftPath = await findDraftModel(config, reports);
   const { lora } = config;
   if (lora !== undefined) await checkLora(lora.path, path);
   const [loaded, hash, loraHash] = await Promise.all([
-    load(path, config, reports),
+    load(path, config, reports, draftPath),
     modelHash(path, config.dataDir),
     lora && modelHash(lora.path, config.dataDir),
   ]);
@@ -88,6 +91,21 @@ export async function makeLlamaEngine(
   return engine;
 }
 
+/** Undefined where it would not be used. */
+async function findDraftModel(
+  { draftModel, speculation, engineLoop, modelsDir }: EngineConfig,
+  { onProgress }: EngineReports,
+): Promise<string | undefined> {
+  const isOff = speculation === undefined || speculation === "off";
+  if (draftModel === undefined || isOff || engineLoop === "library")
+    return undefined;
+  return await findModelFile(
+    { model: draftModel, modelsDir },
+    (done) => onProgress({ step: "download", done }),
+    "draft model",
+  );
+}
+
 interface Loop {
   sequences: Sequence[];
   /** Undefined: they are not chosen here. */
@@ -97,13 +115,15 @@ interface Loop {
 
 /** The loop of our own, unless it can't be or is not wanted. */
 function openLoop(
-  { llama, context }: Loaded,
-  { engineLoop, threads: asked, speculation: mode = "off" }: EngineConfig,
+  loaded: Loaded,
+  config: EngineConfig,
   { onWarning, onThreads }: EngineReports,
 ): Loop {
+  const { llama, context, draftContext } = loaded;
+  const { engineLoop, threads: asked, speculation: mode = "off" } = config;
   const libraryLoop = (): Loop => ({
     sequences: makeLibrarySequences(context),
-    speculation: noSpeculation(mode, "node-llama-cpp's loop decodes"),
+    speculation: noSpeculation(config, "node-llama-cpp's loop decodes"),
   });
   if (engineLoop === "library") return libraryLoop();
   const native = openNative(context, { worksInOrder: true });
@@ -119,28 +139,67 @@ function openLoop(
   const threads = isChosen
     ? makeThreads({ most, first, onChange: onThreads })
     : fixedThreads(first);
-  const drafts = mode !== "off" && native.cutsBack;
-  const sequences = makeBatchLoop(
-    native,
-    context.totalSequences,
-    threads,
-    drafts ? makeSpeculation(mode) : undefined,
+  const sequences = context.totalSequences;
+  const chosen = isChosen ? { threads } : {};
+  if (mode === "off" || !native.cutsBack)
+    return {
+      ...chosen,
+      sequences: makeBatchLoop(native, sequences, threads),
+      speculation: noSpeculation(
+        config,
+        "the model's cells can't be removed one by one",
+      ),
+    };
+  const draftModel = openDraftModel(loaded);
+  const speculation = makeSpeculation(
+    mode,
+    draftModel === undefined ? "lookup" : "model",
   );
-  const speculation = drafts
-    ? { mode, ...noneDrafted }
-    : noSpeculation(mode, "the model's cells can't be removed one by one");
-  return { sequences, speculation, ...(isChosen && { threads }) };
+  return {
+    ...chosen,
+    sequences: makeBatchLoop(
+      native,
+      sequences,
+      threads,
+      speculation,
+      draftModel,
+    ),
+    speculation: {
+      mode,
+      ...(draftContext && { draft_model: draftContext.model.filename }),
+      ...noneDrafted,
+    },
+  };
+}
+
+function openDraftModel({
+  model,
+  draftContext,
+}: Loaded): DraftModel | undefined {
+  if (draftContext === undefined) return undefined;
+  const native = openNative(draftContext, { worksInOrder: true });
+  // A string can't be, as the model's context was opened by then.
+  if (typeof native === "string") return undefined;
+  const shared = sharedTokens(draftContext.model, model);
+  return makeDraftModel(native, draftContext.totalSequences, shared);
 }
 
 const noneDrafted = { drafted_tokens: 0, accepted_tokens: 0 };
 
-const noSpeculation = (
-  asked: SpeculationMode,
-  because: string,
-): EngineSpeculation => ({
-  ...{ mode: "off" as const, ...noneDrafted },
-  ...(asked !== "off" && { because }),
-});
+function noSpeculation(
+  { speculation: asked = "off", draftModel }: EngineConfig,
+  why: string,
+): EngineSpeculation {
+  const unused =
+    draftModel === undefined
+      ? undefined
+      : "SPECULATION is off: DRAFT_MODEL is not used";
+  const because = asked === "off" ? unused : why;
+  return {
+    ...{ mode: "off" as const, ...noneDrafted },
+    ...(because !== undefined && { because }),
+  };
+}
 
 /** One token through the whole path: the first evaluation of a process is slow. */
 async function warmUp(engine: Engine): Promise<void> {

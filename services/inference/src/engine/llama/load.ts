@@ -18,7 +18,9 @@ import {
   type EngineReports,
 } from "../engine.ts";
 import { firstThatWorks, halvings, layersToTry } from "./fallBack.ts";
+import { loadDraftModel } from "./draftModel.ts";
 import { fitSlots } from "./fitSlots.ts";
+import { cutsBack } from "./internals.ts";
 import { memoryOf, whatFits, type ContextPlan } from "./memory.ts";
 import { fastestThreads } from "./threads.ts";
 
@@ -26,6 +28,8 @@ export interface Loaded {
   llama: Llama;
   model: LlamaModel;
   context: LlamaContext;
+  /** Of the draft model, with a sequence for each of the model's; undefined: there is none, or it can't be used. */
+  draftContext?: LlamaContext | undefined;
   device: string;
   memory: EngineInfo["memory"];
 }
@@ -33,11 +37,12 @@ export interface Loaded {
 /** Of the free memory, so much may become context; the rest is for everybody else on the machine. */
 const memoryShare = 0.6;
 
-/** Loads the file at `path`. */
+/** Loads the file at `path`, and the draft model at `draftPath` where that can draft for it. */
 export async function load(
   path: string,
   config: EngineConfig,
   reports: EngineReports,
+  draftPath?: string,
 ): Promise<Loaded> {
   /** The library's error names no cause; llama.cpp's lines do. */
   const causes = new Set<string>();
@@ -47,9 +52,14 @@ export async function load(
       causes.add(line);
       if (namedIn([line]).length > 0) named.resolve();
     });
+    // First, so that its layers and its context find room on a GPU.
+    const draft =
+      draftPath === undefined
+        ? undefined
+        : await openDraftModel(llama, draftPath, path);
     const { made, plan, failure } = await firstThatWorks(
       await layersOf(llama, path, config),
-      (layers) => loadWith(layers, llama, path, config, reports),
+      (layers) => loadWith(layers, llama, path, draft, config, reports),
     );
     if (failure !== undefined)
       reports.onWarning(
@@ -57,6 +67,7 @@ export async function load(
       );
     return { llama, device, ...made };
   } catch (cause) {
+    if (cause instanceof EngineError) throw cause;
     // The lines come from another thread, and can come after the error.
     await Promise.race([named.promise, sleep(causeWithinMs)]);
     throw new EngineError(
@@ -81,6 +92,20 @@ const namedIn = (lines: Iterable<string>): string[] =>
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
+const insightsOf = async (llama: Llama, path: string): Promise<GgufInsights> =>
+  await GgufInsights.from(await readGgufFileInfo(path), llama);
+
+/** Undefined where the model at `path` can't use one. */
+async function openDraftModel(
+  llama: Llama,
+  draftPath: string,
+  path: string,
+): Promise<LlamaModel | undefined> {
+  const insights = await insightsOf(llama, path);
+  if (!cutsBack(insights)) return undefined;
+  return await loadDraftModel(llama, draftPath, insights);
+}
+
 type Layers = number | "auto";
 
 /** What to try; without a GPU there is nothing to choose. */
@@ -90,17 +115,18 @@ async function layersOf(
   { gpuLayers }: EngineConfig,
 ): Promise<Layers[]> {
   if (llama.gpu === false) return ["auto"];
-  const insights = await GgufInsights.from(await readGgufFileInfo(path), llama);
-  return layersToTry(gpuLayers, insights.totalLayers);
+  const { totalLayers } = await insightsOf(llama, path);
+  return layersToTry(gpuLayers, totalLayers);
 }
 
 async function loadWith(
   gpuLayers: Layers,
   llama: Llama,
   path: string,
+  draft: LlamaModel | undefined,
   config: EngineConfig,
   reports: EngineReports,
-): Promise<Pick<Loaded, "model" | "context" | "memory">> {
+): Promise<Omit<Loaded, "llama" | "device">> {
   const model = await llama.loadModel({
     modelPath: path,
     gpuLayers,
@@ -111,7 +137,7 @@ async function loadWith(
     if (threads !== undefined) llama.maxThreads = threads;
     return {
       model,
-      ...(await openContext(llama, model, config, threads, reports)),
+      ...(await openContexts(llama, model, draft, config, threads, reports)),
     };
   } catch (error) {
     // Nothing runs on it yet; its memory is needed for the next try.
@@ -163,26 +189,32 @@ async function threadsFor(
   return await fastestThreads(llama, model, { path, dataDir });
 }
 
-async function openContext(
+async function openContexts(
   llama: Llama,
   model: LlamaModel,
+  draft: LlamaModel | undefined,
   config: EngineConfig,
   threads: number | undefined,
   { onWarning }: EngineReports,
-): Promise<Pick<Loaded, "context" | "memory">> {
+): Promise<Omit<Loaded, "llama" | "device" | "model">> {
   const { kvCacheType = "f16", lora } = config;
   const flashAttention = flashAttentionOf(config);
+  const models = draft === undefined ? [model] : [model, draft];
   const bytesOf = async (plan: ContextPlan): Promise<number> => {
     const type = ggmlTypes[plan.kvCacheType];
-    const { cpuRam, gpuVram } =
-      await model.fileInsights.estimateContextResourceRequirementsV2({
-        contextSize: plan.contextSize,
-        sequences: plan.slots,
-        modelGpuLayers: model.gpuLayers,
-        ...{ kvCacheKeyType: type, kvCacheValueType: type },
-        flashAttention: plan.kvCacheType === "f16" ? flashAttention : true,
-      });
-    return llama.gpu === false ? cpuRam : gpuVram;
+    let bytes = 0;
+    for (const { fileInsights, gpuLayers } of models) {
+      const { cpuRam, gpuVram } =
+        await fileInsights.estimateContextResourceRequirementsV2({
+          contextSize: plan.contextSize,
+          sequences: plan.slots,
+          modelGpuLayers: gpuLayers,
+          ...{ kvCacheKeyType: type, kvCacheValueType: type },
+          flashAttention: plan.kvCacheType === "f16" ? flashAttention : true,
+        });
+      bytes += llama.gpu === false ? cpuRam : gpuVram;
+    }
+    return bytes;
   };
   const { free } =
     llama.gpu === false
@@ -196,21 +228,34 @@ async function openContext(
     bytesOf: (plan) => bytesOf({ ...plan, kvCacheType }),
   });
   const type = ggmlTypes[kvCacheType];
+  const options: LlamaContextOptions = {
+    flashAttention,
+    ...{ [kvKeyOption]: type, [kvValueOption]: type },
+    ...(threads !== undefined && { threads }),
+  };
   const tooLarge = () => whatFits({ ...wish, kvCacheType }, free, bytesOf);
   const { made, plan, failure } = await firstThatWorks(
     halvings(wish.slots, 1),
-    (sequences) =>
-      model.createContext({
-        sequences,
+    async (sequences) => {
+      const context = await model.createContext({
+        ...{ ...options, sequences },
         // As a range where it is our own choice, so that the library may shrink it when the memory is gone meanwhile.
         contextSize: config.contextSize ?? { max: wish.contextSize },
-        flashAttention,
-        ...{ [kvKeyOption]: type, [kvValueOption]: type },
         ...(lora && {
           lora: { adapters: [{ filePath: lora.path, scale: lora.scale }] },
         }),
-        ...(threads !== undefined && { threads }),
-      }),
+      });
+      const { contextSize } = context;
+      try {
+        const draftContext = await draft?.createContext({
+          ...{ ...options, sequences, contextSize },
+        });
+        return { context, draftContext };
+      } catch (error) {
+        await context.dispose();
+        throw error;
+      }
+    },
   ).catch(async (cause: unknown) => {
     const why = await tooLarge();
     throw why === undefined ? cause : new Error(why, { cause });
@@ -219,11 +264,11 @@ async function openContext(
     onWarning(
       `there is no room for ${wish.slots} slots: it has ${plan} (${(await tooLarge()) ?? messageOf(failure)})`,
     );
-  const { contextSize } = made;
+  const { contextSize } = made.context;
   return {
-    context: made,
+    ...made,
     memory: await memoryOf(
-      model.size,
+      models.reduce((sum, { size }) => sum + size, 0),
       { slots: plan, contextSize, kvCacheType },
       bytesOf,
     ),

@@ -4,14 +4,18 @@ import { resolve } from "node:path";
 import { GgufFileType, resolveModelFile } from "node-llama-cpp";
 import { EngineError, isRemote, type EngineConfig } from "../engine.ts";
 
-/** The model's path on this machine; downloads it first where it is named by `hf:user/repo:quant`. */
+/**
+ * The path on this machine of the model, which is called `what` in errors; downloads it first where it is named by
+ * `hf:user/repo:quant`.
+ */
 export async function findModelFile(
   { model, modelsDir }: Pick<EngineConfig, "model" | "modelsDir">,
   onProgress: (done: number) => void,
+  what = "model file",
 ): Promise<string> {
   if (isRemote(model)) return await download(model, modelsDir, onProgress);
   const path = resolve(model);
-  await assertFile(path, "model file");
+  await assertFile(path, what);
   return path;
 }
 

@@ -136,6 +136,7 @@ function wireError(
     type: error instanceof EngineError ? error.type : otherwise,
     message,
     stack: stack ?? message,
+    ...(error instanceof EngineError && { setting: error.setting }),
     ...(error instanceof EngineDied && { death: error.death }),
   };
 }

@@ -15,6 +15,8 @@ export interface WireError {
   type: ErrorType;
   message: string;
   stack: string;
+  /** The setting that is wrong. */
+  setting?: string | undefined;
   /** Of an EngineDied: this one generation broke off, and the process lives. */
   death?: Death;
 }

@@ -73,6 +73,8 @@ export interface EngineProcessOptions {
   hangTimeoutMs?: number;
   /** A child that makes no progress for so long will never be ready. */
   startTimeoutMs?: number;
+  /** The model could not be loaded by the fault of this setting. */
+  onWrongSetting?: (name: string, message: string) => void;
 }
 
 /** Loading may take minutes, and the parts of it that tell no progress too. */
@@ -88,6 +90,7 @@ export function makeEngineProcess({
   backoff = { firstMs: 1_000, maxMs: 60_000 },
   hangTimeoutMs = 30_000,
   startTimeoutMs = defaultStartTimeoutMs,
+  onWrongSetting,
 }: EngineProcessOptions): EngineProcess {
   const { engine, model } = config;
   const watched = engine === "llama" && !isRemote(model) ? model : undefined;
@@ -163,6 +166,8 @@ export function makeEngineProcess({
       case "failed":
         refusal = message.error;
         child?.kill("SIGKILL");
+        if (refusal.setting !== undefined)
+          onWrongSetting?.(refusal.setting, refusal.message);
         break;
       case "read":
       case "waiting":
@@ -289,4 +294,4 @@ export function makeEngineProcess({
   };
 }
 
-type Refusal = Pick<WireError, "type" | "message">;
+type Refusal = Pick<WireError, "type" | "message" | "setting">;

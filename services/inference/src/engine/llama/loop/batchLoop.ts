@@ -10,6 +10,7 @@ import type { Token } from "node-llama-cpp";
 import type { Native, Sampler } from "../internals.ts";
 import type { Sampling, Sequence, Writing } from "../sequence.ts";
 import { makeCells, type Cells } from "./cells.ts";
+import type { DraftModel } from "./draftModel.ts";
 import { makeDrafts, type Drafts } from "./drafts.ts";
 import { makePace } from "./pace.ts";
 import { nextPieces } from "./plan.ts";
@@ -51,12 +52,16 @@ interface Sampled {
   error?: { reason: unknown };
 }
 
-/** One sequence for each of the context's, in the order of their numbers. Without `speculation` nothing is drafted. */
+/**
+ * One sequence for each of the context's, in the order of their numbers. Without `speculation` nothing is drafted, and
+ * without a draft model by prompt lookup.
+ */
 export function makeBatchLoop(
   native: Native,
   sequences: number,
   threads: Threads,
   speculation?: Speculation,
+  draftModel?: DraftModel,
 ): Sequence[] {
   const pace = makePace();
   const waiting: Task[] = [];
@@ -89,7 +94,10 @@ export function makeBatchLoop(
       const sampler = native.makeSampler(work.sampling);
       const kept = cells.keep(work);
       const pending = work.tokens.slice(kept);
-      const drafts = speculation && makeDrafts(work.tokens, work.most);
+      const drafts =
+        speculation &&
+        (draftModel?.begin(number, work.tokens) ??
+          makeDrafts(work.tokens, work.most));
       running[number] = {
         ...{ ...task, sampler, kept, pending, drafts },
         ...{ readAt: turn, written: 0 },
@@ -113,26 +121,47 @@ export function makeBatchLoop(
 
   /** One token of each, and what is drafted after it. */
   async function step(writers: readonly Running[]): Promise<void> {
-    const shares = sharesOf(writers);
-    const rows = countOf(shares);
     const since = performance.now();
-    await decode(rows === 1 ? "alone" : "together", shares);
-    const ms = performance.now() - since;
-    pace.stepTook(ms);
-    speculation?.stepTook(writers.length, rows - writers.length, ms);
-  }
-
-  function sharesOf(writers: readonly Running[]): Share[] {
     const planned = speculation?.plan(
       writers.map(({ drafts, written, work }) => ({
         ...{ streak: drafts?.streak, most: work.most - written - 1 },
       })),
     );
-    return writers.map((task, i) => {
+    let isDrafted = true;
+    try {
+      if (planned !== undefined) isDrafted = await draft(writers, planned);
+    } catch (reason) {
+      for (const task of writers) end(task, { reason });
+      return;
+    }
+    const shares = writers.map((task, i) => {
       const guessed = task.drafts?.guess(planned?.[i] ?? 0) ?? [];
       const tokens = [...task.pending, ...guessed];
       return { task, tokens, drafted: guessed.length };
     });
+    const rows = countOf(shares);
+    const decodedSince = performance.now();
+    await decode(rows === 1 ? "alone" : "together", shares);
+    const now = performance.now();
+    pace.stepTook(now - decodedSince);
+    if (isDrafted)
+      speculation?.stepTook(writers.length, rows - writers.length, now - since);
+  }
+
+  /** By the draft model, if there is one; false: it has read, and drafts in the next step. */
+  async function draft(
+    writers: readonly Running[],
+    planned: readonly number[],
+  ): Promise<boolean> {
+    const { alone, together } = threads.choice();
+    const wishes = writers.map(({ number }, i) => {
+      return { sequence: number, count: planned[i]! };
+    });
+    const limits = {
+      tokens: pace.pieceLimit({ writes: true }),
+      threads: writers.length === 1 ? alone : together,
+    };
+    return (await draftModel?.draft(wishes, limits)) ?? true;
   }
 
   /** A piece of a prompt, or of several. */
@@ -271,7 +300,7 @@ export function makeBatchLoop(
 
   function learn(drafts: Drafts, token: Token): void {
     const [guessed] = drafts.guess(1);
-    if (drafts.streak !== undefined)
+    if (guessed !== undefined && drafts.streak !== undefined)
       speculation?.guessed(drafts.streak, guessed === token);
     drafts.take(token);
   }

@@ -6,6 +6,7 @@ import { describe, test } from "vitest";
 import type { Native, Share } from "../internals.ts";
 import type { Writing } from "../sequence.ts";
 import { makeBatchLoop } from "./batchLoop.ts";
+import type { DraftModel } from "./draftModel.ts";
 import { makeSpeculation, type Speculation } from "./speculation.ts";
 import { fixedThreads } from "./threads.ts";
 
@@ -26,6 +27,7 @@ interface Fake {
   /** The token after this place of the text; without it, a number for each step. */
   text?: (place: number) => number;
   speculation?: Speculation;
+  draftModel?: DraftModel;
 }
 
 /** A loop of so many sequences, and its batches as `sequence:tokens`. */
@@ -37,6 +39,7 @@ function open(
     onSample = () => undefined,
     text,
     speculation,
+    draftModel,
   }: Fake = {},
 ) {
   const batches: string[] = [];
@@ -69,7 +72,10 @@ function open(
     cut: (sequence, from) => cuts.push([sequence, from]) > 0,
     setThreads: () => undefined,
   };
-  const all = makeBatchLoop(native, sequences, fixedThreads(1), speculation);
+  const threads = fixedThreads(1);
+  const all = makeBatchLoop(
+    ...[native, sequences, threads, speculation, draftModel],
+  );
   /** Reads so many tokens and writes so many. */
   function write(
     number: number,
@@ -254,5 +260,47 @@ describe("the loop", () => {
     const broken = write(0, 8, 9, { tokens, sampling, most: 50 });
     await assert.rejects(broken.ended);
     assert.equal(broken.written.length, 4);
+  });
+
+  test("fails those that can't be drafted, and goes on with others", async () => {
+    const broken = new Error("no");
+    let fails = true;
+    const { write } = open(2, {
+      speculation: makeSpeculation("on", "model"),
+      draftModel: {
+        begin: () => {
+          return { streak: 0, guess: () => [], take: () => undefined };
+        },
+        draft: () => (fails ? Promise.reject(broken) : Promise.resolve(true)),
+      },
+    });
+    const tasks = [write(0, 3, 4), write(1, 3, 4)];
+    for (const { ended } of tasks) await assert.rejects(ended, broken);
+    fails = false;
+    const next = write(0, 3, 4);
+    await next.ended;
+    assert.equal(next.written.length, 4);
+  });
+
+  test("a step in which the draft model only read is not measured", async () => {
+    const measured: number[] = [];
+    let read = 0;
+    const speculation = makeSpeculation("on", "model");
+    const { write } = open(1, {
+      speculation: {
+        ...speculation,
+        stepTook: (_, rows) => void measured.push(rows),
+      },
+      draftModel: {
+        begin: () => {
+          return { streak: 0, guess: () => [], take: () => undefined };
+        },
+        draft: () => Promise.resolve(++read > 3),
+      },
+    });
+    await write(0, 3, 6).ended;
+    // The last step is measured after its token was handed out.
+    await eventually(() => measured.length >= 2);
+    assert.deepEqual(measured, [0, 0]);
   });
 });

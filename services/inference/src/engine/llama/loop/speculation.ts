@@ -3,8 +3,8 @@
  * of its own, and a token that was guessed right saves one.
  *
  * `auto` measures what decides: how long a step takes without drafts, what a drafted row adds, and how often a guess is
- * right after so many right ones. Guesses are checked whether they are decoded or not, so what is off comes on again
- * where it would pay.
+ * right after so many right ones. Guesses of the prompt lookup are checked whether they are decoded or not, so what is
+ * off comes on again where it would pay. A draft model's guesses cost time, so it is tried now and then.
  */
 
 /** `on` drafts wherever there is a guess. */
@@ -31,9 +31,11 @@ const mostWriters = 4;
 /** Of each writer. llama.cpp reads 64 rows or more in another way. */
 export const mostDrafted = 12;
 const draftedWhenOn = 8;
+/** A draft model is asked for so many when it is `on`, and where `auto` tries it. */
+const draftedByModel = 4;
 /** Every so many steps with drafts one goes without, to measure it. */
 const plainEvery = 24;
-/** Where rows seem too dear, what is likelier than this is drafted every so many steps, to measure them again. */
+/** Where rows seem too dear, they are measured again every so many steps, by what is likelier than this. */
 const retryEvery = 32;
 const likely = 0.5;
 /** The gain has to be so many times the cost. */
@@ -47,7 +49,11 @@ interface Cost {
   sinceRows: number;
 }
 
-export function makeSpeculation(mode: "on" | "auto"): Speculation {
+/** `source`: what guesses. */
+export function makeSpeculation(
+  mode: "on" | "auto",
+  source: "lookup" | "model" = "lookup",
+): Speculation {
   const costs = new Map<number, Cost>();
   /** By the logarithm of the streak: how likely the next guess is right. */
   const chances = Array.from({ length: 6 }, () => ({ mean: 0.5, count: 2 }));
@@ -85,8 +91,15 @@ export function makeSpeculation(mode: "on" | "auto"): Speculation {
     }
     cost.sinceRows += 1;
     if (rowMs !== undefined && cost.sinceRows < retryEvery) return none;
-    return guesses.map((guess) => lengthOf(guess, likely));
+    return guesses.map((guess) =>
+      source === "model" ? fixedLength(guess) : lengthOf(guess, likely),
+    );
   }
+
+  const fixedLength = ({ streak, most }: Guess): number => {
+    if (streak === undefined) return 0;
+    return Math.min(source === "model" ? draftedByModel : draftedWhenOn, most);
+  };
 
   return {
     plan(writers) {
@@ -94,10 +107,7 @@ export function makeSpeculation(mode: "on" | "auto"): Speculation {
       const guesses = writers.map(({ streak, most }) => ({
         ...{ streak, most: Math.max(0, Math.min(most, mostDrafted)) },
       }));
-      if (mode === "auto") return planAuto(guesses);
-      return guesses.map(({ streak, most }) =>
-        streak === undefined ? 0 : Math.min(draftedWhenOn, most),
-      );
+      return mode === "auto" ? planAuto(guesses) : guesses.map(fixedLength);
     },
     guessed(streak, right) {
       const chance = chanceAt(streak);

@@ -95,3 +95,24 @@ test("`auto` weighs what a row costs against a step's share of each that writes"
   speculation.stepTook(1, 4, 20 + 4 * 8);
   assert.deepEqual(speculation.plan([writer(100)]), [mostDrafted]);
 });
+
+test("a draft model is tried now and then, since its guesses are only checked where it makes them", () => {
+  const { plan } = makeSpeculation("on", "model");
+  assert.deepEqual(plan([writer(0), writer(9, 3)]), [4, 3]);
+  const speculation = makeSpeculation("auto", "model");
+  /** So many steps of 10 ms, 2 more for each guess; the lengths of their drafts. */
+  function steps(count: number, right: boolean): number[] {
+    return Array.from({ length: count }, () => {
+      const [length = 0] = speculation.plan([writer(0)]);
+      speculation.stepTook(1, length, 10 + 2 * length);
+      for (let i = 0; i < (right ? length : Math.min(1, length)); i++)
+        speculation.guessed(right ? i : 0, right);
+      return length;
+    });
+  }
+  const wrong = steps(400, false).slice(200);
+  const tries = wrong.filter((length) => length > 0);
+  assert.deepEqual(new Set(tries), new Set([4]));
+  assert.ok(tries.length >= 5 && tries.length <= 7, `${tries.length} tries`);
+  assert.ok(share(steps(2_000, true), 1_900) > 0.9);
+});
