@@ -1,10 +1,10 @@
 /** What the loop decodes, and when, over a context that only counts. */
 import { eventually } from "@jetscribe/testing";
-import type { Token } from "node-llama-cpp";
+import type { LlamaGrammar, Token } from "node-llama-cpp";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import type { Native, Share } from "../internals.ts";
-import type { Writing } from "../sequence.ts";
+import type { Sampling, Writing } from "../sequence.ts";
 import { makeBatchLoop } from "./batchLoop.ts";
 import type { DraftModel } from "./draftModel.ts";
 import { makeSpeculation, type Speculation } from "./speculation.ts";
@@ -232,6 +232,54 @@ describe("the loop", () => {
     assert.ok(batches.length < 20);
   });
 
+  test("tells whether each guess was right, and after how many right ones", async () => {
+    const guesses: [streak: number, right: boolean][] = [];
+    const text = (place: number) => (place === 11 ? 77 : 1 + (place % 4));
+    const { write } = open(1, {
+      text,
+      speculation: {
+        plan: () => [0],
+        guessed: (streak, right) => void guesses.push([streak, right]),
+        stepTook: () => undefined,
+      },
+    });
+    const tokens = Array.from({ length: 8 }, (_, i) => text(i) as Token);
+    await write(0, 8, 6, { tokens }).ended;
+    // Also those that are not decoded. After the wrong one nothing is guessed until three tokens stood there before.
+    assert.deepEqual(guesses, [
+      ...[0, 1, 2].map((streak) => [streak, true]),
+      [3, false],
+    ]);
+  });
+
+  test.each([
+    ["the likeliest tokens", {}, true],
+    ["a temperature", { temperature: 1 }, false],
+    [
+      "penalties",
+      {
+        penalties: {
+          ...{ repeat: 1.1, presence: 0, frequency: 0 },
+          ...{ lookBack: 9, written: [] },
+        },
+      },
+      false,
+    ],
+    ["a grammar", { grammar: {} as LlamaGrammar }, false],
+  ])(
+    "with %s a sampler is asked beyond a wrong guess only if it remembers nothing",
+    async (_, change: Partial<Sampling>, asksBeyond) => {
+      const text = (place: number) => (place === 12 ? 77 : 1 + (place % 4));
+      const speculation = makeSpeculation("on");
+      const { samples, write } = open(1, { text, speculation });
+      const tokens = Array.from({ length: 8 }, (_, i) => text(i) as Token);
+      const sampling = { ...greedy, ...change };
+      const { ended, written } = write(0, 8, 12, { tokens, sampling });
+      await ended;
+      assert.equal(samples() > written.length, asksBeyond);
+    },
+  );
+
   test("drafts nothing beyond the last token that may be written", async () => {
     const text = (place: number) => 1 + (place % 4);
     const speculation = makeSpeculation("on");
@@ -241,6 +289,18 @@ describe("the loop", () => {
     await ended;
     assert.deepEqual(batches, ["0:8", "0:5"]);
     assert.equal(written.length, 6);
+  });
+
+  test("no more drafts are accepted than an answer takes that ends among them", async () => {
+    const drafted: number[] = [];
+    const text = (place: number) => 1 + (place % 4);
+    const { write } = open(1, { text, speculation: makeSpeculation("on") });
+    const tokens = Array.from({ length: 8 }, (_, i) => text(i) as Token);
+    const onDrafted = (some: number, right: number) =>
+      drafted.push(some, right);
+    await write(0, 8, 4, { tokens, most: 50, onDrafted }).ended;
+    // The first token came with the prompt.
+    assert.deepEqual(drafted, [8, 3]);
   });
 
   test("an answer that ends within its drafts is whole, though the sampler finds nothing after its end", async () => {
