@@ -37,6 +37,8 @@ const draftedByModel = 4;
 const plainEvery = 24;
 /** Where rows seem too dear, they are measured again every so many steps, by what is likelier than this. */
 const retryEvery = 32;
+/** A draft model is tried more and more seldom while it does not pay: each time it has read up what was written. */
+const mostRetry = 512;
 const likely = 0.5;
 /** The gain has to be so many times the cost. */
 const worthIt = 1.1;
@@ -47,6 +49,8 @@ interface Cost {
   rowMs?: number;
   sincePlain: number;
   sinceRows: number;
+  /** So many steps without drafts until rows are measured again. */
+  retryEvery: number;
 }
 
 /** `source`: what guesses. */
@@ -63,7 +67,7 @@ export function makeSpeculation(
   function costOf(writers: number): Cost {
     let cost = costs.get(writers);
     if (cost === undefined)
-      costs.set(writers, (cost = { sincePlain: 0, sinceRows: 0 }));
+      costs.set(writers, (cost = { sincePlain: 0, sinceRows: 0, retryEvery }));
     return cost;
   }
 
@@ -87,10 +91,13 @@ export function makeSpeculation(
       // What a row costs, by what it may save: a token's share of a step.
       const leastChance = (worthIt * rowMs) / (stepMs / guesses.length);
       const lengths = guesses.map((guess) => lengthOf(guess, leastChance));
-      if (lengths.some((length) => length > 0)) return lengths;
+      if (lengths.some((length) => length > 0)) {
+        cost.retryEvery = retryEvery;
+        return lengths;
+      }
     }
     cost.sinceRows += 1;
-    if (rowMs !== undefined && cost.sinceRows < retryEvery) return none;
+    if (rowMs !== undefined && cost.sinceRows < cost.retryEvery) return none;
     return guesses.map((guess) =>
       source === "model" ? fixedLength(guess) : lengthOf(guess, likely),
     );
@@ -125,6 +132,8 @@ export function makeSpeculation(
         cost.rowMs = mean(cost.rowMs, extraMs / rows);
         cost.sincePlain += 1;
         cost.sinceRows = 0;
+        if (source === "model")
+          cost.retryEvery = Math.min(2 * cost.retryEvery, mostRetry);
       }
     },
   };

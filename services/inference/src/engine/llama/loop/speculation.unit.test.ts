@@ -110,9 +110,14 @@ test("a draft model is tried now and then, since its guesses are only checked wh
       return length;
     });
   }
-  const wrong = steps(400, false).slice(200);
-  const tries = wrong.filter((length) => length > 0);
-  assert.deepEqual(new Set(tries), new Set([4]));
-  assert.ok(tries.length >= 5 && tries.length <= 7, `${tries.length} tries`);
-  assert.ok(share(steps(2_000, true), 1_900) > 0.9);
+  const tries = [...steps(3_000, false).entries()]
+    .filter(([, length]) => length === 4)
+    .map(([step]) => step);
+  const waits = tries.slice(1).map((step, i) => step - tries[i]!);
+  // More and more seldom, once it is known to be wrong.
+  assert.deepEqual(waits.slice(1), [128, 256, 512, 512, 512, 512]);
+  assert.ok(share(steps(3_000, true), 2_900) > 0.9);
+  // And soon again where it stops to pay.
+  const again = steps(600, false).findLastIndex((length) => length > 0);
+  assert.ok(again > 64, `${again}`);
 });
