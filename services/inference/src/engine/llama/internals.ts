@@ -192,10 +192,13 @@ export function openNative(
 /** What the sampler is told once: it sees for itself which tokens it chose. */
 function configOf(
   model: LlamaModel,
-  { penalties, bias, grammar, ...rest }: Sampling,
+  { penalties, bias, grammar, topK, ...rest }: Sampling,
 ): object {
+  // "All tokens" would sort them all. Below 1, top_p sorts as many as it keeps, or all where these are over 256.
+  const sortsItself = topK === 0 && rest.topP < 1;
   return {
     ...rest,
+    ...(!sortsItself && { topK }),
     ...(penalties && {
       repeatPenalty: penalties.repeat,
       repeatPenaltyPresencePenalty: penalties.presence,
