@@ -39,15 +39,16 @@ function processing(): TaskState {
   return task;
 }
 
+const result = {
+  text: "y",
+  finishReason: "length" as const,
+  promptTokens: 7,
+  completionTokens: 20,
+  cachedTokens: 3,
+  seed: 9,
+};
+
 test("the metrics of a result add up", () => {
-  const result = {
-    text: "y",
-    finishReason: "length" as const,
-    promptTokens: 7,
-    completionTokens: 20,
-    cachedTokens: 3,
-    seed: 9,
-  };
   const info = { slots: 1, contextSize: 1, engine: "fake" };
   const { data } = completed(processing(), "w", result, info, {
     firstToken: 103,
@@ -68,6 +69,29 @@ test("the metrics of a result add up", () => {
     tokens_per_second: 4,
     time_to_first_token: 0.5,
   });
+});
+
+test("a result names the files that made it, and counts what was drafted", () => {
+  const info = {
+    ...{ slots: 1, contextSize: 1, engine: "llama", engineVersion: "v" },
+    ...{ modelSha256: "m", quantization: "Q8_0" },
+    ...{ loraSha256: "l", loraScale: 0.5 },
+  };
+  const drafted = { ...result, draftedTokens: 8, acceptedTokens: 5 };
+  const { data } = completed(processing(), "w", drafted, info, {
+    ...{ now: 107.5, params: { max_tokens: 20, temperature: 0, top_p: 1 } },
+  });
+  const { model_sha256, quantization, engine_version } = data;
+  const { lora_sha256, lora_scale, metrics } = data;
+  assert.deepEqual(
+    { model_sha256, quantization, engine_version, lora_sha256, lora_scale },
+    {
+      ...{ model_sha256: "m", quantization: "Q8_0", engine_version: "v" },
+      ...{ lora_sha256: "l", lora_scale: 0.5 },
+    },
+  );
+  assert.equal(metrics.drafted_tokens, 8);
+  assert.equal(metrics.accepted_tokens, 5);
 });
 
 test("a second attempt counts from the first start", () => {

@@ -96,6 +96,18 @@ test("`auto` weighs what a row costs against a step's share of each that writes"
   assert.deepEqual(speculation.plan([writer(100)]), [mostDrafted]);
 });
 
+test("`auto` goes by how often guesses are right after as many right ones", () => {
+  const speculation = makeSpeculation("auto");
+  for (let i = 0; i < 60; i++) {
+    speculation.guessed(0, false);
+    speculation.guessed(40, true);
+  }
+  speculation.stepTook(1, 0, 10);
+  speculation.stepTook(1, 4, 14);
+  assert.deepEqual(speculation.plan([writer(0)]), [0]);
+  assert.deepEqual(speculation.plan([writer(40)]), [mostDrafted]);
+});
+
 test("a draft model is tried now and then, since its guesses are only checked where it makes them", () => {
   const { plan } = makeSpeculation("on", "model");
   assert.deepEqual(plan([writer(0), writer(9, 3)]), [4, 3]);
