@@ -37,6 +37,8 @@ export interface Native {
    */
   sample: (index: number, sampler: Sampler) => Promise<Token>;
   makeSampler: (sampling: Sampling) => Sampler;
+  /** No cell of a sequence was given to another token: models with a window do that, and not all files tell of one. */
+  isWhole: (sequence: number) => boolean;
   /** Forgets a sequence's tokens from this position on; false: it can't be cut there. */
   cut: (sequence: number, from: number) => boolean;
   setThreads: (threads: number) => void;
@@ -79,6 +81,8 @@ interface AddonContext {
     from: number,
     to: number,
   ) => boolean;
+  /** -1: it is empty. */
+  getSequenceKvCacheMinPosition: (sequence: number) => number;
   setThreads: (threads: number) => void;
 }
 
@@ -97,7 +101,8 @@ interface Inside {
 function differenceOf({ context, model, llama }: Inside): string | undefined {
   const names = [
     ...["initBatch", "addToBatch", "decodeBatch", "sampleToken"],
-    ...["removeTokenCellsFromSequence", "setThreads"],
+    ...["removeTokenCellsFromSequence", "getSequenceKvCacheMinPosition"],
+    "setThreads",
   ];
   const inner = context._ctx as unknown as Record<string, unknown> | undefined;
   const missing = names.find((name) => typeof inner?.[name] !== "function");
@@ -183,6 +188,7 @@ export function openNative(
       native.applyConfig(configOf(model, sampling));
       return { native, [Symbol.dispose]: () => native.dispose() };
     },
+    isWhole: (sequence) => inner.getSequenceKvCacheMinPosition(sequence) <= 0,
     cut: (sequence, from) =>
       inner.removeTokenCellsFromSequence(sequence, from, -1),
     setThreads: (threads) => inner.setThreads(threads),

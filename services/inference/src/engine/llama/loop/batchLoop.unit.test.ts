@@ -69,6 +69,7 @@ function open(
         1_000 * sequence + position) as Token;
     },
     makeSampler: () => ({ native: {}, [Symbol.dispose]: () => undefined }),
+    isWhole: () => true,
     cut: (sequence, from) => cuts.push([sequence, from]) > 0,
     setThreads: () => undefined,
   };

@@ -24,7 +24,7 @@ export interface Cells {
 }
 
 export function makeCells(
-  native: Pick<Native, "cut" | "cutsBack">,
+  native: Pick<Native, "cut" | "cutsBack" | "isWhole">,
   number: number,
 ): Cells {
   const tokens: Token[] = [];
@@ -49,7 +49,9 @@ export function makeCells(
     commonPrefix: (others) => commonPrefix(tokens, others),
     keep(work) {
       const shared = commonPrefix(tokens, work.tokens);
-      if (!cut(Math.min(shared, mostKept(work, alike))) && !cut(0))
+      const kept = Math.min(shared, mostKept(work, alike));
+      const canKeep = kept === tokens.length || native.isWhole(number);
+      if (!(canKeep && cut(kept)) && !cut(0))
         throw new Error(`sequence ${number} can't be emptied`);
       return tokens.length;
     },

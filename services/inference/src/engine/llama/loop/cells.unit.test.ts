@@ -6,12 +6,14 @@ import { makeCells } from "./cells.ts";
 /** Cells, and what was asked of llama.cpp. */
 function open({
   cutsBack = true,
+  isWhole = true,
   cut = () => true,
-}: { cutsBack?: boolean; cut?: () => boolean } = {}) {
+}: { cutsBack?: boolean; isWhole?: boolean; cut?: () => boolean } = {}) {
   const cuts: number[] = [];
   const cells = makeCells(
     {
       cutsBack,
+      isWhole: () => isWhole,
       cut(sequence, from) {
         assert.equal(sequence, 7);
         cuts.push(from);
@@ -58,7 +60,9 @@ test("a text that is gone on with keeps all but its last token", () => {
 });
 
 test("where a sequence can't be cut back it is emptied", () => {
-  for (const one of [{ cutsBack: false }, { cut: refuseFirst() }]) {
+  for (const one of [
+    ...[{ cutsBack: false }, { isWhole: false }, { cut: refuseFirst() }],
+  ]) {
     const { cells, cuts } = open(one);
     cells.add(tokens(0, 100));
     cells.add(tokens(100, 5));
@@ -66,6 +70,13 @@ test("where a sequence can't be cut back it is emptied", () => {
     assert.equal(cuts.at(-1), 0);
     assert.equal(cells.length, 0);
   }
+});
+
+test("what is only continued is kept, whether it is whole or not", () => {
+  const { cells, cuts } = open({ isWhole: false, cutsBack: false });
+  cells.add(tokens(0, 100));
+  assert.equal(cells.keep(prompt(300)), 100);
+  assert.deepEqual(cuts, []);
 });
 
 test("after an error they are emptied before anything else", () => {

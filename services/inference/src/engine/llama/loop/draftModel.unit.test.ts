@@ -31,6 +31,7 @@ function open({ onBatch = () => undefined }: { onBatch?: () => void } = {}) {
     sample: (index) =>
       Promise.resolve((latest[index]!.tokens.at(-1)! + 1) as Token),
     makeSampler: () => ({ native: {}, [Symbol.dispose]: () => undefined }),
+    isWhole: () => true,
     cut: (sequence, from) => cuts.push([sequence, from]) > 0,
     setThreads: (count) => void threads.push(count),
   };
