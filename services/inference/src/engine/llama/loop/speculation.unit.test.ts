@@ -94,6 +94,12 @@ test("`auto` weighs what a row costs against a step's share of each that writes"
   speculation.stepTook(1, 0, 20);
   speculation.stepTook(1, 4, 20 + 4 * 8);
   assert.deepEqual(speculation.plan([writer(100)]), [mostDrafted]);
+  // So have two, where a row costs more than a step.
+  speculation.stepTook(2, 0, 20);
+  speculation.stepTook(2, 4, 20 + 4 * 200);
+  const two = [writer(100), writer(100)];
+  assert.deepEqual(speculation.plan(two), [0, 0]);
+  assert.deepEqual(speculation.plan([writer(100)]), [mostDrafted]);
 });
 
 test("`auto` goes by how often guesses are right after as many right ones", () => {
