@@ -27,8 +27,8 @@ interface Tensor {
 }
 
 export interface TinyModel {
-  /** `mamba` has a recurrent state, `gemma3` a sliding window; that of `gemma2` does not stand in its file. */
-  architecture: "llama" | "mamba" | "gemma3" | "gemma2";
+  /** `mamba` has a recurrent state, `gemma3` a sliding window. */
+  architecture: "llama" | "mamba" | "gemma3";
   /** Changes the demo model's. */
   vocabulary?: (vocabulary: Vocabulary) => Partial<Vocabulary>;
   seed?: number;
@@ -36,9 +36,7 @@ export interface TinyModel {
 
 /** Tokens that `gemma3` looks back at. */
 export const slidingWindow = 64;
-/** Tokens that llama.cpp has `gemma2` look back at. */
-export const untoldWindow = 4_096;
-const contextLength = 8_192;
+const contextLength = 4_096;
 
 /** Writes it to `file`, which it returns; the same values for the same seed. */
 export async function writeTinyModel(
@@ -101,16 +99,13 @@ const transformer = (): Tensor[] => [
   matrix("ffn_down", ffn, dim),
 ];
 
-const withPostNorms = (): Tensor[] => [
-  ...transformer(),
-  ...["post_attention_norm", "post_ffw_norm"].map((name) => vector(name, dim)),
-];
-
 const layersOf: Record<TinyModel["architecture"], () => Tensor[]> = {
   llama: transformer,
-  gemma2: withPostNorms,
   gemma3: () => [
-    ...withPostNorms(),
+    ...transformer(),
+    ...["post_attention_norm", "post_ffw_norm"].map((name) =>
+      vector(name, dim),
+    ),
     ...["attn_q_norm", "attn_k_norm"].map((name) => vector(name, dim / 2)),
   ],
   mamba: () => [
@@ -139,16 +134,12 @@ const attention = {
   "attention.head_count_kv": 2,
   "rope.dimension_count": dim / 2,
 };
-const withHeadSizes = {
-  ...attention,
-  "attention.key_length": dim / 2,
-  "attention.value_length": dim / 2,
-};
 const factsOf: Record<TinyModel["architecture"], Record<string, number>> = {
   llama: attention,
-  gemma2: withHeadSizes,
   gemma3: {
-    ...withHeadSizes,
+    ...attention,
+    "attention.key_length": dim / 2,
+    "attention.value_length": dim / 2,
     "attention.sliding_window": slidingWindow,
   },
   mamba: {

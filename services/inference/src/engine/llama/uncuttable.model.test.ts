@@ -11,11 +11,7 @@ import {
   type Ask,
   type TestEngine,
 } from "../../../test/engineTestKit.ts";
-import {
-  slidingWindow,
-  untoldWindow,
-  writeTinyModel,
-} from "../../../test/modelTestKit.ts";
+import { slidingWindow, writeTinyModel } from "../../../test/modelTestKit.ts";
 
 const contextSize = 2_048;
 const folder = mkdtempSync(join(tmpdir(), "jetscribe-uncuttable-"));
@@ -132,25 +128,4 @@ describe.each(["mamba", "gemma3"] as const)("%s", (architecture) => {
       alone,
     );
   });
-});
-
-test("a window that the model's file does not tell of is seen when its cells are gone", async () => {
-  const model = join(folder, "gemma2.gguf");
-  await writeTinyModel(model, { architecture: "gemma2" });
-  const open = () =>
-    openEngine({
-      ...{ engine: "llama", model, slots: 1, threads: 1 },
-      contextSize: 2 * untoldWindow,
-    });
-  await using engine = await open();
-  await using fresh = await open();
-  await Promise.all([engine.whenReady(), fresh.whenReady()]);
-  const first = await ask(engine, raw(long.repeat(5)));
-  assert.ok(first.promptTokens > 1.25 * untoldWindow);
-  // Of this the first cells are gone, which it looks at.
-  const half = raw(`${long.repeat(2)} And the bridge`);
-  const expected = await ask(fresh, half);
-  const next = await ask(engine, half);
-  assert.equal(next.text, expected.text);
-  assert.equal(next.cachedTokens, 0);
 });
