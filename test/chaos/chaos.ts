@@ -17,6 +17,7 @@ import { settle } from "./settle.ts";
 import { straysOf } from "./strays.ts";
 import { strike } from "./strike.ts";
 import { kindOf, tasksOf } from "./tasks.ts";
+import { tellTasks } from "./tellTasks.ts";
 import { watchPlaces, type PlacesWatch } from "./watchPlaces.ts";
 import { watchQueues } from "./watchQueues.ts";
 
@@ -49,6 +50,8 @@ export interface Report {
   /** How often the queue's depth was held against the log, and how many positions. */
   compared: { depths: number; positions: number };
   journal: string[];
+  /** What the log and the services say of the tasks that violations name. */
+  tasks: string[];
   /** The last lines of the services. */
   output: string;
 }
@@ -200,6 +203,7 @@ async function judge(
     outcomes: countEach(ends),
     faults: countEach(journal.map(({ fault }) => fault)),
     journal: journal.map(formatEntry),
+    tasks: tellTasks(violations, evidence.log, seen.said ?? []),
     output,
   };
 }

@@ -164,7 +164,7 @@ const inCalm = (changes: Partial<Told>): Evidence => {
 };
 const record = {
   ...{ member: "gateway-1", service: "gateway", time: at },
-  ...{ level: 30, msg: "ready" },
+  ...{ level: 30, msg: "ready", line: "" },
 };
 
 test("right evidence has nothing wrong in it", () => {
@@ -528,6 +528,21 @@ test("a task that waits after a lost lease, until its time is over, ran beside n
   ]);
   const beside = check(found).filter((what) => what.includes("ran beside"));
   assert.deepEqual(beside, []);
+});
+
+test("a task that starts in the next engine ran beside nobody, though the crash of the last one is stored later", () => {
+  const lastCrash = (retry_at: number) =>
+    evidence(([requested, started, completed]) => [
+      requested!,
+      ...of(other, requested!, ...crashed(1), ...crashed(2), startedAgain(3)),
+      { ...started!, seq: ++seq },
+      ...of(other, event("retried", "retried.3", { attempt: 3, worker_id: "a", reason: "crash", retry_at })), // prettier-ignore
+      { ...completed!, seq: ++seq },
+    ]);
+  const besideIn = (found: Evidence) =>
+    check(found).filter((what) => what.includes("ran beside")).length;
+  assert.equal(besideIn(lastCrash(startS - 0.001)), 0);
+  assert.equal(besideIn(lastCrash(startS + 0.001)), 1);
 });
 
 test("the time of a fault is no time in which nothing ends", () => {

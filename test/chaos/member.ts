@@ -20,6 +20,8 @@ export interface Said {
   /** pino's number. */
   level: number;
   msg: string;
+  /** All of it. */
+  line: string;
 }
 
 export interface Member {
@@ -115,7 +117,7 @@ export function startMember(
 function recordOf(line: string): Omit<Said, "member"> | undefined {
   try {
     const { service, time, level, msg } = JSON.parse(line) as Said;
-    return { service, time, level, msg };
+    return { service, time, level, msg, line };
   } catch {
     return undefined; // Something that it let through.
   }

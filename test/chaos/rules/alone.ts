@@ -11,6 +11,9 @@ interface Run {
   /** Sequences in the log. */
   from: number;
   to: number;
+  /** By the worker's own words, in seconds since the epoch. */
+  startedAt: number;
+  endedAt: number;
   isLast: boolean;
 }
 
@@ -25,15 +28,25 @@ export function checkAlone(
     .flatMap(
       (last) =>
       (byWorker.get(last.workerId) ?? [])
-        .filter(({ id, from, to }) => id !== last.id && from < last.to && to > last.from) // prettier-ignore
+        .filter((run) => run.id !== last.id && areTogether(run, last))
         .map(({ id }) => `${id}: ran beside ${last.id}, which had one attempt left`), // prettier-ignore
     );
 }
 
+/**
+ * A crash is repeated where the broker is away, and then stands in the log behind the starts of the next engine: so the
+ * worker's own times have to say so too.
+ */
+const areTogether = (one: Run, other: Run): boolean =>
+  one.from < other.to &&
+  one.to > other.from &&
+  one.startedAt < other.endedAt &&
+  one.endedAt > other.startedAt;
+
 /** Only what the worker itself ended: what others say of it comes at another time. */
 const runsOf = (task: LoggedTask): Run[] =>
   task.starts.flatMap((start) => {
-    const { worker_id, attempt } = start.data;
+    const { worker_id, attempt, start_time } = start.data;
     const end = endOf(task, start);
     if (end === undefined) return [];
     const failures = task.retries.filter(
@@ -46,6 +59,9 @@ const runsOf = (task: LoggedTask): Run[] =>
         workerId: worker_id,
         from: start.seq,
         to: end.seq,
+        startedAt: Number(start_time ?? start.time / 1_000),
+        // An outcome is stored before the engine has room for others.
+        endedAt: Number(end.data["retry_at"] ?? Infinity),
         isLast: Number(attempt) > 1 && failures.length === maxAttempts - 1,
       },
     ];
