@@ -4,12 +4,11 @@
  */
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, open, readFile, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { test, type TestContext } from "vitest";
 import { readRunning } from "../../scripts/system/dataDir.ts";
 import { freePort } from "../../scripts/system/freePort.ts";
@@ -23,10 +22,8 @@ import {
   postMany,
 } from "./client.ts";
 import { countOf, histories } from "./log.ts";
+import { npmStart } from "./npmStart.ts";
 
-const script = fileURLToPath(
-  new URL("../../scripts/start.mjs", import.meta.url),
-);
 const diskMiB = 200;
 const mount = `mount -t tmpfs -o size=${diskMiB}m tmpfs "$0"`;
 /** A mount that nobody else sees; where we aren't root, as the root of a name space of our own. */
@@ -42,7 +39,6 @@ async function startOnDisk(t: TestContext, natsServer: string) {
   const port = await freePort();
   const key = "a-key-for-the-test";
   const env = {
-    ...process.env,
     PATH: `${dirname(natsServer)}:${process.env["PATH"] ?? ""}`,
     PORT: String(port),
     DATA_DIR: join(dir, "data"),
@@ -52,15 +48,9 @@ async function startOnDisk(t: TestContext, natsServer: string) {
     ...{ NATS_URL: "", REDIS_URL: "" },
     ...{ ENGINE: "fake", FAKE_MS: "1000", SLOTS: "4", ACK_WAIT: "3s" },
   };
-  const command = ["sh", "-c", `${mount} && exec "$@"`, dir];
-  const start = [process.execPath, script];
-  const child = spawn("unshare", [...unshare, ...command, ...start], {
-    env,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let said = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  const onDisk = ["sh", "-c", `${mount} && exec "$@"`, dir];
+  const within = ["unshare", ...unshare, ...onDisk];
+  const { child, output } = npmStart(env, { within });
   t.onTestFinished(async () => {
     if (child.exitCode === null && child.signalCode === null) {
       child.kill("SIGTERM");
@@ -74,7 +64,7 @@ async function startOnDisk(t: TestContext, natsServer: string) {
   return {
     ...{ url: `http://127.0.0.1:${port}`, key, folder, dataDir },
     logDir: join(folder, "logs"),
-    said: () => said,
+    said: output,
     async pidOf(name: string): Promise<number> {
       const pids = await readFile(join(dataDir, "pids.json"), "utf8");
       const all = JSON.parse(pids) as { name: string; pid: number }[];
@@ -106,17 +96,10 @@ for (const { version, binary } of await natsVersions())
     async (t) => {
       const system = await startOnDisk(t, binary ?? "");
       const health = async () => (await call(system, "/health")).body;
-      const isHealthy = () =>
-        health().then(
-          ({ status }) => status === "healthy",
-          () => false,
-        );
       const healthy = () =>
-        eventually(isHealthy).catch((cause: unknown) => {
-          throw new Error(`not healthy:\n${system.said()}`, { cause });
-        });
+        eventually(async () => (await health())["status"] === "healthy");
       const saysOnce = (words: string) =>
-        assert.equal(system.said().split(words).length - 1, 1, system.said());
+        assert.equal(system.said().split(words).length - 1, 1, words);
       await healthy();
       // The gateway is healthy before all of `npm start` is; that writes its last file when it is.
       await eventually(() => readRunning(system.dataDir));

@@ -8,15 +8,14 @@ import {
   type Stack,
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { json } from "node:stream/consumers";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { freePort } from "../../scripts/system/freePort.ts";
 import { call, post } from "./client.ts";
+import { npmStart } from "./npmStart.ts";
 
 describe("behind the tunnel", () => {
   let stack: Stack;
@@ -100,36 +99,27 @@ describe("behind the tunnel", () => {
 async function startWithTunnel(token: string, until: RegExp): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "jetscribe-tunnel-"));
   const port = String(await freePort());
-  const script = fileURLToPath(
-    new URL("../../scripts/start.mjs", import.meta.url),
-  );
-  const child = spawn(process.execPath, [script, "--tunnel"], {
-    env: {
-      ...process.env,
+  const { child, output } = npmStart(
+    {
       ...{ PORT: port, HOST: "127.0.0.1", API_KEYS: "", ENGINE: "fake" },
       ...{ DATA_DIR: join(dir, "data"), LOG_DIR: join(dir, "logs") },
       ...{ NATS_URL: "", REDIS_URL: "", NGROK_AUTHTOKEN: token },
       EVENTS_MAX_BYTES: String(2 ** 30),
     },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+    { args: ["--tunnel"] },
+  );
   const gone = new Promise((resolve) => child.once("exit", resolve));
-  let output = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
   try {
     await eventually(
       () => {
-        assert.equal(child.exitCode, null, output);
-        return until.test(output);
+        assert.equal(child.exitCode, null);
+        return until.test(output());
       },
       { timeoutMs: 100_000 },
-    ).catch((cause: unknown) => {
-      throw new Error(output, { cause });
-    });
+    );
     const { ok } = await fetch(`http://127.0.0.1:${port}/health`);
     assert.ok(ok, "the system runs on");
-    return output;
+    return output();
   } finally {
     child.kill("SIGTERM");
     await gone;

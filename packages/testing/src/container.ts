@@ -14,7 +14,7 @@ import {
 
 export type ServerProcess = Pick<
   Supervised,
-  "send" | "stop" | "kill" | "gone" | "output" | "pid"
+  "name" | "send" | "stop" | "kill" | "gone" | "output" | "pid"
 > & { start: () => void | Promise<void> };
 
 /** What is used of the package `testcontainers`, which is no dependency: `npm run test:compose` brings it. */
@@ -98,7 +98,7 @@ export function makeContainer(image: string, program: Program): ServerProcess {
   }
 
   return {
-    ...{ start, send, stop },
+    ...{ name: program.name, start, send, stop },
     kill: () => removeContainer(name),
     gone: () => gone,
     output: () => lines.join("\n"),

@@ -1,0 +1,35 @@
+/** `npm start`, as a child of the test: what it said is told where the test fails. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { ended, endWithUs } from "../../packages/testing/src/leftovers.ts";
+
+const script = fileURLToPath(
+  new URL("../../scripts/start.mjs", import.meta.url),
+);
+
+export interface Started {
+  child: ChildProcess;
+  /** All that it and its children said so far. */
+  output: () => string;
+}
+
+/** `within`: a command that runs another one, which is the rest of its arguments. */
+export function npmStart(
+  env: Record<string, string>,
+  { args = [], within = [] }: { args?: string[]; within?: string[] } = {},
+): Started {
+  const words = [...within, process.execPath, script, ...args];
+  const [command = "", ...rest] = words;
+  const child = spawn(command, rest, {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  const output = () => text;
+  const spawned = { name: "npm start", kill: () => void child.kill(), output };
+  endWithUs(spawned);
+  child.once("exit", () => ended(spawned));
+  return { child, output };
+}
