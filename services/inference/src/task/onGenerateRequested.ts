@@ -113,6 +113,8 @@ export function makeOnGenerateRequested({
         case "take over":
           claim = await lock.claim(inHand, task.attempt + 1);
           await record.endAttempt(inHand, decision, decision.from);
+          // That was said of this attempt. Others may have ended it before, and the same worker have started the next.
+          leftOutBy = undefined;
           break;
         case "await announcement":
           leftOutBy = await awaitAnnouncement(inHand, decision.workerId);

@@ -44,16 +44,21 @@ test("a cancel that was heard ends a task once it is in the log, and not before"
   });
 });
 
-/** What becomes of a task that another worker runs, which is heard and did not name it before the look. */
-async function doubted(tasksNamedLater: string[]) {
+/** The task in an attempt of another worker. */
+function running(attempt: number): TaskAnswer {
   assert.ok(open);
-  const running = evolve(open, {
-    ...started(open, 1, "other", 2),
-    seq: 2,
-    time: 2,
-  });
-  assert.ok(running && isOpen(running));
-  const stillRuns = { status: "open", task: running, ...known } as const;
+  const start = { ...started(open, attempt, "other", 2), seq: 2, time: 2 };
+  const task = evolve(open, start);
+  assert.ok(task && isOpen(task));
+  return { status: "open", task, ...known };
+}
+
+/**
+ * What becomes of a task that another worker runs, which is heard and did not name it before the look. `meanwhile`: what
+ * the log has instead, where this worker's take-over of the attempt comes too late.
+ */
+async function doubted(tasksNamedLater: string[], meanwhile?: TaskAnswer) {
+  let answer = running(1);
   const announcement = {
     ...{ worker_id: "other", model: "demo", engine: "fake" },
     ...{ model_loaded: true, slots: 1, every_ms: 10 },
@@ -66,7 +71,7 @@ async function doubted(tasksNamedLater: string[]) {
     states: { surelyAll: () => assert.fail("no renewal is due") },
   });
   let looks = 0;
-  let takenOver: object | undefined;
+  const takenOver: object[] = [];
   const deps = {
     ...{ held, peers, wasCancelled: () => false },
     clock: { nowS: () => 3 },
@@ -74,13 +79,19 @@ async function doubted(tasksNamedLater: string[]) {
     states: { delivered: () => Promise.resolve({ status: "unknown" }) },
     record: {
       look(inHand: TaskInHand) {
-        inHand.change({ kind: "found", answer: stillRuns });
+        inHand.change({ kind: "found", answer });
         if (++looks === 2)
           peers.heard({ ...announcement, tasks: tasksNamedLater });
         return Promise.resolve();
       },
       endAttempt(inHand: TaskInHand, decision: object) {
-        takenOver = decision;
+        takenOver.push(decision);
+        if (meanwhile !== undefined && takenOver.length === 1) {
+          answer = meanwhile;
+          inHand.change({ kind: "found", answer });
+          peers.heard({ ...announcement, tasks: [] });
+          return Promise.resolve();
+        }
         inHand.interrupt("lease");
         return Promise.reject(new Error("this is as far as it goes"));
       },
@@ -96,13 +107,19 @@ async function doubted(tasksNamedLater: string[]) {
 test("a task that a living worker does not name is taken over where its newer announcement leaves it out too", async () => {
   const { looks, takenOver } = await doubted([]);
   assert.equal(looks, 2);
-  assert.deepEqual(takenOver, {
-    ...{ kind: "take over", reason: "lease", from: "other" },
-  });
+  assert.deepEqual(takenOver, [
+    { kind: "take over", reason: "lease", from: "other" },
+  ]);
+});
+
+test("the next attempt of that worker is another one: it is taken over only once a newer announcement leaves it out", async () => {
+  const { looks, takenOver } = await doubted([], running(2));
+  assert.equal(takenOver.length, 2);
+  assert.equal(looks, 3);
 });
 
 test("a task that a living worker names in its newer announcement comes back", async () => {
   const { handled, takenOver } = await doubted([event.data.task_id]);
   assert.deepEqual(handled, { kind: "retry", afterMs: 60_000 });
-  assert.equal(takenOver, undefined);
+  assert.deepEqual(takenOver, []);
 });
