@@ -42,7 +42,8 @@ export async function healFullDisk(broker: {
   async function look() {
     const health = await readHealth(url);
     const stuck =
-      Boolean(health?.stores_nothing) || (await isSilent(port, names));
+      Boolean(health?.stores_nothing) ||
+      (await isSilent(port, names, wasStuck));
     if (stopping.aborted) return;
     const well = !stuck && health?.nats === true;
     if (well) sayWell();
@@ -98,11 +99,13 @@ async function hasRoom(folder: string): Promise<boolean> {
 
 /**
  * Whether it takes a connection and then doesn't answer for its streams. On a connection that asked in vain 2.9 answers
- * nothing else either, so each look has one of its own.
+ * nothing else either, so each look has one of its own. One that doesn't even greet counts only where it was stuck
+ * before: then no gateway is connected to it that could say so.
  */
 async function isSilent(
   port: number,
   names: readonly string[],
+  wasStuck: boolean,
 ): Promise<boolean> {
   const inbox = `_INBOX.supervisor.${process.pid}`;
   const questions = names.map(
@@ -114,5 +117,5 @@ async function isSilent(
     answersWithinMs,
     (text) => text.split(`\nMSG ${inbox} `).length > names.length,
   );
-  return silent && text.startsWith("INFO ");
+  return silent && (wasStuck || text.startsWith("INFO "));
 }

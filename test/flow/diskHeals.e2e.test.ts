@@ -6,7 +6,7 @@ import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, open, readFile, rm, statfs } from "node:fs/promises";
+import { mkdtemp, open, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "vitest";
@@ -22,7 +22,7 @@ import {
   postMany,
 } from "./client.ts";
 import { countOf, histories } from "./log.ts";
-import { npmStart } from "./npmStart.ts";
+import { npmStart, pidOf } from "./npmStart.ts";
 
 const diskMiB = 200;
 const mount = `mount -t tmpfs -o size=${diskMiB}m tmpfs "$0"`;
@@ -46,7 +46,8 @@ async function startOnDisk(t: TestContext, natsServer: string) {
     API_KEYS: `default:${key}`,
     EVENTS_MAX_BYTES: "100MiB",
     ...{ NATS_URL: "", REDIS_URL: "" },
-    ...{ ENGINE: "fake", FAKE_MS: "1000", SLOTS: "4", ACK_WAIT: "3s" },
+    // Some of the tasks still run when the disk is full.
+    ...{ ENGINE: "fake", FAKE_MS: "2000", SLOTS: "4", ACK_WAIT: "3s" },
   };
   const onDisk = ["sh", "-c", `${mount} && exec "$@"`, dir];
   const within = ["unshare", ...unshare, ...onDisk];
@@ -65,11 +66,7 @@ async function startOnDisk(t: TestContext, natsServer: string) {
     ...{ url: `http://127.0.0.1:${port}`, key, folder, dataDir },
     logDir: join(folder, "logs"),
     said: output,
-    async pidOf(name: string): Promise<number> {
-      const pids = await readFile(join(dataDir, "pids.json"), "utf8");
-      const all = JSON.parse(pids) as { name: string; pid: number }[];
-      return all.find((one) => one.name === name)?.pid ?? assert.fail();
-    },
+    pidOf: (text: string) => pidOf(child, text),
   };
 }
 
@@ -89,9 +86,14 @@ const generate = {
   body: JSON.stringify({ prompt: "x".repeat(20_000), max_tokens: 8 }),
 };
 
-for (const { version, binary } of await natsVersions())
+const versions = await natsVersions();
+const cases = [
+  ...versions.map((server) => ({ ...server, freezes: false })),
+  ...versions.slice(0, 1).map((server) => ({ ...server, freezes: true })),
+];
+for (const { version, binary, freezes } of cases)
   test(
-    `a full disk of the broker (${version}): nothing is accepted; when there is room all goes on by itself`,
+    `a full disk of the broker (${version}${freezes ? ", which then doesn't even greet" : ""}): nothing is accepted; when there is room all goes on by itself`,
     { skip: Boolean(skip || (!binary && "the server runs in a container")) },
     async (t) => {
       const system = await startOnDisk(t, binary ?? "");
@@ -110,27 +112,36 @@ for (const { version, binary } of await natsVersions())
       // Nobody calls: the tasks under way are enough to notice it.
       await eventually(() => system.said().includes("Make room"));
       // What `npm start` writes of it finds no room either.
-      process.kill(await system.pidOf("results"), "SIGKILL");
+      const results = await system.pidOf("services/results/src/main.ts");
+      process.kill(results, "SIGKILL");
       const refused = await eventually(async () => {
         const answer = await call(system, "/generate", generate);
-        if (answer.status === 202)
-          accepted.push(String(answer.body["task_id"]));
-        return answer.status !== 202 && answer;
+        const { status, body } = answer;
+        if (status === 202) accepted.push(String(body["task_id"]));
+        else assert.equal(status, 503);
+        return status === 503 && answer;
       });
-      assert.equal(refused.status, 503);
       assert.ok(Number(refused.headers.get("retry-after")) > 0);
-      await eventually(async () => {
-        const { nats, stores_nothing } = await health();
-        return nats === false && String(stores_nothing).includes("disk");
-      });
+      const { task_id: doubtful } = refused.body;
+      // Without an id the broker has answered with an error: 2.9.10 does where the last page of its file is exactly full.
+      if (doubtful !== undefined)
+        await eventually(async () => {
+          const { nats, stores_nothing } = await health();
+          return nats === false && String(stores_nothing).includes("disk");
+        });
+      if (freezes) {
+        process.kill(await system.pidOf("nats-server"), "SIGSTOP");
+        // No gateway is connected to it any more that could say why.
+        await eventually(async () => !(await health())["stores_nothing"]);
+      }
 
       await makeRoom();
       const roomAt = performance.now();
       await eventually(() => system.said().includes("The broker stores again"));
       const healedMs = Math.round(performance.now() - roomAt);
       void t.annotate(`stores again ${healedMs} ms after there was room`);
-      const results = await outcomes(system, accepted, 90_000);
-      assert.ok(results.every(({ status }) => status === "completed"));
+      for (const { status } of await outcomes(system, accepted, 90_000))
+        assert.equal(status, "completed");
       await healthy();
       saysOnce("The broker's disk is full");
       saysOnce("starting it again.");
@@ -145,7 +156,6 @@ for (const { version, binary } of await natsVersions())
         new Set([1]),
       );
       // Of the refused one nobody hears any more, or it was accepted after all, as its answer said it might be.
-      const { task_id: doubtful } = refused.body;
       const wasStored = typeof doubtful === "string" && log.has(doubtful);
       assert.equal(log.size, accepted.length + 2 + (wasStored ? 1 : 0));
       if (wasStored) await outcome(system, doubtful);

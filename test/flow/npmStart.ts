@@ -1,5 +1,6 @@
 /** `npm start`, as a child of the test: what it said is told where the test fails. */
 import { spawn, type ChildProcess } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { ended, endWithUs } from "../../packages/testing/src/leftovers.ts";
 
@@ -32,4 +33,23 @@ export function npmStart(
   endWithUs(spawned);
   child.once("exit", () => ended(spawned));
   return { child, output };
+}
+
+/** All that a process started, itself first. */
+export async function treeOf(pid = 0): Promise<number[]> {
+  const children = await readFile(
+    `/proc/${pid}/task/${pid}/children`,
+    "utf8",
+  ).catch(() => "");
+  const pids = children.split(" ").filter(Boolean).map(Number);
+  return [pid, ...(await Promise.all(pids.map(treeOf))).flat()];
+}
+
+/** The process of the system whose command line has the text: `pids.json` is an old one while the disk is full. */
+export async function pidOf(child: ChildProcess, text: string) {
+  for (const pid of await treeOf(child.pid)) {
+    const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (line.includes(text)) return pid;
+  }
+  throw new Error(`${text} does not run`);
 }

@@ -21,19 +21,9 @@ import {
   post,
   postMany,
 } from "./client.ts";
-import { npmStart } from "./npmStart.ts";
+import { npmStart, pidOf, treeOf } from "./npmStart.ts";
 
 const key = "a-key-for-the-test";
-
-/** All that a process started, itself first. */
-async function treeOf(pid: number): Promise<number[]> {
-  const children = await readFile(
-    `/proc/${pid}/task/${pid}/children`,
-    "utf8",
-  ).catch(() => "");
-  const pids = children.split(" ").filter(Boolean).map(Number);
-  return [pid, ...(await Promise.all(pids.map(treeOf))).flat()];
-}
 
 /** Kills a whole tree as a power cut would. */
 async function killTree(child: ChildProcess): Promise<number[]> {
@@ -95,15 +85,14 @@ test("kill -9 of everything with 40 tasks queued: the next start completes them 
   assert.deepEqual(new Set(counts), new Set([1]));
 
   // A single service comes back by itself.
-  const tree = await treeOf(current.child.pid ?? 0);
-  const gateway = await findService(tree, "gateway");
+  const gateway = await pidOf(current.child, "services/gateway/src/main.ts");
   process.kill(gateway, "SIGKILL");
   await eventually(() => !isAlive(gateway));
   await healthy();
   await outcomes(running, await postMany(running, 2));
 
   // SIGTERM drains, and leaves nothing behind.
-  const all = await treeOf(current.child.pid ?? 0);
+  const all = await treeOf(current.child.pid);
   current.child.kill("SIGTERM");
   const [code] = (await once(current.child, "exit")) as [number];
   assert.equal(code, 0);
@@ -213,7 +202,7 @@ test("two models with two workers each: a request names its model", async (t) =>
   assert.equal(status, 400);
   assert.match(JSON.stringify(body["errors"]), /there are: Small, large"/);
 
-  const all = await treeOf(child.pid ?? 0);
+  const all = await treeOf(child.pid);
   child.kill("SIGTERM");
   const [code] = (await once(child, "exit")) as [number];
   assert.equal(code, 0);
@@ -252,11 +241,3 @@ test("a start that is not all well says so by name, and works: LOG_DIR is a file
   await rm(logDir);
   await eventually(() => output().includes("Jetscribe is healthy now"));
 });
-
-async function findService(pids: number[], name: string): Promise<number> {
-  for (const pid of pids) {
-    const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (line.includes(`services/${name}/src/main.ts`)) return pid;
-  }
-  throw new Error(`${name} does not run`);
-}
