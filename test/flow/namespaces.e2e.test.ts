@@ -26,7 +26,7 @@ async function run(
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 30_000,
+    timeout: 120_000,
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr])

@@ -68,6 +68,8 @@ export interface Stack extends AsyncDisposable {
 }
 
 const DRAIN_MS = 10_000;
+/** Four processes start, one with a model, and other tests have the machine too. */
+const healthyWithinMs = 120_000;
 
 /** Starts NATS, Redis and the services. Nothing is started again by itself: a test decides. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
@@ -121,8 +123,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   };
   const healthyAt = (at: string, timeoutMs: number) =>
     waitUntilHealthy(at, [...services.values()], timeoutMs);
-  const healthy = (timeoutMs = 60_000) => healthyAt(url, timeoutMs);
-  const waitMs = options.healthyWithinMs ?? 60_000;
+  const healthy = (timeoutMs = healthyWithinMs) => healthyAt(url, timeoutMs);
+  const waitMs = options.healthyWithinMs ?? healthyWithinMs;
   if (waitMs > 0) {
     if (services.has("gateway")) await healthyAt(url, waitMs);
     if (services.has("gateway-2")) await healthyAt(url2, waitMs);
