@@ -11,8 +11,11 @@ import { makeLogReader, type LoggedEvent } from "./readLog.ts";
 import { settle } from "./settle.ts";
 import { tasksOf } from "./tasks.ts";
 
-/** For 16 slots, at 20 ms per token: each fourth runs for 3 s, so that later ones end before it. */
-const tokens = Array.from({ length: 64 }, (_, i) =>
+/**
+ * For 16 slots, at 20 ms per token: each fourth runs for 3 s, so that later ones end before it. After the last restart
+ * most of them wait still: also a slow look at the log finds one.
+ */
+const tokens = Array.from({ length: 160 }, (_, i) =>
   i % 4 === 0 ? 150 : 10 + (i % 30),
 );
 /** The broker ends when so many tasks have ended. */

@@ -132,7 +132,7 @@ test("a thousand races between cancel and completion have one winner each, and e
   }
   const counts = await lineCounts(stack.logDir, ids);
   assert.ok(counts.every((lines) => lines === 1));
-});
+}, 400_000);
 
 test("a worker that slept through the cancel and the broker's duplicate window adds no second outcome", async () => {
   await using stack = await startStack({
