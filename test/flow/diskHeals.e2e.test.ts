@@ -107,7 +107,7 @@ for (const { version, binary, freezes } of cases)
       await eventually(() => readRunning(system.dataDir));
       await outcome(system, await post(system));
 
-      const accepted = await postMany(system, 20);
+      const accepted = await postMany(system, 40);
       const makeRoom = await fill(system.folder);
       // Nobody calls: the tasks under way are enough to notice it.
       await eventually(() => system.said().includes("Make room"));
