@@ -68,8 +68,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "no message id on the outcome",
     file: "packages/event-log/src/codec/codec.ts",
-    find: '"Nats-Msg-Id": id',
-    replace: '...(!id.endsWith(".outcome") && { "Nats-Msg-Id": id })',
+    find: "`Nats-Msg-Id: ${id}\\r\\n`;",
+    replace: '(id.endsWith(".outcome") ? "" : `Nats-Msg-Id: ${id}\\r\\n`);',
     // A cancel and a completion at the same time: the broker decides.
     run: "calm",
     caught: /[2-9] outcomes in the log/,

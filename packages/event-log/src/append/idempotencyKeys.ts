@@ -48,7 +48,7 @@ export async function takeIdempotencyKey(
   key: IdempotencyKey,
   record: KeyRecord,
 ): Promise<boolean> {
-  const headers = makeHeaders({ "Nats-Expected-Last-Subject-Sequence": "0" });
+  const headers = makeHeaders("Nats-Expected-Last-Subject-Sequence: 0\r\n");
   const [subject, body] = [subjectOf(broker, key), JSON.stringify(record)];
   const options = { headers, timeout: publishTimeoutMs };
   const asked = broker.nc.request(subject, body, options);

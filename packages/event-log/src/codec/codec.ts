@@ -56,25 +56,19 @@ export function encodeEvent(
 ): Encoded {
   const id = messageId(event);
   // All values here are words, ids, numbers and times: nothing in them needs percent-encoding.
-  const values = {
-    "ce-specversion": "1.0",
-    "ce-id": id,
-    "ce-source": `/jetscribe/${source}`,
-    "ce-type": `jetscribe.${event.type}.v1`,
-    "ce-subject": event.data.task_id,
-    "ce-time": now.toISOString(),
-    "ce-dataschema": `urn:jetscribe:event:${event.type}:v1`,
-    "ce-datacontenttype": "application/json",
-    ...(traceparent !== undefined && { traceparent }),
-    "Nats-Msg-Id": id,
-  };
+  const lines =
+    `ce-specversion: 1.0\r\nce-id: ${id}\r\nce-source: /jetscribe/${source}\r\n` +
+    `ce-type: jetscribe.${event.type}.v1\r\nce-subject: ${event.data.task_id}\r\nce-time: ${now.toISOString()}\r\n` +
+    `ce-dataschema: urn:jetscribe:event:${event.type}:v1\r\nce-datacontenttype: application/json\r\n` +
+    (traceparent === undefined ? "" : `traceparent: ${traceparent}\r\n`) +
+    `Nats-Msg-Id: ${id}\r\n`;
   const body = Buffer.from(JSON.stringify(event.data));
   return {
     subject: names.eventSubject(event.type, queue),
     id,
-    headers: makeHeaders(values),
+    headers: makeHeaders(lines),
     body,
-    size: sizeOfHeaders(values) + body.length,
+    size: sizeOfHeaders(lines) + body.length,
   };
 }
 

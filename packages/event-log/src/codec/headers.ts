@@ -8,12 +8,11 @@ import { fastPaths } from "../fast/fastPaths.ts";
 import { rawHeaderBytes, rawHeaderOf } from "../fast/rawHeaders.ts";
 import { writtenHeaders } from "../fast/writtenHeaders.ts";
 
-/** Names and values in their order: ASCII without line ends. */
-export type HeaderValues = Readonly<Record<string, string>>;
-
-function setHeaders(values: HeaderValues): MsgHdrs {
+/** `lines`: each is `name: value` with a line end behind it; ASCII. */
+function setHeaders(lines: string): MsgHdrs {
   const headers = emptyHeaders();
-  for (const [name, value] of Object.entries(values)) headers.set(name, value);
+  for (const [, name = "", value = ""] of lines.matchAll(/(.*?): (.*)\r\n/g))
+    headers.set(name, value);
   return headers;
 }
 
@@ -27,22 +26,14 @@ function decodedHeaderBytes({ headers }: Msg): number {
   const lines = headers
     .keys()
     .flatMap((name) =>
-      headers.values(name).map((value) => [name, value] as const),
+      headers.values(name).map((value) => `${name}: ${value}\r\n`),
     );
-  return bytesOf(lines);
+  return sizeOfHeaders(lines.join(""));
 }
 
 export const makeHeaders = fastPaths ? writtenHeaders : setHeaders;
 export const headerOf = fastPaths ? rawHeaderOf : decodedHeaderOf;
 export const headerBytes = fastPaths ? rawHeaderBytes : decodedHeaderBytes;
 
-/** How many bytes the headers take in a message. */
-export const sizeOfHeaders = (values: HeaderValues): number =>
-  bytesOf(Object.entries(values));
-
-/** Each line is `name: value` and a line end; before them stands `NATS/1.0`, and an empty line behind them. */
-const bytesOf = (lines: readonly (readonly [string, string])[]): number =>
-  lines.reduce(
-    (sum, [name, value]) => sum + name.length + value.length + 4,
-    12,
-  );
+/** How many bytes headers of these lines take in a message: before them stands `NATS/1.0`, and an empty line behind them. */
+export const sizeOfHeaders = (lines: string): number => lines.length + 12;

@@ -6,13 +6,10 @@
  */
 import type { MsgHdrs } from "@nats-io/nats-core";
 
-/** Names and values in their order; they have to be ASCII without line ends. */
-export function writtenHeaders(
-  values: Readonly<Record<string, string>>,
-): MsgHdrs {
-  let text = "NATS/1.0\r\n";
-  for (const name in values) text += `${name}: ${values[name]}\r\n`;
-  text += "\r\n";
-  const written = { encode: () => Buffer.from(text, "latin1") };
+/** Headers of these lines, each of them `name: value` with a line end behind it; they have to be ASCII. */
+export function writtenHeaders(lines: string): MsgHdrs {
+  const written = {
+    encode: () => Buffer.from(`NATS/1.0\r\n${lines}\r\n`, "latin1"),
+  };
   return written as unknown as MsgHdrs;
 }

@@ -202,12 +202,12 @@ function toDelivery(msg: Msg): Delivery | undefined {
     consumerSeq: ack.consumerSeq,
     time: ack.time,
     pending: ack.pending,
-    get storedBytes() {
-      return subject.length + headerBytes(msg) + data.length + recordBytes;
-    },
+    storedBytes: subject.length + headerBytes(msg) + data.length + recordBytes,
     header: (name) => headerOf(msg, name),
   };
 }
+
+const wordsWithoutDomain = 9;
 
 /**
  * Reads `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<count>.<seq>.<consumer seq>.<time>.<pending>[.<random>]`;
@@ -215,15 +215,15 @@ function toDelivery(msg: Msg): Delivery | undefined {
  */
 export function parseAckSubject(subject: string): AckSubject | undefined {
   if (!subject.startsWith("$JS.ACK.")) return undefined;
-  const words = subject.split(".").slice(2);
-  // Without domain and account the third word is a count: no stream's name begins with a digit.
-  const [, consumer = "", ...numbers] = /^\d/.test(words[2] ?? "")
-    ? words
-    : words.slice(2);
-  const [deliveryCount = 0, seq = 0, consumerSeq = 0, time = 0, pending = 0] =
-    numbers.map(Number);
+  const words = subject.split(".");
+  // Where the numbers begin. Taken apart in place: a reader of the log does this for every message.
+  const at = words.length === wordsWithoutDomain ? 4 : 6;
   return {
-    ...{ consumer, deliveryCount, seq, consumerSeq, pending },
-    time: time / 1e9,
+    consumer: words[at - 1] ?? "",
+    deliveryCount: Number(words[at]),
+    seq: Number(words[at + 1]),
+    consumerSeq: Number(words[at + 2]),
+    time: Number(words[at + 3]) / 1e9,
+    pending: Number(words[at + 4]),
   };
 }

@@ -52,9 +52,9 @@ export function makeTokenLog(broker: Broker) {
       const message = {
         subject: broker.subjects.tokens(taskId),
         body: Buffer.from(JSON.stringify(chunk)),
-        headers: makeHeaders({
-          "Nats-Expected-Last-Subject-Sequence": String(expectedSeq),
-        }),
+        headers: makeHeaders(
+          `Nats-Expected-Last-Subject-Sequence: ${expectedSeq}\r\n`,
+        ),
       };
       const bytes = message.body.length;
       if (bytes + headerBytes > broker.maxPayload)

@@ -141,7 +141,6 @@ export function consumeWork(broker: Broker, options: WorkOptions) {
   ) {
     const id = event.data.task_id;
     const entry = { reply: delivery.reply, queue };
-    let traceparent: string | undefined;
     let hasLeft = false;
     inHand.set(id, entry);
     const bill = openBill(queue, event);
@@ -149,10 +148,7 @@ export function consumeWork(broker: Broker, options: WorkOptions) {
     const handled = await handle({
       event,
       queue: queue.queue,
-      get traceparent() {
-        traceparent ??= delivery.header("traceparent");
-        return traceparent || undefined;
-      },
+      traceparent: delivery.header("traceparent") || undefined,
       freshAsOf,
       highWaterMark,
       served: bill.served,

@@ -18,22 +18,18 @@ import type {
 import { longParamsBytes } from "./params.ts";
 import { endStartedAfterS } from "./protocolTimes.ts";
 
-const requestFields = [
-  "task_id",
-  "model",
-  "lane",
-  "owner",
-  "user_id",
-  "enqueue_time",
-  "timeout_ms",
-  "start_timeout_ms",
-  "estimated_wait",
-] as const;
-
 /** What the request fixed, and how far it has come. The prompt is not kept: it is in the log. */
 interface TaskProgress extends Pick<
   GenerateRequested,
-  (typeof requestFields)[number]
+  | "task_id"
+  | "model"
+  | "lane"
+  | "owner"
+  | "user_id"
+  | "enqueue_time"
+  | "timeout_ms"
+  | "start_timeout_ms"
+  | "estimated_wait"
 > {
   /** The sequence of its GenerateRequested: its place in the queue. */
   seq: number;
@@ -66,23 +62,46 @@ export interface ProcessingTask extends TaskProgress {
   worker_id: string;
 }
 
-const completionFields = [
-  "result",
-  "finish_reason",
-  "params",
-  "cached_tokens",
-  "reasoning",
-  "model_sha256",
-  "lora_sha256",
-  "lora_scale",
-  "quantization",
-  "engine_version",
-] as const;
-type Completion = Pick<GenerateCompleted, (typeof completionFields)[number]>;
+type Completion = Pick<
+  GenerateCompleted,
+  | "result"
+  | "finish_reason"
+  | "params"
+  | "cached_tokens"
+  | "reasoning"
+  | "model_sha256"
+  | "lora_sha256"
+  | "lora_scale"
+  | "quantization"
+  | "engine_version"
+>;
 
-/** What an event and a state say alike of a completed task. */
-export const completionOf = (completed: Completion): Completion =>
-  pick(completed, completionFields);
+/** What an event and a state say alike of a completed task. By name: a loop over the names takes twice the time. */
+export function completionOf({
+  result,
+  finish_reason,
+  params,
+  cached_tokens,
+  reasoning,
+  model_sha256,
+  lora_sha256,
+  lora_scale,
+  quantization,
+  engine_version,
+}: Completion): Completion {
+  return {
+    result,
+    finish_reason,
+    ...(params !== undefined && { params }),
+    ...(cached_tokens !== undefined && { cached_tokens }),
+    ...(reasoning !== undefined && { reasoning }),
+    ...(model_sha256 !== undefined && { model_sha256 }),
+    ...(lora_sha256 !== undefined && { lora_sha256 }),
+    ...(lora_scale !== undefined && { lora_scale }),
+    ...(quantization !== undefined && { quantization }),
+    ...(engine_version !== undefined && { engine_version }),
+  };
+}
 
 export interface CompletedTask extends TaskEnd, Completion {
   status: "completed";
@@ -192,24 +211,25 @@ export function evolve(
 }
 
 function requested(data: GenerateRequested, seq: number): QueuedTask {
-  const params_bytes = longParamsBytes(data.params);
+  const { user_id, estimated_wait, params } = data;
+  const params_bytes = longParamsBytes(params);
   return {
-    ...pick(data, requestFields),
+    task_id: data.task_id,
+    model: data.model,
+    lane: data.lane,
+    owner: data.owner,
+    ...(user_id !== undefined && { user_id }),
+    enqueue_time: data.enqueue_time,
+    timeout_ms: data.timeout_ms,
+    start_timeout_ms: data.start_timeout_ms,
+    ...(estimated_wait !== undefined && { estimated_wait }),
     seq,
-    max_tokens: data.params.max_tokens,
+    max_tokens: params.max_tokens,
     ...(params_bytes > 0 && { params_bytes }),
     status: "queued",
     attempt: 0,
     failures: 0,
   };
-}
-
-/** Those of the fields that are there. */
-function pick<T, K extends keyof T>(from: T, fields: readonly K[]): Pick<T, K> {
-  const picked: Partial<Pick<T, K>> = {};
-  for (const field of fields)
-    if (from[field] !== undefined) picked[field] = from[field];
-  return picked as Pick<T, K>;
 }
 
 /** What stays of a task when its state changes: all but what only a running one has. */
