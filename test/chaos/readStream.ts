@@ -1,4 +1,5 @@
 /** A reader of `GET /stream` as a browser is one: it comes back with the last id whenever the connection breaks. */
+import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fleet } from "./fleet.ts";
 import type { Random } from "@jetscribe/testing";
@@ -38,14 +39,10 @@ export async function readStream(
   const until = performance.now() + mostMs;
   const hangUpAfter = random.chance(0.3) ? random.int(1, 20) : Infinity;
 
-  function take(frame: string): void {
-    const fields = fieldsOf(frame);
-    const event = fields.get("event") ?? "message";
-    const data = JSON.parse(fields.get("data") ?? "{}") as Record<
-      string,
-      unknown
-    >;
-    lastId = fields.get("id") ?? lastId;
+  function take(message: EventSourceMessage): void {
+    const { event = "message", id = lastId } = message;
+    const data = JSON.parse(message.data) as Record<string, unknown>;
+    lastId = id;
     if (event === "token") seen.text += String(data["text"]);
     if (event === "reset") {
       seen.resets++;
@@ -69,15 +66,17 @@ export async function readStream(
       return;
     }
     seen.connections++;
-    let waiting = "";
-    let frames = 0;
+    let events = 0;
+    const parser = createParser({
+      onEvent(message) {
+        events++;
+        take(message);
+      },
+    });
+    const decoder = new TextDecoder();
     for await (const chunk of response.body ?? []) {
-      waiting += Buffer.from(chunk as Uint8Array).toString();
-      const parts = waiting.split("\n\n");
-      waiting = parts.pop() ?? "";
-      for (const part of parts) take(part);
-      frames += parts.length;
-      const leaves = seen.connections === 1 && frames >= hangUpAfter;
+      parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
+      const leaves = seen.connections === 1 && events >= hangUpAfter;
       if (leaves || seen.end !== undefined) return stop.abort();
     }
   }
@@ -92,14 +91,4 @@ export async function readStream(
   }
   seen.left = Date.now();
   return seen;
-}
-
-function fieldsOf(frame: string): Map<string, string> {
-  const fields = new Map<string, string>();
-  for (const line of frame.split("\n")) {
-    const colon = line.indexOf(":");
-    if (colon <= 0) continue; // a comment keeps the connection alive
-    fields.set(line.slice(0, colon), line.slice(colon + 1).trimStart());
-  }
-  return fields;
 }

@@ -1,4 +1,5 @@
 /** A reader of Server-Sent Events, as a browser's EventSource is one. */
+import { EventSourceParserStream } from "eventsource-parser/stream";
 import type { Running } from "./client.ts";
 
 export interface ServerEvent {
@@ -23,34 +24,11 @@ export async function* readStream(
   const type = response.headers.get("content-type");
   if (response.status !== 200 || type !== "text/event-stream; charset=utf-8")
     throw new Error(`${response.status} ${type}`);
-  let text = "";
-  for await (const piece of response.body!.pipeThrough(
-    new TextDecoderStream(),
-  )) {
-    text += piece;
-    for (let end; (end = text.indexOf("\n\n")) >= 0;) {
-      const event = parse(text.slice(0, end));
-      text = text.slice(end + 2);
-      if (event !== undefined) yield event;
-    }
-  }
-}
-
-/** Undefined: a comment, which keeps the connection alive. */
-function parse(block: string): ServerEvent | undefined {
-  const fields = new Map(
-    block.split("\n").map((line) => {
-      const colon = line.indexOf(":");
-      return [line.slice(0, colon), line.slice(colon + 1).trim()] as const;
-    }),
-  );
-  const data = fields.get("data");
-  if (data === undefined) return undefined;
-  return {
-    event: fields.get("event") ?? "message",
-    id: fields.get("id"),
-    data: JSON.parse(data) as Record<string, unknown>,
-  };
+  const events = response
+    .body!.pipeThrough(new TextDecoderStream())
+    .pipeThrough(new EventSourceParserStream());
+  for await (const { event = "message", id, data } of events)
+    yield { event, id, data: JSON.parse(data) as ServerEvent["data"] };
 }
 
 /** The text that a reader has after these events. */

@@ -126,18 +126,18 @@ export async function makeOpenaiEngine(
   };
 }
 
-/** What an answer says, up to its `[DONE]`. Throws OddAnswer, BrokenOff or OversizedEvent. */
+/** What an answer says, up to its `[DONE]`. Rejects with OddAnswer, or as `readEvents` does. */
 async function* chunksOf({
   body,
   headers,
 }: Response): AsyncGenerator<Delta, void> {
   let hasEvents = false;
   if (body !== null)
-    for await (const { type, data } of readEvents(body)) {
+    for await (const { event, data } of readEvents(body)) {
       if (data.trim() === "") continue;
       hasEvents = true;
       const isEnd = data.trim() === "[DONE]";
-      yield isEnd ? theEnd : readChunk(type, data);
+      yield isEnd ? theEnd : readChunk(event, data);
       if (isEnd) return;
     }
   if (hasEvents) return;

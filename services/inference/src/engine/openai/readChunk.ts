@@ -1,4 +1,5 @@
 /** Pure: what one chunk of an upstream's stream says. Servers differ, so what can't be read is passed over. */
+import { parseJson } from "@jetscribe/event-log/codec/parseJson";
 import * as z from "zod";
 
 /** What one chunk of either stream adds. */
@@ -11,30 +12,33 @@ export interface Delta {
   usage: Usage | undefined;
 }
 
-/** The upstream's numbers of tokens. */
-export interface Usage {
-  prompt: number;
-  completion: number;
-  cached: number;
-}
-
 /** What an upstream sent is no part of an answer. */
 export class OddAnswer extends Error {
   override readonly name = "OddAnswer";
 }
 
 const Count = z.uint32();
-const Usage = z.object({
-  prompt_tokens: Count,
-  completion_tokens: Count,
-  prompt_tokens_details: z
-    .object({ cached_tokens: Count })
-    .catch({ cached_tokens: 0 }),
-});
+/** The upstream's numbers of tokens. */
+const Usage = z
+  .object({
+    prompt_tokens: Count,
+    completion_tokens: Count,
+    prompt_tokens_details: z
+      .object({ cached_tokens: Count })
+      .catch({ cached_tokens: 0 }),
+  })
+  .transform((usage) => ({
+    prompt: usage.prompt_tokens,
+    completion: usage.completion_tokens,
+    cached: usage.prompt_tokens_details.cached_tokens,
+  }));
+export type Usage = z.infer<typeof Usage>;
 
-/** Throws OddAnswer where the data is no JSON, or an error. */
-export function readChunk(type: string, data: string): Delta {
-  const chunk = parse(data);
+/** Throws OddAnswer where the data is no JSON, or an error. `type`: of the event. */
+export function readChunk(type: string | undefined, data: string): Delta {
+  const chunk = parseJson(data);
+  if (chunk === undefined)
+    throw new OddAnswer("it sent an event that is no JSON");
   const error = fieldOf(chunk, "error") || (type === "error" && chunk);
   if (error) throw new OddAnswer(messageOf(error));
   const choices = fieldOf(chunk, "choices");
@@ -45,16 +49,8 @@ export function readChunk(type: string, data: string): Delta {
     text: textOf(fieldOf(message, "content")) + textOf(fieldOf(choice, "text")),
     reasoning: reasoningOf(message),
     finish: finishOf(fieldOf(choice, "finish_reason")),
-    usage: usageOf(fieldOf(chunk, "usage")),
+    usage: Usage.safeParse(fieldOf(chunk, "usage")).data,
   };
-}
-
-function parse(data: string): unknown {
-  try {
-    return JSON.parse(data);
-  } catch {
-    throw new OddAnswer("it sent an event that is no JSON");
-  }
 }
 
 /** A text, or the texts of a list of parts. */
@@ -86,17 +82,6 @@ const fieldOf = (value: unknown, name: string): unknown =>
 function finishOf(reason: unknown): string | undefined {
   if (reason === undefined || reason === null) return undefined;
   return typeof reason === "string" ? reason : "";
-}
-
-function usageOf(usage: unknown): Usage | undefined {
-  const { data } = Usage.safeParse(usage);
-  return (
-    data && {
-      prompt: data.prompt_tokens,
-      completion: data.completion_tokens,
-      cached: data.prompt_tokens_details.cached_tokens,
-    }
-  );
 }
 
 function messageOf(error: unknown): string {

@@ -3,20 +3,6 @@ import { APIError, OpenAI } from "openai";
 import { EngineError, type UpstreamConfig } from "../engine.ts";
 import { readModels, type ListedModel } from "./readModels.ts";
 
-export interface Upstream {
-  /**
-   * A client for one generation: it waits and asks again where the upstream is busy, for as long as the caller's signal
-   * lets it. `onWaiting` is told why, and undefined once there is an answer.
-   */
-  clientFor: (onWaiting: (why: string | undefined) => void) => OpenAI;
-  /** Resolves where the upstream still answers; where it is gone, `onLost` is called. */
-  checkThere: (why: string) => Promise<void>;
-  /** Without its name where the upstream has no list of models. */
-  model: Partial<ListedModel>;
-  /** What to tell of an error: never the key. */
-  explain: (error: unknown) => string;
-}
-
 export interface UpstreamReports {
   /** The upstream was found, and is gone. */
   onLost: (why: string) => void;
@@ -38,16 +24,16 @@ const perhapsGone = new Set([502, 503, 504]);
 /** By these a server says that it has no list of models. */
 const noList = new Set([404, 405, 410, 501]);
 
-/** Finds the model; rejects with a ModelLoadError. */
+/** Finds the model, whose list may be missing; rejects with a ModelLoadError. */
 export async function openUpstream(
   config: UpstreamConfig,
   { onLost, onWarning }: UpstreamReports,
-): Promise<Upstream> {
+) {
   const explain = makeExplain(config);
   const asking = makeClient(config, { maxRetries: 0, timeout: askTimeoutMs });
   const model = await findModel(asking, config, explain, onWarning);
 
-  /** Any answer will do: the list of models is optional. */
+  /** Resolves where the upstream still answers, whatever it says; where it is gone, `onLost` is called. */
   async function checkThere(why: string): Promise<void> {
     try {
       const { body } = await askForModels(asking);
@@ -79,21 +65,22 @@ export async function openUpstream(
       // The client would repeat after every 5xx; an error in the model comes again.
       const headers = new Headers(response.headers);
       headers.set("x-should-retry", String(busy.has(status)));
-      const beginning = body && beginningOf(body, maxErrorBytes);
+      const beginning = beginningOf(body, maxErrorBytes);
       return new Response(beginning, { status, statusText, headers });
     };
 
-  return {
-    clientFor: (onWaiting) =>
-      makeClient(config, {
-        maxRetries: retriesWithoutEnd,
-        timeout: longestTimerMs,
-        fetch: guard(onWaiting),
-      }),
-    checkThere,
-    model,
-    explain,
-  };
+  /**
+   * A client for one generation: it waits and asks again where the upstream is busy, for as long as the caller's signal
+   * lets it. `onWaiting` is told why, and undefined once there is an answer.
+   */
+  const clientFor = (onWaiting: (why: string | undefined) => void): OpenAI =>
+    makeClient(config, {
+      maxRetries: retriesWithoutEnd,
+      timeout: longestTimerMs,
+      fetch: guard(onWaiting),
+    });
+
+  return { clientFor, checkThere, model, explain };
 }
 
 type ClientOptions = Pick<
@@ -119,29 +106,17 @@ const askForModels = (client: OpenAI): Promise<Response> =>
     .list({ signal: AbortSignal.timeout(askTimeoutMs) })
     .asResponse();
 
-/** The body of the list of models, whatever it is. */
-async function list(client: OpenAI): Promise<string> {
-  const { body } = await askForModels(client);
-  return body === null
-    ? ""
-    : await new Response(beginningOf(body, maxListBytes)).text();
-}
-
 /** So much of a body at most: an upstream may send without end. */
-function beginningOf(
-  body: ReadableStream<Uint8Array>,
-  maxBytes: number,
-): ReadableStream<Uint8Array> {
+function beginningOf(body: Response["body"], maxBytes: number) {
   let left = maxBytes;
-  return body.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(bytes, out) {
-        left -= bytes.length;
-        if (left < 0) out.terminate();
-        else out.enqueue(bytes);
-      },
-    }),
-  );
+  const limit = new TransformStream<Uint8Array, Uint8Array>({
+    transform(bytes, out) {
+      left -= bytes.length;
+      if (left < 0) out.terminate();
+      else out.enqueue(bytes);
+    },
+  });
+  return body && body.pipeThrough(limit);
 }
 
 const isGone = (error: unknown): boolean => {
@@ -156,7 +131,7 @@ export const statusOf = (error: unknown): number | undefined =>
 async function findModel(
   client: OpenAI,
   { model: wanted }: UpstreamConfig,
-  explain: Upstream["explain"],
+  explain: (error: unknown) => string,
   onWarning: UpstreamReports["onWarning"],
 ): Promise<Partial<ListedModel>> {
   const unlisted = (why: string) => {
@@ -165,9 +140,10 @@ async function findModel(
     );
     return {};
   };
-  let body: string;
+  let list: string;
   try {
-    body = await list(client);
+    const { body } = await askForModels(client);
+    list = await new Response(beginningOf(body, maxListBytes)).text();
   } catch (cause) {
     if (noList.has(statusOf(cause) ?? 0))
       return unlisted(`it answered ${statusOf(cause)}`);
@@ -177,7 +153,7 @@ async function findModel(
       { cause },
     );
   }
-  const models = readModels(body);
+  const models = readModels(list);
   if (models === undefined) return unlisted("its answer is none");
   const model = models.find(({ id }) => id === wanted);
   if (model !== undefined) return model;
@@ -188,7 +164,7 @@ async function findModel(
   );
 }
 
-/** An upstream's refusal may hold what it was sent: it is cut, and the key taken out. */
+/** Makes what to tell of an error. An upstream's refusal may hold what it was sent: it is cut, and the key taken out. */
 function makeExplain({ key }: UpstreamConfig) {
   return (error: unknown): string => {
     const { message, cause } =
