@@ -9,7 +9,6 @@ import { slugOf } from "@jetscribe/schema";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
-import type { EngineConfig, UpstreamConfig } from "./engine/engine.ts";
 
 /** Part of the project. */
 const demoModel = fileURLToPath(
@@ -63,7 +62,11 @@ export const Config = BrokerSettings.extend({
   DRAIN_TIMEOUT: duration("30s"),
   MAX_ATTEMPTS: count(3, { min: 1, max: 100 }),
 }).transform((env, context) => {
-  const upstream = upstreamOf(env);
+  const { UPSTREAM_URL: url, UPSTREAM_MODEL: upstreamModel } = env;
+  const upstream =
+    url !== undefined && upstreamModel !== undefined
+      ? { url, key: env.UPSTREAM_KEY, model: upstreamModel }
+      : undefined;
   if (env.ENGINE === "openai" && upstream === undefined)
     context.addIssue(
       "ENGINE=openai needs UPSTREAM_URL and UPSTREAM_MODEL to be set",
@@ -74,11 +77,13 @@ export const Config = BrokerSettings.extend({
     );
   const modelName = chooseModelName(env, context);
   if (context.issues.length > 0) return z.NEVER;
-  const engine: EngineConfig = {
+  const engine = {
     engine: env.ENGINE,
     upstream,
     model: env.MODEL,
+    /** Where downloaded models are kept. */
     modelsDir: join(env.DATA_DIR, "models"),
+    /** Where small facts are kept between starts (the models' hashes). */
     dataDir: env.DATA_DIR,
     slots: env.SLOTS,
     contextSize: env.CONTEXT_SIZE,
@@ -108,18 +113,5 @@ export const Config = BrokerSettings.extend({
     maxAttempts: env.MAX_ATTEMPTS,
   };
 });
-
-const upstreamOf = (env: {
-  UPSTREAM_URL?: string | undefined;
-  UPSTREAM_KEY?: string | undefined;
-  UPSTREAM_MODEL?: string | undefined;
-}): UpstreamConfig | undefined =>
-  env.UPSTREAM_URL !== undefined && env.UPSTREAM_MODEL !== undefined
-    ? {
-        url: env.UPSTREAM_URL,
-        key: env.UPSTREAM_KEY,
-        model: env.UPSTREAM_MODEL,
-      }
-    : undefined;
 
 export type Config = z.infer<typeof Config>;

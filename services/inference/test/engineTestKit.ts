@@ -1,8 +1,10 @@
 /** What the tests of the engines share: an engine in a real child, and one request to it. */
+import { readConfig } from "@jetscribe/runtime";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Config } from "../src/config.ts";
 import type {
   EngineConfig,
   EngineRequest,
@@ -13,7 +15,6 @@ import {
   makeEngineProcess,
   type EngineProcess,
   type EngineProcessOptions,
-  type Log,
 } from "../src/engine/process/engineProcess.ts";
 
 export const demoModel = fileURLToPath(
@@ -35,14 +36,22 @@ export async function openEngine(
   const folder = await mkdtemp(join(tmpdir(), "jetscribe-engine-"));
   const errors: Record<string, unknown>[] = [];
   const silent = () => undefined;
-  const log: Log = {
-    ...{ debug: silent, info: silent, warn: silent },
-    error: (fields) => errors.push({ ...fields }),
+  const log = {
+    debug: silent,
+    info: silent,
+    warn: silent,
+    error: (fields: object) => void errors.push({ ...fields }),
   };
+  const settings = readConfig(Config, {
+    ENGINE: "fake",
+    MODEL: demoModel,
+    GPU: "off",
+    SLOTS: "4",
+    DATA_DIR: folder,
+  });
   const engine = makeEngineProcess({
     config: {
-      ...{ engine: "fake", model: demoModel, gpu: "off", slots: 4 },
-      ...{ modelsDir: folder, dataDir: folder, fakeMs: 0, fakeTokens: 16 },
+      ...settings.engine,
       ...(typeof config === "function" ? config(folder) : config),
     },
     log,

@@ -12,52 +12,16 @@ import {
   type GenerateParams,
   type Message,
 } from "@jetscribe/schema";
+import type { Config } from "../config.ts";
 
-/** Everything an engine is told; `main.ts` fills it from the environment. */
-export interface EngineConfig {
-  engine: "llama" | "openai" | "fake";
-  /** What the openai engine speaks to. */
-  upstream?: UpstreamConfig | undefined;
-  /** Path of a GGUF file, or `hf:user/repo:quant`. */
-  model: string;
-  /** Where downloaded models are kept. */
-  modelsDir: string;
-  /** Where small facts are kept between starts (the models' hashes). */
-  dataDir: string;
-  /** Generations at once; by default as many as fit, up to 16. */
-  slots?: number | undefined;
-  /** Tokens of each slot; by default what the model was trained for, where it fits. */
-  contextSize?: number | undefined;
-  gpu: "auto" | "cuda" | "vulkan" | "metal" | "off";
-  /** Layers on the GPU; by default as many as fit. */
-  gpuLayers?: number | undefined;
-  threads?: number | undefined;
-  /** Which loop decodes: the llama engine's own (`auto`), or that of node-llama-cpp. */
-  engineLoop?: "auto" | "library" | undefined;
-  /** How the llama engine keeps the context's keys and values; q8_0 takes half the memory, and flash attention. */
-  kvCacheType?: "f16" | "q8_0" | undefined;
-  /** `auto`: where the device and the model have it. */
-  flashAttention?: "auto" | "on" | "off" | undefined;
-  /** A LoRA adapter, and how strongly it is applied. */
-  lora?: { path: string; scale: number } | undefined;
-  /** Whether the llama engine guesses tokens ahead; `auto`: where it measures that this pays. By default off. */
-  speculation?: "off" | "on" | "auto" | undefined;
-  /** What guesses instead of the prompt lookup: a small model with the same vocabulary, named as `model` is. */
-  draftModel?: string | undefined;
-  /** The fake engine's time per task, in ms. */
-  fakeMs: number;
-  /** The fake engine's tokens per task. */
-  fakeTokens: number;
-}
+type Settings = Config["engine"];
+/** Everything an engine is told: its settings, which `.env.example` describes. */
+export type EngineConfig = Partial<Settings> &
+  Pick<Settings, "engine" | "model" | "modelsDir" | "dataDir" | "gpu"> &
+  Pick<Settings, "fakeMs" | "fakeTokens">;
 
 /** A server that speaks OpenAI's API. */
-export interface UpstreamConfig {
-  /** As its clients are given it: `http://host:8000/v1`. */
-  url: string;
-  key?: string | undefined;
-  /** The model's id there. */
-  model: string;
-}
+export type UpstreamConfig = NonNullable<Settings["upstream"]>;
 
 /** Whether the model is fetched by name; anything else is a path. */
 export const isRemote = (model: string): boolean => model.startsWith("hf:");

@@ -17,15 +17,14 @@ import { fakeText, seedOf } from "./fakeText.ts";
 
 /** More than any real model has, and room for the longest prompt that the gateway takes. */
 const defaultContextSize = 4_194_304;
-const defaultSlots = 64;
 const nothing: BegunText = { text: "", tokens: 0 };
 /** Words are sent at most this often; more of them go together. */
 const tickMs = 5;
 
 /** Makes the fake engine; it is ready at once. */
 export function makeFakeEngine(config: EngineConfig): Engine {
-  const { fakeMs, fakeTokens, slots = defaultSlots } = config;
-  const contextSize = config.contextSize ?? defaultContextSize;
+  const { fakeMs, fakeTokens, slots = 64 } = config;
+  const { contextSize = defaultContextSize } = config;
 
   async function generate(
     request: EngineRequest,
@@ -39,22 +38,18 @@ export function makeFakeEngine(config: EngineConfig): Engine {
     const length = ignore_eos ? max_tokens : fakeTokens;
     const count = Math.max(first, Math.min(length, max_tokens));
     const textSeed = seedOf(request);
-    const text = fakeText(textSeed, first, count);
-    const say = (piece: string, completionTokens: number) => {
-      if (piece !== "") onText(piece, { promptTokens, completionTokens });
+    let text = begun;
+    const say = (from: number, to: number) => {
+      if (from === to) return;
+      const piece = fakeText(textSeed, from, to);
+      text += piece;
+      onText(piece, { promptTokens, completionTokens: to });
     };
-    const sayWords = (from: number, to: number) =>
-      say(fakeText(textSeed, from, to), to);
-    if (fakeMs > 0 && !request.probe)
-      await speakSlowly(
-        { first, count },
-        fakeMs / fakeTokens,
-        sayWords,
-        signal,
-      );
-    else say(text, count);
+    const msPerToken = request.probe ? 0 : fakeMs / fakeTokens;
+    if (msPerToken === 0) say(first, count);
+    else await speakSlowly(first, count, msPerToken, say, signal);
     return {
-      text: begun + text,
+      text,
       finishReason: ignore_eos || count < fakeTokens ? "length" : "stop",
       promptTokens,
       completionTokens: count,
@@ -76,7 +71,8 @@ function fakeTokensOf({ prompt, messages }: EngineRequest): number {
 }
 
 async function speakSlowly(
-  { first, count }: { first: number; count: number },
+  first: number,
+  count: number,
   msPerToken: number,
   say: (from: number, to: number) => void,
   signal: AbortSignal,

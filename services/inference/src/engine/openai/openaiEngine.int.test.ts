@@ -121,7 +121,8 @@ describe("the openai engine and its upstream", { concurrent: true }, () => {
     await using upstream = await startUpstream();
     const { url } = upstream;
     await using engine = await open(upstream, {
-      ...{ engine: "openai", upstream: { url, model } },
+      engine: "openai",
+      upstream: { url, key: undefined, model },
     });
     await ask(engine, { prompt });
     assert.equal(upstream.calls[0]?.headers.authorization, undefined);

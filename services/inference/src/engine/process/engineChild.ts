@@ -85,17 +85,20 @@ function end(why: string): void {
   process.exit(1);
 }
 
+/** A start that takes less tells no progress. */
+const tellAfterMs = 1_000;
 /** A tenth of a large download takes its time, and whoever makes no progress is taken for dead. */
 const tellEveryMs = 30_000;
 
 /** Tells each tenth once, and some in between: a download alone reports thousands of times. */
 function tellProgress() {
-  let told = { tenth: -1, at: 0, done: 0 };
+  let told = { tenth: -1, at: performance.now(), done: 0 };
   return (progress: EngineProgress): void => {
     const { done } = progress;
     const [tenth, at] = [Math.floor(done * 10), performance.now()];
-    const moved = done > told.done && at - told.at > tellEveryMs;
-    if (tenth === told.tenth && !moved) return;
+    const isNews = tenth !== told.tenth || done > told.done;
+    const waitMs = tenth === told.tenth ? tellEveryMs : tellAfterMs;
+    if (!isNews || at - told.at < waitMs) return;
     told = { tenth, at, done };
     post({ kind: "progress", progress });
   };
@@ -107,7 +110,7 @@ async function serve({
 }: Extract<ToChild, { kind: "generate" }>): Promise<void> {
   const abort = new AbortController();
   aborts.set(id, abort);
-  const { say } = pieces.of(id);
+  const say = pieces.of(id);
   try {
     if (engine === undefined) throw new Error("the engine is not ready");
     const { text: _, ...result } = await engine.generate(request, {

@@ -16,55 +16,27 @@ import {
   isRemote,
   type EngineConfig,
   type EngineInfo,
-  type EngineProgress,
   type EngineRequest,
   type EngineResult,
   type GenerateOptions,
 } from "../engine.ts";
+import type { Logger } from "@jetscribe/runtime";
 import { exceptLoopback } from "@jetscribe/runtime/exceptLoopback";
 import type { FromChild, WireError } from "./engineMessages.ts";
 import { forkEngine, type EngineEnd, type EngineFork } from "./forkEngine.ts";
 import { makeGenerations, type Generations } from "./generations.ts";
 import { watchSilence, type Watchdog } from "./watchSilence.ts";
 
-/** The part of pino that is used here. */
-export interface Log {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
-
 export type EngineState =
   | { status: "starting" }
   | { status: "ready"; info: EngineInfo }
   | { status: "failed"; error: { type: string; message: string } };
 
-export interface EngineProcess {
-  state: () => EngineState;
-  /** Calls back whenever the state has changed; one listener. */
-  onChange: (listener: () => void) => void;
-  /** Resolves once it is ready, at once if it is; rejects with the signal's reason, or with EngineDied once closed. */
-  whenReady: (signal?: AbortSignal) => Promise<EngineInfo>;
-  /**
-   * As the port's. Rejects with EngineDied when the child ends first, or where there is none that is ready. An
-   * abort rejects once the child has freed the slot; no text comes after it.
-   */
-  generate: (
-    request: EngineRequest,
-    options: GenerateOptions,
-  ) => Promise<EngineResult>;
-  /** The child's id while there is one. */
-  pid: () => number | undefined;
-  /** Ends the child by a signal; another one comes up. For tests. */
-  kill: (signal?: NodeJS.Signals) => void;
-  /** Ends the child for good. */
-  close: () => Promise<void>;
-}
+export type EngineProcess = ReturnType<typeof makeEngineProcess>;
 
 export interface EngineProcessOptions {
   config: EngineConfig;
-  log: Log;
+  log: Pick<Logger, "debug" | "info" | "warn" | "error">;
   /** The environment that the child gets. */
   env: NodeJS.ProcessEnv;
   /** How long to wait after a failed start, in ms: doubled from the first to the most. */
@@ -79,8 +51,6 @@ export interface EngineProcessOptions {
 
 /** Loading may take minutes, and the parts of it that tell no progress too. */
 const defaultStartTimeoutMs = 600_000;
-/** Progress is told this often; not at all by a start that takes less. */
-const progressEveryMs = 1_000;
 
 /** Starts the child; it is ready when `state()` says so. */
 export function makeEngineProcess({
@@ -91,7 +61,7 @@ export function makeEngineProcess({
   hangTimeoutMs = 30_000,
   startTimeoutMs = defaultStartTimeoutMs,
   onWrongSetting,
-}: EngineProcessOptions): EngineProcess {
+}: EngineProcessOptions) {
   const { engine, model } = config;
   const watched = engine === "llama" && !isRemote(model) ? model : undefined;
   let state: EngineState = { status: "starting" };
@@ -103,7 +73,6 @@ export function makeEngineProcess({
   let refusal: Refusal | undefined;
   /** Why the present child was ended. */
   let hang: string | undefined;
-  let progressToldAt = 0;
   /** Failed starts in a row. */
   let failures = 0;
   let retry: NodeJS.Timeout | undefined;
@@ -114,7 +83,6 @@ export function makeEngineProcess({
     retry = undefined;
     refusal = undefined;
     hang = undefined;
-    progressToldAt = performance.now();
     watch(startTimeoutMs, "it makes no progress");
     child = forkEngine(exceptLoopback(env, config.upstream?.url), {
       onMessages(messages) {
@@ -150,7 +118,7 @@ export function makeEngineProcess({
         break;
       case "progress":
         watchdog?.heard();
-        tellProgress(message.progress);
+        log.info(message.progress, "the engine is starting");
         break;
       case "warning":
         log.warn({ warning: message.message }, "the engine warns");
@@ -177,12 +145,6 @@ export function makeEngineProcess({
         generations?.receive(message);
         break;
     }
-  }
-
-  function tellProgress(progress: EngineProgress): void {
-    if (performance.now() - progressToldAt < progressEveryMs) return;
-    progressToldAt = performance.now();
-    log.info(progress, "the engine is starting");
   }
 
   function ready(info: EngineInfo): void {
@@ -239,34 +201,28 @@ export function makeEngineProcess({
     retry = setTimeout(start, backoff.firstMs);
   }
 
+  /**
+   * As the port's. Rejects with EngineDied when the child ends first, or where there is none that is ready. An
+   * abort rejects once the child has freed the slot; no text comes after it.
+   */
   async function generate(
     request: EngineRequest,
     options: GenerateOptions,
   ): Promise<EngineResult> {
-    if (state.status === "ready" && generations !== undefined) {
-      const result = await generations.run(request, options);
-      countDrafts(result);
-      return result;
+    if (state.status !== "ready" || generations === undefined) {
+      options.signal.throwIfAborted();
+      throw new EngineDied("the engine is not ready");
     }
-    options.signal.throwIfAborted();
-    throw new EngineDied("the engine is not ready");
+    const { speculation } = state.info;
+    const result = await generations.run(request, options);
+    if (speculation !== undefined) {
+      speculation.drafted_tokens += result.draftedTokens ?? 0;
+      speculation.accepted_tokens += result.acceptedTokens ?? 0;
+    }
+    return result;
   }
 
-  function countDrafts({
-    draftedTokens = 0,
-    acceptedTokens = 0,
-  }: EngineResult): void {
-    if (state.status !== "ready" || state.info.speculation === undefined)
-      return;
-    const { drafted_tokens, accepted_tokens, ...rest } = state.info.speculation;
-    const speculation = {
-      ...rest,
-      drafted_tokens: drafted_tokens + draftedTokens,
-      accepted_tokens: accepted_tokens + acceptedTokens,
-    };
-    state.info = { ...state.info, speculation };
-  }
-
+  /** Ends the child for good. */
   async function close(): Promise<void> {
     closed = true;
     clearTimeout(retry);
@@ -285,11 +241,16 @@ export function makeEngineProcess({
   start();
   return {
     state: () => state,
-    onChange: (listener) => void (changed = listener),
-    whenReady: (signal) => orAborted(becomesReady.promise, signal),
+    /** Calls back whenever the state has changed; one listener. */
+    onChange: (listener: () => void) => void (changed = listener),
+    /** Resolves once it is ready, at once if it is; rejects with the signal's reason, or with EngineDied once closed. */
+    whenReady: (signal?: AbortSignal) =>
+      orAborted(becomesReady.promise, signal),
     generate,
+    /** The child's id while there is one. */
     pid: () => child?.pid,
-    kill: (signal = "SIGKILL") => child?.kill(signal),
+    /** Ends the child by a signal; another one comes up. For tests. */
+    kill: (signal: NodeJS.Signals = "SIGKILL") => child?.kill(signal),
     close,
   };
 }

@@ -3,13 +3,7 @@ import { fork } from "node:child_process";
 import { createInterface } from "node:readline";
 import { makeOutbox, type FromChild, type ToChild } from "./engineMessages.ts";
 
-export interface EngineFork {
-  pid: number | undefined;
-  post: (message: ToChild) => void;
-  kill: (signal: NodeJS.Signals) => void;
-  /** Resolves when it has ended and everything that it wrote has been read. */
-  ended: Promise<EngineEnd>;
-}
+export type EngineFork = ReturnType<typeof forkEngine>;
 
 export interface EngineEnd {
   /** `SIGKILL`, `exit code 1` … */
@@ -19,19 +13,17 @@ export interface EngineEnd {
   stderrTail: string;
 }
 
-export interface ForkHandlers {
-  onMessages: (messages: FromChild[]) => void;
-  onStderr: (line: string) => void;
-}
-
 const childFile = new URL("./engineChild.ts", import.meta.url);
 const tailLines = 20;
 
 /** Starts the process. `env` is its environment, but for the size of its thread pool. */
 export function forkEngine(
   env: NodeJS.ProcessEnv,
-  { onMessages, onStderr }: ForkHandlers,
-): EngineFork {
+  handlers: {
+    onMessages: (messages: FromChild[]) => void;
+    onStderr: (line: string) => void;
+  },
+) {
   const child = fork(childFile, {
     // The library samples the slots of a batch in the pool at once, and llama.cpp's logits are no safe place for two
     // threads: with four of them, more than half of the texts of a full batch came out wrong (node-llama-cpp 3.21.1).
@@ -46,11 +38,11 @@ export function forkEngine(
   const end = (how: string, signal?: NodeJS.Signals) =>
     resolve({ how, signal, stderrTail: tail.join("\n") });
 
-  child.on("message", onMessages);
+  child.on("message", handlers.onMessages);
   if (child.stderr !== null)
     createInterface({ input: child.stderr }).on("line", (line) => {
       tail = [...tail, line].slice(-tailLines);
-      onStderr(line);
+      handlers.onStderr(line);
     });
   // Not `exit`: the last lines of stderr come after it.
   child.once("close", (code, signal) =>
@@ -62,11 +54,12 @@ export function forkEngine(
   });
   return {
     pid: child.pid,
-    post: makeOutbox((messages) => {
+    post: makeOutbox<ToChild>((messages) => {
       // A child that is gone is told apart by its end.
       child.send(messages, () => undefined);
     }),
-    kill: (signal) => void child.kill(signal),
+    kill: (signal: NodeJS.Signals) => void child.kill(signal),
+    /** Resolves when it has ended and everything that it wrote has been read. */
     ended,
   };
 }

@@ -4,15 +4,6 @@
  */
 import type { TokenCounts } from "../engine.ts";
 
-export interface Pieces {
-  /** Those of one text. */
-  of: (id: number) => {
-    say: (text: string, counts: TokenCounts) => void;
-  };
-  /** Sends what has gathered of all texts. */
-  flush: () => void;
-}
-
 /** As the chunks of live text: what comes sooner only waits there. */
 const everyMs = 20;
 
@@ -22,12 +13,13 @@ const everyMs = 20;
  */
 export function gatherPieces(
   send: (id: number, text: string, counts: TokenCounts) => void,
-): Pieces {
+) {
   let gathered = new Map<number, { text: string; counts: TokenCounts }>();
   let sentAt = -Infinity;
   let soon: NodeJS.Immediate | undefined;
   let later: NodeJS.Timeout | undefined;
 
+  /** Sends what has gathered of all texts. */
   function flush(): void {
     clearImmediate(soon);
     clearTimeout(later);
@@ -45,18 +37,16 @@ export function gatherPieces(
     else later ??= setTimeout(flush, ms);
   }
 
-  return {
-    of(id) {
-      let isFirst = true;
-      return {
-        say(text, counts) {
-          const before = gathered.get(id)?.text ?? "";
-          gathered.set(id, { text: before + text, counts });
-          flushIn(isFirst ? 0 : sentAt + everyMs - performance.now());
-          isFirst = false;
-        },
-      };
-    },
-    flush,
-  };
+  /** Takes the pieces of one text. */
+  function of(id: number) {
+    let isFirst = true;
+    return (text: string, counts: TokenCounts): void => {
+      const before = gathered.get(id)?.text ?? "";
+      gathered.set(id, { text: before + text, counts });
+      flushIn(isFirst ? 0 : sentAt + everyMs - performance.now());
+      isFirst = false;
+    };
+  }
+
+  return { of, flush };
 }

@@ -11,7 +11,7 @@ function gather() {
     sent.push([id, text, completionTokens]),
   );
   const text = (id: number) => {
-    const { say } = of(id);
+    const say = of(id);
     return (text: string, completionTokens: number) =>
       say(text, { promptTokens: 1, completionTokens });
   };

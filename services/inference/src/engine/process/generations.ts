@@ -11,17 +11,7 @@ import {
 import type { FromChild, ToChild, WireError } from "./engineMessages.ts";
 import { watchSilence, type Watchdog } from "./watchSilence.ts";
 
-export interface Generations {
-  /** As the port's; an abort rejects once the process has freed the slot, and no text comes after it. */
-  run: (
-    request: EngineRequest,
-    options: GenerateOptions,
-  ) => Promise<EngineResult>;
-  /** Takes what the process says of one of them. */
-  receive: (message: FromGeneration) => void;
-  /** Ends all of them. */
-  fail: (error: Error) => void;
-}
+export type Generations = ReturnType<typeof makeGenerations>;
 
 type FromGeneration = Extract<FromChild, { id: number }>;
 
@@ -34,17 +24,16 @@ interface Running {
 }
 type Outcome = { result: EngineResult } | { error: Error };
 
-export interface Patience {
-  /** How long an abort may go unheeded while no token of any generation comes. */
-  abortTimeoutMs: number;
-  onDisobeyed: () => void;
-}
-
-/** `post` sends to the process. */
+/**
+ * `post` sends to the process. `abortTimeoutMs`: how long an abort may go unheeded while no token of any generation comes.
+ */
 export function makeGenerations(
   post: (message: ToChild) => void,
-  { abortTimeoutMs, onDisobeyed }: Patience,
-): Generations {
+  {
+    abortTimeoutMs,
+    onDisobeyed,
+  }: { abortTimeoutMs: number; onDisobeyed: () => void },
+) {
   const all = new PassingMap<number, Running>();
   /** Of those that were aborted and run on. */
   const watchdogs = new Set<Watchdog>();
@@ -58,6 +47,7 @@ export function makeGenerations(
     return watchdog;
   }
 
+  /** As the port's; an abort rejects once the process has freed the slot, and no text comes after it. */
   async function run(
     request: EngineRequest,
     {
@@ -90,6 +80,7 @@ export function makeGenerations(
     return outcome.result;
   }
 
+  /** Takes what the process says of one of them. */
   function receive(message: FromGeneration): void {
     for (const watchdog of watchdogs) watchdog.heard();
     const running = all.get(message.id);
@@ -114,13 +105,12 @@ export function makeGenerations(
     }
   }
 
-  return {
-    run,
-    receive,
-    fail(error) {
-      for (const { settle } of all.values()) settle({ error });
-    },
-  };
+  /** Ends all of them. */
+  function fail(error: Error): void {
+    for (const { settle } of all.values()) settle({ error });
+  }
+
+  return { run, receive, fail };
 }
 
 /** The error with its own type and traceback again. */

@@ -1,9 +1,6 @@
 /** Notices that something has been silent for too long. */
 
-export interface Watchdog extends Disposable {
-  /** It gave a sign of life. */
-  heard: () => void;
-}
+export type Watchdog = ReturnType<typeof watchSilence>;
 
 const ticks = 10;
 
@@ -11,7 +8,7 @@ const ticks = 10;
  * Calls back once after so much silence. It counts its own ticks and reads no clock: where this process was frozen
  * itself, what was said meanwhile is still to be heard.
  */
-export function watchSilence(limitMs: number, onSilent: () => void): Watchdog {
+export function watchSilence(limitMs: number, onSilent: () => void) {
   let silent = 0;
   const timer = setInterval(() => {
     if (++silent <= ticks) return;
@@ -19,6 +16,7 @@ export function watchSilence(limitMs: number, onSilent: () => void): Watchdog {
     onSilent();
   }, limitMs / ticks);
   return {
+    /** It gave a sign of life. */
     heard: () => void (silent = 0),
     [Symbol.dispose]: () => clearInterval(timer),
   };
