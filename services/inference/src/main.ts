@@ -33,13 +33,10 @@ await runService(
   async (service) => {
     const { env, stack, stopping, log } = service;
     const config = readConfig(Config, env);
-    const { model, modelName } = config;
-    const limits = {
-      ...config,
-      workerId: newWorkerId(),
-      engineIsElsewhere: config.engine.engine === "openai",
-    };
-    const { workerId } = limits;
+    const { model } = config;
+    const workerId = newWorkerId();
+    const engineIsElsewhere = config.engine.engine === "openai";
+    const limits = { ...config, workerId, engineIsElsewhere };
 
     const engine = makeEngineProcess({
       config: config.engine,
@@ -72,42 +69,29 @@ await runService(
     );
 
     const tokens = stack.use(makeTokenLog(broker));
+    const shared = { broker, clock, appender, tokens, states, workerId, log };
     const lock = makeTextLock({
-      broker,
-      tokens,
-      workerId,
-      log,
+      ...shared,
       canGoOn: (request) => canGoOn(config.engine.engine, request),
     });
-    const record = makeRecord({
-      broker,
-      clock,
-      appender,
-      states,
-      workerId,
-      log,
-    });
+    const record = makeRecord(shared);
     const attempt = makeAttempt({
+      ...shared,
       engine: watchedEngine,
-      broker,
-      clock,
+      engineLock: makeReadWriteLock(),
       record,
       lock,
       limits,
       stopping,
-      log,
-      engineLock: makeReadWriteLock(),
     });
     const handle = makeOnGenerateRequested({
+      ...shared,
       attempt,
-      clock,
       record,
-      states,
       lock,
       peers,
       held,
       limits,
-      log,
       wasCancelled: cancels.wasCancelled,
     });
     const work = stack.use(
@@ -128,16 +112,12 @@ await runService(
     const announcer = stack.use(
       makeAnnouncer({
         broker,
-        model,
-        modelName,
+        config,
         workerId,
-        engineName: config.engine.engine,
-        state: engine.state,
-        lives: watchedEngine.lives,
-        inHand: work.inHand,
+        work,
+        peers,
+        engine: watchedEngine,
         unanswered: () => appender.silent || tokens.silent,
-        tokensPerSecond: work.tokensPerSecond,
-        peers: peers.count,
       }),
     );
     engine.onChange(() => {
@@ -145,7 +125,7 @@ await runService(
       work.pullWork();
     });
     stack.defer(() => drain(work, held, config.drainTimeoutMs));
-    log.info({ worker_id: workerId, model: modelName }, "worker joined");
+    log.info({ worker_id: workerId, model: config.modelName }, "worker joined");
   },
   { env: process.env, hasTime: true },
 );

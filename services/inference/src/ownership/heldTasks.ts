@@ -13,14 +13,7 @@ import {
   type TaskInHand,
 } from "./taskInHand.ts";
 
-export interface HeldTasks extends Disposable {
-  hold(item: WorkItem): TaskInHand;
-  /** Breaks off one task, if it is in hand. */
-  interrupt(taskId: string, reason: InterruptReason): void;
-  interruptAll(reason: InterruptReason): void;
-  /** The broker may have forgotten what was known. */
-  doubtAll: () => void;
-}
+export type HeldTasks = ReturnType<typeof makeHeldTasks>;
 
 interface Held {
   inHand: TaskInHand;
@@ -39,7 +32,7 @@ export function makeHeldTasks({
   states: Pick<TaskStates<TaskState>, "surelyAll">;
   /** In ms; it goes on while the machine sleeps, as leases do. */
   now?: () => number;
-}): HeldTasks {
+}) {
   const all = new PassingMap<string, Held>();
   const { renewEveryMs, provesForMs, checkEveryMs } = leaseTimes(ackWaitMs);
   const timer = setInterval(renewThoseDue, checkEveryMs);
@@ -83,17 +76,22 @@ export function makeHeldTasks({
     return inHand;
   }
 
+  /** The broker may have forgotten what was known. */
+  function doubtAll(): void {
+    const at = now();
+    for (const { inHand } of all.values())
+      inHand.change({ kind: "doubted", at });
+  }
+
   return {
     hold,
-    interrupt: (taskId, reason) => all.get(taskId)?.inHand.interrupt(reason),
-    interruptAll(reason) {
+    /** Breaks off one task, if it is in hand. */
+    interrupt: (taskId: string, reason: InterruptReason) =>
+      all.get(taskId)?.inHand.interrupt(reason),
+    interruptAll(reason: InterruptReason) {
       for (const { inHand } of all.values()) inHand.interrupt(reason);
     },
-    doubtAll() {
-      const at = now();
-      for (const { inHand } of all.values())
-        inHand.change({ kind: "doubted", at });
-    },
+    doubtAll,
     [Symbol.dispose]: () => clearInterval(timer),
   };
 }

@@ -20,55 +20,49 @@ export interface Witness {
   leftOutBy?: string | undefined;
 }
 
-export interface Peers {
-  heard: (announcement: WorkerAnnouncement) => void;
-  /** Nothing was heard for a while: from now on silence has to last again before it proves anything. */
-  listenAnew: () => void;
-  /** How many are heard. */
-  count: () => number;
-  /** What is known about a task. */
-  witnessOf(taskId: string): Omit<Witness, "leftOutBy" | "now">;
-  /** Silent for so many ms the worker is gone; one that is heard announces itself within that time. */
-  goneAfterMs: (workerId: string) => number;
-}
-
-interface Peer {
-  /** Silent for so many ms it is gone. */
-  goneAfterMs: number;
-  tasks: ReadonlySet<string>;
-}
+export type Peers = ReturnType<typeof makePeers>;
 
 /** `now` is a monotonic clock in ms. */
 export function makePeers(
   self: string,
   now: () => number = () => performance.now(),
-): Peers {
-  const peers = heardWithin<Peer>((peer) => peer.goneAfterMs, now);
+) {
+  const peers = heardWithin<{
+    goneAfterMs: number;
+    tasks: ReadonlySet<string>;
+  }>((peer) => peer.goneAfterMs, now);
   let listeningSince = now();
   /** Of the one that announces itself the least often: a worker that was not heard yet may be like it. */
   let longestGoneAfterMs = goneAfterMs;
 
+  function heard(announcement: WorkerAnnouncement): void {
+    const { worker_id, tasks, leaving } = announcement;
+    if (worker_id === self) return;
+    const peer = {
+      goneAfterMs: goneAfter(announcement),
+      tasks: new Set(tasks),
+    };
+    if (leaving) peers.forget(worker_id);
+    else peers.note(worker_id, peer);
+    longestGoneAfterMs = Math.max(
+      goneAfterMs,
+      ...peers.all().map((peer) => peer.goneAfterMs),
+    );
+  }
+
+  /** Nothing was heard for a while: from now on silence has to last again before it proves anything. */
+  function listenAnew(): void {
+    peers.forgetAll();
+    listeningSince = now();
+  }
+
   return {
-    heard(announcement) {
-      const { worker_id, tasks, leaving } = announcement;
-      if (worker_id === self) return;
-      const peer = {
-        goneAfterMs: goneAfter(announcement),
-        tasks: new Set(tasks),
-      };
-      if (leaving) peers.forget(worker_id);
-      else peers.note(worker_id, peer);
-      longestGoneAfterMs = Math.max(
-        goneAfterMs,
-        ...peers.all().map((peer) => peer.goneAfterMs),
-      );
-    },
-    listenAnew() {
-      peers.forgetAll();
-      listeningSince = now();
-    },
+    heard,
+    listenAnew,
+    /** How many are heard. */
     count: () => peers.all().length,
-    witnessOf: (taskId) => ({
+    /** What is known about a task. */
+    witnessOf: (taskId: string): Omit<Witness, "leftOutBy" | "now"> => ({
       named: peers.all().some(({ tasks }) => tasks.has(taskId)),
       silenceProvesInMs: Math.max(
         0,
@@ -76,6 +70,8 @@ export function makePeers(
       ),
       isHeard: (workerId) => peers.get(workerId) !== undefined,
     }),
-    goneAfterMs: (workerId) => peers.get(workerId)?.goneAfterMs ?? goneAfterMs,
+    /** Silent for so many ms the worker is gone; one that is heard announces itself within that time. */
+    goneAfterMs: (workerId: string): number =>
+      peers.get(workerId)?.goneAfterMs ?? goneAfterMs,
   };
 }

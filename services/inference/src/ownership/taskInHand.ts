@@ -139,21 +139,12 @@ class Interrupted extends Error {
   }
 }
 
-export interface TaskInHand extends Disposable {
-  readonly item: WorkItem;
-  readonly state: HandState;
-  change(change: Change): void;
-  interrupt(reason: InterruptReason): void;
-  /** Interrupts it if its lease may be over, which a late timer would not have noticed yet. */
-  checkLease(): void;
-  /** Aborts with Interrupted. */
-  readonly signal: AbortSignal;
-}
+export type TaskInHand = Readonly<ReturnType<typeof makeTaskInHand>>;
 
 export function makeTaskInHand(
   item: WorkItem,
   { isLeaseOver, release }: { isLeaseOver: () => boolean; release: () => void },
-): TaskInHand {
+) {
   const stop = new AbortController();
 
   function change(change: Change): void {
@@ -172,9 +163,11 @@ export function makeTaskInHand(
     state: delivered(item),
     change,
     interrupt,
+    /** Interrupts it if its lease may be over, which a late timer would not have noticed yet. */
     checkLease() {
       if (isLeaseOver()) interrupt("lease");
     },
+    /** Aborts with Interrupted. */
     signal: stop.signal,
     [Symbol.dispose]: release,
   };

@@ -3,7 +3,6 @@ import type { Broker } from "@jetscribe/event-log/broker/connection";
 import {
   lastToken,
   readTokens,
-  type StoredChunk,
   type TokenLog,
 } from "@jetscribe/event-log/tokens/tokens";
 import type { Logger } from "@jetscribe/runtime";
@@ -34,24 +33,7 @@ export type Written =
   /** No answer came while it was waited for: it may be stored, or may be refused. */
   | { kind: "unknown" };
 
-export interface TextLock {
-  /**
-   * Takes the task's text over for an attempt: reads what there is, and puts its marker behind it. Interrupts the
-   * task, and rejects with that, where another worker is first. It takes 6 s at most, the time without a broker not
-   * counted: an attempt whose text can't be taken over runs without live text.
-   */
-  claim: (inHand: TaskInHand, attempt: number) => Promise<Claim>;
-  /**
-   * Writes one chunk, and tries again until `giveUp` aborts; it resolves within half a second then. Rejects with the
-   * signal's reason once the task is broken off.
-   */
-  write: (
-    inHand: TaskInHand,
-    chunk: TokenChunk,
-    expectedSeq: number,
-    giveUp: AbortSignal,
-  ) => Promise<Written>;
-}
+export type TextLock = ReturnType<typeof makeTextLock>;
 
 const repeatAfterMs = 500;
 /** Rather without live text than not at all. */
@@ -59,20 +41,15 @@ const claimTimeoutMs = 5_000;
 /** An answer that is under way when a chunk is given up may take so long. */
 const lastAnswerMs = 500;
 
-export function makeTextLock({
-  broker,
-  tokens,
-  workerId,
-  canGoOn,
-  log,
-}: {
+export function makeTextLock(deps: {
   broker: Broker;
   tokens: TokenLog;
   workerId: string;
   /** Whether this worker's engine can go on with a begun answer to the request. */
   canGoOn: (request: GenerateRequested) => boolean;
   log: Logger;
-}): TextLock {
+}) {
+  const { broker, tokens, workerId, canGoOn, log } = deps;
   let complained = false;
 
   function complain(error: unknown): void {
@@ -81,21 +58,35 @@ export function makeTextLock({
     log.warn({ err: error }, "live text cannot be stored");
   }
 
-  /** Waits until it is worth another try; false: nobody waits for that any longer. */
-  async function again(
+  /** Tries until there is an answer; undefined: there is none by the time that nobody waits for it any longer. */
+  async function untilAnswered<Answer>(
+    ask: () => Promise<Answer | undefined>,
     signal: AbortSignal,
     giveUp: AbortSignal,
-  ): Promise<boolean> {
-    const either = AbortSignal.any([signal, giveUp]);
-    try {
-      await sleep(repeatAfterMs, undefined, { signal: either });
-      await broker.whenConnected(either);
-    } catch {
-      signal.throwIfAborted();
+  ): Promise<Answer | undefined> {
+    for (;;) {
+      try {
+        const answer = await ask();
+        if (answer !== undefined) return answer;
+      } catch (error) {
+        signal.throwIfAborted();
+        complain(error);
+      }
+      const either = AbortSignal.any([signal, giveUp]);
+      try {
+        await sleep(repeatAfterMs, undefined, { signal: either });
+        await broker.whenConnected(either);
+      } catch {
+        signal.throwIfAborted();
+      }
+      if (giveUp.aborted) return undefined;
     }
-    return !giveUp.aborted;
   }
 
+  /**
+   * Writes one chunk, and tries again until `giveUp` aborts; it resolves within half a second then. Rejects with the
+   * signal's reason once the task is broken off.
+   */
   async function write(
     { state, signal }: TaskInHand,
     chunk: TokenChunk,
@@ -104,24 +95,19 @@ export function makeTextLock({
   ): Promise<Written> {
     const { task_id } = state.task;
     let unsure = false;
-    do {
-      try {
-        const put = await orUnknown(
-          tokens.put(task_id, chunk, expectedSeq),
-          giveUp,
-        );
-        if (put.kind === "stored") return put;
-        if (put.kind === "refused")
-          return unsure
-            ? await orUnknown(whose(task_id, chunk), giveUp)
-            : { kind: "taken" };
-        unsure = true;
-      } catch (error) {
-        signal.throwIfAborted();
-        complain(error);
-      }
-    } while (await again(signal, giveUp));
-    return { kind: unsure ? "unknown" : "given up" };
+    async function put(): Promise<Written | undefined> {
+      const putting = tokens.put(task_id, chunk, expectedSeq);
+      const answer = await orUnknown(putting, giveUp);
+      if (answer.kind === "stored") return answer;
+      if (answer.kind === "refused")
+        return unsure
+          ? await orUnknown(whose(task_id, chunk), giveUp)
+          : { kind: "taken" };
+      unsure = true;
+      return undefined;
+    }
+    const written = await untilAnswered(put, signal, giveUp);
+    return written ?? { kind: unsure ? "unknown" : "given up" };
   }
 
   /** After a publish that was not answered: ours, if that one is the last there. */
@@ -134,6 +120,11 @@ export function makeTextLock({
     return isOurs ? { kind: "stored", seq: last.seq } : { kind: "taken" };
   }
 
+  /**
+   * Takes the task's text over for an attempt: reads what there is, and puts its marker behind it. Interrupts the
+   * task, and rejects with that, where another worker is first. It takes 6 s at most, the time without a broker not
+   * counted: an attempt whose text can't be taken over runs without live text.
+   */
   async function claim(inHand: TaskInHand, attempt: number): Promise<Claim> {
     const { signal } = inHand;
     const unclaimed = { attempt, kept: keptNothing, seq: undefined };
@@ -141,7 +132,10 @@ export function makeTextLock({
     if (tokens.silent) return unclaimed;
     using patience = whileConnected(broker, claimTimeoutMs);
     const giveUp = patience.signal;
-    const chunks = await read(inHand.state.task.task_id, signal, giveUp);
+    const { task_id } = inHand.state.task;
+    const either = AbortSignal.any([signal, giveUp]);
+    const read = () => readTokens(broker, task_id, either);
+    const chunks = await untilAnswered(read, signal, giveUp);
     if (chunks === undefined) return unclaimed;
     const kept = canGoOn(inHand.item.event.data)
       ? keptTextOf(chunks)
@@ -162,24 +156,6 @@ export function makeTextLock({
     return written.kind === "stored"
       ? { attempt, kept, seq: written.seq }
       : unclaimed;
-  }
-
-  /** Undefined: the stream can't be read. */
-  async function read(
-    taskId: string,
-    signal: AbortSignal,
-    giveUp: AbortSignal,
-  ): Promise<StoredChunk[] | undefined> {
-    const either = AbortSignal.any([signal, giveUp]);
-    do {
-      try {
-        return await readTokens(broker, taskId, either);
-      } catch (error) {
-        signal.throwIfAborted();
-        complain(error);
-      }
-    } while (await again(signal, giveUp));
-    return undefined;
   }
 
   return { claim, write };

@@ -1,74 +1,60 @@
 /** What this worker says of itself every 2 s, with many peers less often, from its start to its end. */
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { announceWorker } from "@jetscribe/event-log/signals/signals";
+import type { WorkSource } from "@jetscribe/event-log/work/consume";
 import { announceEvery, type WorkerAnnouncement } from "@jetscribe/schema";
-import type { EngineInfo } from "../engine/engine.ts";
-import type { EngineState } from "../engine/process/engineProcess.ts";
+import type { Config } from "../config.ts";
+import type { EngineProcess } from "../engine/process/engineProcess.ts";
+import type { Peers } from "../ownership/peers.ts";
 
-export interface Announcer extends Disposable {
-  /** At once, for a change that others wait for. */
-  announce: () => void;
-}
-
-export function makeAnnouncer({
-  broker,
-  model,
-  modelName,
-  workerId,
-  engineName,
-  state,
-  lives,
-  inHand,
-  unanswered,
-  tokensPerSecond,
-  peers,
-}: {
+export function makeAnnouncer(deps: {
   broker: Broker;
-  /** The slug. */
-  model: string;
-  modelName: string;
+  config: Config;
   workerId: string;
-  engineName: string;
-  state: () => EngineState;
-  lives: () => boolean;
-  inHand: () => string[];
+  engine: Pick<EngineProcess, "state"> & { lives: () => boolean };
+  work: WorkSource;
+  peers: Peers;
+  /** Whether the broker, though connected, has lately answered nothing. */
   unanswered: () => boolean;
-  /** Of one slot. */
-  tokensPerSecond: () => number | undefined;
-  /** How many other workers of the model are heard. */
-  peers: () => number;
-}): Announcer {
+}) {
+  const { broker, config, workerId, engine, work, peers, unanswered } = deps;
+  const { model, modelName } = config;
   /** In ms. */
-  let every = announceEvery(peers());
+  let every = announceEvery(peers.count());
   const announcement = (): WorkerAnnouncement => {
-    const engine = state();
-    const slots = engine.status === "ready" ? engine.info.slots : 0;
-    const pace = tokensPerSecond();
+    const state = engine.state();
+    const info = state.status === "ready" ? state.info : undefined;
+    const slots = info?.slots ?? 0;
+    const pace = work.tokensPerSecond();
     return {
       worker_id: workerId,
       model: modelName,
-      engine: engineName,
-      model_loaded: engine.status === "ready",
-      live: lives(),
-      ...(engine.status === "failed" && { error: engine.error }),
-      ...(engine.status === "ready" && placeOf(engine.info)),
+      engine: config.engine.engine,
+      model_loaded: info !== undefined,
+      live: engine.lives(),
+      error: state.status === "failed" ? state.error : undefined,
+      device: info?.device,
+      threads: info?.threads,
+      speculation: info?.speculation,
+      warnings: info?.warnings,
       slots,
-      ...(unanswered() && { unanswered: true }),
-      ...(pace !== undefined && { tokens_per_second: pace * slots }),
+      unanswered: unanswered() || undefined,
+      tokens_per_second: pace && pace * slots,
       every_ms: every,
-      tasks: inHand(),
+      tasks: work.inHand(),
     };
   };
   const announce = () => announceWorker(broker, model, announcement());
   let timer = setTimeout(next, every);
   function next() {
-    every = announceEvery(peers());
+    every = announceEvery(peers.count());
     timer = setTimeout(next, every);
     announce();
   }
   const forget = broker.onReconnect(announce);
   announce();
   return {
+    /** At once, for a change that others wait for. */
     announce,
     [Symbol.dispose]() {
       clearTimeout(timer);
@@ -77,10 +63,3 @@ export function makeAnnouncer({
     },
   };
 }
-
-const placeOf = ({ device, threads, speculation, warnings }: EngineInfo) => ({
-  ...(device !== undefined && { device }),
-  ...(threads !== undefined && { threads }),
-  ...(speculation !== undefined && { speculation }),
-  ...(warnings !== undefined && { warnings }),
-});

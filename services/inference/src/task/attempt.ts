@@ -56,16 +56,12 @@ export interface Died {
   because: string;
 }
 
-/** Runs one attempt. */
-export type Attempt = (
-  inHand: TaskInHand,
-  plan: {
-    attempt: number;
-    alone: boolean;
-    /** Where the task was taken over for it. */
-    claim?: Claim | undefined;
-  },
-) => Promise<Handled | Died>;
+interface Plan {
+  attempt: number;
+  alone: boolean;
+  /** Where the task was taken over for it. */
+  claim?: Claim | undefined;
+}
 
 interface Running {
   nowS: () => number;
@@ -74,22 +70,19 @@ interface Running {
   progress: Progress;
 }
 
-export function makeAttempt(deps: AttemptDeps): Attempt {
-  const {
-    broker,
-    clock,
-    engine,
-    engineLock,
-    record,
-    lock,
-    limits,
-    stopping,
-    log,
-  } = deps;
-  const { workerId, ackWaitMs, drainTimeoutMs } = limits;
+export type Attempt = ReturnType<typeof makeAttempt>;
+
+export function makeAttempt(deps: AttemptDeps) {
+  const { broker, clock, engine, engineLock, record, lock } = deps;
+  const { stopping, log } = deps;
+  const { workerId, ackWaitMs, drainTimeoutMs } = deps.limits;
   const liveTexts = makeLiveTexts(lock, workerId);
 
-  const attempt: Attempt = async (inHand, { attempt, alone, claim }) => {
+  /** Runs one attempt. */
+  async function attempt(
+    inHand: TaskInHand,
+    { attempt, alone, claim }: Plan,
+  ): Promise<Handled | Died> {
     let claimed: Claim | undefined;
     // The time of a task that never ran begins with its start.
     const limit =
@@ -124,7 +117,7 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     } finally {
       limit?.[Symbol.dispose]();
     }
-  };
+  }
 
   async function claimOf(
     inHand: TaskInHand,
@@ -159,13 +152,8 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     { attempt, kept }: Claim,
     startTime: number,
   ): Promise<boolean> {
-    const event = started(
-      inHand.state.task,
-      attempt,
-      workerId,
-      startTime,
-      kept,
-    );
+    const { task } = inHand.state;
+    const event = started(task, attempt, workerId, startTime, kept);
     return await record.record(inHand, event, ({ seq }) => isOurStart(seq));
   }
 
@@ -199,24 +187,18 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     const generating = generate(inHand, claim, { signal, onText, onWaiting });
     let runs = true;
     // It is awaited below, after the start.
-    const over = generating.then(
-      () => void (runs = false),
-      () => void (runs = false),
-    );
+    const over = generating
+      .catch(() => undefined)
+      .then(() => void (runs = false));
     try {
       if (!(await start(inHand, claim, nowS()))) return retryAfter(ackWaitMs);
       live.open();
-      return await conclude(inHand, info, claim, {
-        nowS,
-        generating,
-        live,
-        progress,
-      });
+      const running = { nowS, generating, live, progress };
+      return await conclude(inHand, info, claim, running);
     } finally {
       if (runs) stop.abort();
-      const closed = live.close().catch(() => undefined); // It was told above, where it counts.
-      await over;
-      await closed;
+      // What went wrong was told above, where it counts.
+      await Promise.allSettled([over, live.close()]);
       stop[Symbol.dispose]();
     }
   }
@@ -239,16 +221,14 @@ export function makeAttempt(deps: AttemptDeps): Attempt {
     const continueFrom = text === "" ? undefined : { text, tokens };
     const served = (counts: TokenCounts) =>
       item.served(counts.promptTokens + counts.completionTokens - tokens);
-    const result = await engine.generate(
-      { prompt, messages, raw, params, continueFrom },
-      {
-        ...options,
-        onText(piece, counts) {
-          served(counts);
-          onText(piece, counts);
-        },
+    const request = { prompt, messages, raw, params, continueFrom };
+    const result = await engine.generate(request, {
+      ...options,
+      onText(piece, counts) {
+        served(counts);
+        onText(piece, counts);
       },
-    );
+    });
     served(result);
     return result;
   }

@@ -11,21 +11,7 @@ export async function drain(
   held: HeldTasks,
   drainTimeoutMs: number,
 ): Promise<void> {
-  const idle = work.stop();
-  if (await within(drainTimeoutMs, idle)) return;
-  held.interruptAll("drain");
-  await within(handBackMs, idle);
-}
-
-/** Whether it came in time. */
-async function within(ms: number, promise: Promise<void>): Promise<boolean> {
-  const over = new AbortController();
-  try {
-    return await Promise.race([
-      promise.then(() => true),
-      sleep(ms, false, { signal: over.signal }),
-    ]);
-  } finally {
-    over.abort();
-  }
+  const timer = setTimeout(() => held.interruptAll("drain"), drainTimeoutMs);
+  await Promise.race([work.stop(), sleep(drainTimeoutMs + handBackMs)]);
+  clearTimeout(timer);
 }

@@ -4,17 +4,7 @@ import type { TokenCounts } from "../engine/engine.ts";
 import type { TaskInHand } from "../ownership/taskInHand.ts";
 import type { Claim, TextLock } from "../ownership/textLock.ts";
 
-export interface LiveText {
-  /** Takes a piece of the text; it leaves with the next chunk. */
-  say: (text: string, counts: TokenCounts) => void;
-  /** The attempt's start is in the log: text may leave from now on. */
-  open: () => void;
-  /**
-   * No chunk leaves any more. Resolves within half a second; where it isn't known by then what became of the last one,
-   * the task is in doubt.
-   */
-  close: () => Promise<void>;
-}
+export type LiveText = ReturnType<typeof makeLiveText>;
 
 /** A text's chunks are so far apart at least. */
 const everyMs = 20;
@@ -26,22 +16,15 @@ const seldomMs = 100;
 const maxChunkLength = 2 ** 16;
 
 /** The texts that a worker writes at the same time. */
-export interface LiveTexts {
-  /** Another one, from its claim on, until it is closed. */
-  begin: (inHand: TaskInHand, claim: Claim) => LiveText;
-}
-
-export function makeLiveTexts(
-  lock: Pick<TextLock, "write">,
-  workerId: string,
-): LiveTexts {
+export function makeLiveTexts(lock: Pick<TextLock, "write">, workerId: string) {
   let count = 0;
   const pace = {
     ms: () => Math.min(seldomMs, Math.max(everyMs, everyMsOfAll * count)),
     leave: () => void count--,
   };
   return {
-    begin(inHand, claim) {
+    /** Another one, from its claim on, until it is closed. */
+    begin(inHand: TaskInHand, claim: Claim): LiveText {
       count++;
       return makeLiveText(lock, inHand, claim, workerId, pace);
     },
@@ -55,7 +38,7 @@ function makeLiveText(
   { attempt, kept, seq: claimed }: Claim,
   workerId: string,
   pace: { ms: () => number; leave: () => void },
-): LiveText {
+) {
   let closed = false;
   /** Of the chunks: a short text has none. */
   let giveUp: AbortController | undefined;
@@ -121,16 +104,22 @@ function makeLiveText(
   }
 
   return {
-    say(text, now) {
+    /** Takes a piece of the text; it leaves with the next chunk. */
+    say(text: string, now: TokenCounts): void {
       waiting += text;
       counts = now;
       schedule();
     },
-    open() {
+    /** The attempt's start is in the log: text may leave from now on. */
+    open(): void {
       opened = true;
       schedule();
     },
-    async close() {
+    /**
+     * No chunk leaves any more. Resolves within half a second; where it isn't known by then what became of the last one,
+     * the task is in doubt.
+     */
+    async close(): Promise<void> {
       if (!closed) pace.leave();
       closed = true;
       giveUp?.abort("closed"); // without a reason it makes an error with a stack, for every task

@@ -36,19 +36,11 @@ export interface Deps {
   log: Logger;
 }
 
-export function makeOnGenerateRequested({
-  attempt,
-  clock,
-  record,
-  states,
-  lock,
-  peers,
-  held,
-  limits,
-  wasCancelled,
-  log,
-}: Deps): (item: WorkItem) => Promise<Handled> {
-  async function onGenerateRequested(item: WorkItem): Promise<Handled> {
+export function makeOnGenerateRequested(deps: Deps) {
+  const { attempt, clock, record, states, lock, peers, held } = deps;
+  const { limits, wasCancelled, log } = deps;
+
+  return async function onGenerateRequested(item: WorkItem): Promise<Handled> {
     const inHand = held.hold(item);
     try {
       if (wasCancelled(item.event.data.task_id))
@@ -60,7 +52,7 @@ export function makeOnGenerateRequested({
     } finally {
       inHand[Symbol.dispose]();
     }
-  }
+  };
 
   /** The engine is not touched before this; where the projection leaves a doubt, the log decides. */
   async function lookBeforeRun(inHand: TaskInHand): Promise<void> {
@@ -80,17 +72,15 @@ export function makeOnGenerateRequested({
 
   async function handle(inHand: TaskInHand): Promise<Handled> {
     const { task_id } = inHand.state.task;
+    const { workerId } = limits;
     let leftOutBy: string | undefined;
     let claim: Claim | undefined;
     /** How the last attempt ended, where that was a death in this worker's hands. */
     let lastDeath: string | undefined;
     for (;;) {
       const { task } = inHand.state;
-      const witness = {
-        ...peers.witnessOf(task_id),
-        leftOutBy,
-        now: clock.nowS(),
-      };
+      const now = clock.nowS();
+      const witness = { ...peers.witnessOf(task_id), leftOutBy, now };
       const decision = decide(task, witness, limits);
       switch (decision.kind) {
         case "acknowledge":
@@ -99,17 +89,13 @@ export function makeOnGenerateRequested({
           return retryAfter(decision.afterMs);
         case "give up": {
           const { kept } = await lock.claim(inHand, task.attempt + 1);
-          const outcome = crashedTooOften(task, limits.workerId, clock.nowS(), {
-            progress: progressOf(kept),
-            lastDeath,
-          });
-          return await record.conclude(inHand, outcome);
-        }
-        case "expire":
           return await record.conclude(
             inHand,
-            expired(task, limits.workerId, clock.nowS()),
+            crashedTooOften(task, workerId, now, progressOf(kept), lastDeath),
           );
+        }
+        case "expire":
+          return await record.conclude(inHand, expired(task, workerId, now));
         case "take over":
           claim = await lock.claim(inHand, task.attempt + 1);
           await record.endAttempt(inHand, decision, decision.from);
@@ -174,6 +160,4 @@ export function makeOnGenerateRequested({
         return lost;
     }
   }
-
-  return onGenerateRequested;
 }

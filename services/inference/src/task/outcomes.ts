@@ -80,9 +80,7 @@ export function completed(
   },
   kept: KeptText = keptNothing,
 ): Of<"GenerateCompleted"> {
-  const { modelSha256, quantization, engineVersion } = info;
-  const { loraSha256, loraScale } = info;
-  const seed = result.seed === undefined ? {} : { seed: result.seed };
+  const { seed } = result;
   return {
     type: "GenerateCompleted",
     data: {
@@ -97,27 +95,26 @@ export function completed(
           result.promptTokens,
           result.completionTokens,
         ),
-        ...draftsOf(result),
+        drafted_tokens: result.draftedTokens,
+        accepted_tokens: result.acceptedTokens,
       },
       model: task.model,
-      ...seed,
-      ...(modelSha256 !== undefined && { model_sha256: modelSha256 }),
-      ...(loraSha256 !== undefined && { lora_sha256: loraSha256 }),
-      ...(loraScale !== undefined && { lora_scale: loraScale }),
-      ...(quantization !== undefined && { quantization }),
-      ...(engineVersion !== undefined && { engine_version: engineVersion }),
-      params: { ...effectiveParams(params), ...seed },
+      seed,
+      model_sha256: info.modelSha256,
+      lora_sha256: info.loraSha256,
+      lora_scale: info.loraScale,
+      quantization: info.quantization,
+      engine_version: info.engineVersion,
+      params: {
+        ...effectiveParams(params),
+        ...(seed !== undefined && { seed }),
+      },
       cached_tokens: result.cachedTokens,
-      ...(result.reasoning !== undefined && { reasoning: result.reasoning }),
+      reasoning: result.reasoning,
       ...(kept.text !== "" && { continued: true }),
     },
   };
 }
-
-const draftsOf = ({ draftedTokens, acceptedTokens }: EngineResult) => ({
-  ...(draftedTokens !== undefined && { drafted_tokens: draftedTokens }),
-  ...(acceptedTokens !== undefined && { accepted_tokens: acceptedTokens }),
-});
 
 export function failed(
   task: TaskState,
@@ -149,31 +146,19 @@ export function failed(
 }
 
 /** The failure of a task whose attempts were ended too often by the death of an engine or a worker. */
-export const crashedTooOften = (
+export function crashedTooOften(
   task: TaskState,
   workerId: string,
   now: number,
-  {
-    progress,
-    lastDeath,
-  }: {
-    progress?: Progress;
-    /** How the last attempt ended, where this worker saw it. */
-    lastDeath?: string | undefined;
-  } = {},
-): OutcomeEvent =>
-  failed(
-    task,
-    workerId,
-    {
-      type: "WorkerCrashed",
-      message: [`its engine or worker died ${task.failures} times`, lastDeath]
-        .filter(Boolean)
-        .join("; the last time: "),
-    },
-    now,
-    progress,
-  );
+  progress?: Progress,
+  /** How the last attempt ended, where this worker saw it. */
+  lastDeath?: string,
+): OutcomeEvent {
+  const times = `its engine or worker died ${task.failures} times`;
+  const message = lastDeath ? `${times}; the last time: ${lastDeath}` : times;
+  const error = { type: "WorkerCrashed" as const, message };
+  return failed(task, workerId, error, now, progress);
+}
 
 /** The failure of a task that was not started in time. */
 export const expired = (
@@ -200,27 +185,21 @@ export function retried(
   workerId: string,
   now: number,
 ): Of<"GenerateRetried"> {
-  const head = { task_id: task.task_id, attempt: task.attempt };
-  const tail = { worker_id: workerId, retry_at: now };
-  if (!("error" in because)) {
-    const { reason } = because;
-    const error = explanations[reason];
-    return {
-      type: "GenerateRetried",
-      data: { ...head, reason, error, ...tail },
-    };
-  }
-  const { name, message, death } = because.error;
-  const { signal, stderrTail } = death;
+  const died = "error" in because ? because.error : undefined;
   return {
     type: "GenerateRetried",
     data: {
-      ...head,
+      task_id: task.task_id,
+      attempt: task.attempt,
       reason: because.reason,
-      error: { type: name, message },
-      ...(signal !== undefined && { signal }),
-      ...(stderrTail !== "" && { stderr_tail: stderrTail }),
-      ...tail,
+      error:
+        "error" in because
+          ? { type: because.error.name, message: because.error.message }
+          : explanations[because.reason],
+      signal: died?.death.signal,
+      stderr_tail: died?.death.stderrTail || undefined,
+      worker_id: workerId,
+      retry_at: now,
     },
   };
 }

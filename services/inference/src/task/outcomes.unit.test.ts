@@ -115,8 +115,9 @@ test("a failure keeps the text so far and says when nothing ran", () => {
 });
 
 test("a task that is given up says how its last attempt ended, where that is known", () => {
+  const task = processing();
   const messageOf = (lastDeath?: string) => {
-    const event = crashedTooOften(processing(), "w", 104, { lastDeath });
+    const event = crashedTooOften(task, "w", 104, undefined, lastDeath);
     assert.ok(event.type === "GenerateFailed");
     return event.data.error.message;
   };

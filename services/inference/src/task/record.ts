@@ -23,28 +23,21 @@ import { done, lost } from "./handled.ts";
 import type { TaskInHand } from "../ownership/taskInHand.ts";
 import { failed, retried, type RetriedBecause } from "./outcomes.ts";
 
-export interface RecordDeps {
+export type Record = ReturnType<typeof makeRecord>;
+
+const handBackMs = 2_000;
+const lookAgainMs = 250;
+
+export function makeRecord(deps: {
   broker: Broker;
   clock: Pick<BrokerClock, "nowS">;
   appender: Appender;
   states: Pick<TaskStates<TaskState>, "surely">;
   workerId: string;
   log: Logger;
-}
+}) {
+  const { broker, clock, appender, states, workerId, log } = deps;
 
-export type Record = ReturnType<typeof makeRecord>;
-
-const handBackMs = 2_000;
-const lookAgainMs = 250;
-
-export function makeRecord({
-  broker,
-  clock,
-  appender,
-  states,
-  workerId,
-  log,
-}: RecordDeps) {
   /** Brings the task in hand to the state that the log says it has. */
   async function look(inHand: TaskInHand): Promise<void> {
     const answer = await states.surely(inHand.state.task);
