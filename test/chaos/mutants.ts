@@ -221,9 +221,9 @@ export const mutants: readonly Mutant[] = [
     name: "drained tasks come back 20 s later",
     file: "services/inference/src/task/onGenerateRequested.ts",
     find: `await record.handBack(inHand);
-        return retryAfter(0);`,
+        return { kind: "retry", afterMs: 0 };`,
     replace: `await record.handBack(inHand);
-        return retryAfter(20_000);`,
+        return { kind: "retry", afterMs: 20_000 };`,
     run: "drains",
     caught: /handed back, and \w+.* only \d+ ms later/,
   },

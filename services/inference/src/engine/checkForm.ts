@@ -1,5 +1,6 @@
 /** The form that an upstream was asked to hold an answer to, checked when it is whole: not all upstreams keep to it. */
 import { Validator } from "@cfworker/json-schema";
+import { parseJson } from "@jetscribe/event-log/codec/parseJson";
 import type { GenerateParams } from "@jetscribe/schema";
 import { EngineError } from "./engine.ts";
 
@@ -12,7 +13,8 @@ export function checkForm(
   { response_format: format, stop = [] }: GenerateParams,
 ): void {
   if (format === undefined || format.type === "text" || stop.length > 0) return;
-  const value = parse(text);
+  const value = parseJson(text);
+  if (value === undefined) throw wrong("it is no JSON");
   if (format.type === "json_object") {
     if (typeof value !== "object" || value === null || Array.isArray(value))
       throw wrong("it is no JSON object");
@@ -25,14 +27,6 @@ export function checkForm(
   throw wrong(
     `${first?.instanceLocation ?? "#"} breaks ${first?.keyword ?? "it"}`,
   );
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw wrong("it is no JSON");
-  }
 }
 
 const wrong = (why: string) =>

@@ -25,7 +25,9 @@ describe("the text that is kept", () => {
   test("is the chunks, with the counts of the last and the time of the first", () => {
     const chunks = [marker(0), chunk(0, "ab"), chunk(2, "😀"), marker(4)];
     assert.deepEqual(keptTextOf(chunks), {
-      ...{ text: "ab😀", tokens: 4, promptTokens: 7 },
+      text: "ab😀",
+      promptTokens: 7,
+      completionTokens: 4,
       firstToken: chunks[1]!.time,
     });
   });

@@ -72,9 +72,8 @@ export function next(state: HandState, change: Change): HandState {
   if (state.status === "ended") return state;
   switch (change.kind) {
     case "found":
-      return found(state, change.answer);
     case "renewed":
-      return renewed(state, change.answer);
+      return answered(state, change);
     case "recorded": {
       const task = evolve(state.task, change.event) ?? state.task;
       return isOpen(task) ? { ...state, task } : { status: "ended", task };
@@ -86,31 +85,24 @@ export function next(state: HandState, change: Change): HandState {
 
 type Unended = Extract<HandState, { task: OpenTask }>;
 
-function found(state: Unended, answer: TaskAnswer): HandState {
+function answered(
+  state: Unended,
+  { kind, answer }: Extract<Change, { answer: TaskAnswer }>,
+): HandState {
   switch (answer.status) {
     case "absent":
       return interrupted(state.task, "vanished");
     case "ended":
-      return { status: "ended", task: answer.task };
+      return kind === "found"
+        ? { status: "ended", task: answer.task }
+        : interrupted(state.task, "outcome");
     case "open":
-      return openAsOf({ ...state, task: answer.task }, answer.asOf);
-    case "unknown":
-      return state;
-  }
-}
-
-function renewed(state: Unended, answer: TaskAnswer): HandState {
-  switch (answer.status) {
-    case "absent":
-      return interrupted(state.task, "vanished");
-    case "ended":
-      return interrupted(state.task, "outcome");
-    case "open": {
-      const runs = state.task.status === "processing";
-      return runs && answer.task.attempt > state.task.attempt
+      if (kind === "found")
+        return openAsOf({ ...state, task: answer.task }, answer.asOf);
+      return state.task.status === "processing" &&
+        answer.task.attempt > state.task.attempt
         ? interrupted(state.task, "superseded")
         : openAsOf(state, answer.asOf);
-    }
     case "unknown":
       return state;
   }
@@ -130,15 +122,6 @@ const interrupted = (task: TaskState, reason: InterruptReason): HandState => ({
   reason,
 });
 
-class Interrupted extends Error {
-  override readonly name = "Interrupted";
-  readonly code: InterruptReason;
-  constructor(code: InterruptReason) {
-    super(`the work on the task was broken off: ${code}`);
-    this.code = code;
-  }
-}
-
 export type TaskInHand = Readonly<ReturnType<typeof makeTaskInHand>>;
 
 export function makeTaskInHand(
@@ -151,7 +134,9 @@ export function makeTaskInHand(
     const state = next(inHand.state, change);
     inHand.state = state;
     if (state.status === "interrupted" && !stop.signal.aborted)
-      stop.abort(new Interrupted(state.reason));
+      stop.abort(
+        new Error(`the work on the task was broken off: ${state.reason}`),
+      );
   }
 
   const interrupt = (reason: InterruptReason) =>
@@ -167,7 +152,7 @@ export function makeTaskInHand(
     checkLease() {
       if (isLeaseOver()) interrupt("lease");
     },
-    /** Aborts with Interrupted. */
+    /** Aborts when it is interrupted. */
     signal: stop.signal,
     [Symbol.dispose]: release,
   };

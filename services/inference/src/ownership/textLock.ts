@@ -9,13 +9,13 @@ import type { Logger } from "@jetscribe/runtime";
 import type { GenerateRequested, TokenChunk } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskInHand } from "./taskInHand.ts";
-import { keptTextOf, keptNothing, type KeptText } from "./keptText.ts";
+import { keptTextOf, keptNothing, type Progress } from "./keptText.ts";
 
 /** An attempt's hold on the text of its task. */
 export interface Claim {
   attempt: number;
   /** What it goes on from. */
-  kept: KeptText;
+  kept: Progress;
   /** The sequence of the task's last chunk, 0: there is none; undefined: TOKENS can't be used. */
   seq: number | undefined;
 }
@@ -146,7 +146,7 @@ export function makeTextLock(deps: {
       n: 0,
       text: "",
       offset: kept.text.length,
-      completion_tokens: kept.tokens,
+      completion_tokens: kept.completionTokens,
       prompt_tokens: kept.promptTokens,
     };
     const seq = chunks.at(-1)?.seq ?? 0;

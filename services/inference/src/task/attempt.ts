@@ -13,16 +13,10 @@ import {
   type TokenCounts,
 } from "../engine/engine.ts";
 import type { EngineProcess } from "../engine/process/engineProcess.ts";
-import { retryAfter } from "./handled.ts";
 import type { TaskInHand } from "../ownership/taskInHand.ts";
 import { makeLiveTexts, type LiveText } from "./liveText.ts";
-import {
-  completed,
-  failed,
-  progressOf,
-  started,
-  type Progress,
-} from "./outcomes.ts";
+import type { Progress } from "../ownership/keptText.ts";
+import { completed, failed, started } from "./outcomes.ts";
 import type { ReadWriteLock } from "./readWriteLock.ts";
 import type { Record } from "./record.ts";
 import {
@@ -97,7 +91,7 @@ export function makeAttempt(deps: AttemptDeps) {
         claimed = await claimOf(inHand, attempt, claim);
         // The last that is waited for before the engine gets the task.
         const info = await engineInfo(signal);
-        if (info === undefined) return retryAfter(0);
+        if (info === undefined) return { kind: "retry", afterMs: 0 };
         if (stopping.aborted) inHand.interrupt("drain");
         inHand.signal.throwIfAborted();
         return await run(inHand, info, claimed);
@@ -113,7 +107,7 @@ export function makeAttempt(deps: AttemptDeps) {
       // Its time was over before the engine had it; the text of the attempts before is kept.
       if (!(error instanceof EngineError)) throw error;
       const { kept } = claimed ?? (await claimOf(inHand, attempt, claim));
-      return await recordFailure(inHand, error, progressOf(kept), clock.nowS());
+      return await recordFailure(inHand, error, kept, clock.nowS());
     } finally {
       limit?.[Symbol.dispose]();
     }
@@ -170,7 +164,7 @@ export function makeAttempt(deps: AttemptDeps) {
     info: EngineInfo,
     claim: Claim,
   ): Promise<Handled> {
-    const progress = progressOf(claim.kept);
+    const progress = { ...claim.kept };
     // Or a correction of the clock would be a part of the attempt's time.
     const nowS = clock.steadyS();
     const live = liveTexts.begin(inHand, claim);
@@ -191,7 +185,8 @@ export function makeAttempt(deps: AttemptDeps) {
       .catch(() => undefined)
       .then(() => void (runs = false));
     try {
-      if (!(await start(inHand, claim, nowS()))) return retryAfter(ackWaitMs);
+      if (!(await start(inHand, claim, nowS())))
+        return { kind: "retry", afterMs: ackWaitMs };
       live.open();
       const running = { nowS, generating, live, progress };
       return await conclude(inHand, info, claim, running);
@@ -209,15 +204,9 @@ export function makeAttempt(deps: AttemptDeps) {
     { onText, ...options }: GenerateOptions,
   ): Promise<EngineResult> {
     const { prompt, messages, raw, params } = item.event.data;
-    const { text, tokens, promptTokens } = kept;
+    const { text, completionTokens: tokens } = kept;
     if (tokens >= params.max_tokens)
-      return {
-        text,
-        promptTokens,
-        completionTokens: tokens,
-        cachedTokens: 0,
-        finishReason: "length",
-      };
+      return { ...kept, cachedTokens: 0, finishReason: "length" };
     const continueFrom = text === "" ? undefined : { text, tokens };
     const served = (counts: TokenCounts) =>
       item.served(counts.promptTokens + counts.completionTokens - tokens);

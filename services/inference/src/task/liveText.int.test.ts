@@ -27,7 +27,6 @@ import {
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import { makeAttempt } from "./attempt.ts";
-import { done, lost } from "./handled.ts";
 import { makeHeldTasks } from "../ownership/heldTasks.ts";
 import type { Change } from "../ownership/taskInHand.ts";
 import { keptNothing } from "../ownership/keptText.ts";
@@ -284,7 +283,8 @@ for (const version of await natsVersions())
         Promise.resolve({ status: "open", task: later, by: "log", asOf }),
       );
       const outcome = expired(task, "a", 2);
-      assert.deepEqual(await record.conclude(a.inHand, outcome), lost);
+      await assert.rejects(record.conclude(a.inHand, outcome));
+      assert.equal(reasonOf(a.inHand), "superseded");
       const { state } = await a.broker.jsm.streams.info(streams.events);
       assert.equal(state.messages, 0);
     });
@@ -329,7 +329,7 @@ for (const version of await natsVersions())
         const { task } = b.inHand.state;
         b.inHand.change(foundOpen(task));
         const plan = { attempt: 2, alone: true };
-        assert.deepEqual(await attempt(b.inHand, plan), done);
+        assert.deepEqual(await attempt(b.inHand, plan), { kind: "done" });
         const [outcome] = await readLog(b.broker);
         assert.ok(outcome?.type === "GenerateFailed");
         assert.equal(outcome.data.error.type, "TimeoutError");

@@ -46,10 +46,7 @@ function makeLiveText(
   let n = 0;
   let offset = kept.text.length;
   let waiting = "";
-  let counts: TokenCounts = {
-    promptTokens: kept.promptTokens,
-    completionTokens: kept.tokens,
-  };
+  let counts: TokenCounts = kept;
   let opened = false;
   let scheduled = false;
   let sentAt = -Infinity;

@@ -11,10 +11,9 @@ import type { TaskState } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Attempt } from "./attempt.ts";
 import { decide, type Limits } from "./decide.ts";
-import { retryAfter, done, lost } from "./handled.ts";
 import type { HeldTasks } from "../ownership/heldTasks.ts";
 import type { TaskInHand } from "../ownership/taskInHand.ts";
-import { crashedTooOften, expired, progressOf } from "./outcomes.ts";
+import { crashedTooOften, expired } from "./outcomes.ts";
 import type { Peers } from "../ownership/peers.ts";
 import type { Record } from "./record.ts";
 import type { Claim, TextLock } from "../ownership/textLock.ts";
@@ -67,7 +66,9 @@ export function makeOnGenerateRequested(deps: Deps) {
   /** A cancel is heard once it is stored. The state decides all the same: a broker that crashed may have lost it since. */
   async function onceStored({ state }: TaskInHand): Promise<Handled> {
     const { status } = await states.surely(state.task);
-    return status === "ended" ? done : retryAfter(askAgainMs);
+    return status === "ended"
+      ? { kind: "done" }
+      : { kind: "retry", afterMs: askAgainMs };
   }
 
   async function handle(inHand: TaskInHand): Promise<Handled> {
@@ -84,14 +85,14 @@ export function makeOnGenerateRequested(deps: Deps) {
       const decision = decide(task, witness, limits);
       switch (decision.kind) {
         case "acknowledge":
-          return done;
+          return { kind: "done" };
         case "hand back":
-          return retryAfter(decision.afterMs);
+          return { kind: "retry", afterMs: decision.afterMs };
         case "give up": {
           const { kept } = await lock.claim(inHand, task.attempt + 1);
           return await record.conclude(
             inHand,
-            crashedTooOften(task, workerId, now, progressOf(kept), lastDeath),
+            crashedTooOften(task, workerId, now, kept, lastDeath),
           );
         }
         case "expire":
@@ -138,14 +139,16 @@ export function makeOnGenerateRequested(deps: Deps) {
     if (state.status !== "interrupted") {
       log.error({ task_id, err: error }, "task interrupted");
       // An event that may stand in the log: the task comes again, and is looked up first.
-      return error instanceof AppendError ? lost : retryAfter(limits.ackWaitMs);
+      return error instanceof AppendError
+        ? { kind: "lost" }
+        : { kind: "retry", afterMs: limits.ackWaitMs };
     }
     switch (state.reason) {
       case "outcome":
         return await onceStored(inHand);
       case "drain":
         await record.handBack(inHand);
-        return retryAfter(0);
+        return { kind: "retry", afterMs: 0 };
       case "lease":
       case "taken":
       case "superseded":
@@ -153,11 +156,11 @@ export function makeOnGenerateRequested(deps: Deps) {
           { task_id, reason: state.reason },
           "task lost to another worker",
         );
-        return lost;
+        return { kind: "lost" };
       case "vanished":
         // Its place in the log may be another task's by now, which must not be acknowledged.
         log.error({ task_id }, "the log lost the task");
-        return lost;
+        return { kind: "lost" };
     }
   }
 }

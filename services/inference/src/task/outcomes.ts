@@ -10,35 +10,10 @@ import {
   type TaskEvent,
   type TaskState,
 } from "@jetscribe/schema";
-import type {
-  EngineDied,
-  EngineInfo,
-  EngineResult,
-  TokenCounts,
-} from "../engine/engine.ts";
-import { keptNothing, type KeptText } from "../ownership/keptText.ts";
+import type { EngineDied, EngineInfo, EngineResult } from "../engine/engine.ts";
+import { keptNothing, type Progress } from "../ownership/keptText.ts";
 
 type Of<Type extends TaskEvent["type"]> = Extract<TaskEvent, { type: Type }>;
-
-/** What came of a generation that was broken off. */
-export interface Progress extends TokenCounts {
-  text: string;
-  /** When the first text came, in seconds since the epoch. */
-  firstToken?: number | undefined;
-}
-
-/** What is there before an attempt begins. */
-export const progressOf = ({
-  text,
-  tokens,
-  promptTokens,
-  firstToken,
-}: KeptText): Progress => ({
-  text,
-  promptTokens,
-  completionTokens: tokens,
-  firstToken,
-});
 
 /** All times are seconds since the epoch. */
 export function started(
@@ -46,7 +21,7 @@ export function started(
   attempt: number,
   workerId: string,
   now: number,
-  kept: KeptText = keptNothing,
+  kept: Progress = keptNothing,
 ): Of<"GenerateStarted"> {
   const firstStart = task.first_start ?? now;
   return {
@@ -58,7 +33,7 @@ export function started(
       start_time: now,
       queue_wait_time: Math.max(0, firstStart - task.enqueue_time),
       ...(kept.text !== "" && {
-        kept_tokens: kept.tokens,
+        kept_tokens: kept.completionTokens,
         kept_chars: kept.text.length,
       }),
     },
@@ -78,7 +53,7 @@ export function completed(
     firstToken?: number | undefined;
     now: number;
   },
-  kept: KeptText = keptNothing,
+  kept: Progress = keptNothing,
 ): Of<"GenerateCompleted"> {
   const { seed } = result;
   return {
@@ -121,7 +96,7 @@ export function failed(
   workerId: string,
   error: { type: ErrorType; message: string; stack?: string | undefined },
   now: number,
-  progress: Progress = progressOf(keptNothing),
+  progress: Progress = keptNothing,
 ): Of<"GenerateFailed"> {
   const { text, promptTokens, completionTokens, firstToken } = progress;
   return {

@@ -19,7 +19,6 @@ import {
   type TaskState,
 } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
-import { done, lost } from "./handled.ts";
 import type { TaskInHand } from "../ownership/taskInHand.ts";
 import { failed, retried, type RetriedBecause } from "./outcomes.ts";
 
@@ -109,14 +108,17 @@ export function makeRecord(deps: {
   const isInDoubt = ({ state }: TaskInHand) =>
     state.status !== "open" || elapsedMs() - state.asOf > openForMs;
 
+  /** Breaks the work off where the task is in doubt, and the log has it no more in this attempt. */
   async function leaveUnlessOpen(
     inHand: TaskInHand,
     attempt: number,
   ): Promise<void> {
+    if (!isInDoubt(inHand)) return;
     await lookUntilKnown(inHand);
     if (inHand.state.status === "ended") inHand.interrupt("outcome");
     else if (inHand.state.task.attempt !== attempt)
       inHand.interrupt("superseded");
+    inHand.signal.throwIfAborted();
   }
 
   /** Records the one outcome, if the task is surely without one. */
@@ -125,16 +127,12 @@ export function makeRecord(deps: {
     event: OutcomeEvent,
   ): Promise<Handled> {
     const { attempt } = inHand.state.task;
-    if (isInDoubt(inHand)) {
-      await lookUntilKnown(inHand);
-      if (inHand.state.status === "ended") return done;
-      if (inHand.state.task.attempt !== attempt) return lost;
-    }
+    await leaveUnlessOpen(inHand, attempt);
     inHand.checkLease();
     // While the log is full it waits, with its lease, and so longer than the task is known to be open.
     const beforeRepeat = async () => {
       await leaveIfLost(inHand);
-      if (isInDoubt(inHand)) await leaveUnlessOpen(inHand, attempt);
+      await leaveUnlessOpen(inHand, attempt);
     };
     try {
       await append(inHand, event, beforeRepeat);
@@ -149,7 +147,7 @@ export function makeRecord(deps: {
         failed(inHand.state.task, workerId, refusal, clock.nowS()),
       );
     }
-    return done;
+    return { kind: "done" };
   }
 
   /** Records that this worker stops, for whoever takes the task next. */

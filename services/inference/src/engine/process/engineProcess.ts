@@ -113,6 +113,7 @@ export function makeEngineProcess({
   }
 
   function receive(message: FromChild): void {
+    if ("id" in message) return generations?.receive(message);
     switch (message.kind) {
       case "alive":
         break;
@@ -136,13 +137,6 @@ export function makeEngineProcess({
         child?.kill("SIGKILL");
         if (refusal.setting !== undefined)
           onWrongSetting?.(refusal.setting, refusal.message);
-        break;
-      case "read":
-      case "waiting":
-      case "text":
-      case "done":
-      case "error":
-        generations?.receive(message);
         break;
     }
   }
