@@ -12,7 +12,9 @@ test("an upstream is named by its address and its model", () => {
   assert.equal(modelName, "Word-7B");
   assert.equal(model, "word-7b");
   assert.deepEqual(engine.upstream, {
-    ...{ url, key: undefined, model: "team/Word-7B" },
+    url,
+    key: undefined,
+    model: "team/Word-7B",
   });
   const named = read({ ENGINE: "openai", ...env, MODEL_NAME: "words" });
   assert.equal(named.modelName, "words");

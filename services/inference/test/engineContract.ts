@@ -84,7 +84,8 @@ export function engineContract(
     assert.equal(rest.completionTokens, 5);
     assert.equal(rest.finishReason, "length");
     const none = await ask(engine, {
-      ...{ ...toGoOn, continueFrom },
+      ...toGoOn,
+      continueFrom,
       params: { max_tokens: 3 },
     });
     assert.deepEqual([none.text, none.pieces], [begun, []]);

@@ -122,7 +122,10 @@ export async function startUpstream({
   await comeBack();
   const upstream: TestUpstream = {
     url: `http://127.0.0.1:${port}/v1`,
-    ...{ calls, instead, goAway, comeBack },
+    calls,
+    instead,
+    goAway,
+    comeBack,
     brokenOff: () => brokenOff,
     [Symbol.asyncDispose]: goAway,
   };
@@ -165,7 +168,8 @@ async function answerCall(
   response.writeHead(200, { "content-type": "text/event-stream" });
   const last = Math.min(answer.length, begun + body.max_tokens);
   const usage = (completion_tokens: number) => ({
-    ...{ prompt_tokens: promptTokens, completion_tokens },
+    prompt_tokens: promptTokens,
+    completion_tokens,
     prompt_tokens_details: { cached_tokens: 2 },
   });
   const along = body.stream_options?.continuous_usage_stats;

@@ -60,7 +60,10 @@ export const requestOf = ({
 }: Request = {}): Extract<TaskEvent, { type: "GenerateRequested" }> => ({
   type: "GenerateRequested",
   data: {
-    ...{ task_id, ...queue, prompt, timeout_ms },
+    task_id,
+    ...queue,
+    prompt,
+    timeout_ms,
     params: { max_tokens: 64, temperature: 0, top_p: 1, ...params },
     start_timeout_ms: 600_000,
     enqueue_time: Date.now() / 1000,
@@ -137,7 +140,10 @@ export async function cancel({ appender }: System, id: string): Promise<void> {
     {
       type: "GenerateCancelled",
       data: {
-        ...{ task_id: id, by: "default", reason: "asked", stage: "queued" },
+        task_id: id,
+        by: "default",
+        reason: "asked",
+        stage: "queued",
         metrics: metricsOf({ enqueue: 0, outcome: 0 }, 0, 0),
       },
     },

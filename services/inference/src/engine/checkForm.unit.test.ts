@@ -7,7 +7,9 @@ import { checkForm } from "./checkForm.ts";
 const params = (
   response_format?: GenerateParams["response_format"],
 ): GenerateParams => ({
-  ...{ max_tokens: 1, temperature: 0, top_p: 1 },
+  max_tokens: 1,
+  temperature: 0,
+  top_p: 1,
   ...(response_format && { response_format }),
 });
 const schema = {

@@ -27,13 +27,13 @@ async function hold({ broker, appender }: System, stack: AsyncDisposableStack) {
   const held = stack.use(makeHeldTasks({ ackWaitMs: 3_000, states }));
   return held.hold({
     event: { ...event, seq, time: Date.now() / 1000 },
-    ...{ queue, traceparent: undefined },
-    ...{ freshAsOf: undefined, highWaterMark: undefined },
-    ...{
-      renew: () => Promise.resolve(),
-      served: () => undefined,
-      leaveSlot: () => undefined,
-    },
+    queue,
+    traceparent: undefined,
+    freshAsOf: undefined,
+    highWaterMark: undefined,
+    renew: () => Promise.resolve(),
+    served: () => undefined,
+    leaveSlot: () => undefined,
   });
 }
 

@@ -9,8 +9,13 @@ const chunk = (offset: number, text: string, n = 1): StoredChunk => ({
   seq: ++seq,
   time: 100 + seq,
   chunk: {
-    ...{ worker_id: "w", attempt: 1, n, offset, text },
-    ...{ completion_tokens: offset + text.length, prompt_tokens: 7 },
+    worker_id: "w",
+    attempt: 1,
+    n,
+    offset,
+    text,
+    completion_tokens: offset + text.length,
+    prompt_tokens: 7,
   },
 });
 const marker = (offset: number) => chunk(offset, "", 0);

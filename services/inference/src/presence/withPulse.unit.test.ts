@@ -9,8 +9,12 @@ const info = { slots: 1, contextSize: 1, engine: "fake" };
 /** No whole number of thirds. */
 const times = { hangTimeoutMs: 1_000 };
 const result: EngineResult = {
-  ...{ text: "a", finishReason: "stop", cachedTokens: 0, seed: 1 },
-  ...{ promptTokens: 1, completionTokens: 1 },
+  text: "a",
+  finishReason: "stop",
+  cachedTokens: 0,
+  seed: 1,
+  promptTokens: 1,
+  completionTokens: 1,
 };
 const counts = { promptTokens: 1, completionTokens: 1 };
 

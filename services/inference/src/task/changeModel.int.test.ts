@@ -66,7 +66,9 @@ test("a worker changes its model: what runs is finished, what waits is done by w
   for (const id of [...demo, ...others]) {
     completionOf(events, id);
     assert.deepEqual(historyOf(events, id), [
-      ...["requested", "started.1", "completed"],
+      "requested",
+      "started.1",
+      "completed",
     ]);
   }
   await queueEmpty(broker);

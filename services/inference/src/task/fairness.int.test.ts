@@ -109,7 +109,9 @@ describe("fairness", () => {
       await requests(system, { owner: "long" }, 90, 200);
       for (let i = 0; i < workers; i++)
         await system.startWorker({
-          ...{ SLOTS: "2", FAKE_MS: "200", FAKE_TOKENS: "200" },
+          SLOTS: "2",
+          FAKE_MS: "200",
+          FAKE_TOKENS: "200",
         });
       const most = 12_000;
       const reached = (log: Look) => Math.max(...tokensWhen(log, most)) >= most;
@@ -121,7 +123,7 @@ describe("fairness", () => {
     await using system = await startSystem();
     const bulk: Who = { owner: "bulk", lane: "batch" };
     await requests(system, bulk, 20, 20);
-    await system.startWorker({ ...{ SLOTS: "2", FAKE_MS: "20" } });
+    await system.startWorker({ SLOTS: "2", FAKE_MS: "20" });
     await logWhen(system, ({ outcomes }) => outcomes.length === 20);
     await requests(system, { owner: "people" }, 300, 20);
     await requests(system, bulk, 100, 20);

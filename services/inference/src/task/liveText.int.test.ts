@@ -76,12 +76,10 @@ async function open(version: NatsVersion, request: Request = {}) {
     const inHand = stack.use(
       held.hold({
         event: { type: "GenerateRequested", data, seq: 1, time: 1 },
-        ...{
-          queue: data,
-          traceparent: undefined,
-          freshAsOf: 0,
-          highWaterMark: undefined,
-        },
+        queue: data,
+        traceparent: undefined,
+        freshAsOf: 0,
+        highWaterMark: undefined,
         renew: () => Promise.resolve(),
         served: () => undefined,
         leaveSlot: () => undefined,
@@ -89,7 +87,9 @@ async function open(version: NatsVersion, request: Request = {}) {
     );
     const lock = makeTextLock({
       canGoOn: () => true,
-      ...{ broker, workerId, tokens: lossy },
+      broker,
+      workerId,
+      tokens: lossy,
       log: log as unknown as Logger,
     });
     const live = (claim: Claim = firstClaim) => {
@@ -102,13 +102,20 @@ async function open(version: NatsVersion, request: Request = {}) {
     const loseNext = (what: typeof lose) => (lose = what);
     const record = (surely: () => Promise<TaskAnswer>) =>
       makeRecord({
-        ...{ broker, workerId, log: log as unknown as Logger },
+        broker,
+        workerId,
+        log: log as unknown as Logger,
         clock,
         appender: stack.use(makeAppender(broker, workerId)),
         states: { surely },
       });
     return {
-      ...{ broker, inHand, lock, live, loseNext, record },
+      broker,
+      inHand,
+      lock,
+      live,
+      loseNext,
+      record,
       puts: () => puts,
     };
   }
@@ -116,7 +123,8 @@ async function open(version: NatsVersion, request: Request = {}) {
   const a = await join("a");
   await ensureTopology(a.broker, {
     eventsMaxBytes: 2 ** 28,
-    ...{ taskTimeoutMs: 60_000, replicas: 1 },
+    taskTimeoutMs: 60_000,
+    replicas: 1,
   });
   const stored = async () => {
     const all = await readTokens(a.broker, data.task_id, signal);
@@ -125,7 +133,11 @@ async function open(version: NatsVersion, request: Request = {}) {
   const b = await join("b");
   opening.move();
   return {
-    ...{ nats, a, b, stored, warnings },
+    nats,
+    a,
+    b,
+    stored,
+    warnings,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
@@ -301,16 +313,15 @@ for (const version of await natsVersions())
         const { signal } = b.inHand;
         if (waits === "lock on it") await engineLock.acquire(true, signal);
         const attempt = makeAttempt({
-          ...{
-            broker: b.broker,
-            lock: b.lock,
-            clock,
-            engineLock,
-            stopping: signal,
-          },
+          broker: b.broker,
+          lock: b.lock,
+          clock,
+          engineLock,
+          stopping: signal,
           record: b.record(() => Promise.reject(new Error("not asked"))),
           limits: {
-            ...{ workerId: "b", ackWaitMs: 3_600_000 },
+            workerId: "b",
+            ackWaitMs: 3_600_000,
             drainTimeoutMs: 3_600_000,
           },
           engine: {

@@ -100,8 +100,11 @@ describe("the text of a running task", { concurrent: true }, () => {
     await reaches(seen, 0.5);
     process.kill(await engineOf(worker), "SIGKILL");
     await assertContinued(system, id, seen, [
-      ...["requested", "started.1", "retried.1 crash"],
-      ...["started.2", "completed"],
+      "requested",
+      "started.1",
+      "retried.1 crash",
+      "started.2",
+      "completed",
     ]);
     const { kept_chars = 0 } = lastStartOf(await readLog(system.broker), id);
     assert.ok(kept_chars >= 0.5 * wholeText.length);
@@ -118,8 +121,11 @@ describe("the text of a running task", { concurrent: true }, () => {
     await reaches(seen, 0.3);
     process.kill(await engineOf(worker), "SIGSTOP");
     await assertContinued(system, id, seen, [
-      ...["requested", "started.1", "retried.1 hang"],
-      ...["started.2", "completed"],
+      "requested",
+      "started.1",
+      "retried.1 hang",
+      "started.2",
+      "completed",
     ]);
   });
 
@@ -132,8 +138,11 @@ describe("the text of a running task", { concurrent: true }, () => {
     first.kill("SIGKILL");
     await system.startWorker(paced(1_000));
     await assertContinued(system, id, seen, [
-      ...["requested", "started.1", "retried.1 gone"],
-      ...["started.2", "completed"],
+      "requested",
+      "started.1",
+      "retried.1 gone",
+      "started.2",
+      "completed",
     ]);
   });
 
@@ -150,8 +159,11 @@ describe("the text of a running task", { concurrent: true }, () => {
     await once(first, "exit");
     await system.startWorker(paced(1_000));
     await assertContinued(system, id, seen, [
-      ...["requested", "started.1", "retried.1 drain"],
-      ...["started.2", "completed"],
+      "requested",
+      "started.1",
+      "retried.1 drain",
+      "started.2",
+      "completed",
     ]);
   });
 
@@ -174,8 +186,11 @@ describe("the text of a running task", { concurrent: true }, () => {
     const workers = before.slice(marker).map(({ worker_id }) => worker_id);
     assert.ok(marker > 0 && !workers.includes(before[0]!.worker_id));
     await assertContinued(system, id, seen, [
-      ...["requested", "started.1", "retried.1 gone"],
-      ...["started.2", "completed"],
+      "requested",
+      "started.1",
+      "retried.1 gone",
+      "started.2",
+      "completed",
     ]);
   });
 
@@ -280,7 +295,9 @@ describe("a cancelled task", { concurrent: true }, () => {
     await outcomesOf(system.broker, [next]);
     await queueEmpty(system.broker);
     assert.deepEqual(historyOf(await readLog(system.broker), id), [
-      ...["requested", "started.1", "cancelled"],
+      "requested",
+      "started.1",
+      "cancelled",
     ]);
     assert.deepEqual(await storedChunks(system, id), chunks);
   });
@@ -299,7 +316,9 @@ describe("a cancelled task", { concurrent: true }, () => {
     for (const id of [before, waiting])
       assert.deepEqual(historyOf(events, id), ["requested", "cancelled"]);
     assert.deepEqual(historyOf(events, after), [
-      ...["requested", "started.1", "cancelled"],
+      "requested",
+      "started.1",
+      "cancelled",
     ]);
   });
 });

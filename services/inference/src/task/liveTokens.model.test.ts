@@ -68,8 +68,11 @@ describe("the demo model's text", () => {
         assert.ok(result.length > kept_chars && result.isWellFormed());
         assert.ok(metrics.completion_tokens > kept_tokens);
         assert.deepEqual(historyOf(events, id), [
-          ...["requested", "started.1", "retried.1 crash"],
-          ...["started.2", "completed"],
+          "requested",
+          "started.1",
+          "retried.1 crash",
+          "started.2",
+          "completed",
         ]);
       }
       for (const seen of readers) seen[Symbol.dispose]();
@@ -79,13 +82,16 @@ describe("the demo model's text", () => {
   test("is whole for all but the task that kills the engine each time it starts", async () => {
     await using system = await startSystem();
     const worker = await system.startWorker({
-      ...{ ...llama, SLOTS: "16", CONTEXT_SIZE: "8192" },
+      ...llama,
+      SLOTS: "16",
+      CONTEXT_SIZE: "8192",
     });
     const promptOf = (i: number) => (i === 7 ? longPrompt : prompts[i % 4]!);
     const ids = await Promise.all(
       Array.from({ length: 16 }, (_, i) =>
         system.request({
-          ...{ prompt: promptOf(i), ...long },
+          prompt: promptOf(i),
+          ...long,
           // However late the test sees its start, it is not at its end.
           ...(i === 7 && { max_tokens: 1_000, ignore_eos: true }),
         }),
@@ -109,7 +115,8 @@ describe("the demo model's text", () => {
     await using system = await startSystem();
     await system.startWorker({ ...llama, SLOTS: "3", CONTEXT_SIZE: "8192" });
     const first = await system.request({
-      ...{ prompt: longPrompt, max_tokens: 16 },
+      prompt: longPrompt,
+      max_tokens: 16,
     });
     await started(system.broker, 1);
     const others = await Promise.all(

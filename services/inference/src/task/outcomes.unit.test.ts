@@ -56,8 +56,14 @@ test("the metrics of a result add up", () => {
     params: { max_tokens: 20, temperature: 0, top_p: 1, top_k: 40 },
   });
   assert.deepEqual(data.params, {
-    ...{ max_tokens: 20, temperature: 0, top_p: 1, top_k: 40, min_p: 0 },
-    ...{ repeat_penalty: 1, presence_penalty: 0, frequency_penalty: 0 },
+    max_tokens: 20,
+    temperature: 0,
+    top_p: 1,
+    top_k: 40,
+    min_p: 0,
+    repeat_penalty: 1,
+    presence_penalty: 0,
+    frequency_penalty: 0,
     seed: 9,
   });
   assert.deepEqual(data.metrics, {
@@ -129,7 +135,9 @@ test("a task that is given up says how its last attempt ended, where that is kno
 test("what is appended is what the schemas say", () => {
   const task = processing();
   const error = new EngineDied("it ended: SIGKILL", {
-    ...{ reason: "crash", signal: "SIGKILL", stderrTail: "last words" },
+    reason: "crash",
+    signal: "SIGKILL",
+    stderrTail: "last words",
   });
   const events = [
     retried(task, { reason: "crash", error }, "w", 104),

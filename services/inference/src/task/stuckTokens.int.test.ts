@@ -72,7 +72,9 @@ for (const version of await natsVersions())
         const events = await outcomesOf(system.broker, ids);
         for (const id of [short, long])
           assert.deepEqual(historyOf(events, id), [
-            ...["requested", "started.1", "completed"],
+            "requested",
+            "started.1",
+            "completed",
           ]);
         const timedOut = await outcomeOf(system, late);
         assert.ok(timedOut?.type === "GenerateFailed");
@@ -81,7 +83,9 @@ for (const version of await natsVersions())
         assert.ok(partial_text.length > 10, partial_text);
         await queueEmpty(system.broker);
         assert.deepEqual(historyOf(await readLog(system.broker), unwanted), [
-          ...["requested", "started.1", "cancelled"],
+          "requested",
+          "started.1",
+          "cancelled",
         ]);
       });
 
@@ -97,8 +101,11 @@ for (const version of await natsVersions())
         first.kill("SIGKILL");
         const events = await outcomesOf(system.broker, [id]);
         assert.deepEqual(historyOf(events, id), [
-          ...["requested", "started.1", "retried.1 gone"],
-          ...["started.2", "completed"],
+          "requested",
+          "started.1",
+          "retried.1 gone",
+          "started.2",
+          "completed",
         ]);
       });
     },

@@ -27,7 +27,8 @@ const stop = ends("stop");
 const done = "data: [DONE]\n\n";
 
 const configFor = ({ url }: TestUpstream): Partial<EngineConfig> => ({
-  ...{ engine: "openai", upstream: { url, key, model } },
+  engine: "openai",
+  upstream: { url, key, model },
 });
 
 async function open(upstream: TestUpstream): Promise<TestEngine> {
@@ -73,12 +74,26 @@ describe("an odd answer of an upstream", () => {
   test("leaves out chunks that say nothing, and has the text of the others", async () => {
     for (const odd of [
       choice({ finish_reason: null, content_filter_offsets: {} }),
-      ...[choice({ delta: null }), json({}), json({ choices: null })],
-      ...[json({ choices: [] }), json(null), json(7), json([[]]), ": hm\n\n"],
-      ...["\n\n", "data:\n\n", "event: odd\n\n", says(7), says({ a: 1 })],
+      choice({ delta: null }),
+      json({}),
+      json({ choices: null }),
+      json({ choices: [] }),
+      json(null),
+      json(7),
+      json([[]]),
+      ": hm\n\n",
+      "\n\n",
+      "data:\n\n",
+      "event: odd\n\n",
+      says(7),
+      says({ a: 1 }),
     ]) {
       const { text, finishReason } = await hear(
-        ...[says("Hello "), odd, says("world"), stop, done],
+        says("Hello "),
+        odd,
+        says("world"),
+        stop,
+        done,
       );
       assert.deepEqual([text, finishReason], ["Hello world", "stop"]);
     }
@@ -247,10 +262,15 @@ describe("an odd answer of an upstream", () => {
   test("costs nothing but its own task where it is no HTTP, or half of it", async () => {
     const head = fc.constantFrom(
       "HTTP/1.1 200 OK\r\n",
-      ...["HTTP/1.1 999 \r\n", "HTTP/1.1 204 No\r\n", "HTTP/1.1 101 Up\r\n"],
-      ...["HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n", "HTTP/9"],
+      "HTTP/1.1 999 \r\n",
+      "HTTP/1.1 204 No\r\n",
+      "HTTP/1.1 101 Up\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n",
+      "HTTP/9",
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n",
-      ...["HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", ": \r\n", ""],
+      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n",
+      ": \r\n",
+      "",
       "HTTP/1.1 307 Go\r\nLocation: http://[\r\n",
       "HTTP/1.1 400 No\r\nContent-Length: 99\r\n",
     );
@@ -261,7 +281,8 @@ describe("an odd answer of an upstream", () => {
     const raw = fc
       .tuple(head, fc.constantFrom("\r\n", ""), fc.array(piece))
       .map(([head, end, pieces]) => ({
-        ...{ pieces: [head + end, ...pieces], bare: true },
+        pieces: [head + end, ...pieces],
+        bare: true,
       }));
     await fuzz(raw, 40, 200);
     assert.equal((await ask(engine, { prompt })).text, answer.join(""));

@@ -17,7 +17,8 @@ const text = answer.join("");
 const prompt = "Explain gravity.";
 
 const configFor = ({ url }: TestUpstream): Partial<EngineConfig> => ({
-  ...{ engine: "openai", upstream: { url, key, model } },
+  engine: "openai",
+  upstream: { url, key, model },
 });
 
 const backoff = { firstMs: 20, maxMs: 100 };
@@ -73,7 +74,8 @@ describe("the openai engine and its upstream", { concurrent: true }, () => {
     await using upstream = await startUpstream();
     const { port } = new URL(upstream.url);
     const proxied = {
-      ...{ NODE_USE_ENV_PROXY: "1", HTTP_PROXY: "http://127.0.0.1:9" },
+      NODE_USE_ENV_PROXY: "1",
+      HTTP_PROXY: "http://127.0.0.1:9",
     };
     for (const [host, noProxy] of [
       ["127.0.0.1", {}],
@@ -210,7 +212,8 @@ describe("the openai engine and its upstream", { concurrent: true }, () => {
     await using upstream = await startUpstream();
     const { url } = upstream;
     await using engine = await openEngine({
-      ...{ engine: "openai", upstream: { url, key, model: "another" } },
+      engine: "openai",
+      upstream: { url, key, model: "another" },
     });
     await eventually(() => engine.state().status === "failed");
     assert.deepEqual(engine.state(), {

@@ -29,8 +29,11 @@ import {
 const brokenAfter = 25;
 
 const envFor = ({ url }: TestUpstream) => ({
-  ...{ ENGINE: "openai", MODEL_NAME: queue.model, UPSTREAM_KEY: key },
-  ...{ UPSTREAM_URL: url, UPSTREAM_MODEL: model },
+  ENGINE: "openai",
+  MODEL_NAME: queue.model,
+  UPSTREAM_KEY: key,
+  UPSTREAM_URL: url,
+  UPSTREAM_MODEL: model,
 });
 
 /** A task whose first answer breaks off; its log. */
@@ -46,7 +49,11 @@ async function breakOff(raw: boolean) {
   const events = await outcomesOf(system.broker, [id]);
   await queueEmpty(system.broker);
   assert.deepEqual(historyOf(events, id), [
-    ...["requested", "started.1", "retried.1 crash", "started.2", "completed"],
+    "requested",
+    "started.1",
+    "retried.1 crash",
+    "started.2",
+    "completed",
   ]);
   const completion = completionOf(events, id);
   assert.equal(completion.result, answer.join(""));
@@ -118,7 +125,9 @@ describe("a worker on an upstream", { concurrent: true }, () => {
 
     assert.equal(completionOf(events, neighbour).result, answer.join(""));
     assert.deepEqual(historyOf(events, neighbour), [
-      ...["requested", "started.1", "completed"],
+      "requested",
+      "started.1",
+      "completed",
     ]);
     const { result, reasoning, finish_reason } = completionOf(
       events,

@@ -13,8 +13,17 @@ const ofDelta = (delta: unknown) => read({ choices: [{ delta }] });
 describe("a chunk of an upstream", () => {
   test("says nothing where it has no choice, no delta or null for them", () => {
     for (const chunk of [
-      ...[{}, { choices: null }, { choices: [] }, { choices: {} }, null, 7],
-      ...[{ choices: [null] }, { choices: [{}] }, [], "text", false],
+      {},
+      { choices: null },
+      { choices: [] },
+      { choices: {} },
+      null,
+      7,
+      { choices: [null] },
+      { choices: [{}] },
+      [],
+      "text",
+      false,
       { choices: [{ index: 0, content_filter_offsets: {} }] },
       { choices: [{ delta: null, finish_reason: null }] },
       { choices: [{ delta: "no object" }], usage: null, error: null },
@@ -33,7 +42,9 @@ describe("a chunk of an upstream", () => {
 
   test("tells reasoning apart from the text, by each name it has", () => {
     const of = (reasoning: string, text = "") => ({
-      ...{ ...nothing, reasoning, text },
+      ...nothing,
+      reasoning,
+      text,
     });
     assert.deepEqual(ofDelta({ reasoning_content: "so" }), of("so"));
     assert.deepEqual(ofDelta({ reasoning: "so", content: "a" }), of("so", "a"));
@@ -82,8 +93,17 @@ describe("a chunk of an upstream", () => {
 
   test("is an odd answer, and nothing worse, whatever it is", () => {
     const field = fc.constantFrom(
-      ...["choices", "delta", "content", "text", "finish_reason", "usage"],
-      ...["reasoning", "thinking", "error", "prompt_tokens", "__proto__"],
+      "choices",
+      "delta",
+      "content",
+      "text",
+      "finish_reason",
+      "usage",
+      "reasoning",
+      "thinking",
+      "error",
+      "prompt_tokens",
+      "__proto__",
     );
     const { json } = fc.letrec<{ json: unknown }>((tie) => ({
       json: fc.oneof(

@@ -17,8 +17,12 @@ test("a list of models is read as OpenAI has it, and as a bare list", () => {
 
 test("a model is listed whatever else is said of it", () => {
   for (const odd of [
-    ...[{ owned_by: null }, { owned_by: 7 }, { max_model_len: -1 }],
-    ...[{ max_model_len: "64" }, { meta: null }, { meta: { n_ctx: 0.5 } }],
+    { owned_by: null },
+    { owned_by: 7 },
+    { max_model_len: -1 },
+    { max_model_len: "64" },
+    { meta: null },
+    { meta: { n_ctx: 0.5 } },
   ])
     assert.deepEqual(read([{ id: "a", ...odd }]), [{ id: "a" }]);
   assert.deepEqual(read([null, 7, {}, { id: 7 }, { id: "a" }]), [{ id: "a" }]);

@@ -4,9 +4,15 @@ import { chatBody, completionBody, dialectOf } from "./requestBody.ts";
 
 const params = { max_tokens: 9, temperature: 0.5, top_p: 0.8 };
 const all = {
-  ...{ ...params, seed: 7, top_k: 5, min_p: 0.1, repeat_penalty: 1.2 },
+  ...params,
+  seed: 7,
+  top_k: 5,
+  min_p: 0.1,
+  repeat_penalty: 1.2,
   ignore_eos: true,
-  ...{ presence_penalty: 1, frequency_penalty: -1, stop: ["a", "b"] },
+  presence_penalty: 1,
+  frequency_penalty: -1,
+  stop: ["a", "b"],
   logit_bias: { "12": -100 },
 };
 const plain = dialectOf("library");
@@ -14,9 +20,13 @@ const vllm = dialectOf("vllm");
 
 test("a plain request is nothing but OpenAI's own options", () => {
   assert.deepEqual(chatBody({ prompt: "p", params }, "m", plain), {
-    ...{ model: "m", messages: [{ role: "user", content: "p" }] },
-    ...{ ...params, presence_penalty: 0, frequency_penalty: 0 },
-    ...{ stream: true, stream_options: { include_usage: true } },
+    model: "m",
+    messages: [{ role: "user", content: "p" }],
+    ...params,
+    presence_penalty: 0,
+    frequency_penalty: 0,
+    stream: true,
+    stream_options: { include_usage: true },
   });
 });
 
@@ -29,8 +39,12 @@ test("every option is sent", () => {
       dialect,
     );
     assert.deepEqual(body, {
-      ...{ model: "m", prompt: "p", stream: true, ...rest },
-      ...{ repeat_penalty, repetition_penalty: repeat_penalty },
+      model: "m",
+      prompt: "p",
+      stream: true,
+      ...rest,
+      repeat_penalty,
+      repetition_penalty: repeat_penalty,
     });
     assert.ok(stream_options.include_usage);
   }
@@ -41,7 +55,10 @@ test("an upstream with defaults of its own is told ours", () => {
     const dialect = dialectOf(ownedBy);
     const body = chatBody({ prompt: "p", params }, "m", dialect);
     assert.partialDeepStrictEqual(body, {
-      ...{ top_k: -1, min_p: 0, repeat_penalty: 1, repetition_penalty: 1 },
+      top_k: -1,
+      min_p: 0,
+      repeat_penalty: 1,
+      repetition_penalty: 1,
     });
   }
 });

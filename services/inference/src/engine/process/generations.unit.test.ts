@@ -11,7 +11,10 @@ const request: EngineRequest = {
 };
 const result = {
   finishReason: "stop" as const,
-  ...{ promptTokens: 2, completionTokens: 2, cachedTokens: 0, seed: 1 },
+  promptTokens: 2,
+  completionTokens: 2,
+  cachedTokens: 0,
+  seed: 1,
 };
 
 const counts = { promptTokens: 2, completionTokens: 1 };
@@ -67,12 +70,10 @@ describe("the generations of a process", () => {
     const { all, end } = begin();
     const death = { reason: "crash" as const, stderrTail: "it broke off" };
     const error = {
-      ...{
-        type: "RuntimeError" as const,
-        message: "no",
-        stack: "there",
-        death,
-      },
+      type: "RuntimeError" as const,
+      message: "no",
+      stack: "there",
+      death,
     };
     all.receive({ kind: "error", id: 1, error });
     await assert.rejects(
