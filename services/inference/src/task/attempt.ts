@@ -25,7 +25,7 @@ import {
   type TextLock,
 } from "../ownership/textLock.ts";
 
-export interface AttemptDeps {
+interface AttemptDeps {
   broker: Broker;
   clock: Pick<BrokerClock, "steadyS" | "nowS">;
   engine: Pick<EngineProcess, "state" | "whenReady" | "generate">;
@@ -45,7 +45,7 @@ export interface AttemptDeps {
 }
 
 /** The engine died under the attempt, and the task's state says so. */
-export interface Died {
+interface Died {
   kind: "died";
   because: string;
 }

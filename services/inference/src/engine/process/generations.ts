@@ -6,7 +6,6 @@ import {
   type EngineRequest,
   type EngineResult,
   type GenerateOptions,
-  type TokenCounts,
 } from "../engine.ts";
 import type { FromChild, ToChild, WireError } from "./engineMessages.ts";
 import { watchSilence, type Watchdog } from "./watchSilence.ts";
@@ -17,9 +16,7 @@ type FromGeneration = Extract<FromChild, { id: number }>;
 
 interface Running {
   text: string;
-  onText: (piece: string, counts: TokenCounts) => void;
-  onRead: () => void;
-  onWaiting: (why: string | undefined) => void;
+  options: GenerateOptions;
   settle: (outcome: Outcome) => void;
 }
 type Outcome = { result: EngineResult } | { error: Error };
@@ -50,22 +47,14 @@ export function makeGenerations(
   /** As the port's; an abort rejects once the process has freed the slot, and no text comes after it. */
   async function run(
     request: EngineRequest,
-    {
-      signal,
-      onText,
-      onRead = () => undefined,
-      onWaiting = () => undefined,
-    }: GenerateOptions,
+    options: GenerateOptions,
   ): Promise<EngineResult> {
+    const { signal } = options;
     signal.throwIfAborted();
     const id = ++lastId;
     const { promise, resolve: settle } = Promise.withResolvers<Outcome>();
-    const say = (piece: string, counts: TokenCounts) => {
-      // What was on its way when the abort was sent.
-      if (!signal.aborted) onText(piece, counts);
-    };
     const { text = "" } = request.continueFrom ?? {};
-    all.set(id, { text, onText: say, onRead, onWaiting, settle });
+    all.set(id, { text, options, settle });
     let watchdog: Watchdog | undefined;
     const stop = () => (watchdog = abort(id));
     signal.addEventListener("abort", stop, { once: true });
@@ -85,16 +74,19 @@ export function makeGenerations(
     for (const watchdog of watchdogs) watchdog.heard();
     const running = all.get(message.id);
     if (running === undefined) return;
+    const { options } = running;
     switch (message.kind) {
       case "read":
-        running.onRead();
+        options.onRead?.();
         break;
       case "waiting":
-        running.onWaiting(message.why);
+        options.onWaiting?.(message.why);
         break;
       case "text":
         running.text += message.text;
-        running.onText(message.text, message.counts);
+        // Not what was on its way when the abort was sent.
+        if (!options.signal.aborted)
+          options.onText(message.text, message.counts);
         break;
       case "done":
         running.settle({ result: { text: running.text, ...message.result } });
