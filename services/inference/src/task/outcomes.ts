@@ -80,10 +80,7 @@ export function completed(
       lora_scale: info.loraScale,
       quantization: info.quantization,
       engine_version: info.engineVersion,
-      params: {
-        ...effectiveParams(params),
-        ...(seed !== undefined && { seed }),
-      },
+      params: { ...effectiveParams(params), seed: seed ?? params.seed },
       cached_tokens: result.cachedTokens,
       reasoning: result.reasoning,
       ...(kept.text !== "" && { continued: true }),

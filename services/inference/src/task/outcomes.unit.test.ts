@@ -48,13 +48,17 @@ const result = {
   seed: 9,
 };
 
+/** As the log has it: without what is undefined. */
+const asStored = <Data>(data: Data) => JSON.parse(JSON.stringify(data)) as Data;
+
 test("the metrics of a result add up", () => {
   const info = { slots: 1, contextSize: 1, engine: "fake" };
-  const { data } = completed(processing(), "w", result, info, {
+  const event = completed(processing(), "w", result, info, {
     firstToken: 103,
     now: 107.5,
     params: { max_tokens: 20, temperature: 0, top_p: 1, top_k: 40 },
   });
+  const data = asStored(event.data);
   assert.deepEqual(data.params, {
     max_tokens: 20,
     temperature: 0,
@@ -144,6 +148,8 @@ test("what is appended is what the schemas say", () => {
     retried(task, { reason: "gone" }, "w", 104),
     crashedTooOften(task, "w", 104),
   ];
-  for (const { type, data } of events)
-    assert.deepEqual(eventTypes[type].schema.parse(data), data);
+  for (const { type, data } of events) {
+    const stored = asStored(data);
+    assert.deepEqual(eventTypes[type].schema.parse(stored), stored);
+  }
 });
