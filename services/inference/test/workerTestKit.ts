@@ -172,7 +172,7 @@ export async function readLog(broker: Broker): Promise<RecordedEvent[]> {
 export const historyOf = (
   events: readonly RecordedEvent[],
   id: string,
-): string[] =>
+): string =>
   events
     .filter(({ data }) => data.task_id === id)
     .map((event) => {
@@ -182,7 +182,8 @@ export const historyOf = (
         : event.type === "GenerateStarted"
           ? `${word}.${event.data.attempt}`
           : word;
-    });
+    })
+    .join(", ");
 
 /** Waits until each task has an outcome, and gives the log. */
 export const outcomesOf = (broker: Broker, ids: readonly string[]) =>

@@ -46,30 +46,25 @@ test("a worker changes its model: what runs is finished, what waits is done by w
   const [code] = (await exited) as [number];
   assert.equal(code, 0);
   const atItsEnd = await readLog(broker);
-  const finished = demo.filter((id) => historyOf(atItsEnd, id).length === 3);
+  const complete = "requested, started.1, completed";
+  const finished = demo.filter((id) => historyOf(atItsEnd, id) === complete);
   assert.ok(finished.length >= 2 && finished.length < demo.length);
   const waiting = demo.filter((id) => !finished.includes(id));
-  for (const id of waiting)
-    assert.deepEqual(historyOf(atItsEnd, id), ["requested"]);
+  for (const id of waiting) assert.equal(historyOf(atItsEnd, id), "requested");
 
   const second = await system.startWorker({
     MODEL_NAME: "Other",
     FAKE_MS: "9",
   });
   let events = await outcomesOf(broker, others);
-  for (const id of waiting)
-    assert.deepEqual(historyOf(events, id), ["requested"]);
+  for (const id of waiting) assert.equal(historyOf(events, id), "requested");
   second.kill("SIGTERM");
   await once(second, "exit");
   await system.startWorker({ FAKE_MS: "9" });
   events = await outcomesOf(broker, demo);
   for (const id of [...demo, ...others]) {
     completionOf(events, id);
-    assert.deepEqual(historyOf(events, id), [
-      "requested",
-      "started.1",
-      "completed",
-    ]);
+    assert.equal(historyOf(events, id), complete);
   }
   await queueEmpty(broker);
   await eventually(async () => {

@@ -46,10 +46,10 @@ async function assertContinued(
   system: System,
   id: string,
   seen: ReturnType<typeof read>,
-  history: string[],
+  history: string,
 ): Promise<void> {
   const events = await outcomesOf(system.broker, [id]);
-  assert.deepEqual(historyOf(events, id), history);
+  assert.equal(historyOf(events, id), history);
   const completion = completionOf(events, id);
   assert.equal(completion.result, wholeText);
   assert.equal(completion.continued, true);
@@ -99,13 +99,12 @@ describe("the text of a running task", { concurrent: true }, () => {
     const worker = await system.startWorker(paced(8_000));
     await reaches(seen, 0.5);
     process.kill(await engineOf(worker), "SIGKILL");
-    await assertContinued(system, id, seen, [
-      "requested",
-      "started.1",
-      "retried.1 crash",
-      "started.2",
-      "completed",
-    ]);
+    await assertContinued(
+      system,
+      id,
+      seen,
+      "requested, started.1, retried.1 crash, started.2, completed",
+    );
     const { kept_chars = 0 } = lastStartOf(await readLog(system.broker), id);
     assert.ok(kept_chars >= 0.5 * wholeText.length);
   });
@@ -120,13 +119,12 @@ describe("the text of a running task", { concurrent: true }, () => {
     });
     await reaches(seen, 0.3);
     process.kill(await engineOf(worker), "SIGSTOP");
-    await assertContinued(system, id, seen, [
-      "requested",
-      "started.1",
-      "retried.1 hang",
-      "started.2",
-      "completed",
-    ]);
+    await assertContinued(
+      system,
+      id,
+      seen,
+      "requested, started.1, retried.1 hang, started.2, completed",
+    );
   });
 
   test("goes on at another worker after one was killed", async () => {
@@ -137,13 +135,12 @@ describe("the text of a running task", { concurrent: true }, () => {
     await reaches(seen, 0.3);
     first.kill("SIGKILL");
     await system.startWorker(paced(1_000));
-    await assertContinued(system, id, seen, [
-      "requested",
-      "started.1",
-      "retried.1 gone",
-      "started.2",
-      "completed",
-    ]);
+    await assertContinued(
+      system,
+      id,
+      seen,
+      "requested, started.1, retried.1 gone, started.2, completed",
+    );
   });
 
   test("goes on at another worker after one was told to stop", async () => {
@@ -158,13 +155,12 @@ describe("the text of a running task", { concurrent: true }, () => {
     first.kill("SIGTERM");
     await once(first, "exit");
     await system.startWorker(paced(1_000));
-    await assertContinued(system, id, seen, [
-      "requested",
-      "started.1",
-      "retried.1 drain",
-      "started.2",
-      "completed",
-    ]);
+    await assertContinued(
+      system,
+      id,
+      seen,
+      "requested, started.1, retried.1 drain, started.2, completed",
+    );
   });
 
   test("of a worker that was frozen past its lease is not added to", async () => {
@@ -185,13 +181,12 @@ describe("the text of a running task", { concurrent: true }, () => {
     const marker = before.findIndex(({ n }) => n === 0);
     const workers = before.slice(marker).map(({ worker_id }) => worker_id);
     assert.ok(marker > 0 && !workers.includes(before[0]!.worker_id));
-    await assertContinued(system, id, seen, [
-      "requested",
-      "started.1",
-      "retried.1 gone",
-      "started.2",
-      "completed",
-    ]);
+    await assertContinued(
+      system,
+      id,
+      seen,
+      "requested, started.1, retried.1 gone, started.2, completed",
+    );
   });
 
   test("goes on over a restart of the broker", async () => {
@@ -294,11 +289,10 @@ describe("a cancelled task", { concurrent: true }, () => {
     const chunks = await storedChunks(system, id);
     await outcomesOf(system.broker, [next]);
     await queueEmpty(system.broker);
-    assert.deepEqual(historyOf(await readLog(system.broker), id), [
-      "requested",
-      "started.1",
-      "cancelled",
-    ]);
+    assert.equal(
+      historyOf(await readLog(system.broker), id),
+      "requested, started.1, cancelled",
+    );
     assert.deepEqual(await storedChunks(system, id), chunks);
   });
 
@@ -314,12 +308,8 @@ describe("a cancelled task", { concurrent: true }, () => {
     await queueEmpty(system.broker);
     const events = await readLog(system.broker);
     for (const id of [before, waiting])
-      assert.deepEqual(historyOf(events, id), ["requested", "cancelled"]);
-    assert.deepEqual(historyOf(events, after), [
-      "requested",
-      "started.1",
-      "cancelled",
-    ]);
+      assert.equal(historyOf(events, id), "requested, cancelled");
+    assert.equal(historyOf(events, after), "requested, started.1, cancelled");
   });
 });
 
@@ -343,11 +333,11 @@ describe("a task that kills the engine each time it starts", () => {
       .find(({ data }) => data.task_id === poison);
     assert.ok(outcome?.type === "GenerateFailed");
     assert.equal(outcome.data.error.type, "WorkerCrashed");
-    assert.deepEqual(historyOf(events, poison), [
-      "requested",
-      ...[1, 2, 3].flatMap((n) => [`started.${n}`, `retried.${n} crash`]),
-      "failed",
-    ]);
+    const attempts = [1, 2, 3].map((n) => `started.${n}, retried.${n} crash`);
+    assert.equal(
+      historyOf(events, poison),
+      `requested, ${attempts.join(", ")}, failed`,
+    );
     await queueEmpty(system.broker);
     assert.equal(worker.exitCode, null);
   });

@@ -67,13 +67,10 @@ describe("the demo model's text", () => {
         assert.equal(result.slice(0, kept_chars), kept);
         assert.ok(result.length > kept_chars && result.isWellFormed());
         assert.ok(metrics.completion_tokens > kept_tokens);
-        assert.deepEqual(historyOf(events, id), [
-          "requested",
-          "started.1",
-          "retried.1 crash",
-          "started.2",
-          "completed",
-        ]);
+        assert.equal(
+          historyOf(events, id),
+          "requested, started.1, retried.1 crash, started.2, completed",
+        );
       }
       for (const seen of readers) seen[Symbol.dispose]();
     }

@@ -71,22 +71,20 @@ for (const version of await natsVersions())
         const ids = [short, long, late];
         const events = await outcomesOf(system.broker, ids);
         for (const id of [short, long])
-          assert.deepEqual(historyOf(events, id), [
-            "requested",
-            "started.1",
-            "completed",
-          ]);
+          assert.equal(
+            historyOf(events, id),
+            "requested, started.1, completed",
+          );
         const timedOut = await outcomeOf(system, late);
         assert.ok(timedOut?.type === "GenerateFailed");
         assert.equal(timedOut.data.error.type, "TimeoutError");
         const { partial_text = "" } = timedOut.data;
         assert.ok(partial_text.length > 10, partial_text);
         await queueEmpty(system.broker);
-        assert.deepEqual(historyOf(await readLog(system.broker), unwanted), [
-          "requested",
-          "started.1",
-          "cancelled",
-        ]);
+        assert.equal(
+          historyOf(await readLog(system.broker), unwanted),
+          "requested, started.1, cancelled",
+        );
       });
 
       test("is taken over from a worker that died, and completes", async () => {
@@ -100,13 +98,10 @@ for (const version of await natsVersions())
         await stickTokens(system);
         first.kill("SIGKILL");
         const events = await outcomesOf(system.broker, [id]);
-        assert.deepEqual(historyOf(events, id), [
-          "requested",
-          "started.1",
-          "retried.1 gone",
-          "started.2",
-          "completed",
-        ]);
+        assert.equal(
+          historyOf(events, id),
+          "requested, started.1, retried.1 gone, started.2, completed",
+        );
       });
     },
   );

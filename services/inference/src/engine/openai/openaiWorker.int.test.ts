@@ -48,13 +48,10 @@ async function breakOff(raw: boolean) {
   const id = data.task_id;
   const events = await outcomesOf(system.broker, [id]);
   await queueEmpty(system.broker);
-  assert.deepEqual(historyOf(events, id), [
-    "requested",
-    "started.1",
-    "retried.1 crash",
-    "started.2",
-    "completed",
-  ]);
+  assert.equal(
+    historyOf(events, id),
+    "requested, started.1, retried.1 crash, started.2, completed",
+  );
   const completion = completionOf(events, id);
   assert.equal(completion.result, answer.join(""));
   assert.equal(completion.metrics.completion_tokens, answer.length);
@@ -124,11 +121,10 @@ describe("a worker on an upstream", { concurrent: true }, () => {
     const events = await outcomesOf(system.broker, ids);
 
     assert.equal(completionOf(events, neighbour).result, answer.join(""));
-    assert.deepEqual(historyOf(events, neighbour), [
-      "requested",
-      "started.1",
-      "completed",
-    ]);
+    assert.equal(
+      historyOf(events, neighbour),
+      "requested, started.1, completed",
+    );
     const { result, reasoning, finish_reason } = completionOf(
       events,
       thoughtful,
