@@ -1,65 +1,79 @@
-/** The chunks of an upstream as one text, with what it says of its end. */
-import { EngineError, type GenerateOptions } from "../engine.ts";
-import type { Delta, Usage } from "./readChunk.ts";
-import { BrokenOff } from "./readEvents.ts";
+/** The answer of an upstream as one text, with its end. */
+import {
+  EngineError,
+  type EngineResult,
+  type GenerateOptions,
+} from "../engine.ts";
+import { OddAnswer, readChunk, type Delta, type Usage } from "./readChunk.ts";
+import { BrokenOff, readEvents } from "./readEvents.ts";
 
 /** Far more than max_tokens can be, and less than what ends a process. */
 const maxChars = 2 ** 23;
-
-export interface Collected {
-  /** Without what was begun. */
-  text: string;
-  reasoning: string;
-  /** As the upstream says it; empty: for no reason that is known; undefined: it says nothing of an end. */
-  finish: string | undefined;
-  promptTokens: number;
-  completionTokens: number;
-  cachedTokens: number;
-}
+/** By these an upstream says that max_tokens, or its own limit, cut the text. */
+const cut = new Set(["length", "max_tokens", "model_length"]);
+/** By these it says that the text is not what the model would have written. Any other reason ends a text as it is. */
+const failed = new Set(["content_filter", "error", "abort", "cancelled"]);
 
 /**
- * Collects the whole text. Until the upstream tells its numbers, a piece counts as one token. `begunTokens`: of the
- * text that was begun, which is part of the prompt there.
+ * Collects the text, up to its `[DONE]`. Until the upstream tells its numbers, a piece counts as one token.
+ * `begunTokens`: of the text that was begun, which is part of the prompt there, and not of the result's text. Rejects
+ * with OddAnswer, with an EngineError where the text has no end, or as `readEvents` does.
  */
 export async function collect(
-  chunks: AsyncIterable<Delta>,
+  { body, headers }: Response,
   begunTokens: number,
-  { onText, onRead }: Pick<GenerateOptions, "onText" | "onRead">,
-): Promise<Collected> {
+  { onText, onRead }: GenerateOptions,
+): Promise<EngineResult> {
   const whole = wholeCharacters();
-  const collected: Collected = {
-    text: "",
-    reasoning: "",
-    finish: undefined,
-    promptTokens: 0,
-    completionTokens: begunTokens,
-    cachedTokens: 0,
-  };
-  const take = (text: string) => {
-    if (text === "") return;
-    collected.text += text;
-    const { promptTokens, completionTokens } = collected;
-    onText(text, { promptTokens, completionTokens });
-  };
-  const takeDelta = (delta: Delta) => {
-    collected.finish = collected.finish || (delta.finish ?? collected.finish);
-    if (delta.usage)
-      Object.assign(collected, countsOf(delta.usage, begunTokens));
+  let text = "";
+  let reasoning = "";
+  let counts = countsOf({ prompt: 0, completion: 0, cached: 0 }, begunTokens);
+  let hasEvents = false;
+  /** As the upstream says it; empty: for no reason that is known; undefined: it says nothing of an end. */
+  let finish: string | undefined;
+
+  function take(piece: string): void {
+    if (piece === "") return;
+    text += piece;
+    const { promptTokens, completionTokens } = counts;
+    onText(piece, { promptTokens, completionTokens });
+  }
+  function takeDelta(delta: Delta): void {
+    finish = finish || (delta.finish ?? finish);
+    if (delta.usage) counts = countsOf(delta.usage, begunTokens);
     else if (delta.text !== "" || delta.reasoning !== "")
-      collected.completionTokens += 1;
-    collected.reasoning += delta.reasoning;
+      counts.completionTokens += 1;
+    reasoning += delta.reasoning;
     if (delta.reasoning !== "") onRead?.();
     take(whole.next(delta.text));
-    refuseEndless(collected);
-  };
+    refuseEndless(text.length + reasoning.length);
+  }
+
   try {
-    for await (const delta of chunks) takeDelta(delta);
+    for await (const { event, data } of body === null ? [] : readEvents(body)) {
+      if (data.trim() === "") continue;
+      hasEvents = true;
+      if (data.trim() === "[DONE]") {
+        // The text is whole, whether or not a reason was told.
+        finish ??= "";
+        break;
+      }
+      takeDelta(readChunk(event, data));
+    }
   } catch (error) {
     // What breaks off behind the end of the text costs nothing of it.
-    if (!(error instanceof BrokenOff && collected.finish)) throw error;
+    if (!(error instanceof BrokenOff && finish)) throw error;
   }
+  const type = headers.get("content-type") ?? "no content type";
+  if (!hasEvents)
+    throw new OddAnswer(`it answered without an event, with ${type}`);
   take(whole.rest());
-  return { ...collected, reasoning: collected.reasoning.toWellFormed() };
+  return {
+    ...counts,
+    text,
+    finishReason: finishReasonOf(finish, text + reasoning),
+    ...(reasoning !== "" && { reasoning: reasoning.toWellFormed() }),
+  };
 }
 
 function countsOf({ prompt, completion, cached }: Usage, begunTokens: number) {
@@ -71,12 +85,22 @@ function countsOf({ prompt, completion, cached }: Usage, begunTokens: number) {
   };
 }
 
-function refuseEndless({ text, reasoning }: Collected): void {
-  if (text.length + reasoning.length > maxChars)
+function refuseEndless(chars: number): void {
+  if (chars > maxChars)
     throw new EngineError(
       "RuntimeError",
       `the upstream sent more than ${maxChars} characters`,
     );
+}
+
+function finishReasonOf(finish: string | undefined, all: string) {
+  if (finish === undefined)
+    throw new OddAnswer("the stream ended before the text did");
+  if (finish === "" && all === "")
+    throw new OddAnswer("it ended without a text and without a reason");
+  const reason = finish.toLowerCase();
+  if (failed.has(reason)) throw new OddAnswer(`it ended the text by ${reason}`);
+  return cut.has(reason) ? "length" : "stop";
 }
 
 /** An upstream may cut a character in two, or send half of one. */

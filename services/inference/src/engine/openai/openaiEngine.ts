@@ -7,6 +7,7 @@ import { randomInt } from "node:crypto";
 import {
   EngineDied,
   EngineError,
+  type BegunText,
   type Engine,
   type EngineConfig,
   type EngineRequest,
@@ -14,19 +15,14 @@ import {
   type GenerateOptions,
 } from "../engine.ts";
 import { checkForm } from "../checkForm.ts";
-import { OddAnswer, readChunk, type Delta } from "./readChunk.ts";
-import { collect, type Collected } from "./collect.ts";
+import { collect } from "./collect.ts";
 import { chatBody, completionBody, dialectOf } from "./requestBody.ts";
-import { BrokenOff, readEvents } from "./readEvents.ts";
+import { BrokenOff } from "./readEvents.ts";
 import { openUpstream, statusOf, type UpstreamReports } from "./upstream.ts";
 
 const defaultSlots = 16;
 /** By these an upstream says that the request itself is wrong: too long a prompt, an option that it doesn't take. */
 const invalid = new Set([400, 413, 422]);
-/** By these it says that max_tokens, or its own limit, cut the text. */
-const cut = new Set(["length", "max_tokens", "model_length"]);
-/** By these it says that the text is not what the model would have written. Any other reason ends a text as it is. */
-const failed = new Set(["content_filter", "error", "abort", "cancelled"]);
 
 /** Finds the upstream and its model; rejects with a ModelLoadError. */
 export async function makeOpenaiEngine(
@@ -72,23 +68,11 @@ export async function makeOpenaiEngine(
     const seeded = { ...request, params: { ...params, seed } };
     try {
       const response = await begin(seeded, options);
-      const collected = await collect(
-        chunksOf(response),
-        begun.tokens,
-        options,
-      );
+      const collected = await collect(response, begun.tokens, options);
       signal.throwIfAborted();
-      const { reasoning, ...rest } = collected;
       const text = begun.text + collected.text;
-      const finishReason = finishOf(collected);
-      if (finishReason === "stop") checkForm(text, params);
-      return {
-        ...rest,
-        text,
-        finishReason,
-        seed,
-        ...(reasoning !== "" && { reasoning }),
-      };
+      if (collected.finishReason === "stop") checkForm(text, params);
+      return { ...collected, text, seed };
     } catch (error) {
       signal.throwIfAborted();
       throw await failureOf(error);
@@ -126,54 +110,7 @@ export async function makeOpenaiEngine(
   };
 }
 
-/** What an answer says, up to its `[DONE]`. Rejects with OddAnswer, or as `readEvents` does. */
-async function* chunksOf({
-  body,
-  headers,
-}: Response): AsyncGenerator<Delta, void> {
-  let hasEvents = false;
-  if (body !== null)
-    for await (const { event, data } of readEvents(body)) {
-      if (data.trim() === "") continue;
-      hasEvents = true;
-      const isEnd = data.trim() === "[DONE]";
-      yield isEnd ? theEnd : readChunk(event, data);
-      if (isEnd) return;
-    }
-  if (hasEvents) return;
-  const type = headers.get("content-type") ?? "no content type";
-  throw new OddAnswer(`it answered without an event, with ${type}`);
-}
-
-/** The text is whole, whether or not a reason was told. */
-const theEnd: Delta = {
-  text: "",
-  reasoning: "",
-  finish: "",
-  usage: undefined,
-};
-
-function finishOf({
-  finish,
-  text,
-  reasoning,
-}: Collected): EngineResult["finishReason"] {
-  if (finish === undefined)
-    throw new OddAnswer("the stream ended before the text did");
-  if (finish === "" && text + reasoning === "")
-    throw new OddAnswer("it ended without a text and without a reason");
-  const reason = finish.toLowerCase();
-  if (failed.has(reason)) throw new OddAnswer(`it ended the text by ${reason}`);
-  return cut.has(reason) ? "length" : "stop";
-}
-
-const nothingToGenerate = ({
-  text,
-  tokens,
-}: {
-  text: string;
-  tokens: number;
-}) => ({
+const nothingToGenerate = ({ text, tokens }: BegunText) => ({
   text,
   finishReason: "length" as const,
   promptTokens: 0,
