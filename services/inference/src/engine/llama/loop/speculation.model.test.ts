@@ -143,7 +143,7 @@ describe("with speculation", () => {
   });
 
   test("what was drafted and accepted is counted, with the mode", async () => {
-    const before = drafts(on);
+    const before = { ...drafts(on) };
     const { draftedTokens = 0, acceptedTokens = 0 } = await ask(on, {
       ...requests.at(-3),
     });
