@@ -39,13 +39,21 @@ function makeCaller(fleet: Fleet) {
   return { told, post };
 }
 
-async function untilEnded(fleet: Fleet, ids: readonly string[]) {
+/** All of them have such an event in the log. */
+async function untilLogged(
+  fleet: Fleet,
+  ids: readonly string[],
+  kind: "starts" | "outcomes",
+) {
   const log = makeLogReader(fleet);
   await eventually(async () => {
     const tasks = tasksOf(await log.read());
-    return ids.every((id) => tasks.get(id)?.outcomes.length);
+    return ids.every((id) => tasks.get(id)?.[kind].length);
   });
 }
+
+const untilEnded = (fleet: Fleet, ids: readonly string[]) =>
+  untilLogged(fleet, ids, "outcomes");
 
 const folderOf = ({ dataDir }: TestServer, kind: "nats" | "redis") =>
   join(dataDir, kind);
@@ -82,6 +90,8 @@ for (const natsVersion of await natsVersions())
         const finished = await post(20, 5);
         await untilEnded(fleet, finished);
         const across = await post(4, 150);
+        // One that was delivered and not started would be delivered again later than those behind it.
+        await untilLogged(fleet, across, "starts");
         const copy = await copyOf(fleet.nats, "nats");
         const kept = await makeLogReader(fleet).read();
         await fleet.healthy(60_000);
