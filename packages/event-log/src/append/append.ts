@@ -96,16 +96,25 @@ export function makeAppender(
   };
 }
 
+/** The error of an event of so many bytes; undefined: the broker takes it. */
+export const whyTooLarge = (
+  { maxPayload }: Pick<Broker, "maxPayload">,
+  size: number,
+): AppendError | undefined =>
+  size > maxPayload
+    ? new AppendError(
+        "too_large",
+        `the event has ${size} bytes; the broker takes ${maxPayload}`,
+      )
+    : undefined;
+
 function refuseUnsent(
   broker: Broker,
   { size }: Encoded,
   pending: number,
 ): void {
-  if (size > broker.maxPayload)
-    throw new AppendError(
-      "too_large",
-      `the event has ${size} bytes; the broker takes ${broker.maxPayload}`,
-    );
+  const tooLarge = whyTooLarge(broker, size);
+  if (tooLarge !== undefined) throw tooLarge;
   if (!broker.connected)
     throw new AppendError("unavailable", "not connected to the broker");
   if (pending >= maxPending)

@@ -5,7 +5,8 @@ import { hash } from "node:crypto";
 import * as z from "zod";
 import type { Broker } from "../broker/connection.ts";
 import { makeHeaders } from "../codec/headers.ts";
-import { orMissing } from "../broker/streamState.ts";
+import { parseJson } from "../codec/parseJson.ts";
+import { lastMessageOf } from "../broker/streamState.ts";
 import { AppendError, isWrongLastSequence, readPubAck } from "./append.ts";
 
 const KeyRecord = z.object({
@@ -31,12 +32,15 @@ export async function readIdempotencyKey(
   broker: Broker,
   key: IdempotencyKey,
 ): Promise<KeyRecord | undefined> {
-  const stored = await orMissing(
-    broker.jsm.streams.getMessage(broker.streams.idempotency, {
-      last_by_subj: subjectOf(broker, key),
-    }),
+  const { idempotency } = broker.streams;
+  const found = await lastMessageOf(
+    broker,
+    idempotency,
+    subjectOf(broker, key),
   );
-  return stored ? KeyRecord.parse(stored.json()) : undefined;
+  return (
+    found && KeyRecord.parse(parseJson(Buffer.from(found.data).toString()))
+  );
 }
 
 /**

@@ -93,14 +93,28 @@ export async function orMissing<T>(asked: Promise<T>): Promise<T | undefined> {
 type SingleMessage = LogMessage & { header(name: string): string };
 
 /** The message at a sequence, from the stream's leader; undefined where there is none (any more). */
-export async function messageAt(
-  { jsm }: Broker,
+export const messageAt = (
+  broker: Broker,
   stream: string,
   seq: number,
+): Promise<SingleMessage | undefined> => getMessage(broker, stream, { seq });
+
+/** The last message of a subject, from the stream's leader; undefined where there is none (any more). */
+export const lastMessageOf = (
+  broker: Broker,
+  stream: string,
+  subject: string,
+): Promise<SingleMessage | undefined> =>
+  getMessage(broker, stream, { last_by_subj: subject });
+
+async function getMessage(
+  { jsm }: Broker,
+  stream: string,
+  query: { seq: number } | { last_by_subj: string },
 ): Promise<SingleMessage | undefined> {
-  const found = await orMissing(jsm.streams.getMessage(stream, { seq }));
+  const found = await orMissing(jsm.streams.getMessage(stream, query));
   if (!found) return undefined;
-  const { subject, data, timestamp } = found;
+  const { subject, seq, data, timestamp } = found;
   const time = Date.parse(timestamp) / 1000;
   return { subject, seq, time, data, header: (name) => found.header.get(name) };
 }

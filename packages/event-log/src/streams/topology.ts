@@ -16,7 +16,7 @@ import type { Broker } from "../broker/connection.ts";
 import { whyForeign } from "./foreignStream.ts";
 import { maxBytesOf } from "./logLimit.ts";
 import { whyUnusable } from "../broker/serverVersion.ts";
-import { orMissing } from "../broker/streamState.ts";
+import { lastMessageOf, orMissing } from "../broker/streamState.ts";
 import {
   differences,
   differencesOf,
@@ -327,11 +327,8 @@ export async function hasUndelivered(
 ): Promise<boolean> {
   const info = await workQueueInfo(broker, queue);
   if (info === undefined) return false;
-  const last = await orMissing(
-    broker.jsm.streams.getMessage(broker.streams.events, {
-      last_by_subj: broker.subjects.event("requested", queue),
-    }),
-  );
+  const subject = broker.subjects.event("requested", queue);
+  const last = await lastMessageOf(broker, broker.streams.events, subject);
   return (last?.seq ?? 0) > info.deliveredSeq;
 }
 

@@ -10,7 +10,7 @@ import type { LogMessage } from "../codec/codec.ts";
 import { makeHeaders } from "../codec/headers.ts";
 import { parseJson } from "../codec/parseJson.ts";
 import type { Broker } from "../broker/connection.ts";
-import { orMissing } from "../broker/streamState.ts";
+import { lastMessageOf } from "../broker/streamState.ts";
 import { scan } from "../read/readLog.ts";
 import { hear } from "../signals/signals.ts";
 
@@ -109,13 +109,10 @@ export async function lastToken(
   broker: Broker,
   taskId: string,
 ): Promise<StoredChunk | undefined> {
-  const query = { last_by_subj: broker.subjects.tokens(taskId) };
-  const found = await orMissing(
-    broker.jsm.streams.getMessage(broker.streams.tokens, query),
-  );
-  if (!found) return undefined;
-  const { seq, timestamp, data } = found;
-  return chunkOf({ seq, time: Date.parse(timestamp) / 1000, data });
+  const { streams, subjects } = broker;
+  const subject = subjects.tokens(taskId);
+  const found = await lastMessageOf(broker, streams.tokens, subject);
+  return found && chunkOf(found);
 }
 
 /** Hears each chunk as it is published, also one that the stream then refuses. What doesn't parse is ignored. */

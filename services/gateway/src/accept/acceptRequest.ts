@@ -2,6 +2,7 @@
 import {
   AppendError,
   appendUntilStored,
+  whyTooLarge,
   type Appender,
 } from "@jetscribe/event-log/append/append";
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
@@ -83,8 +84,8 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     const wait = forecast.ofNext(queue);
     if (wait !== undefined) event.data.estimated_wait = wait;
     if (mayStore) {
-      const size = appender.sizeOf(event, queue);
-      if (size > broker.maxPayload) throw tooLarge(size, broker.maxPayload);
+      const tooLarge = whyTooLarge(broker, appender.sizeOf(event, queue));
+      if (tooLarge !== undefined) throw refusalOf(tooLarge, taskId);
       if (!(await mayStore(taskId))) return undefined;
     }
     const { seq, duplicate } = await store(event, queue, traceparent).catch(
@@ -124,12 +125,6 @@ export function makeAcceptRequest(deps: AcceptDeps): AcceptRequest {
     }
   }
 }
-
-const tooLarge = (size: number, most: number) =>
-  new ApiError(
-    "too_large",
-    `the event has ${size} bytes; the broker takes ${most}`,
-  );
 
 function refusalOf(error: unknown, taskId: string): unknown {
   if (!(error instanceof AppendError)) return error;
