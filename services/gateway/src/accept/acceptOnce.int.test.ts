@@ -10,7 +10,7 @@ import {
 import { streamState } from "@jetscribe/event-log/broker/streamState";
 import { scan } from "@jetscribe/event-log/read/readLog";
 import { newTaskId } from "@jetscribe/schema";
-import { startStack, type Stack } from "@jetscribe/testing";
+import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, test } from "vitest";
@@ -168,6 +168,15 @@ describe("Idempotency-Key", () => {
     const again = await generate(key);
     assert.deepEqual([again.status, again.id], [202, id]);
     assert.equal(await timesOf(id), 0);
+  });
+
+  test("a key notes that its request is stored, so that no later call runs it again", async () => {
+    const key = randomUUID();
+    await generate(key);
+    await eventually(
+      async () =>
+        (await readIdempotencyKey(broker, { owner: "a", key }))?.stored,
+    );
   });
 
   test("a request that is refused leaves its key free", async () => {
