@@ -8,6 +8,7 @@ import {
 import {
   ErrorType,
   GenerateCompleted,
+  GroupPolicy,
   Lane,
   Metrics,
 } from "../generate/events.ts";
@@ -18,16 +19,10 @@ import {
   paramDefaults,
   RequestedFormat,
 } from "../generate/params.ts";
-
-/**
- * What a language writes: letters and emoji, with the joiners and marks inside them, and characters that this Unicode
- * version doesn't know yet. Refused is what could forge or break a line of a log: controls, line separators, halves of
- * characters, what turns the direction of the text around it, private and deprecated formats.
- */
-const printable =
-  /^[^\p{Cc}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}\u202A-\u202E\u2066-\u206F\uFEFF\uFFF9-\uFFFB]*$/u;
+import { Group, Metadata, UserId } from "./labels.ts";
 
 const params = GenerateParams.shape;
+const maxGroupConcurrency = 1_000;
 /** 100 days. */
 const longestMs = 8_640_000_000;
 
@@ -41,7 +36,7 @@ const textParts = z.array(
 );
 
 /** A text, or OpenAI's list of parts, of which only texts are taken. */
-const MessageContent = z
+export const MessageContent = z
   .union([z.string(), textParts])
   .transform((content) =>
     typeof content === "string"
@@ -49,7 +44,15 @@ const MessageContent = z
       : content.map(({ text }) => text).join(""),
   );
 
-const RequestFields = z.strictObject({
+/** Seconds since the epoch, or a date and time of RFC 3339 with its zone; what comes out is seconds. */
+const Moment = z
+  .union([z.number().min(0).max(2.8e11), z.iso.datetime({ offset: true })])
+  .transform((time) =>
+    typeof time === "number" ? time : Date.parse(time) / 1_000,
+  );
+
+/** The fields of {@link GenerateRequest}, each by itself. */
+export const RequestFields = z.strictObject({
   prompt: z.string().min(1).optional().meta({
     description:
       "One user message, put through the model's own chat template. Either this or `messages`.",
@@ -123,7 +126,24 @@ const RequestFields = z.strictObject({
   }),
   start_timeout_ms: z.int().min(1).max(longestMs).optional().meta({
     description:
-      "How long it may wait to be started, up to the system's own limit; then it fails as ExpiredError.",
+      "How long it may wait to be started, from its acceptance or its `not_before` on, up to the system's own limit; then it fails as ExpiredError.",
+  }),
+  cancel_after_ms: z.int().min(1).max(longestMs).optional().meta({
+    description:
+      "So long after its acceptance the task is cancelled if it has no outcome, whether it waits or runs, over all attempts. The header `Cancel-After` says the same in seconds; of both the earlier one counts.",
+  }),
+  not_before: Moment.optional().meta({
+    description:
+      "The task is not started before this time: a date and time of RFC 3339 with its zone, or seconds since the epoch. A time that is over means at once. With `start_timeout_ms`, which counts from then on, it may lie half of EVENTS_MAX_AGE ahead.",
+    example: "2026-12-01T02:00:00+01:00",
+  }),
+  result_ttl_ms: z.int().min(1_000).max(longestMs).optional().meta({
+    description:
+      "So long after the outcome its texts are shown; then the result has its status and metrics, no text, and `result_expired`. The texts stay in the log.",
+  }),
+  no_retry: z.boolean().optional().meta({
+    description:
+      "The first attempt that ends by the death of its engine or its worker fails the task as WorkerCrashed: it is not run a second time. A worker that is told to stop, or loses its lease, still hands the task on.",
   }),
   ignore_eos: params.ignore_eos.meta({
     description:
@@ -137,17 +157,27 @@ const RequestFields = z.strictObject({
     description:
       "batch: bulk work, which runs where nothing interactive waits, and gets one in ten tokens where something does.",
   }),
-  user_id: z
-    .string()
-    .min(1)
-    .refine((text) => printable.test(text), "printable characters only")
-    .refine((text) => [...text].length <= 128, "128 characters at most")
-    .optional()
-    .meta({
-      description:
-        "A label of yours, up to 128 printable characters; it is written to the request log.",
-    }),
+  user_id: UserId.optional().meta({
+    description:
+      "A label of yours, up to 128 printable characters; it is written to the request log.",
+  }),
+  metadata: Metadata.optional(),
+  group: Group.optional().meta({
+    description:
+      "At most `group_concurrency` tasks of a group run at once, over all workers, in the order of their acceptance. A group is of one key, model and lane. 1 to 64 of a-z, 0-9, _ and -.",
+    example: "report-42",
+  }),
+  group_concurrency: z.int().min(1).max(maxGroupConcurrency).optional().meta({
+    description:
+      "How many tasks of `group` may run at once; 1 if absent. The group's newest task decides for all of them; what runs already goes on.",
+  }),
+  group_policy: GroupPolicy.optional().meta({
+    description:
+      "What the new task does with older ones of `group`. `queue`, the default: nothing. `latest`: it cancels those that wait. `cancel_in_progress`: it cancels those that run, too.",
+  }),
 });
+
+const onlyInGroup = "only of a task in a group";
 
 /** `when`: on what bodies it is looked whether they have one prompt; absent: on those in which nothing else is wrong. */
 const withOnePrompt = (when?: (body: { value: unknown }) => boolean) =>
@@ -159,10 +189,29 @@ const withOnePrompt = (when?: (body: { value: unknown }) => boolean) =>
       message: "expected exactly one of prompt and messages",
       ...(when && { when }),
     },
-  ).refine(({ raw, messages }) => !(raw && messages), {
-    path: ["raw"],
-    message: "only of a prompt: messages go through the chat template",
-  });
+  )
+    .refine(({ raw, messages }) => !(raw && messages), {
+      path: ["raw"],
+      message: "only of a prompt: messages go through the chat template",
+    })
+    .refine(
+      ({ group, not_before }) =>
+        group === undefined || not_before === undefined,
+      {
+        path: ["not_before"],
+        message: "not of a task in a group: it would keep the group's place",
+      },
+    )
+    .refine(
+      ({ group, group_concurrency }) =>
+        group !== undefined || group_concurrency === undefined,
+      { path: ["group_concurrency"], message: onlyInGroup },
+    )
+    .refine(
+      ({ group, group_policy }) =>
+        group !== undefined || group_policy === undefined,
+      { path: ["group_policy"], message: onlyInGroup },
+    );
 
 /**
  * Null stands for an absent field: that is how clients of typed languages send their optional ones. That there is no
@@ -186,6 +235,31 @@ export const ValidGenerateRequest = z.preprocess(
   withOnePrompt(),
 );
 
+/** A request's fields, each of which may be absent, and then has no default. */
+const overrides = Object.fromEntries(
+  Object.entries(RequestFields.shape).map(([name, field]) => {
+    const inner: z.ZodType =
+      field instanceof z.ZodDefault ? field.unwrap() : field;
+    return [name, inner.optional().meta(field.meta() ?? {})];
+  }),
+) as unknown as {
+  [Name in keyof typeof RequestFields.shape]: z.ZodOptional<
+    (typeof RequestFields.shape)[Name] extends z.ZodDefault<infer Inner>
+      ? Inner
+      : (typeof RequestFields.shape)[Name]
+  >;
+};
+
+/**
+ * What a retry changes of the request that it repeats. Absent, or null as everywhere: nothing. What it makes of the
+ * request is checked as a request.
+ */
+export const GenerateOverrides = z.preprocess(
+  (body) => bodyWithoutNulls(body ?? {}),
+  z.strictObject(overrides),
+);
+export type GenerateOverrides = z.infer<typeof GenerateOverrides>;
+
 /** The fields of each object that may be null. What a schema holds is none of them: there null is a value. */
 const optionals = new Map([
   ["body", new Set(Object.keys(RequestFields.shape))],
@@ -193,7 +267,8 @@ const optionals = new Map([
   ["json_schema", new Set(["name", "description", "strict"])],
 ]);
 
-function bodyWithoutNulls(body: unknown): unknown {
+/** A body whose optional fields are absent where they were null. */
+export function bodyWithoutNulls(body: unknown): unknown {
   return nullsAsAbsent(body, "body");
 }
 
@@ -210,9 +285,20 @@ function nullsAsAbsent(value: unknown, name: string): unknown {
 
 const taskId = z.uuid().meta({ description: "A UUIDv7." });
 
+/** The paths of a task's own calls, with the path that a proxy serves the gateway under. */
+export const TaskLinks = z.object({
+  status: z.string(),
+  result: z.string(),
+  stream: z.string(),
+  cancel: z.string().meta({ description: "To be posted to." }),
+  events: z.string(),
+});
+export type TaskLinks = z.infer<typeof TaskLinks>;
+
 export const AcceptedResponse = z.object({
   task_id: taskId,
   status: z.literal("queued"),
+  links: TaskLinks.meta({ description: "Where the task's calls are." }),
 });
 export type AcceptedResponse = z.infer<typeof AcceptedResponse>;
 
@@ -221,6 +307,11 @@ export const PendingResponse = z.object({
   task_id: taskId,
 });
 export type PendingResponse = z.infer<typeof PendingResponse>;
+
+const resultExpired = z.literal(true).optional().meta({
+  description:
+    "The `result_ttl_ms` of the request is over: the texts are shown no more.",
+});
 
 export const CompletedResponse = z.object({
   status: z.literal("completed"),
@@ -232,9 +323,14 @@ export const CompletedResponse = z.object({
     seed: true,
     continued: true,
   }).shape,
+  result: z.string().optional().meta({
+    description: "Absent: the key has no scope `read:text`, or it has expired.",
+  }),
+  result_expired: resultExpired,
 });
 const partialText = z.string().optional().meta({
-  description: "What was written by then; absent where nothing was.",
+  description:
+    "What was written by then; absent where nothing was, where the key has no scope `read:text`, and where it has expired.",
 });
 export const FailedResponse = z.object({
   status: z.literal("failed"),
@@ -242,12 +338,19 @@ export const FailedResponse = z.object({
   error_message: z.string(),
   error_type: ErrorType,
   partial_text: partialText,
+  result_expired: resultExpired,
   metrics: Metrics,
 });
+export type FailedResponse = z.infer<typeof FailedResponse>;
 export const CancelledResponse = z.object({
   status: z.literal("cancelled"),
   task_id: taskId,
+  reason: z.string().optional().meta({
+    description:
+      "Absent: somebody asked for it. Else why: its `cancel_after_ms` was over, or a newer task of its group took its place.",
+  }),
   partial_text: partialText,
+  result_expired: resultExpired,
   metrics: Metrics,
 });
 
@@ -268,14 +371,25 @@ export const StatusResponse = z.object({
   }),
   estimated_wait: z.number().nullable().meta({
     description:
-      "Seconds until it starts, by the tokens ahead and the workers' speed of late; null when it does not wait, or before any task was finished.",
+      "Seconds until it starts, by the tokens ahead and the workers' speed of late; null when it does not wait, or before any task was finished. Before its `not_before`: the time until then.",
   }),
   attempt: z.int().meta({ description: "Starts so far." }),
+  not_before: z.number().optional().meta({
+    description:
+      "It is not started before this time; absent where its request names none, or one that was over.",
+  }),
   enqueue_time: z
     .number()
     .meta({ description: "Seconds since the epoch, as all times." }),
   start_time: z.number().nullable(),
   end_time: z.number().nullable(),
+  result_expires_at: z.number().optional().meta({
+    description:
+      "Until then the texts of the outcome are shown; absent: it has no outcome yet, or its request has no `result_ttl_ms`.",
+  }),
+  metadata: Metadata.optional().meta({
+    description: "Of its request; absent where that has none.",
+  }),
 });
 export type StatusResponse = z.infer<typeof StatusResponse>;
 
@@ -284,7 +398,9 @@ export type StreamStatus = Pick<
   StatusResponse,
   "task_id" | "status" | "attempt"
 > &
-  Partial<Pick<StatusResponse, "queue_position" | "estimated_wait">>;
+  Partial<
+    Pick<StatusResponse, "queue_position" | "estimated_wait" | "not_before">
+  >;
 
 export const HealthResponse = z.object({
   status: z.enum(["healthy", "degraded", "unhealthy"]),
@@ -293,6 +409,7 @@ export const HealthResponse = z.object({
   workers: z.array(
     WorkerAnnouncement.omit({
       tasks: true,
+      running: true,
       leaving: true,
       unanswered: true,
       every_ms: true,
@@ -305,6 +422,7 @@ export const HealthResponse = z.object({
         seq: true,
         caught_up: true,
         error: true,
+        disk: true,
       }),
     )
     .meta({

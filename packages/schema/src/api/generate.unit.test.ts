@@ -87,6 +87,12 @@ const limits: Record<string, { taken: unknown[]; refused: unknown[] }> = {
   },
   timeout_ms: { taken: [1, 8.64e9], refused: [0, -1, 1.5, 8.64e9 + 1] },
   start_timeout_ms: { taken: [1, 8.64e9], refused: [0, "1s", 8.64e9 + 1] },
+  cancel_after_ms: { taken: [1, 8.64e9], refused: [0, 1.5, 8.64e9 + 1] },
+  result_ttl_ms: {
+    taken: [1_000, 8.64e9, undefined],
+    refused: [999, 0, 1_000.5, "1s", 8.64e9 + 1],
+  },
+  no_retry: { taken: [true, false, undefined], refused: ["true", 1] },
   ignore_eos: { taken: [true, false], refused: ["true", 1] },
   n: { taken: [1, undefined], refused: [2, 0, "1"] },
   model: {
@@ -132,11 +138,66 @@ const limits: Record<string, { taken: unknown[]; refused: unknown[] }> = {
       1,
     ],
   },
+  metadata: {
+    taken: [
+      {},
+      { order: "A-17", "Küche 🦊": "" },
+      Object.fromEntries(pairs(16)),
+      { ["k".repeat(64)]: "🦊".repeat(512) },
+      undefined,
+    ],
+    refused: [
+      Object.fromEntries(pairs(17)),
+      { "": "a" },
+      { ["k".repeat(65)]: "a" },
+      { a: "x".repeat(513) },
+      { a: "a\nb" },
+      { "a\nb": "a" },
+      { a: "a\ud800" },
+      { a: 1 },
+      { a: null },
+      Object.fromEntries(pairs(16, "€".repeat(512))),
+      ["a"],
+      "a",
+    ],
+  },
+  not_before: {
+    taken: [1, 4e9, "2026-12-01T02:00:00+01:00", undefined],
+    refused: ["tomorrow", -1, true],
+  },
+  group: {
+    taken: ["a", "a-z_09", "g".repeat(64), undefined],
+    refused: ["", "A", "a.b", "a b", "*", "ä", "g".repeat(65), 1],
+  },
+  group_concurrency: {
+    taken: [1, 1_000, undefined],
+    refused: [0, 1_001, 1.5, "1"],
+  },
+  group_policy: {
+    taken: ["queue", "latest", "cancel_in_progress", undefined],
+    refused: ["newest", ""],
+  },
 };
+
+/** The longest that are taken together, unless the values have more bytes. */
+function pairs(count: number, value = "v".repeat(512)): [string, string][] {
+  return Array.from({ length: count }, (_, i) => [
+    `${i}`.padEnd(64, "k"),
+    value,
+  ]);
+}
 
 const bodyOf = (field: string, value: unknown) => ({
   ...(field !== "messages" && { prompt: "a" }),
+  ...(field.startsWith("group_") && { group: "a" }),
   [field]: value,
+});
+
+test("what is said of a group needs one", () => {
+  for (const said of [{ group_concurrency: 2 }, { group_policy: "latest" }])
+    assert.deepEqual(fieldsOf({ prompt: "a", ...said }), Object.keys(said));
+  const scheduled = { prompt: "a", group: "g", not_before: 4e9 };
+  assert.deepEqual(fieldsOf(scheduled), ["not_before"]);
 });
 
 describe("limits", () => {

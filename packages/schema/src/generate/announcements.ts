@@ -1,5 +1,6 @@
 /** What services say of themselves on core NATS, every 2 s; nothing of it is stored. */
 import * as z from "zod";
+import { Lane } from "./events.ts";
 import {
   announceEveryMs,
   announcePerPeerMs,
@@ -52,6 +53,27 @@ export const EngineSpeculation = z
   });
 export type EngineSpeculation = z.infer<typeof EngineSpeculation>;
 
+/** Times are in seconds since the epoch. */
+export const RunningTask = z.object({
+  task_id: z.string(),
+  /** A slug. */
+  owner: z.string(),
+  lane: Lane,
+  attempt: z.int().positive(),
+  started_at: z.number(),
+  first_token_at: z.number().optional().meta({
+    description: "Absent while the engine reads the prompt.",
+  }),
+  tokens: z.int().nonnegative().meta({
+    description:
+      "Written so far, those of earlier attempts that were kept too.",
+  }),
+  tokens_per_second: z.number().nonnegative().optional().meta({
+    description: "Of this attempt, from its first token on.",
+  }),
+});
+export type RunningTask = z.infer<typeof RunningTask>;
+
 /** On `llm.workers.<model>.<worker_id>`. */
 export const WorkerAnnouncement = z.object({
   /** New for every process. */
@@ -78,14 +100,51 @@ export const WorkerAnnouncement = z.object({
   unanswered: z.boolean().optional(),
   /** With all slots in use, prompts counted too, by the latest tasks; absent until one was finished. */
   tokens_per_second: z.number().nonnegative().optional(),
+  started_at: z.number().optional().meta({
+    description: "When its process started, in seconds since the epoch.",
+  }),
+  engine_restarts: z.int().nonnegative().optional().meta({
+    description:
+      "How often its engine ended and was started again since then: it crashed, it hung, or its model could not be loaded.",
+  }),
   /** The next announcement comes within so many ms; 2,000 where it doesn't say. */
   every_ms: z.number().positive().optional(),
   /** Ids of all tasks in hand: from delivery until the outcome's PubAck or the nak. */
   tasks: z.array(z.string()),
+  /** Those of them that the engine works on. */
+  running: z.array(RunningTask).optional(),
   /** The worker says goodbye: it is gone as of now. */
   leaving: z.boolean().optional(),
 });
 export type WorkerAnnouncement = z.infer<typeof WorkerAnnouncement>;
+
+/** A worker as it was last heard, kept after its end. */
+export const SeenWorker = WorkerAnnouncement.pick({
+  worker_id: true,
+  model: true,
+  engine: true,
+  device: true,
+  slots: true,
+  error: true,
+  started_at: true,
+  engine_restarts: true,
+  every_ms: true,
+}).extend({
+  last_heard_at: z.number().meta({
+    description:
+      "When its last heartbeat was heard, in seconds since the epoch; to half a minute where no gateway was there when it fell silent.",
+  }),
+});
+export type SeenWorker = z.infer<typeof SeenWorker>;
+
+/** Room on the disk that a service writes to, in bytes. */
+export const DiskRoom = z
+  .object({ free: z.int().nonnegative(), total: z.int().positive() })
+  .meta({
+    description:
+      "Room on the disk that the service writes to, in bytes: the results service its index, the logger its files.",
+  });
+export type DiskRoom = z.infer<typeof DiskRoom>;
 
 /** What is unfinished in the log, and what its outcomes may need there; sizes in bytes. */
 const OpenWork = z.object({
@@ -120,6 +179,7 @@ export const ProjectionAnnouncement = z.object({
   error: z.string().optional(),
   /** Of the projection into Redis, as of `seq`. */
   open: OpenWork.optional(),
+  disk: DiskRoom.optional(),
   log_held: LogHeld.optional(),
 });
 export type ProjectionAnnouncement = z.infer<typeof ProjectionAnnouncement>;

@@ -7,6 +7,7 @@
  * - outcome: exactly one of GenerateCompleted, GenerateFailed, GenerateCancelled; the first in stream order counts
  */
 import * as z from "zod";
+import { kinds, type EventType } from "./kinds.ts";
 import { GenerateParams, Message } from "./params.ts";
 
 const TaskId = z.uuid();
@@ -53,7 +54,7 @@ export type Metrics = z.infer<typeof Metrics>;
  * - ValidationError: the prompt does not fit the context, or the template refuses it
  * - TimeoutError: it ran past its timeout_ms
  * - RuntimeError: GPU or native error, or a result over the broker's payload
- * - WorkerCrashed: its engine or worker died MAX_ATTEMPTS times
+ * - WorkerCrashed: its engine or worker died MAX_ATTEMPTS times, or once with no_retry
  * - ExpiredError: it waited past its start_timeout_ms
  */
 export const ErrorType = z.enum([
@@ -65,6 +66,23 @@ export const ErrorType = z.enum([
   "ExpiredError",
 ]);
 export type ErrorType = z.infer<typeof ErrorType>;
+
+/**
+ * What a new task of a group does with the group's older ones.
+ * - queue: nothing; each runs in its turn
+ * - latest: cancels those that wait
+ * - cancel_in_progress: cancels those that wait, and those that run
+ */
+export const GroupPolicy = z.enum(["queue", "latest", "cancel_in_progress"]);
+export type GroupPolicy = z.infer<typeof GroupPolicy>;
+
+export const TasksAhead = z.object({
+  /** Of the same model, lane and owner. */
+  own: Count,
+  /** Of all other queues of the model together, if all owners take turns. */
+  others: Count,
+});
+export type TasksAhead = z.infer<typeof TasksAhead>;
 
 export const GenerateRequested = z.object({
   task_id: TaskId,
@@ -81,11 +99,33 @@ export const GenerateRequested = z.object({
   params: GenerateParams,
   timeout_ms: z.int().positive(),
   start_timeout_ms: z.int().positive(),
+  /** Its one deadline, from enqueue_time on: it is cancelled then, whether it waits or runs. */
+  cancel_after_ms: z.int().positive().optional(),
+  /** The API shows the texts of its outcome for so long; absent: as long as the log has them. */
+  result_ttl_ms: z.int().positive().optional(),
+  /** The first failure ends it, as if MAX_ATTEMPTS were 1. */
+  no_retry: z.boolean().optional(),
+  /** It is not started before, and start_timeout_ms counts from then on; absent: at once. */
+  not_before: Time.optional(),
   retry_of: TaskId.optional(),
+  /** Of the owner's tasks of this model and lane, those whose number at one time is limited. In the request's subject too. */
+  group: z.string().optional(),
+  /** So many tasks of the group may run at once from this request on; absent: 1. */
+  group_concurrency: z.int().positive().optional(),
+  /** Absent: queue. */
+  group_policy: GroupPolicy.optional(),
   metadata: z.record(z.string(), z.string()).optional(),
   enqueue_time: Time,
+  /** When the call came in; absent where that was less than a millisecond before enqueue_time. */
+  received_time: Time.optional(),
+  /** How many tasks were to start before it, as it seemed then; absent where that was not known. */
+  tasks_ahead: TasksAhead.optional(),
   /** How long it would wait for its start, as it seemed then; absent where nothing was known of the workers' speed. */
   estimated_wait: Duration.optional(),
+  /** So many tokens count against its owner's day until its outcome says how many it took; absent: the key had no limit a day. */
+  reserved_tokens: Count.optional(),
+  /** W3C Trace Context of the call that made it; absent: the call named no trace, and the task's id is its trace's. */
+  traceparent: z.string().optional(),
 });
 export type GenerateRequested = z.infer<typeof GenerateRequested>;
 
@@ -178,7 +218,7 @@ export type GenerateFailed = z.infer<typeof GenerateFailed>;
 
 export const GenerateCancelled = z.object({
   task_id: TaskId,
-  /** The name of the key that cancelled. */
+  /** The name of the key that cancelled; of a task whose cancel_after_ms was over, its owner. */
   by: z.string(),
   reason: z.string(),
   stage: z.enum(["queued", "processing"]),
@@ -190,24 +230,13 @@ export type GenerateCancelled = z.infer<typeof GenerateCancelled>;
 
 /** Every event type: its schema, its word in the subject, and whether it ends the task. */
 export const eventTypes = {
-  GenerateRequested: eventType(GenerateRequested, "requested", false),
-  GenerateStarted: eventType(GenerateStarted, "started", false),
-  GenerateRetried: eventType(GenerateRetried, "retried", false),
-  GenerateCompleted: eventType(GenerateCompleted, "completed", true),
-  GenerateFailed: eventType(GenerateFailed, "failed", true),
-  GenerateCancelled: eventType(GenerateCancelled, "cancelled", true),
-};
-
-function eventType<Schema, Word extends string>(
-  schema: Schema,
-  word: Word,
-  outcome: boolean,
-) {
-  return { schema, word, outcome } as const;
-}
-
-export type EventType = keyof typeof eventTypes;
-export type EventWord = (typeof eventTypes)[EventType]["word"];
+  GenerateRequested: { schema: GenerateRequested, ...kinds.GenerateRequested },
+  GenerateStarted: { schema: GenerateStarted, ...kinds.GenerateStarted },
+  GenerateRetried: { schema: GenerateRetried, ...kinds.GenerateRetried },
+  GenerateCompleted: { schema: GenerateCompleted, ...kinds.GenerateCompleted },
+  GenerateFailed: { schema: GenerateFailed, ...kinds.GenerateFailed },
+  GenerateCancelled: { schema: GenerateCancelled, ...kinds.GenerateCancelled },
+} as const;
 
 /** What happened to a task: the type and its data. */
 export type TaskEvent = {
@@ -230,18 +259,13 @@ export type OutcomeEvent = Extract<
   { type: "GenerateCompleted" | "GenerateFailed" | "GenerateCancelled" }
 >;
 
-/** Whether an event ends its task. */
-export const isOutcome = <E extends TaskEvent>(
-  event: E,
-): event is E & OutcomeEvent => eventTypes[event.type].outcome;
-
 /**
  * The message id, by which the broker drops repeats: one per attempt for started and retried, and one for all
  * outcomes of a task, so that of two outcomes within the duplicate window one is taken.
  */
 export function messageId(event: TaskEvent): string {
   const { task_id } = event.data;
-  if (isOutcome(event)) return `${task_id}.outcome`;
+  if (kinds[event.type].outcome) return `${task_id}.outcome`;
   const id = `${task_id}.${eventTypes[event.type].word}`;
   return "attempt" in event.data ? `${id}.${event.data.attempt}` : id;
 }

@@ -3,14 +3,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import * as z from "zod";
 import { describe, test } from "vitest";
-import {
-  eventTypes,
-  isOutcome,
-  messageId,
-  Metrics,
-  type EventType,
-  type TaskEvent,
-} from "./events.ts";
+import { eventTypes, messageId, Metrics, type TaskEvent } from "./events.ts";
+import { isOutcome } from "./isOutcome.ts";
+import type { EventType } from "./kinds.ts";
 
 const folder = new URL("../../fixtures/events/v1/", import.meta.url);
 const types = Object.keys(eventTypes) as EventType[];

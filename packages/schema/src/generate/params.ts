@@ -99,11 +99,3 @@ export const effectiveParams = (
 /** Whether the answer is held to a form by a grammar: then it can't be gone on with, only begun again. */
 export const hasForm = ({ response_format }: GenerateParams): boolean =>
   response_format !== undefined && response_format.type !== "text";
-
-/** The bytes of those parameters that can be long, as JSON; 0 where there are none. */
-export function longParamsBytes(params: GenerateParams): number {
-  const { stop, logit_bias, response_format } = params;
-  if (!stop && !logit_bias && !response_format) return 0;
-  const text = JSON.stringify([stop, logit_bias, response_format]);
-  return new TextEncoder().encode(text).length;
-}

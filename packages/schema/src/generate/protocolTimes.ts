@@ -88,6 +88,8 @@ export const leaseTimes = (ackWaitMs: number) => ({
 
 /** A started task is ended from outside so long after its times are over: whoever ran it is surely gone. */
 export const endStartedAfterS = 60;
+/** A running task is cancelled from outside so long after its cancel_after_ms is over: its worker does so at once. */
+export const cancelRunningAfterS = 5;
 /** The leading results service looks so often for tasks that are past their time. */
 export const overdueLookEveryMs = 2_000;
 /** A task that is so long past its time and has no outcome makes `/health` degraded. */

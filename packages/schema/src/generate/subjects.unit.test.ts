@@ -1,11 +1,13 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { eventTypes, type EventType } from "./events.ts";
+import { eventTypes } from "./events.ts";
+import type { EventType } from "./kinds.ts";
 import {
   eventSubject,
   makeNames,
   parseEventSubject,
+  parseGroupSubject,
   parseStoredSubject,
   parseWakeSubject,
   parseWorkConsumerName,
@@ -50,9 +52,20 @@ test("subjects and consumer names are as the design has them", () => {
   });
 });
 
-test("type and queue come back out of subjects and consumer names", () => {
+test("type and queue come back out of subjects and consumer names; of a group only requests tell", () => {
   fc.assert(
-    fc.property(type, queue, (type, queue) => {
+    fc.property(type, queue, fc.option(slug), (type, base, group) => {
+      const inGroup = group === null ? {} : { group };
+      const queue = { ...base, ...(type === "GenerateRequested" && inGroup) };
+      const consumer = workConsumerName({ ...base, ...inGroup });
+      assert.deepEqual(parseWorkConsumerName(consumer), {
+        ...base,
+        ...inGroup,
+      });
+      assert.equal(
+        eventSubject(type, { ...base, ...inGroup }),
+        eventSubject(type, queue),
+      );
       const event = parseEventSubject(eventSubject(type, queue));
       assert.deepEqual(event, { type, queue });
       const { word } = eventTypes[type];
@@ -74,16 +87,18 @@ test("a namespace stands before all streams, subjects and consumers, and is pass
   ];
   assert.deepEqual(said, [
     ...["shop-EVENTS", "shop-TOKENS", "shop-LOGS", "shop-IDEMPOTENCY"],
+    "shop-KEYS",
     "shop.llm.events.requested.demo.batch.team-a",
     "shop=infer=demo=batch=team-a",
   ]);
   const { event, stored, wake, tokens, worker, projection, ...others } =
     shop.subjects;
-  const { log, idempotencyKey, ...rest } = others;
+  const { log, idempotencyKey, keyEvent, groupChanged, ...rest } = others;
   const all = [
     ...[event("*", demo), stored("*", demo), wake(demo), tokens("id")],
     ...[worker("demo", "w1"), projection("results"), log("gateway")],
-    idempotencyKey("a", "0f"),
+    ...[idempotencyKey("a", "0f"), keyEvent("created", "abcdef123456")],
+    groupChanged({ ...demo, group: "g" }),
     ...Object.values(rest),
   ];
   for (const subject of all) assert.match(subject, /^shop\.llm\.[a-z]/);
@@ -101,6 +116,8 @@ test("no name of one namespace is another one's", () => {
     const stored = subjects.stored("requested", demo);
     assert.deepEqual(parseStoredSubject(stored), event);
     assert.deepEqual(parseWakeSubject(subjects.wake(demo)), demo);
+    const group = { ...demo, group: "g" };
+    assert.deepEqual(parseGroupSubject(subjects.groupChanged(group)), group);
     for (const other of namespaces) {
       const { workConsumerName, parseWorkConsumerName } = makeNames(other);
       const parsed = parseWorkConsumerName(names.workConsumerName(demo));
@@ -143,7 +160,7 @@ test("other subjects and names are nobody's", () => {
     "",
     "llm.events",
     "llm.events.requested.demo.batch",
-    "llm.events.requested.demo.batch.a.b",
+    "llm.events.requested.demo.batch.a.b.c",
     "llm.events.requested.demo.slow.a",
     "llm.events.resumed.demo.batch.a",
     "llm.stored.resumed.demo.batch.a",
@@ -151,7 +168,7 @@ test("other subjects and names are nobody's", () => {
     "llm.wakes.demo.batch.a",
     "other.events.requested.demo.batch.a",
     "infer=demo=batch",
-    "infer=demo=batch=a=b",
+    "infer=demo=batch=a=b=c",
     "infer=demo=slow=a",
     "results",
   ];

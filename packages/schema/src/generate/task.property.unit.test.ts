@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
-import { isOutcome, type RecordedEvent, type TaskEvent } from "./events.ts";
+import type { RecordedEvent, TaskEvent } from "./events.ts";
+import { isOutcome } from "./isOutcome.ts";
 import { evolve, isOpen, type TaskState } from "./task.ts";
 import {
   cancelled,
@@ -14,6 +15,21 @@ import {
   started,
   statesOf,
 } from "../../test/generateTestKit.ts";
+
+/** What only some requests say, and their states keep. */
+const options = {
+  cancel_after_ms: fc.integer({ min: 1, max: 5_000 }),
+  no_retry: fc.constant(true),
+  not_before: fc.integer({ min: 1, max: 5_000 }),
+  result_ttl_ms: fc.integer({ min: 1, max: 5_000 }),
+  reserved_tokens: fc.nat(),
+  traceparent: fc.constant(`00-${"1".repeat(32)}-${"2".repeat(16)}-01`),
+};
+const asked: fc.Arbitrary<TaskEvent> = fc
+  .record(options, { requiredKeys: [] })
+  .map((more) => ({ ...requested, data: { ...requested.data, ...more } }));
+const optionsOf = (event: TaskEvent | undefined): string[] =>
+  Object.keys(event?.data ?? {}).filter((name) => name in options);
 
 /** What workers, gateways and results may write of one task, in an order in which they may. */
 const life: fc.Arbitrary<TaskEvent[]> = fc
@@ -34,13 +50,14 @@ const life: fc.Arbitrary<TaskEvent[]> = fc
       failed: [failed(ends.length)],
       cancelled: [cancelled],
     };
-    return [requested, ...attempts, ...tails[end]];
-  });
+    return [...attempts, ...tails[end]];
+  })
+  .chain((rest) => asked.map((request) => [request, ...rest]));
 
 /** Anything at all about the task, from workers that know nothing of each other. */
 const attempt = fc.integer({ min: 1, max: 5 });
 const stray: fc.Arbitrary<TaskEvent> = fc.oneof(
-  fc.constant(requested),
+  asked,
   fc
     .tuple(attempt, fc.integer({ min: 0, max: 9_000 }))
     .map(([n, at]) => started(n, at)),
@@ -96,12 +113,19 @@ describe("whatever the broker gives, in any order, repeated or cut off", () => {
 
   test("a state has exactly the fields of its status", () => {
     property((events) => {
+      const request = events.find(({ type }) => type === "GenerateRequested");
+      const kept = optionsOf(request);
       for (const state of statesOf(events)) {
         if (!state) continue;
         const ran = state.first_start === undefined ? [] : ["first_start"];
-        const expected = [...facts, ...ran, ...fields[state.status]];
+        const again = state.since === undefined ? [] : ["since"];
+        const more = [...kept, ...ran, ...again, ...fields[state.status]];
+        const expected = [...facts, ...more];
         assert.deepEqual(Object.keys(state).sort(), expected.sort());
         if (state.status === "processing") assert.ok(state.attempt > 0);
+        if (!isOpen(state)) continue;
+        const before = state.status === "queued" ? 0 : 1;
+        assert.equal(state.since !== undefined, state.attempt > before);
       }
     });
   });

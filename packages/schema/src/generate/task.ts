@@ -6,6 +6,7 @@
  *     └──────retried────────┘
  */
 import type {
+  GenerateCancelled,
   GenerateCompleted,
   GenerateFailed,
   GenerateRequested,
@@ -15,8 +16,9 @@ import type {
   RetryReason,
   TaskError,
 } from "./events.ts";
-import { longParamsBytes } from "./params.ts";
-import { endStartedAfterS } from "./protocolTimes.ts";
+import { cancelReasons } from "./kinds.ts";
+import { longParamsBytes } from "./longParams.ts";
+import { cancelRunningAfterS, endStartedAfterS } from "./protocolTimes.ts";
 
 /** What the request fixed, and how far it has come. The prompt is not kept: it is in the log. */
 interface TaskProgress extends Pick<
@@ -26,10 +28,19 @@ interface TaskProgress extends Pick<
   | "lane"
   | "owner"
   | "user_id"
+  | "metadata"
   | "enqueue_time"
   | "timeout_ms"
   | "start_timeout_ms"
   | "estimated_wait"
+  | "reserved_tokens"
+  | "cancel_after_ms"
+  | "no_retry"
+  | "not_before"
+  | "result_ttl_ms"
+  | "group"
+  | "group_concurrency"
+  | "traceparent"
 > {
   /** The sequence of its GenerateRequested: its place in the queue. */
   seq: number;
@@ -43,6 +54,8 @@ interface TaskProgress extends Pick<
   failures: number;
   /** start_time of the first GenerateStarted. */
   first_start?: number;
+  /** After the first attempt: when it began to wait again, or to run again. */
+  since?: number;
 }
 
 interface TaskEnd extends TaskProgress {
@@ -113,6 +126,8 @@ export interface FailedTask extends TaskEnd {
 }
 export interface CancelledTask extends TaskEnd {
   status: "cancelled";
+  /** Absent: somebody asked for it. */
+  reason?: string;
   partial_text?: string;
 }
 export type OpenTask = QueuedTask | ProcessingTask;
@@ -123,19 +138,72 @@ export type TaskState = OpenTask | EndedTask;
 export const isOpen = (task: TaskState): task is OpenTask =>
   task.status === "queued" || task.status === "processing";
 
-/**
- * When an open task ends by itself, in seconds since the epoch, and as what. A task that was started has its whole time
- * from its first start on, whether it runs or was handed back and waits.
- */
-export function deadlineOf(task: OpenTask) {
-  const { first_start, enqueue_time, start_timeout_ms, timeout_ms } = task;
-  if (first_start === undefined) {
-    const at = enqueue_time + start_timeout_ms / 1_000;
-    return { at, error: "ExpiredError" as const };
-  }
-  const at = first_start + timeout_ms / 1_000 + endStartedAfterS;
-  return { at, error: "TimeoutError" as const };
+/** Whether the task waits for its `not_before`, or has waited for it and was not started since. */
+export const isScheduled = ({ status, attempt, not_before }: TaskState) =>
+  not_before !== undefined && status === "queued" && attempt === 0;
+
+/** When a task is cancelled that has no outcome by then, in seconds since the epoch; undefined: it has no such deadline. */
+export const cancelAtOf = ({
+  enqueue_time,
+  cancel_after_ms,
+}: Pick<TaskState, "enqueue_time" | "cancel_after_ms">): number | undefined =>
+  cancel_after_ms === undefined
+    ? undefined
+    : enqueue_time + cancel_after_ms / 1_000;
+
+interface Deadline {
+  /** In seconds since the epoch. */
+  at: number;
+  /** How the task ends then. */
+  end: "ExpiredError" | "TimeoutError" | "cancelled";
 }
+
+/**
+ * When an open task ends by itself, and as what. A task that was not started yet waits for `start_timeout_ms` from its
+ * `not_before` on, where it has one. A task that was started has its whole time from its first start on,
+ * whether it runs or was handed back and waits. The worker of a running task ends it before, so that the text is whole.
+ */
+export function deadlineOf(task: OpenTask): Deadline {
+  const deadline = timeLimitOf(task);
+  const cancelAt = cancelAtOf(task);
+  if (cancelAt === undefined) return deadline;
+  const at =
+    cancelAt + (task.status === "processing" ? cancelRunningAfterS : 0);
+  return at <= deadline.at ? { at, end: "cancelled" } : deadline;
+}
+
+function timeLimitOf(task: OpenTask): Deadline {
+  const { first_start, enqueue_time, start_timeout_ms, timeout_ms } = task;
+  const { not_before = enqueue_time } = task;
+  if (first_start === undefined)
+    return { at: not_before + start_timeout_ms / 1_000, end: "ExpiredError" };
+  const at = first_start + timeout_ms / 1_000 + endStartedAfterS;
+  return { at, end: "TimeoutError" };
+}
+
+/** Why a task is cancelled that nobody asked to cancel. */
+export type CancelledBecause = Exclude<keyof typeof cancelReasons, "asked">;
+
+/** The cancel that nobody asked for. `metrics`, `partial_text`: of what was generated. */
+export const cancelledBecause = (
+  because: CancelledBecause,
+  { task_id, owner, status }: TaskState,
+  made: Pick<GenerateCancelled, "metrics" | "partial_text">,
+): Extract<OutcomeEvent, { type: "GenerateCancelled" }> => ({
+  type: "GenerateCancelled",
+  data: {
+    ...{ task_id, by: owner, reason: cancelReasons[because] },
+    stage: status === "processing" ? status : "queued",
+    ...made,
+  },
+});
+
+/** When the texts of an outcome are shown no more, in seconds since the epoch; undefined: they stay. */
+export const resultExpiresAt = ({
+  end_time,
+  result_ttl_ms,
+}: EndedTask): number | undefined =>
+  result_ttl_ms === undefined ? undefined : end_time + result_ttl_ms / 1_000;
 
 /** The error of a task that was not started in time. */
 export const expiredError = ({
@@ -165,7 +233,7 @@ export function evolve(
   if (state === undefined || !isOpen(state)) return state;
   switch (event.type) {
     case "GenerateStarted": {
-      if (event.data.attempt <= state.attempt) return state;
+      if (!isPast(state, event.type, event.data.attempt)) return state;
       const { attempt, worker_id, start_time } = event.data;
       return {
         ...state,
@@ -173,16 +241,15 @@ export function evolve(
         attempt,
         worker_id,
         first_start: state.first_start ?? start_time,
+        ...(attempt > 1 && { since: start_time }),
       };
     }
     case "GenerateRetried": {
       const { attempt, reason } = event.data;
-      const past =
-        attempt > state.attempt ||
-        (attempt === state.attempt && state.status === "processing");
-      if (!past) return state;
+      if (!isPast(state, event.type, attempt)) return state;
       const failures = state.failures + (failureReasons.has(reason) ? 1 : 0);
-      return { ...progress(state), status: "queued", attempt, failures };
+      const since = event.data.retry_at;
+      return { ...progress(state), status: "queued", attempt, failures, since };
     }
     case "GenerateCompleted":
       return {
@@ -205,13 +272,27 @@ export function evolve(
       return {
         ...ended(state, event),
         status: "cancelled",
+        ...(toldReasons.has(event.data.reason) && {
+          reason: event.data.reason,
+        }),
         ...partialText(event.data),
       };
   }
 }
 
+/** Whether the start or the end of an attempt is past an open task's state. */
+export const isPast = (
+  { status, attempt: last }: { status: TaskState["status"]; attempt: number },
+  type: "GenerateStarted" | "GenerateRetried",
+  attempt: number,
+): boolean =>
+  attempt > last ||
+  (attempt === last && type === "GenerateRetried" && status === "processing");
+
 function requested(data: GenerateRequested, seq: number): QueuedTask {
-  const { user_id, estimated_wait, params } = data;
+  const { user_id, metadata, estimated_wait, params } = data;
+  const { result_ttl_ms, cancel_after_ms, not_before } = data;
+  const { reserved_tokens } = data;
   const params_bytes = longParamsBytes(params);
   return {
     task_id: data.task_id,
@@ -219,10 +300,21 @@ function requested(data: GenerateRequested, seq: number): QueuedTask {
     lane: data.lane,
     owner: data.owner,
     ...(user_id !== undefined && { user_id }),
+    ...(metadata !== undefined && { metadata }),
     enqueue_time: data.enqueue_time,
     timeout_ms: data.timeout_ms,
     start_timeout_ms: data.start_timeout_ms,
     ...(estimated_wait !== undefined && { estimated_wait }),
+    ...(cancel_after_ms !== undefined && { cancel_after_ms }),
+    ...(result_ttl_ms !== undefined && { result_ttl_ms }),
+    ...(reserved_tokens !== undefined && { reserved_tokens }),
+    ...(data.group !== undefined && { group: data.group }),
+    ...(data.group_concurrency !== undefined && {
+      group_concurrency: data.group_concurrency,
+    }),
+    ...(data.no_retry && { no_retry: true }),
+    ...(not_before !== undefined && { not_before }),
+    ...(data.traceparent !== undefined && { traceparent: data.traceparent }),
     seq,
     max_tokens: params.max_tokens,
     ...(params_bytes > 0 && { params_bytes }),
@@ -238,6 +330,11 @@ function progress(state: OpenTask): TaskProgress {
   const { worker_id: _, ...rest } = state;
   return rest;
 }
+
+const toldReasons: ReadonlySet<string> = new Set([
+  cancelReasons.deadline,
+  cancelReasons.superseded,
+]);
 
 const partialText = ({ partial_text }: Pick<GenerateFailed, "partial_text">) =>
   partial_text === undefined ? {} : { partial_text };

@@ -31,14 +31,22 @@ describe("a task's life", () => {
     });
   });
 
+  test("requested in a trace: it stays", () => {
+    const traceparent = `00-${"1".repeat(32)}-${"2".repeat(16)}-01`;
+    const data = { ...requested.data, traceparent };
+    assert.equal(fold({ ...requested, data })?.traceparent, traceparent);
+  });
+
   test("started, retried and started again: the first start stays", () => {
     const queued = fold(requested, started(1), retried(1, "crash"));
     assert.ok(queued?.status === "queued");
     assert.deepEqual([queued.attempt, queued.failures], [1, 1]);
     assert.equal(queued.first_start, 1_001);
+    assert.equal(queued.since, 1_000);
     const again = evolve(queued, { ...started(2), seq: 20, time: 0 });
     assert.ok(again?.status === "processing");
     assert.deepEqual([again.worker_id, again.first_start], ["w2", 1_001]);
+    assert.equal(again.since, 1_002);
   });
 
   test("completed: the result, and where and when", () => {
