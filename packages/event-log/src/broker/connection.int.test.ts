@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { describe, test } from "vitest";
+import { describe, test, vi } from "vitest";
 import { connectBroker, subscribe } from "./connection.ts";
 
 /** Sockets and timers of this process that keep it alive. */
@@ -54,6 +54,22 @@ for (const version of await natsVersions())
       await broker.nc.flush();
       assert.equal(broker.connected, true);
       assert.deepEqual(told, ["down", "up"]);
+    });
+
+    test("a clock that is set back while the broker is away delays no dial", async () => {
+      await using nats = await startNats({ version });
+      await using broker = await connectBroker({ url: nats.url, name: "test" });
+      const wallMs = Date.now.bind(Date);
+      const hourMs = 3_600_000;
+      using clock = vi.spyOn(Date, "now");
+      clock.mockImplementation(() => wallMs() + hourMs);
+      await nats.kill("SIGKILL");
+      let dials = 0;
+      for await (const { type } of broker.nc.status())
+        if (type === "reconnecting" && ++dials === 3) break;
+      clock.mockRestore();
+      await nats.restart();
+      await broker.whenConnected(AbortSignal.timeout(20_000));
     });
 
     test("closes while the broker is down, and says that it is down", async () => {

@@ -1,7 +1,12 @@
 /** The connection to the broker: it is kept for ever, and says when it comes and goes. */
 import { makeNames, type Names } from "@jetscribe/schema";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
-import { errors, type Msg, type Subscription } from "@nats-io/nats-core";
+import {
+  errors,
+  type Msg,
+  type Server,
+  type Subscription,
+} from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fastPaths } from "../fast/fastPaths.ts";
@@ -56,7 +61,8 @@ export async function connectBroker({
   for (;;) {
     signal?.throwIfAborted();
     // Its own way of waiting for a broker that is not there yet can't be ended.
-    const connecting = connect({ ...serversOf(url), ...staying, name });
+    const options = { ...serversOf(url), ...staying, ...makePause(), name };
+    const connecting = connect(options);
     try {
       return await watch(await orAborted(connecting, signal), names, tell);
     } catch (error) {
@@ -70,6 +76,38 @@ export async function connectBroker({
 }
 
 const tryAgainMs = 200;
+const jitterMs = 100;
+
+/**
+ * The pause before a server is dialled again. The library counts it by the wall clock: were that set back by an hour
+ * meanwhile, the pause would last for an hour. So it is shorter by what the clock was set back since a dial.
+ */
+function makePause() {
+  /** By server: how far the wall clock was ahead of the monotonic one at its last dial. */
+  const aheadAtDial = new Map<string, number>();
+  const aheadMs = () => Date.now() - performance.now();
+  let dialledAt = -Infinity;
+  return {
+    reconnectDelayHandler(): number {
+      const pauseMs = tryAgainMs + Math.random() * jitterMs;
+      // A pause below zero is for a dial that is due: for another one it would be no pause at all.
+      if (performance.now() - dialledAt < pauseMs) return pauseMs;
+      const now = aheadMs();
+      const setBackMs = [...aheadAtDial.values()].map((ahead) => ahead - now);
+      return pauseMs - Math.max(0, ...setBackMs);
+    },
+    /** Told of each dial, the next server first. */
+    reconnectToServer(servers: readonly Server[]): null {
+      const listed = new Set(servers.map(({ listen }) => listen));
+      for (const server of aheadAtDial.keys())
+        if (!listed.has(server)) aheadAtDial.delete(server);
+      const [next] = servers;
+      if (next) aheadAtDial.set(next.listen, aheadMs());
+      dialledAt = performance.now();
+      return null; // It dials the next one.
+    },
+  };
+}
 
 type Tell = (reason: string | undefined) => void;
 
@@ -96,8 +134,6 @@ function reasonOf(error: unknown): string {
 
 const staying = {
   maxReconnectAttempts: -1,
-  reconnectTimeWait: tryAgainMs,
-  reconnectJitter: 100,
   // A server that restarts may refuse for a moment; two refusals in a row would otherwise close for good.
   ignoreAuthErrorAbort: true,
   // A frozen broker is noticed within three of these; one that accepts and says nothing at the time-out.

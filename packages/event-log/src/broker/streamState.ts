@@ -1,6 +1,6 @@
 /** What the broker says about a stream, and single messages of it. */
 import { messageId, type RecordedEvent } from "@jetscribe/schema";
-import { JetStreamApiError } from "@nats-io/jetstream";
+import { DiscardPolicy, JetStreamApiError } from "@nats-io/jetstream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeEvent, type LogMessage } from "../codec/codec.ts";
 import type { Broker } from "./connection.ts";
@@ -15,10 +15,14 @@ export interface StreamState {
   lastSeq: number;
   /** When the first message was stored, in ms since the epoch; of an empty stream it says nothing. */
   firstTimeMs: number;
+  /** When the last one was. */
+  lastTimeMs: number;
   messages: number;
   bytes: number;
   /** The size in bytes at which the stream drops its oldest messages, or refuses new ones. */
   maxBytes: number;
+  /** What it does there: it refuses new messages. */
+  refuses: boolean;
   /** Of a stream that has copies: the node that said so. */
   leader?: Leader;
 }
@@ -30,15 +34,17 @@ export async function streamState(
 ): Promise<StreamState> {
   const { created, state, cluster, config } = await jsm.streams.info(stream);
   const leader = cluster && leaderOf(cluster);
-  const { first_seq, first_ts, last_seq, messages, bytes } = state;
+  const { first_seq, first_ts, last_seq, last_ts, messages, bytes } = state;
   return {
     created: String(created),
     firstSeq: first_seq,
     lastSeq: last_seq,
     firstTimeMs: Date.parse(String(first_ts)),
+    lastTimeMs: Date.parse(String(last_ts)),
     messages,
     bytes,
     maxBytes: config.max_bytes,
+    refuses: config.discard === DiscardPolicy.New,
     ...(leader && { leader }),
   };
 }

@@ -17,6 +17,7 @@ import type * as z from "zod";
 import { parseJson } from "./parseJson.ts";
 import { compiled } from "../fast/compiled.ts";
 import { makeHeaders, sizeOfHeaders } from "./headers.ts";
+import { errorLine, labelLines, metricsLine } from "./attributes.ts";
 
 /** A message as it goes to the broker. */
 export interface Encoded {
@@ -55,11 +56,14 @@ export function encodeEvent(
   },
 ): Encoded {
   const id = messageId(event);
-  // All values here are words, ids, numbers and times: nothing in them needs percent-encoding.
+  // All values but the labels are words, ids, numbers and times: nothing in them needs percent-encoding.
   const lines =
     `ce-specversion: 1.0\r\nce-id: ${id}\r\nce-source: /jetscribe/${source}\r\n` +
     `ce-type: jetscribe.${event.type}.v1\r\nce-subject: ${event.data.task_id}\r\nce-time: ${now.toISOString()}\r\n` +
     `ce-dataschema: urn:jetscribe:event:${event.type}:v1\r\nce-datacontenttype: application/json\r\n` +
+    (event.type === "GenerateRequested" ? labelLines(event.data) : "") +
+    (event.type === "GenerateFailed" ? errorLine(event.data.error) : "") +
+    ("metrics" in event.data ? metricsLine(event.data.metrics) : "") +
     (traceparent === undefined ? "" : `traceparent: ${traceparent}\r\n`) +
     `Nats-Msg-Id: ${id}\r\n`;
   const body = Buffer.from(JSON.stringify(event.data));

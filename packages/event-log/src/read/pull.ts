@@ -45,6 +45,8 @@ interface PullRequest {
   batch: number;
   /** Waits so long for messages; absent: takes only what is there. */
   expiresMs?: number;
+  /** Of a pull that takes only what is there: it ends after so long, if the broker does not answer by then. */
+  upToMs?: number;
   /** At most so many bytes; a larger message than that ends the pull. */
   maxBytes?: number;
 }
@@ -60,6 +62,8 @@ export type Puller = ReturnType<typeof makePuller>;
 interface Running {
   token: string;
   consumer: string;
+  /** It waits for messages; another one is answered at once. */
+  stands: boolean;
   left: number;
   delivered: number;
   handlers: PullHandlers;
@@ -85,11 +89,14 @@ export function makePuller(
   const running = new Map<string, Running>();
   let inbox = createInbox();
   let last = 0;
+  let answered: PromiseWithResolvers<void> | undefined;
 
   const end = (pull: Running | undefined, why: PullEnd) => {
-    if (pull !== undefined && running.delete(pull.token))
-      pull.handlers.onEnd(why, pull.delivered);
+    if (pull === undefined || !running.delete(pull.token)) return;
+    pull.handlers.onEnd(why, pull.delivered);
+    if (answered !== undefined && areAnswered()) answered.resolve();
   };
+  const areAnswered = () => running.values().every(({ stands }) => stands);
   const renewDeadline = (pull: Running | undefined) => {
     if (pull !== undefined) pull.deadline = performance.now() + silentForMs;
   };
@@ -128,7 +135,7 @@ export function makePuller(
 
   return {
     pull(
-      { stream, consumer, batch, expiresMs, maxBytes }: PullRequest,
+      { stream, consumer, batch, expiresMs, upToMs, maxBytes }: PullRequest,
       handlers: PullHandlers,
     ): void {
       if (!broker.connected) return handlers.onEnd("lost", 0);
@@ -136,12 +143,14 @@ export function makePuller(
       const waits = expiresMs !== undefined;
       const deadline = performance.now() + (waits ? silentForMs : graceMs);
       const count = { left: batch, delivered: 0 };
-      running.set(token, { token, consumer, ...count, handlers, deadline });
+      const known = { token, consumer, stands: waits };
+      running.set(token, { ...known, ...count, handlers, deadline });
       const request = {
         batch,
         ...(waits
           ? { expires: nanos(expiresMs), idle_heartbeat: nanos(heartbeatMs) }
           : { no_wait: true }),
+        ...(upToMs !== undefined && { expires: nanos(upToMs) }),
         ...(maxBytes !== undefined && { max_bytes: maxBytes }),
       };
       broker.nc.publish(
@@ -157,8 +166,14 @@ export function makePuller(
       subscription = subscribe(broker, `${inbox}.*`, receive);
       endAll(() => true);
     },
-    /** Ends all pulls; what is on its way is still delivered. */
+    /**
+     * Ends all pulls; what is on its way is still delivered. Pulls that take only what is there are answered first: of a
+     * delivery that the broker sends in the very moment in which it forgets the inbox nobody hears, and it comes again
+     * after an ack_wait only.
+     */
     async drain() {
+      answered = Promise.withResolvers();
+      if (!areAnswered()) await answered.promise;
       if (broker.connected) await subscription.drain().catch(() => undefined);
       endAll(() => true);
     },

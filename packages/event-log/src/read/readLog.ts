@@ -64,7 +64,7 @@ async function openReader(
         }
       : {
           deliver_policy: DeliverPolicy.StartTime,
-          opt_start_time: new Date(from.timeMs).toISOString(),
+          opt_start_time: startTime(from.timeMs),
         }),
   };
   const { name, num_pending, cluster } = await broker.jsm.consumers.add(
@@ -73,6 +73,12 @@ async function openReader(
   );
   return { name, pending: num_pending, node: cluster?.leader };
 }
+
+/** The broker counts nanoseconds in 64 bits: to it, times before 1678 and after 2262 are other times. */
+const latestMs = Date.UTC(2200);
+
+const startTime = (ms: number): string =>
+  new Date(Math.min(latestMs, Math.max(0, ms))).toISOString();
 
 function filterOf(
   { serverVersion }: Broker,
@@ -171,7 +177,7 @@ export async function firstSeqSince(
 
 export interface Following extends Pick<
   Reading,
-  "stream" | "filter" | "headersOnly"
+  "stream" | "filter" | "headersOnly" | "node"
 > {
   /**
    * Asked at the start and whenever the connection was lost or a message was missed: the sequence to go on from.
@@ -222,11 +228,11 @@ async function follow(
   signal: AbortSignal,
 ): Promise<void> {
   const { name: consumer, pending } = await makeReader(broker, reading, signal);
-  onBegin?.(pending);
   const inbound = makeInbound(puller, reading.stream, consumer, gather);
   const abort = () => inbound.stop();
   signal.addEventListener("abort", abort, { once: true });
   try {
+    onBegin?.(pending);
     for (let batch; (batch = await inbound.next()) && !signal.aborted;)
       await onBatch(batch);
   } finally {

@@ -1,5 +1,6 @@
 /** What passes on core NATS and is stored nowhere: wake-ups, announcements, log records. Who isn't there misses it. */
 import {
+  parseGroupSubject,
   parseStoredSubject,
   parseWakeSubject,
   ProjectionAnnouncement,
@@ -64,9 +65,13 @@ export function hearWake(
   onWake: (queue: Queue) => void,
 ): Disposable {
   const any = anyQueueOf(modelSlug);
+  const anyGroup = { ...any, group: "*" };
   const { stored, wake } = broker.subjects;
   const hearing = new DisposableStack();
-  for (const subject of [stored("requested", any), wake(any)])
+  for (const subject of [any, anyGroup].flatMap((queues) => [
+    stored("requested", queues),
+    wake(queues),
+  ]))
     hearing.use(
       listen(broker, subject, ({ subject }) => {
         const queue =
@@ -83,10 +88,29 @@ const anyQueueOf = (modelSlug: string) => ({
   owner: "*",
 });
 
-/** Says that a queue has a request again, which was handed back. */
+/** Says that a queue has a request again, which was handed back, or that its group has room for one. */
 export function sendWake(broker: Broker, queue: Queue): void {
   say(broker, broker.subjects.wake(queue));
 }
+
+/** Says that of a group another number may run at once. */
+export function sendGroupChanged(broker: Broker, queue: Queue): void {
+  say(broker, broker.subjects.groupChanged(queue));
+}
+
+/** Hears of which groups, of all models, another number may run at once. */
+export const hearGroupsChanged = (
+  broker: Broker,
+  onChange: (queue: Queue) => void,
+): Disposable =>
+  listen(
+    broker,
+    broker.subjects.groupChanged({ ...anyQueueOf("*"), group: "*" }),
+    ({ subject }) => {
+      const queue = parseGroupSubject(subject);
+      if (queue !== undefined) onChange(queue);
+    },
+  );
 
 /** A stored event, as the broker tells of it: at most once, and without its body. */
 export interface StoredHint {

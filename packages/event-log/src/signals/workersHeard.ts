@@ -6,14 +6,19 @@ import { hearWorkers } from "./signals.ts";
 
 export type WorkersHeard = ReturnType<typeof hearAllWorkers>;
 
-/** Hears the workers of all models. `onModel` is told each model (as people see it) that was not heard before. */
+/**
+ * Hears the workers of all models. `onModel` is told each model (as people see it) that was not heard before, `onWord`
+ * each heartbeat.
+ */
 export function hearAllWorkers(
   broker: Broker,
   onModel: (model: string) => void = () => undefined,
+  onWord: (word: WorkerAnnouncement) => void = () => undefined,
 ) {
   const heard = heardWithin<WorkerAnnouncement>(goneAfter);
   const models = new Set<string>();
   const hearing = hearWorkers(broker, (word) => {
+    onWord(word);
     if (word.leaving) heard.forget(word.worker_id);
     else heard.note(word.worker_id, word);
     if (models.has(word.model)) return;

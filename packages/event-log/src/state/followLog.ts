@@ -2,10 +2,11 @@
 import { workerLookUpMs, type TaskState } from "@jetscribe/schema";
 import type { Broker } from "../broker/connection.ts";
 import { orAborted } from "../broker/orAborted.ts";
+import { eventIdOf, taskIdOf } from "../codec/eventId.ts";
 import type { Delivery } from "../read/pull.ts";
 import { followStream } from "../read/readLog.ts";
 import { askTaskIndex } from "../read/taskIndex.ts";
-import { eventIdOf, foldEvents, isReplaced, taskIdOf } from "./searchLog.ts";
+import { foldEvents, isReplaced } from "./searchLog.ts";
 import type { FromLog } from "./taskStates.ts";
 
 /** Nobody asked for so long: it forgets everything and stops reading. */

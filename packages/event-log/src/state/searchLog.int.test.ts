@@ -3,7 +3,7 @@ import { natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import { readHighWaterMark } from "./highWaterMark.ts";
-import { searchLog } from "./searchLog.ts";
+import { searchHistory, searchLog } from "./searchLog.ts";
 import {
   completed,
   findInLog,
@@ -57,6 +57,34 @@ for (const version of await natsVersions())
         undefined,
       );
       assert.ok(await findInLog(log.broker, { task_id: taskId, owner: "b" }));
+    });
+
+    test("all its events are found, whoever's it is, and of none there is nothing", async () => {
+      await using log = await openLog(version);
+      const historyOf = async (task_id: string) => {
+        const end = await readHighWaterMark(log.broker);
+        const signal = AbortSignal.timeout(10_000);
+        return await searchHistory(log.broker, { task_id }, end, signal);
+      };
+      const taskId = newTaskId();
+      const of = { ...queue, owner: "b" };
+      const events = [requestedBy(of, { task_id: taskId }), started(taskId)];
+      const seqs = [];
+      for (const event of [...events, completed(taskId)]) {
+        await log.request(10, of);
+        seqs.push(await log.append(event, of));
+      }
+      const found = await historyOf(taskId);
+      assert.deepEqual(
+        found.map(({ seq, type }) => [seq, type]),
+        [
+          [seqs[0], "GenerateRequested"],
+          [seqs[1], "GenerateStarted"],
+          [seqs[2], "GenerateCompleted"],
+        ],
+      );
+      assert.deepEqual(await historyOf(newTaskId()), []);
+      assert.deepEqual(await historyOf("no id"), []);
     });
 
     test("found where its id is up to 2 minutes ahead of the log's times, or however far behind them", async () => {

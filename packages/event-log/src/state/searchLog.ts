@@ -6,6 +6,7 @@ import {
   taskIdOffByMs,
   taskIdTime,
   type Queue,
+  type RecordedEvent,
   type TaskState,
 } from "@jetscribe/schema";
 import type { Broker } from "../broker/connection.ts";
@@ -16,7 +17,7 @@ import {
   eventIdAt,
   streamState,
 } from "../broker/streamState.ts";
-import type { Delivery } from "../read/pull.ts";
+import { eventIdOf, taskIdOf } from "../codec/eventId.ts";
 import { scan } from "../read/readLog.ts";
 import { askTaskIndex } from "../read/taskIndex.ts";
 import type { HighWaterMark } from "./highWaterMark.ts";
@@ -26,6 +27,9 @@ export interface OwnedTask {
   task_id: string;
   owner: string;
 }
+
+/** Whose it is (a slug) makes a search shorter, where that is known. */
+type FoundTask = Pick<OwnedTask, "task_id"> & Partial<OwnedTask>;
 
 /**
  * The state of a task of this owner. Undefined where the log certainly has none. Rejects with the signal's reason, or
@@ -38,15 +42,43 @@ export async function searchLog(
   signal: AbortSignal,
 ): Promise<TaskState | undefined> {
   const { task_id, owner } = wanted;
-  const time = taskIdTime(task_id);
-  if (time === undefined) return undefined;
-  const seqs =
-    (await askTaskIndex(broker, task_id, end, signal)) ??
-    (await searchEvents(broker, wanted, { time, end }, signal));
+  const seqs = await seqsOf(broker, wanted, end, signal);
   const task = await foldEvents(broker, task_id, seqs, signal);
   if (task === undefined)
     await confirm(broker, broker.streams.events, end, signal);
   return task !== undefined && slugOf(task.owner) === owner ? task : undefined;
+}
+
+/**
+ * The events of a task that the log has, oldest first. Those that it has dropped are missing; none are left where it
+ * certainly has none. Rejects as {@link searchLog}.
+ */
+export async function searchHistory(
+  broker: Broker,
+  wanted: FoundTask,
+  end: HighWaterMark,
+  signal: AbortSignal,
+): Promise<RecordedEvent[]> {
+  const seqs = await seqsOf(broker, wanted, end, signal);
+  const events = await eventsOf(broker, wanted.task_id, seqs, signal);
+  if (events.length === 0)
+    await confirm(broker, broker.streams.events, end, signal);
+  return events;
+}
+
+/** Where a task's events stand, in order: by the task index, and where none answers by a search. */
+async function seqsOf(
+  broker: Broker,
+  wanted: FoundTask,
+  end: HighWaterMark,
+  signal: AbortSignal,
+): Promise<number[]> {
+  const time = taskIdTime(wanted.task_id);
+  if (time === undefined) return [];
+  return (
+    (await askTaskIndex(broker, wanted.task_id, end, signal)) ??
+    (await searchEvents(broker, wanted, { time, end }, signal))
+  );
 }
 
 /**
@@ -55,7 +87,7 @@ export async function searchLog(
  */
 async function searchEvents(
   broker: Broker,
-  { task_id, owner }: OwnedTask,
+  { task_id, owner = "*" }: FoundTask,
   { time, end }: { time: number; end: HighWaterMark },
   signal: AbortSignal,
 ): Promise<number[]> {
@@ -63,29 +95,33 @@ async function searchEvents(
   const reading = { stream, headersOnly: true, node: end.leader?.node };
   const anyQueue = { model: "*", lane: "*", owner };
   let request: { seq: number; queue: Queue } | undefined;
-  await scan(
-    broker,
-    {
-      ...reading,
-      from: { timeMs: Math.max(0, time - taskIdOffByMs) },
-      filter: broker.subjects.event("requested", anyQueue),
-    },
-    (message) => {
-      const queue = parseEventSubject(message.subject)?.queue;
-      if (queue !== undefined && eventIdOf(message) === `${task_id}.requested`)
-        request = { seq: message.seq, queue };
-      return request !== undefined;
-    },
-    signal,
-  );
+  // A consumer of 2.9 has one filter, and those of groups have a token more.
+  for (const queues of [anyQueue, { ...anyQueue, group: "*" }])
+    if (request === undefined)
+      await scan(
+        broker,
+        {
+          ...reading,
+          from: { timeMs: Math.max(0, time - taskIdOffByMs) },
+          filter: broker.subjects.event("requested", queues),
+        },
+        (message) => {
+          const queue = parseEventSubject(message.subject)?.queue;
+          const id = eventIdOf(message);
+          if (queue !== undefined && id === `${task_id}.requested`)
+            request = { seq: message.seq, queue };
+          return request !== undefined;
+        },
+        signal,
+      );
   if (request === undefined) return [];
   const { seq, queue } = request;
-  const seqs: number[] = [];
+  const seqs = [seq];
   await scan(
     broker,
     {
       ...reading,
-      from: { seq },
+      from: { seq: seq + 1 },
       filter: broker.subjects.event("*", queue),
     },
     (message) => {
@@ -99,14 +135,6 @@ async function searchEvents(
   return seqs;
 }
 
-/** Ids are in the headers, so bodies can stay in the log. */
-export const eventIdOf = (message: Delivery): string =>
-  message.header("Nats-Msg-Id");
-
-/** The task id in an event's id: `<task>.requested`, `<task>.started.1`, `<task>.outcome`. */
-export const taskIdOf = (eventId: string): string =>
-  eventId.slice(0, eventId.indexOf("."));
-
 /** The state that a task's events make; those that are another task's by now are left out. */
 export async function foldEvents(
   broker: Broker,
@@ -115,11 +143,23 @@ export async function foldEvents(
   signal: AbortSignal,
   from?: TaskState,
 ): Promise<TaskState | undefined> {
-  const reading = Promise.all(seqs.map((seq) => eventAt(broker, seq)));
   let state = from;
-  for (const event of await orAborted(reading, signal))
-    if (event?.data.task_id === taskId) state = evolve(state, event);
+  for (const event of await eventsOf(broker, taskId, seqs, signal))
+    state = evolve(state, event);
   return state;
+}
+
+async function eventsOf(
+  broker: Broker,
+  taskId: string,
+  seqs: readonly number[],
+  signal: AbortSignal,
+): Promise<RecordedEvent[]> {
+  const reading = Promise.all(seqs.map((seq) => eventAt(broker, seq)));
+  const events = await orAborted(reading, signal);
+  return events.flatMap((event) =>
+    event?.data.task_id === taskId ? [event] : [],
+  );
 }
 
 type Requested = Pick<TaskState, "task_id" | "seq">;

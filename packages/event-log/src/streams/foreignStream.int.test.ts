@@ -38,6 +38,18 @@ for (const version of await natsVersions())
         stream: { name: "ORDERS", subjects: ["llm.*"] },
         why: /^stream ORDERS belongs .* takes messages of llm\.index, .*: set NAMESPACE/,
       },
+      {
+        stream: { name: "ORDERS", subjects: ["llm.list"] },
+        why: /^stream ORDERS belongs .* takes messages of llm\.list, .*: set NAMESPACE/,
+      },
+      {
+        stream: { name: "ORDERS", subjects: ["llm.statistics"] },
+        why: /^stream ORDERS belongs .* takes messages of llm\.statistics, .*: set NAMESPACE/,
+      },
+      {
+        stream: { name: "ORDERS", subjects: ["llm.metrics"] },
+        why: /^stream ORDERS belongs .* takes messages of llm\.metrics, .*: set NAMESPACE/,
+      },
     ];
 
     for (const { stream, why } of foreign)

@@ -29,8 +29,12 @@ async function whyTaken(
   subjects: readonly string[],
 ): Promise<string | undefined> {
   const ours = new Set(Object.values(broker.streams));
-  // A stream would answer a question to the task index with a PubAck, before the index does.
-  const asked = name === broker.streams.events ? [broker.subjects.index] : [];
+  // A stream would answer a question to the results service with a PubAck, before that does.
+  const { index, list, moment, density, statistics, metrics } = broker.subjects;
+  const asked =
+    name === broker.streams.events
+      ? [index, list, moment, density, statistics, metrics]
+      : [];
   for (const subject of [...subjects, ...asked])
     for await (const other of broker.jsm.streams.names(subject))
       if (!ours.has(other))

@@ -19,7 +19,12 @@ import {
   sendWake,
 } from "../signals/signals.ts";
 import { messageAt, streamState } from "../broker/streamState.ts";
-import { askTaskIndex, serveTaskIndex } from "../read/taskIndex.ts";
+import {
+  askTaskIndex,
+  askTaskList,
+  askStatistics,
+  serveTaskIndex,
+} from "../read/taskIndex.ts";
 import {
   cancelled,
   findInLog,
@@ -149,11 +154,37 @@ for (const version of await natsVersions())
       await using log = await openLog(version);
       const brokers = await openSystems(log);
       const end = { created: "", lastSeq: 1 };
+      const at = { created: "", position: 1 };
+      const cursor = (seq: number) => String(seq).padStart(32, "0");
       const answers = () =>
         Promise.all(brokers.map((broker) => askTaskIndex(broker, "id", end)));
+      const lists = () =>
+        Promise.all(
+          brokers.map(async (broker) => {
+            const wanted = { owner: "a", limit: 1 };
+            const page = await askTaskList(broker, end, wanted);
+            return page && Number(page.cursor);
+          }),
+        );
       const serve = (broker: Broker, seq: number) =>
-        serveTaskIndex(broker, () =>
-          Promise.resolve({ created: "", position: 1, seqs: [seq] }),
+        serveTaskIndex(broker, {
+          seqs: () => Promise.resolve({ ...at, seqs: [seq] }),
+          list: () =>
+            Promise.resolve({
+              ...at,
+              page: { tasks: [], cursor: cursor(seq) },
+            }),
+          moment: () => Promise.resolve(at),
+          density: () => Promise.resolve(at),
+          statistics: () =>
+            Promise.resolve({ ...at, position: seq, parts: [] }),
+        });
+      const counts = () =>
+        Promise.all(
+          brokers.map(
+            async (broker) =>
+              (await askStatistics(broker, end, { parts: [] }))?.position,
+          ),
         );
       const [first, ...others] = brokers;
       assert.ok(first);
@@ -161,11 +192,14 @@ for (const version of await natsVersions())
         using _serving = serve(first, 1);
         await flushAll(brokers);
         assert.deepEqual(await answers(), [[1], undefined, undefined]);
+        assert.deepEqual(await lists(), [1, undefined, undefined]);
+        assert.deepEqual(await counts(), [1, undefined, undefined]);
       }
       using serving = new DisposableStack();
       others.forEach((broker, i) => serving.use(serve(broker, i + 2)));
       await flushAll(brokers);
       assert.deepEqual(await answers(), [undefined, [2], [3]]);
+      assert.deepEqual(await lists(), [undefined, 2, 3]);
     });
 
     test("each log, its text and its records are one system's own", async () => {

@@ -55,7 +55,7 @@ export function isBearable(
       // A key that is forgotten early would make a second task.
       if (stream === streams.idempotency)
         return Number(found) === 0 || Number(found) >= Number(wanted);
-      return stream !== streams.events;
+      return stream !== streams.events && stream !== streams.keys;
     case "num_replicas":
     case "republish":
       return true;

@@ -83,6 +83,7 @@ for (const version of await natsVersions())
         "EVENTS.max_bytes",
         "EVENTS.num_replicas",
         "IDEMPOTENCY.num_replicas",
+        "KEYS.num_replicas",
         "LOGS.num_replicas",
         "TOKENS.max_age",
         "TOKENS.num_replicas",
@@ -262,6 +263,7 @@ for (const version of await natsVersions())
             ackPending: 0,
             deliveredSeq: 0,
             deliveries: 0,
+            maxAckPending: -1,
           },
         ],
       );
@@ -273,7 +275,10 @@ for (const version of await natsVersions())
       await ensureWorkQueue(log.broker, queue, { ackWaitMs });
       await log.request(5);
       const info = () => workQueueInfo(log.broker, queue);
-      const fresh = { queue, ackPending: 0, deliveries: 0 };
+      const fresh = {
+        ...{ queue, ackPending: 0, deliveries: 0 },
+        maxAckPending: -1,
+      };
       assert.deepEqual(await info(), { ...fresh, pending: 5, deliveredSeq: 0 });
       await remakeWorkQueue(log.broker, queue, { ackWaitMs, fromSeq: 4 });
       assert.deepEqual(await info(), { ...fresh, pending: 2, deliveredSeq: 3 });

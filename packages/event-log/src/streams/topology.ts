@@ -14,6 +14,7 @@ import {
 import { nanos } from "@nats-io/nats-core";
 import type { Broker } from "../broker/connection.ts";
 import { whyForeign } from "./foreignStream.ts";
+import { newestRequest } from "./groups.ts";
 import { maxBytesOf } from "./logLimit.ts";
 import { whyUnusable } from "../broker/serverVersion.ts";
 import { lastMessageOf, orMissing } from "../broker/streamState.ts";
@@ -83,6 +84,16 @@ export const wantedStreams = (
     max_msgs_per_subject: 1,
     max_age: nanos(idempotencyKeyForMs),
     max_bytes: 256_000_000,
+  },
+  {
+    ...common(settings),
+    name: streams.keys,
+    subjects: [subjects.allKeyEvents],
+    // A revocation that was dropped would make a key work again.
+    discard: DiscardPolicy.New,
+    max_age: 0,
+    max_msgs_per_subject: -1,
+    max_bytes: 64_000_000,
   },
 ];
 
@@ -205,6 +216,8 @@ const namesWithinMs = 5_000;
 
 export interface WorkQueueInfo {
   queue: Queue;
+  /** So many deliveries may be unacknowledged; less than 1: any number. */
+  maxAckPending: number;
   /** Requests that were never delivered. */
   pending: number;
   /** Deliveries that nobody acknowledged yet. */
@@ -217,26 +230,35 @@ export interface WorkQueueInfo {
 
 const infoOf = (queue: Queue, info: ConsumerInfo): WorkQueueInfo => ({
   queue,
+  maxAckPending: info.config.max_ack_pending ?? -1,
   pending: info.num_pending,
   ackPending: info.num_ack_pending,
   deliveredSeq: info.delivered.stream_seq,
   deliveries: info.delivered.consumer_seq,
 });
 
+export interface WorkQueueOptions {
+  ackWaitMs: number;
+  /** Where the consumer begins, for one that was deleted; by default at the log's start. */
+  fromSeq?: number | undefined;
+  /** Of a group: so many of its tasks run at once; by default as its newest request in the log says. */
+  concurrency?: number | undefined;
+}
+
 /**
  * Makes a queue's durable consumer if it is missing; one that is there stays as it is, since adding it again with
- * other settings changes it silently on 2.9. `fromSeq`: where it begins, for one that was deleted; by default at the
- * log's start.
+ * other settings changes it silently on 2.9. A task that runs is an unacknowledged delivery, so by their number the
+ * broker holds a group to its concurrency. False: another one was first, with its own settings.
  */
 export async function ensureWorkQueue(
   broker: Broker,
   queue: Queue,
-  { ackWaitMs, fromSeq }: { ackWaitMs: number; fromSeq?: number | undefined },
-): Promise<void> {
+  { ackWaitMs, fromSeq, concurrency }: WorkQueueOptions,
+): Promise<boolean> {
   const { jsm, streams } = broker;
   const name = broker.workConsumerName(queue);
   const found = () => orMissing(jsm.consumers.info(streams.events, name));
-  if (await found()) return;
+  if (await found()) return false;
   const wanted: Partial<ConsumerConfig> = {
     durable_name: name,
     filter_subject: broker.subjects.event("requested", queue),
@@ -244,27 +266,43 @@ export async function ensureWorkQueue(
     ack_policy: AckPolicy.Explicit,
     ack_wait: nanos(ackWaitMs),
     max_deliver: -1,
-    max_ack_pending: -1,
+    max_ack_pending:
+      queue.group === undefined
+        ? -1
+        : (concurrency ?? (await newestRequest(broker, queue)).concurrency),
     ...(fromSeq !== undefined && {
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: Math.max(1, fromSeq),
     }),
   };
-  const { config } = await jsm.consumers
+  const made = await jsm.consumers
     .add(streams.events, wanted)
     .catch(async (error: unknown) => {
-      // Another one was first.
       const raced = await found();
       if (raced === undefined) throw error;
-      return { config: wanted };
+      return undefined;
     });
-  refuseDifference(`consumer ${name}`, wanted, config);
+  if (made === undefined) return false;
+  refuseDifference(`consumer ${name}`, wanted, made.config);
+  return true;
+}
+
+/** Changes how many tasks of a group may run at once; those that run go on. Rejects where the broker has no such consumer. */
+export async function setConcurrency(
+  { jsm, streams, workConsumerName }: Broker,
+  queue: Queue,
+  concurrency: number,
+): Promise<void> {
+  const name = workConsumerName(queue);
+  const changes = { max_ack_pending: concurrency };
+  const { config } = await jsm.consumers.update(streams.events, name, changes);
+  refuseDifference(`consumer ${name}`, changes, config);
 }
 
 export async function remakeWorkQueue(
   broker: Broker,
   queue: Queue,
-  options: { ackWaitMs: number; fromSeq?: number | undefined },
+  options: WorkQueueOptions,
 ): Promise<void> {
   await removeWorkQueue(broker, queue);
   await ensureWorkQueue(broker, queue, options);
@@ -326,11 +364,15 @@ export async function hasUndelivered(
   queue: Queue,
 ): Promise<boolean> {
   const info = await workQueueInfo(broker, queue);
-  if (info === undefined) return false;
+  if (info === undefined || isFull(info)) return false;
   const subject = broker.subjects.event("requested", queue);
   const last = await lastMessageOf(broker, broker.streams.events, subject);
   return (last?.seq ?? 0) > info.deliveredSeq;
 }
+
+/** As many tasks of the group run as may. */
+const isFull = ({ ackPending, maxAckPending }: WorkQueueInfo): boolean =>
+  maxAckPending > 0 && ackPending >= maxAckPending;
 
 /** All work queues that have a consumer; with `model` (a slug) only that one's. */
 export async function listWorkQueues(

@@ -3,7 +3,8 @@ import { eventually, natsVersions, testRandom } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, test } from "vitest";
-import type { Broker } from "../broker/connection.ts";
+import { subscribe, type Broker } from "../broker/connection.ts";
+import { makePuller, type PullEnd } from "../read/pull.ts";
 import {
   consumeWork,
   type Handled,
@@ -16,7 +17,12 @@ import {
   requestedBy,
   type Log,
 } from "../../test/eventLogTestKit.ts";
-import { ensureWorkQueue, workQueueInfo } from "../streams/topology.ts";
+import {
+  ensureWorkQueue,
+  remakeWorkQueue,
+  setConcurrency,
+  workQueueInfo,
+} from "../streams/topology.ts";
 
 /** Longer than any test: what was left in the air would not be back in time. */
 const ackWaitMs = 600_000;
@@ -249,15 +255,16 @@ for (const version of await natsVersions())
       await withQueues(log, [queue], 2_000);
       const { hold, held, release } = gate();
       await using worker = work(log.broker, { handle: hold });
+      const { promise: sentAgain, resolve } = Promise.withResolvers<void>();
+      const second = `.${workConsumerName(queue)}.2.`;
+      const other = await log.connect();
+      subscribe(other, "_INBOX.>", ({ reply = "" }) => {
+        if (reply.includes(second)) resolve();
+      });
+      await other.nc.flush();
       await log.request(1);
       await eventually(() => held.length === 1);
-      await eventually(async () => {
-        const { num_redelivered } = await log.broker.jsm.consumers.info(
-          streams.events,
-          workConsumerName(queue),
-        );
-        return num_redelivered > 0;
-      });
+      await sentAgain;
       // Behind the answer no delivery is on its way, and for another ack_wait none is sent.
       await worker.given[0]?.renew(10_000);
       release();
@@ -427,6 +434,102 @@ for (const version of await natsVersions())
       assert.equal(again.freshAsOf, undefined);
     });
 
+    test("of a group as many are in hand as may run, over all workers, in their order; full ones are in no other's way", async () => {
+      await using log = await openLog(version);
+      const groups = ["g", "h"].map((group) => ({ ...owned("a"), group }));
+      const [g = queue, h = queue] = groups;
+      await ensureWorkQueue(log.broker, g, { ackWaitMs, concurrency: 1 });
+      await ensureWorkQueue(log.broker, h, { ackWaitMs, concurrency: 2 });
+      await withQueues(log);
+      const ids = await log.request(6, g);
+      await log.request(6, h);
+      const { hold, held, release } = gate();
+      const given: WorkItem[] = [];
+      const handle = (item: WorkItem) => {
+        given.push(item);
+        return hold();
+      };
+      const of = (group?: string) =>
+        given
+          .filter(({ queue }) => queue.group === group)
+          .map(({ event }) => event.data.task_id);
+      await using _one = work(log.broker, { handle });
+      await using _two = work(await log.connect(), { handle });
+      await eventually(() => held.length === 3);
+      // What is full keeps no slot from others.
+      await log.request(3);
+      await eventually(() => of().length === 3);
+      assert.deepEqual([of("g").length, of("h").length], [1, 2]);
+      const most = async (group: Queue) =>
+        (await workQueueInfo(log.broker, group))?.ackPending ?? 0;
+      while (given.length < 15) {
+        release();
+        await sleep(5);
+        assert.ok((await most(g)) <= 1 && (await most(h)) <= 2);
+      }
+      release();
+      // `request` stores several at once, in their order.
+      assert.deepEqual(of("g"), ids);
+      for (const each of [...groups, queue]) await allSettled(log, each);
+    });
+
+    test("a group whose worker is gone goes on with the same task, after ack_wait", async () => {
+      await using log = await openLog(version);
+      const group = { ...queue, group: "g" };
+      await ensureWorkQueue(log.broker, group, {
+        ...{ ackWaitMs: 1_000, concurrency: 1 },
+      });
+      const ids = await log.request(2, group);
+      const lost: Handled = { kind: "lost" };
+      await using one = work(log.broker, {
+        handle: () => Promise.resolve(lost),
+      });
+      await eventually(() => one.given.length === 1);
+      await one.stop();
+      await using two = work(await log.connect(), { sweepEveryMs: 200 });
+      await eventually(() => two.given.length === 2, { timeoutMs: 20_000 });
+      assert.deepEqual(two.ids(), ids);
+      await allSettled(log, group);
+    });
+
+    test("a full group is not taken for work that is stuck", async () => {
+      await using log = await openLog(version);
+      const group = { ...queue, group: "g" };
+      await ensureWorkQueue(log.broker, group, { ackWaitMs, concurrency: 1 });
+      await log.request(3, group);
+      const { hold, held, release } = gate();
+      let reconnects = 0;
+      log.broker.onReconnect(() => reconnects++);
+      await using worker = work(log.broker, {
+        ...{ sweepEveryMs: 50, stuckAfterMs: 200, listEveryMs: 0 },
+        handle: hold,
+      });
+      await eventually(() => held.length === 1);
+      await sleep(1_000);
+      assert.equal(reconnects, 0);
+      await eventually(() => {
+        release();
+        return worker.given.length === 3;
+      });
+      release();
+    });
+
+    test("a group's queue that is made again lets as many run as its newest request says", async () => {
+      await using log = await openLog(version);
+      const group = { ...queue, group: "g" };
+      const limit = async () =>
+        (await workQueueInfo(log.broker, group))?.maxAckPending;
+      await ensureWorkQueue(log.broker, group, { ackWaitMs });
+      assert.equal(await limit(), 1);
+      await setConcurrency(log.broker, group, 4);
+      assert.equal(await limit(), 4);
+      const event = requestedBy(group);
+      event.data.group_concurrency = 3;
+      await log.append(event, group);
+      await remakeWorkQueue(log.broker, group, { ackWaitMs, fromSeq: 1 });
+      assert.equal(await limit(), 3);
+    });
+
     test("stopping takes no more, waits for what is in hand, and leaves the rest to others", async () => {
       await using log = await openLog(version);
       await withQueues(log);
@@ -444,6 +547,27 @@ for (const version of await natsVersions())
       await stopping;
       assert.deepEqual([worker.given.length, worker.inHand()], [2, []]);
       await allSettled(log);
+    });
+
+    test("before the inbox of pulls is given up, those that take only what is there are answered", async () => {
+      await using log = await openLog(version);
+      const group: Queue = { ...queue, group: "g" };
+      await ensureWorkQueue(log.broker, group, { ackWaitMs, concurrency: 1 });
+      await log.request(2, group);
+      using puller = makePuller(log.broker);
+      const ends: PullEnd[] = [];
+      const pull = (waits: { upToMs?: number; expiresMs?: number }) => {
+        const consumer = workConsumerName(group);
+        const request = { stream: streams.events, consumer, batch: 1 };
+        puller.pull({ ...request, ...waits }, { onDelivery: () => undefined, onEnd: (end) => ends.push(end) }); // prettier-ignore
+      };
+      pull({});
+      await eventually(() => ends.length === 1);
+      // The group is full: the broker answers when the pull's time is over.
+      pull({ upToMs: 300 });
+      pull({ expiresMs: 60_000 });
+      await puller.drain();
+      assert.deepEqual(ends, ["full", "empty", "lost"]);
     });
 
     test("workers that come and go leave no delivery behind", async () => {

@@ -11,6 +11,7 @@ import {
 import { decodeEvent } from "../codec/codec.ts";
 import type { Broker } from "../broker/connection.ts";
 import { makeFindWork, sample, type FindOptions } from "./findWork.ts";
+import { makeGroupsInHand } from "./groupsInHand.ts";
 import { makeThroughput } from "./throughput.ts";
 import { makePuller, type Delivery } from "../read/pull.ts";
 import { makePullWork } from "./pullWork.ts";
@@ -66,6 +67,7 @@ export interface WorkOptions extends FindOptions {
   stuckAfterMs?: number;
 }
 
+const ackTimeoutMs = 2_000;
 /** Of the queues in which tasks seem to wait so many are asked whether they do. */
 const maxQueuesChecked = 4;
 /**
@@ -86,6 +88,7 @@ export function consumeWork(broker: Broker, options: WorkOptions) {
   });
   /** By task id; the reply is that of the latest delivery. */
   const inHand = new Map<string, { reply: string; queue: WorkQueue }>();
+  const groups = makeGroupsInHand();
   /** How many of these have left their slots. */
   let leaving = 0;
   let stopped = false;
@@ -107,6 +110,11 @@ export function consumeWork(broker: Broker, options: WorkOptions) {
     free,
     onDelivery: accept,
     onAnswer: stuck.answered,
+    onWaited: (queue, ms) =>
+      scheduler.charge(
+        queue,
+        ((throughput.tokensPerSecond() ?? 0) * ms) / 1_000,
+      ),
   });
 
   function accept(delivery: Delivery, queue: WorkQueue) {
@@ -143,6 +151,8 @@ export function consumeWork(broker: Broker, options: WorkOptions) {
     const entry = { reply: delivery.reply, queue };
     let hasLeft = false;
     inHand.set(id, entry);
+    groups.add(queue, event.data.group_concurrency);
+    if (groups.isFull(queue.name)) scheduler.noteFull(queue);
     const bill = openBill(queue, event);
     const { freshAsOf, highWaterMark } = marks.proofOf(delivery);
     const handled = await handle({
@@ -163,6 +173,7 @@ export function consumeWork(broker: Broker, options: WorkOptions) {
       },
     });
     inHand.delete(id);
+    groups.remove(queue);
     if (hasLeft) leaving--;
     bill.close();
     settle(entry.reply, queue, handled);
@@ -198,10 +209,19 @@ export function consumeWork(broker: Broker, options: WorkOptions) {
   /** A plain ack: a lost one costs one look-up. */
   function settle(reply: string, { queue }: WorkQueue, handled: Handled) {
     if (handled.kind === "lost" || !broker.connected) return;
+    if (handled.kind === "done" && queue.group !== undefined)
+      return void makeRoom(reply, queue);
     broker.nc.publish(reply, acknowledgement(handled));
     // A redelivery sends no wake-up of its own.
     if (handled.kind === "retry" && handled.afterMs === 0)
       sendWake(broker, queue);
+  }
+
+  /** A group's next task can be had once the broker has taken the acknowledgement: only then others are told. */
+  async function makeRoom(reply: string, queue: Queue): Promise<void> {
+    const asked = broker.nc.request(reply, "+ACK", { timeout: ackTimeoutMs });
+    await asked.catch(() => undefined);
+    sendWake(broker, queue);
   }
 
   async function sweep() {
@@ -231,6 +251,7 @@ export function consumeWork(broker: Broker, options: WorkOptions) {
   }
 
   const wake = hearWake(broker, model, (queue) => {
+    if (groups.isFull(broker.workConsumerName(queue))) return;
     scheduler.noteWakeUp(queue);
     pullWork();
   });

@@ -4,7 +4,7 @@
  * their shares, then the owners within a lane. This file alone changes virtual times.
  */
 
-/** An owner in its lane, or a lane among the lanes. */
+/** One of an owner's queues, an owner in its lane, or a lane among the lanes. */
 export interface Flow {
   virtualTime: number;
 }
@@ -49,12 +49,14 @@ export function leave<F extends Flow>(group: FlowGroup<F>, flow: F): void {
     group.idleTime = Math.max(group.idleTime, flow.virtualTime);
 }
 
-/** So many tokens more were computed for the owner; less than 0 takes back what was not. */
+/** So many tokens more were computed for the owner, by this queue of it; less than 0 takes back what was not. */
 export function charge<O extends OwnerFlow>(
   lane: Lane<O>,
   owner: O,
   tokens: number,
+  queue?: Flow,
 ): void {
+  if (queue !== undefined) queue.virtualTime += tokens;
   owner.virtualTime += tokens;
   lane.virtualTime += tokens / lane.share;
 }
@@ -103,8 +105,8 @@ export function shareOut<O extends OwnerFlow>(
   return plan;
 }
 
-/** The first of those with the lowest value. */
-function lowestBy<T>(
+/** The first of those with the lowest value, which is finite. */
+export function lowestBy<T>(
   items: Iterable<T>,
   valueOf: (item: T) => number,
 ): T | undefined {

@@ -20,6 +20,11 @@ export interface FoundWork {
 
 /** Of the queues whose tasks all run so many are found at a time, by chance: some worker asks each of them soon. */
 const maxRunningFound = 128;
+/**
+ * Of the groups of which tasks run so many: most of them have no room, which the broker takes a while to show. At one
+ * time there are no more of them than slots of all workers.
+ */
+const maxGroupsFound = 16;
 
 export interface FindOptions {
   /** A slug. */
@@ -83,15 +88,31 @@ export function makeFindWork(
 }
 
 function foundIn({ queues }: ActiveQueues): FoundWork {
+  const groups = queues.filter(isBusyGroup);
+  const others = queues.filter((one) => !isBusyGroup(one));
   const withWaiting = queues.filter(({ waiting }) => waiting > 0);
-  const others = queues.filter(({ waiting }) => waiting === 0);
-  return {
-    queues: [...withWaiting, ...sample(others, maxRunningFound)].map(
-      ({ queue, waiting, running }) => ({ queue, tasks: waiting + running }),
+  const found = [
+    ...others.filter(({ waiting }) => waiting > 0),
+    ...sample(
+      others.filter(({ waiting }) => waiting === 0),
+      maxRunningFound,
     ),
+    ...sample(groups, maxGroupsFound),
+  ];
+  return {
+    queues: found.map(({ queue, waiting, running }) => ({
+      queue,
+      tasks: waiting + running,
+    })),
     waiting: withWaiting.map(({ queue }) => queue),
   };
 }
+
+const isBusyGroup = ({
+  queue,
+  running,
+}: ActiveQueues["queues"][number]): boolean =>
+  queue.group !== undefined && running > 0;
 
 /** At most `count` of them, by chance. */
 export function sample<T>(all: readonly T[], count: number): T[] {

@@ -1,6 +1,7 @@
 /**
  * Which work queues may have work, and which are asked next. This file alone changes a queue's state; `fairQueueing.ts`
- * alone changes its virtual time, and says whose turn it is.
+ * alone changes virtual times, and says whose turn it is. An owner has several queues where tasks of groups wait: they
+ * share the owner's turns.
  *
  * A queue's state is the pull that is under way, and what the queue is expected to have. Empty cells: as before.
  *
@@ -18,6 +19,8 @@
  *   ended: lost              | none     | woken stays, else some; the queue becomes active anew
  *   ended: gone              | the queue is forgotten
  *
+ * A group's queue takes one task a turn, since the broker may hold the next one back. Its pull has waited when it comes
+ * back empty, so it is not sent once more; and a queue that the worker itself fills is expected to have nothing.
  * A queue takes turns while it is expected to have something and has no standing pull: what comes meanwhile comes by
  * that pull. A wake-up can come before its message can be pulled, so an empty answer to one is asked for once more.
  */
@@ -33,7 +36,10 @@ import {
   emptyGroup,
   enter,
   leave,
+  lowestBy,
   shareOut,
+  type Flow,
+  type FlowGroup,
   type Lane,
   type OwnerFlow,
 } from "./fairQueueing.ts";
@@ -48,13 +54,20 @@ type QueueState = { expected: Expected } & (
   | { pull: "standing" }
 );
 
-interface Entry extends OwnerFlow {
+/** An owner in a lane. */
+interface Owner extends OwnerFlow, FlowGroup<Entry> {
+  queues: Set<Entry>;
+  asked: number;
+  /** Tokens of its tasks, the latest ones more than those before; undefined: none was finished. */
+  meanTokens: number | undefined;
+}
+
+interface Entry extends Flow {
   queue: Queue;
   /** The name of its consumer. */
   name: string;
+  owner: Owner;
   state: QueueState;
-  /** Tokens of its tasks, the latest ones more than those before; undefined: none was finished. */
-  meanTokens: number | undefined;
   /** When it last had work or a wake-up, by the scheduler's clock. */
   activeAt: number;
 }
@@ -93,14 +106,16 @@ export function makeQueueScheduler(
   now: () => number = () => performance.now(),
 ) {
   const queues = new Map<string, Entry>();
-  const laneOf = (name: LaneName): Lane<Entry> => ({
-    ...emptyGroup<Entry>(),
+  /** By lane and name. */
+  const owners = new Map<string, Owner>();
+  const laneOf = (name: LaneName): Lane<Owner> => ({
+    ...emptyGroup<Owner>(),
     virtualTime: 0,
     share: laneShares[name],
   });
   const lanes = { interactive: laneOf("interactive"), batch: laneOf("batch") };
   const lanesInOrder = [lanes.interactive, lanes.batch];
-  const laneGroup = emptyGroup<Lane<Entry>>();
+  const laneGroup = emptyGroup<Lane<Owner>>();
   /** Deliveries that all pulls which do not wait may still bring. */
   let asked = 0;
   /** The mean over all queues stands in for one that is not known yet. */
@@ -109,7 +124,9 @@ export function makeQueueScheduler(
   let recent: Entry[] = [];
 
   function become(entry: Entry, state: QueueState) {
-    asked += leftOf(state) - leftOf(entry.state);
+    const more = leftOf(state) - leftOf(entry.state);
+    asked += more;
+    entry.owner.asked += more;
     entry.state = state;
     if (takesTurns(state)) activate(entry);
     else deactivate(entry);
@@ -119,11 +136,13 @@ export function makeQueueScheduler(
   function activate(entry: Entry) {
     const lane = lanes[entry.queue.lane];
     enter(laneGroup, lane);
-    enter(lane, entry);
+    enter(lane, entry.owner);
+    enter(entry.owner, entry);
   }
   function deactivate(entry: Entry) {
     const lane = lanes[entry.queue.lane];
-    leave(lane, entry);
+    leave(entry.owner, entry);
+    if (entry.owner.backlogged.size === 0) leave(lane, entry.owner);
     if (lane.backlogged.size === 0) leave(laneGroup, lane);
   }
 
@@ -133,6 +152,23 @@ export function makeQueueScheduler(
     recent = [entry, ...recent.filter((other) => other !== entry)];
     recent.length = Math.min(recent.length, maxStanding);
   }
+  function ownerOf({ lane, owner: name }: Queue): Owner {
+    const key = `${lane}=${name}`;
+    const found = owners.get(key);
+    if (found !== undefined) return found;
+    const owner: Owner = {
+      ...emptyGroup<Entry>(),
+      virtualTime: 0,
+      queues: new Set(),
+      asked: 0,
+      meanTokens: undefined,
+      get tokensPerTask() {
+        return this.meanTokens ?? meanTokens ?? firstGuess;
+      },
+    };
+    owners.set(key, owner);
+    return owner;
+  }
   function add(queue: Queue): Entry {
     const name = workConsumerName(queue);
     const found = queues.get(name);
@@ -140,25 +176,39 @@ export function makeQueueScheduler(
     const entry: Entry = {
       queue,
       name,
+      owner: ownerOf(queue),
       state: { pull: "none", expected: "none" },
       virtualTime: 0,
-      meanTokens: undefined,
       activeAt: now(),
-      get tokensPerTask() {
-        return this.meanTokens ?? meanTokens ?? firstGuess;
-      },
-      get asked() {
-        return leftOf(this.state);
-      },
     };
     queues.set(name, entry);
+    entry.owner.queues.add(entry);
     touch(entry);
     return entry;
   }
   function forget(entry: Entry) {
     become(entry, { pull: "none", expected: "none" });
     queues.delete(entry.name);
+    const { owner, queue } = entry;
+    owner.queues.delete(entry);
+    if (owner.queues.size === 0) owners.delete(`${queue.lane}=${queue.owner}`);
     recent = recent.filter((other) => other !== entry);
+  }
+
+  /** How many of an owner's tasks to ask of which of its queues. */
+  function shareQueues(owner: Owner, tasks: number): Map<Entry, number> {
+    const plan = new Map<Entry, number>();
+    const planned = (entry: Entry) => plan.get(entry) ?? 0;
+    for (let left = tasks; left > 0; left--) {
+      const entry = lowestBy(owner.backlogged, (one) =>
+        one.queue.group !== undefined && planned(one) > 0
+          ? Infinity
+          : one.virtualTime + planned(one) * owner.tokensPerTask,
+      );
+      if (entry === undefined) break;
+      plan.set(entry, planned(entry) + 1);
+    }
+    return plan;
   }
 
   return {
@@ -166,7 +216,11 @@ export function makeQueueScheduler(
     asked: () => asked,
     /** How many tasks to ask of which queue now, `free` in all. */
     plan: (free: number): ReadonlyMap<WorkQueue, number> =>
-      shareOut(lanesInOrder, free),
+      new Map(
+        [...shareOut(lanesInOrder, free)].flatMap(([owner, tasks]) => [
+          ...shareQueues(owner, tasks),
+        ]),
+      ),
     recent: (): readonly WorkQueue[] => recent,
 
     noteWakeUp(queue: Queue) {
@@ -189,7 +243,8 @@ export function makeQueueScheduler(
     },
     /** A pull that does not wait was sent for so many deliveries. */
     noteAsked(entry: Entry, batch: number) {
-      const followsWakeUp = entry.state.expected === "woken";
+      const followsWakeUp =
+        entry.state.expected === "woken" && entry.queue.group === undefined;
       const expected = "some";
       become(entry, { pull: "asked", left: batch, followsWakeUp, expected });
     },
@@ -208,6 +263,8 @@ export function makeQueueScheduler(
           : { ...state, expected },
       );
     },
+    /** The worker itself has as many tasks of the group as may run. */
+    noteFull: (entry: Entry) => expect(entry, "none"),
     notePullEnd(entry: Entry, end: PullEnd) {
       if (end === "gone") return forget(entry);
       // Or all would wait for a queue that does not answer, as long as it is behind with its turns.
@@ -229,11 +286,12 @@ export function makeQueueScheduler(
     },
     /** So many tokens more were computed for the queue; less than 0 takes back what was not. */
     charge: (entry: Entry, tokens: number) =>
-      charge(lanes[entry.queue.lane], entry, tokens),
+      charge(lanes[entry.queue.lane], entry.owner, tokens, entry),
     /** A task came to so many tokens in all. */
     noteFinished(entry: Entry, tokens: number) {
       meanTokens = learn(meanTokens ?? tokens, tokens);
-      entry.meanTokens = learn(entry.meanTokens ?? tokens, tokens);
+      const { owner } = entry;
+      owner.meanTokens = learn(owner.meanTokens ?? tokens, tokens);
     },
   };
 }

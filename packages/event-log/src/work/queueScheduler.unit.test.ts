@@ -105,6 +105,42 @@ test("turns are counted in tokens, and wake-ups put nobody's turn off", () => {
   assert.equal(turns.join(""), "abbbabbb");
 });
 
+test("an owner's groups share its turns, one task of a group at a time", () => {
+  const scheduler = makeQueueScheduler(names);
+  const group = (name: string) => ({ ...queue("a"), group: name });
+  for (const name of ["x", "y", "z"]) scheduler.noteWakeUp(group(name));
+  scheduler.noteFound([tasksOf("a", 9), tasksOf("b", 99)], nothingInHand);
+  const turns = Array.from({ length: 12 }, () => {
+    const next = pullNext(scheduler, 9);
+    scheduler.charge(next, 10);
+    return next.queue.group ?? next.queue.owner;
+  });
+  assert.equal(turns.join(""), "xbybzbabxbyb");
+  // Each of a's queues is asked for one, and b's for as many as all of them.
+  const planned = [...scheduler.plan(6)].map(([{ queue }, tasks]) => [
+    queue.group ?? queue.owner,
+    tasks,
+  ]);
+  assert.deepEqual(planned.toSorted(), [
+    ...[["a", 1], ["b", 3], ["x", 1], ["z", 1]], // prettier-ignore
+  ]);
+});
+
+test("a group that the worker fills by itself is not asked", () => {
+  const scheduler = makeQueueScheduler(names);
+  const group = { ...queue("a"), group: "g" };
+  scheduler.noteWakeUp(group);
+  const full = pullNext(scheduler, 5);
+  assert.equal(nextOf(scheduler), full);
+  scheduler.noteFull(full);
+  assert.equal(nextOf(scheduler), undefined);
+  scheduler.noteWakeUp(group);
+  scheduler.noteAsked(full, 1);
+  // Its pull waited: it is not asked once more, as a queue after a wake-up is.
+  scheduler.notePullEnd(full, "empty");
+  assert.equal(nextOf(scheduler), undefined);
+});
+
 test("of ten tokens one is the batch lane's, while other work waits", () => {
   const scheduler = makeQueueScheduler(names);
   scheduler.noteFound([tasksOf("a", 99)], nothingInHand);
@@ -179,7 +215,7 @@ test("a queue that does not answer keeps no turn of others", () => {
   assert.equal(nextOf(scheduler), a);
   scheduler.noteAsked(a, 1);
   scheduler.notePullEnd(a, "lost");
-  assert.equal(a.virtualTime, 500);
+  assert.equal(a.owner.virtualTime, 500);
   assert.equal(order(scheduler), "ba");
 });
 

@@ -1,0 +1,113 @@
+/**
+ * Extension attributes of CloudEvents, by which a reader that is sent no bodies can list and count tasks: the labels of a
+ * request (user_id and metadata) and its not_before, the type of an error, and the metrics of an outcome.
+ */
+import {
+  ErrorType,
+  type GenerateFailed,
+  type GenerateRequested,
+  type Metrics,
+} from "@jetscribe/schema";
+import * as z from "zod";
+import { parseJson } from "./parseJson.ts";
+
+export type Labels = Pick<
+  GenerateRequested,
+  "user_id" | "metadata" | "not_before"
+>;
+
+const userId = "ce-userid";
+const metadataPairs = "ce-metadata";
+const notBefore = "ce-notbefore";
+const errorType = "ce-errortype";
+const metrics = "ce-metrics";
+
+export interface Headers {
+  /** The value of a header; "" where there is none. */
+  header: (name: string) => string;
+}
+
+/** Each is `name: value` with a line end behind it; "" of a request without labels. */
+export function labelLines({ user_id, metadata, not_before }: Labels): string {
+  let lines = "";
+  if (user_id !== undefined)
+    lines += `${userId}: ${percentEncode(user_id)}\r\n`;
+  if (metadata !== undefined)
+    lines += `${metadataPairs}: ${percentEncode(JSON.stringify(metadata))}\r\n`;
+  if (not_before !== undefined) lines += `${notBefore}: ${not_before}\r\n`;
+  return lines;
+}
+
+/** The labels in a request's headers. One that is none, as of a foreign writer, is left out. */
+export function labelsOf({ header }: Headers): Labels | undefined {
+  const user_id = percentDecode(header(userId));
+  const pairs = header(metadataPairs);
+  const time = header(notBefore);
+  if (user_id === "" && pairs === "" && time === "") return undefined;
+  const metadata = Metadata.safeParse(parseJson(percentDecode(pairs))).data;
+  const not_before = time === "" ? NaN : Number(time);
+  return {
+    ...(user_id && { user_id }),
+    ...(metadata && { metadata }),
+    ...(Number.isFinite(not_before) && { not_before }),
+  };
+}
+
+const Metadata = z.record(z.string(), z.string());
+
+export const errorLine = ({ type }: GenerateFailed["error"]): string =>
+  `${errorType}: ${type}\r\n`;
+
+/** The type of a failed task's error; undefined where the event doesn't say it in its headers. */
+export const errorTypeOf = ({ header }: Headers): ErrorType | undefined =>
+  ErrorType.safeParse(header(errorType)).data;
+
+/** What an outcome says of its task's times (in seconds) and tokens. */
+export type OutcomeMetrics = Pick<
+  Metrics,
+  | "queue_wait_time"
+  | "processing_time"
+  | "prompt_tokens"
+  | "completion_tokens"
+  | "time_to_first_token"
+>;
+
+/** Numbers with commas: the wait, the processing time, the tokens of prompt and text, and the time to the first token if there was one. */
+export function metricsLine(of: OutcomeMetrics): string {
+  const first = of.time_to_first_token;
+  return (
+    `${metrics}: ${of.queue_wait_time},${of.processing_time},${of.prompt_tokens},${of.completion_tokens}` +
+    `${first === undefined ? "" : `,${first}`}\r\n`
+  );
+}
+
+/** The metrics in an outcome's headers; undefined where they are not there, as of events of earlier versions. */
+export function metricsOf({ header }: Headers): OutcomeMetrics | undefined {
+  const text = header(metrics);
+  if (text === "") return undefined;
+  const numbers = text.split(",").map(Number);
+  const [wait, processing, promptTokens, completionTokens, first] = numbers;
+  const isWhole =
+    numbers.length >= 4 && numbers.every((n) => n >= 0 && n < Infinity);
+  if (!isWhole) return undefined;
+  return {
+    queue_wait_time: wait ?? 0,
+    processing_time: processing ?? 0,
+    prompt_tokens: promptTokens ?? 0,
+    completion_tokens: completionTokens ?? 0,
+    ...(first !== undefined && { time_to_first_token: first }),
+  };
+}
+
+/** What CloudEvents' binding for NATS wants in a header: all but printable ASCII, and of that the space, " and %. */
+const percentEncode = (text: string): string =>
+  text.replace(/[^\x21-\x7e]|["%]/gu, encodeURIComponent);
+
+/** "" of what is not encoded so. */
+function percentDecode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,144 @@
+import {
+  GenerateRequested,
+  makeNames,
+  newTaskId,
+  type TaskEvent,
+} from "@jetscribe/schema";
+import {
+  cancelled,
+  completed,
+  failed,
+  metrics,
+  queue,
+  requested,
+} from "@jetscribe/schema/test/taskEventsTestKit";
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import { encodeEvent } from "./codec.ts";
+import { errorTypeOf, labelsOf, metricsOf, type Labels } from "./attributes.ts";
+
+/** The lines of the headers of a request with these labels, as the broker has them. */
+const headersOf = (labels: Labels) => linesOf(requested(newTaskId(), labels));
+
+function linesOf(event: TaskEvent) {
+  const { headers, size, body } = encodeEvent(event, queue, {
+    names: makeNames(),
+    source: "test",
+    now: new Date(0),
+  });
+  // Both kinds of headers have it, the client's as a method that its interface does not name.
+  const encodable = headers as unknown as { encode(): Uint8Array };
+  const bytes = Buffer.from(encodable.encode());
+  assert.equal(size, bytes.length + body.length);
+  return bytes.toString("latin1").split("\r\n");
+}
+
+const read = (lines: readonly string[]): Labels =>
+  labelsOf(headersIn(lines)) ?? {};
+
+const headersIn = (lines: readonly string[]) => ({
+  header: (name: string) =>
+    lines
+      .find((line) => line.startsWith(`${name}: `))
+      ?.slice(name.length + 2) ?? "",
+});
+
+test("labels are attributes of the event, encoded as CloudEvents wants it for NATS", () => {
+  const labels = { user_id: "Zoë 100%", metadata: { a: "b c", é: '"' } };
+  const lines = headersOf(labels);
+  assert.ok(lines.includes("ce-userid: Zo%C3%AB%20100%25"));
+  assert.ok(
+    lines.includes(
+      "ce-metadata: {%22a%22:%22b%20c%22,%22%C3%A9%22:%22\\%22%22}",
+    ),
+  );
+  assert.deepEqual(read(lines), labels);
+});
+
+test("a request without labels has no header of them", () => {
+  const lines = headersOf({});
+  assert.ok(!lines.some((line) => /userid|metadata/.test(line)));
+  assert.deepEqual(read(lines), {});
+});
+
+test("any labels come back as they were", () => {
+  const text = fc.string({ unit: "grapheme", minLength: 1 });
+  const metadata = fc.dictionary(
+    text.filter((key) => key !== "__proto__"),
+    text,
+    { noNullPrototype: true },
+  );
+  const labels = fc.record(
+    {
+      ...{ user_id: text, metadata },
+      not_before: fc.double({ min: 0, max: 2.8e11, noNaN: true }),
+    },
+    { noNullPrototype: true },
+  );
+  fc.assert(
+    fc.property(labels, (labels) => {
+      assert.deepEqual(read(headersOf(labels)), labels);
+      assert.deepEqual(
+        GenerateRequested.parse(requested(newTaskId(), labels).data).metadata,
+        labels.metadata,
+      );
+    }),
+  );
+});
+
+test("headers that are no labels are left out", () => {
+  for (const lines of [
+    ["ce-userid: %E0%A4%A", "ce-metadata: {"],
+    ["ce-metadata: [1]"],
+    ["ce-metadata: {%22a%22:1}"],
+  ])
+    assert.deepEqual(read(lines), {});
+});
+
+test("the type of an error is an attribute of the event", () => {
+  const lines = linesOf(failed(newTaskId()));
+  assert.ok(lines.includes("ce-errortype: TimeoutError"));
+  assert.equal(errorTypeOf(headersIn(lines)), "TimeoutError");
+  assert.equal(errorTypeOf(headersIn([])), undefined);
+  assert.equal(errorTypeOf(headersIn(["ce-errortype: odd"])), undefined);
+});
+
+test("the metrics of an outcome are an attribute of the event", () => {
+  const number = fc.double({ min: 0, max: 1e9, noNaN: true });
+  const count = fc.nat();
+  const anyMetrics = fc.record(
+    {
+      ...{ queue_wait_time: number, processing_time: number },
+      ...{ prompt_tokens: count, completion_tokens: count },
+      time_to_first_token: number,
+    },
+    {
+      requiredKeys: [
+        ...(["queue_wait_time", "processing_time"] as const),
+        ...(["prompt_tokens", "completion_tokens"] as const),
+      ],
+      noNullPrototype: true,
+    },
+  );
+  const id = newTaskId();
+  fc.assert(
+    fc.property(anyMetrics, (some) => {
+      const { time_to_first_token: _, ...rest } = metrics;
+      const over = { metrics: { ...rest, ...some } };
+      for (const event of [
+        completed(id, 1, over),
+        failed(id, 1, over),
+        cancelled(id, over),
+      ])
+        assert.deepEqual(metricsOf(headersIn(linesOf(event))), some);
+    }),
+  );
+});
+
+test("what is no metrics is left out", () => {
+  const read = (value: string) =>
+    metricsOf(headersIn([`ce-metrics: ${value}`]));
+  for (const value of ["", "1,2,3", "1,2,3,x", "1,2,-3,4", "1,2,3,Infinity"])
+    assert.equal(read(value), undefined);
+});

@@ -1,0 +1,37 @@
+/** Between an event of an API key and its message: a CloudEvent in binary mode, as the events of tasks are. */
+import {
+  keyEventTypes,
+  parseKeySubject,
+  type KeyEvent,
+  type RecordedKeyEvent,
+} from "@jetscribe/schema";
+import type { LogMessage } from "../codec/codec.ts";
+import { parseJson } from "../codec/parseJson.ts";
+
+/** `id` is the message id, too: the broker stores it once within its duplicate window. */
+export const keyHeaders = (
+  { type, data }: KeyEvent,
+  { id, source, now }: { id: string; source: string; now: Date },
+): string =>
+  `ce-specversion: 1.0\r\nce-id: ${id}\r\nce-source: /jetscribe/${source}\r\n` +
+  `ce-type: jetscribe.${type}.v1\r\nce-subject: ${data.key_id}\r\nce-time: ${now.toISOString()}\r\n` +
+  `ce-dataschema: urn:jetscribe:event:${type}:v1\r\nce-datacontenttype: application/json\r\n` +
+  `Nats-Msg-Id: ${id}\r\n`;
+
+/** Undefined: the message is no event of a key that this version knows. */
+export function decodeKeyEvent({
+  subject,
+  data,
+  seq,
+  time,
+}: LogMessage): RecordedKeyEvent | undefined {
+  const type = parseKeySubject(subject);
+  if (type === undefined) return undefined;
+  const read = keyEventTypes[type].schema.safeParse(
+    parseJson(Buffer.from(data).toString()),
+  );
+  // The schema was chosen by the type, which the compiler can't follow through the union.
+  return read.success
+    ? ({ type, data: read.data, seq, time } as RecordedKeyEvent)
+    : undefined;
+}
