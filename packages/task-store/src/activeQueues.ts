@@ -1,10 +1,11 @@
 /** How many tasks of each queue are open: kept by model, so that a reading costs by the number of active queues. */
 import { readFileSync } from "node:fs";
-import type { Queue, TaskState } from "@jetscribe/schema";
+import { isScheduled, type Queue, type TaskState } from "@jetscribe/schema";
 import type { ChainableCommander, Redis } from "ioredis";
 import { decodeCheckpoint, type Checkpoint } from "./codec.ts";
-import { resultsOf } from "./backlog.ts";
-import { keys, parseQueueName } from "./keys.ts";
+import { resultsOf } from "./results.ts";
+import { keys, parseQueueName, queueName } from "./keys.ts";
+import { askDue, dueByQueue } from "./scheduled.ts";
 
 export interface ActiveQueue {
   queue: Queue;
@@ -24,10 +25,8 @@ const countOpen = readFileSync(
 );
 
 type Kind = "waiting" | "running";
-export const openField = (
-  { lane, owner }: Pick<Queue, "lane" | "owner">,
-  kind: Kind,
-): string => `${lane}:${owner}:${kind}`;
+export const openField = (queue: Queue, kind: Kind): string =>
+  `${queueName(queue).slice(queue.model.length + 1)}:${kind}`;
 
 /** A task before and after the events of a batch. */
 export interface Change {
@@ -52,6 +51,14 @@ export function writeOpen(
       { key, field: openField(queue, "running"), by: running },
     ].filter(({ by }) => by !== 0);
   });
+  addTo(commands, counts);
+}
+
+/** Adds the command that changes counts in hashes; a count that comes to 0 goes. */
+export function addTo(
+  commands: ChainableCommander,
+  counts: readonly { key: string; field: string; by: number }[],
+): void {
   if (counts.length === 0) return;
   commands.eval(
     countOpen,
@@ -61,12 +68,12 @@ export function writeOpen(
   );
 }
 
-/** How many more tasks wait and run than before. */
+/** How many more tasks wait and run than before; scheduled ones do neither. */
 function openMore(changed: readonly Change[]): Record<Kind, number> {
   let [waiting, running] = [0, 0];
   const count = (task: TaskState | undefined, by: number) => {
-    if (task?.status === "queued") waiting += by;
-    else if (task?.status === "processing") running += by;
+    if (task?.status === "processing") running += by;
+    else if (task?.status === "queued" && !isScheduled(task)) waiting += by;
   };
   for (const { before, after } of changed) {
     count(before, -1);
@@ -75,23 +82,30 @@ function openMore(changed: readonly Change[]): Record<Kind, number> {
   return { waiting, running };
 }
 
-/** The active queues of a model (a slug). */
+/** The active queues of a model (a slug). A scheduled task waits from its time on. */
 export async function readActive(
   redis: Redis,
   model: string,
+  now: number,
 ): Promise<ActiveQueues> {
-  const [stored, counts] = resultsOf(
-    await redis.multi().get(keys.checkpoint).hgetall(keys.open(model)).exec(),
-  );
+  const commands = redis.multi().get(keys.checkpoint).hgetall(keys.open(model));
+  const [stored, counts, due] = resultsOf(await askDue(commands, now).exec());
   const queues = new Map<string, ActiveQueue>();
   for (const [field, count] of Object.entries(
     counts as Record<string, string>,
   )) {
-    const [lane, owner, kind] = field.split(":");
-    const name = `${model}:${lane}:${owner}`;
+    const end = field.lastIndexOf(":");
+    const kind = field.slice(end + 1);
+    const name = `${model}:${field.slice(0, end)}`;
     const queue = parseQueueName(name);
     const found = queues.get(name) ?? { queue, waiting: 0, running: 0 };
     queues.set(name, { ...found, [kind as Kind]: Number(count) });
+  }
+  for (const [name, ids] of dueByQueue(due)) {
+    const queue = parseQueueName(name);
+    if (queue.model !== model) continue;
+    const found = queues.get(name) ?? { queue, waiting: 0, running: 0 };
+    queues.set(name, { ...found, waiting: found.waiting + ids.length });
   }
   const checkpoint = decodeCheckpoint(stored as string | null);
   return { checkpoint, queues: [...queues.values()] };

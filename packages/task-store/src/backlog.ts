@@ -1,12 +1,21 @@
 /** What waits, and what tasks usually take: read from the projection for all queues at once. */
-import type { TaskState } from "@jetscribe/schema";
+import { queueOf, type Queue, type TaskState } from "@jetscribe/schema";
 import type { ChainableCommander, Redis } from "ioredis";
 import { decodeCheckpoint } from "./codec.ts";
-import { keys, parseQueueName, parseRunningName, queueNameOf } from "./keys.ts";
+import {
+  keys,
+  parseQueueName,
+  parseRunningName,
+  queueName,
+  queueNameOf,
+} from "./keys.ts";
+import { readTokens, type DayTokens } from "./dayTokens.ts";
+import { resultsOf } from "./results.ts";
+import { countScheduled, type dueByQueue } from "./scheduled.ts";
 import { placeIn, type Backlog, type Place } from "./place.ts";
 
-/** How many tasks wait in each of the queues. */
-export async function countAll(
+/** How many tasks wait in each of the queues, without the scheduled ones. */
+async function countQueued(
   redis: Redis,
   names: readonly string[],
 ): Promise<number[]> {
@@ -16,22 +25,44 @@ export async function countAll(
   return replies.map(Number);
 }
 
-/** Every queue in which tasks wait or were finished. */
-export async function readBacklog(redis: Redis): Promise<Backlog[]> {
+/** How many tasks wait in each of the queues, the scheduled ones too. */
+export async function countAll(
+  redis: Redis,
+  names: readonly string[],
+): Promise<number[]> {
+  const [queued, scheduled] = await Promise.all([
+    countQueued(redis, names),
+    countScheduled(redis),
+  ]);
+  return queued.map((count, i) => count + (scheduled.get(names[i] ?? "") ?? 0));
+}
+
+/** Every queue in which tasks wait or were finished. A scheduled task waits from its time on. */
+export async function readBacklog(
+  redis: Redis,
+  due: ReturnType<typeof dueByQueue>,
+): Promise<Backlog[]> {
   const [names, usual] = await Promise.all([
     redis.smembers(keys.queues),
     redis.hgetall(keys.usual),
   ]);
-  const counts = await countAll(redis, names);
-  const waiting = new Map(names.map((name, i) => [name, counts[i] ?? 0]));
+  const counts = await countQueued(redis, names);
+  const waiting = new Map(
+    names.map((name, i) => [
+      name,
+      (counts[i] ?? 0) + (due.get(name)?.length ?? 0),
+    ]),
+  );
   const finished = Object.keys(usual).flatMap((field) =>
     field.endsWith(ofTasks) ? field.slice(0, -ofTasks.length) : [],
   );
   return [...new Set([...names, ...finished])].map((name) => {
-    const tasks = Number(usual[name + ofTasks] ?? 0);
-    const tokens = Number(usual[name + ofTokens] ?? 0);
+    const queue = parseQueueName(name);
+    const base = queueName(withoutGroup(queue));
+    const tasks = Number(usual[base + ofTasks] ?? 0);
+    const tokens = Number(usual[base + ofTokens] ?? 0);
     return {
-      queue: parseQueueName(name),
+      queue,
       waiting: waiting.get(name) ?? 0,
       usual: tasks > 0 ? tokens / tasks : undefined,
     };
@@ -44,14 +75,18 @@ export interface Unfinished {
   waiting: number;
   /** Open tasks, waiting or running, by their owner (a slug). */
   byOwner: ReadonlyMap<string, number>;
+  /** Of the day that was asked for; undefined: of none. */
+  tokens?: DayTokens | undefined;
 }
 
 /**
- * Undefined while the projection is built. A task that changes its place meanwhile is counted twice at worst: the
- * checkpoint is read before the queues' names, those before what waits, and that before what runs.
+ * Undefined while the projection is built, and where Redis was emptied while it was read. `day`: whose tokens are read too,
+ * such as 2026-11-29. A task that changes its place meanwhile is counted twice at worst: the checkpoint is read before the
+ * queues' names, those before what waits, and that before what runs.
  */
 export async function readUnfinished(
   redis: Redis,
+  day?: string,
 ): Promise<Unfinished | undefined> {
   const [stored, names] = await Promise.all([
     redis.get(keys.checkpoint),
@@ -59,36 +94,52 @@ export async function readUnfinished(
   ]);
   const checkpoint = decodeCheckpoint(stored);
   if (checkpoint?.caughtUp !== true) return undefined;
-  const [counts, running] = await Promise.all([
+  const [counts, running, tokens, after] = await Promise.all([
     countAll(redis, names),
     redis.zrange(keys.running, 0, "-1"),
+    day === undefined ? undefined : readTokens(redis, day),
+    redis.get(keys.checkpoint),
   ]);
+  if (decodeCheckpoint(after)?.caughtUp !== true) return undefined;
   const byOwner = new Map<string, number>();
   const add = (owner: string, tasks: number) =>
     byOwner.set(owner, (byOwner.get(owner) ?? 0) + tasks);
   names.forEach((name, i) => add(parseQueueName(name).owner, counts[i] ?? 0));
   for (const name of running) add(parseRunningName(name).queue.owner, 1);
   const waiting = counts.reduce((sum, count) => sum + count, 0);
-  return { seq: checkpoint.seq, waiting, byOwner };
+  return { seq: checkpoint.seq, waiting, byOwner, tokens };
 }
 
-/** The places of tasks; null for one that doesn't wait. */
+/** The places of tasks; null for one that doesn't wait, or not yet. */
 export async function placesOf(
   redis: Redis,
   tasks: readonly TaskState[],
+  due: ReturnType<typeof dueByQueue>,
 ): Promise<(Place | null)[]> {
   const [backlogs, ranks] = await Promise.all([
-    readBacklog(redis),
+    readBacklog(redis, due),
     all(redis, tasks, (pipeline, task) =>
       pipeline.zrank(keys.queue(queueNameOf(task)), task.task_id),
     ),
   ]);
   return tasks.map((task, i) => {
-    const rank = ranks[i];
-    return typeof rank === "number" && task.status === "queued"
-      ? placeIn(backlogs, parseQueueName(queueNameOf(task)), rank)
+    const name = queueNameOf(task);
+    const rank = rankOf(task.task_id, ranks[i], due.get(name) ?? []);
+    return rank !== undefined && task.status === "queued"
+      ? placeIn(backlogs, parseQueueName(name), rank)
       : null;
   });
+}
+
+/** Before a queue's other tasks come the scheduled ones that are due: the broker delivers them first. */
+function rankOf(
+  id: string,
+  queued: unknown,
+  due: readonly string[],
+): number | undefined {
+  if (typeof queued === "number") return due.length + queued;
+  const rank = due.indexOf(id);
+  return rank < 0 ? undefined : rank;
 }
 
 /** The fields of `usual`, after the queue's name. */
@@ -102,12 +153,20 @@ export function writeUsual(
 ): void {
   // One that never ran says nothing.
   const ran = ended.filter((task) => tokensOf(task) > 0);
-  for (const [name, tasks] of Map.groupBy(ran, queueNameOf)) {
+  const baseOf = (task: TaskState) => queueName(withoutGroup(queueOf(task)));
+  for (const [name, tasks] of Map.groupBy(ran, baseOf)) {
     const tokens = tasks.reduce((sum, task) => sum + tokensOf(task), 0);
     commands.hincrby(keys.usual, name + ofTasks, tasks.length);
     commands.hincrby(keys.usual, name + ofTokens, tokens);
   }
 }
+
+/** The queue of the owner's tasks of this model and lane that are in no group. */
+const withoutGroup = ({ model, lane, owner }: Queue): Queue => ({
+  model,
+  lane,
+  owner,
+});
 
 const tokensOf = (task: TaskState): number =>
   "metrics" in task
@@ -124,14 +183,4 @@ export async function all<T>(
   const pipeline = redis.pipeline();
   for (const item of items) command(pipeline, item);
   return resultsOf(await pipeline.exec());
-}
-
-/** What several commands came to. Throws what the first one that failed was refused with. */
-export function resultsOf(
-  replies: [error: Error | null, reply: unknown][] | null,
-): unknown[] {
-  return (replies ?? []).map(([error, reply]) => {
-    if (error) throw error;
-    return reply;
-  });
 }

@@ -1,4 +1,4 @@
--- Changes counts of open tasks; a count that comes to 0 goes, so that only active queues are in a hash.
+-- Changes counts of what is open; a count that comes to 0 goes, so that only what is active is in a hash.
 -- KEYS    for each count: its hash
 -- ARGV    for each count in the same order: its field, then by how much it changes
 -- Result  nothing

@@ -1,6 +1,6 @@
 /** Which part of the log is still needed, and how many bytes that is. */
 import type { ChainableCommander, Redis } from "ioredis";
-import { resultsOf } from "./backlog.ts";
+import { resultsOf } from "./results.ts";
 import { decodeCheckpoint, type Checkpoint } from "./codec.ts";
 import { keys, parseQueueName, parseRunningName } from "./keys.ts";
 import type { Queue } from "@jetscribe/schema";
@@ -75,7 +75,8 @@ async function readOnce(
     .lrange(keys.milestones, 0, -1)
     .hgetall(keys.projections)
     .smembers(keys.queues);
-  for (const key of [keys.running, ...names.map(keys.queue)])
+  const places = [...names.map(keys.queue), ...names.map(keys.laterOf)];
+  for (const key of [keys.running, ...places])
     commands.zrangebyscore(key, firstSeq, "+inf", "WITHSCORES", "LIMIT", 0, 1);
   const [stored, milestones, projections, queues, running, ...heads] =
     resultsOf(await commands.exec()) as [
@@ -92,7 +93,7 @@ async function readOnce(
   const open = [
     { queue: parseRunningName(runs).queue, seq: seqOf(runsSeq) },
     ...heads.map(([, seq], i) => ({
-      queue: parseQueueName(names[i] ?? ""),
+      queue: parseQueueName(names[i % names.length] ?? ""),
       seq: seqOf(seq),
     })),
   ].filter(({ seq }) => seq < Infinity);

@@ -13,12 +13,15 @@ export interface Place {
   position: number;
   /** The tokens of those tasks, this one's too; undefined: no task of the model was finished yet. */
   tokens: number | undefined;
+  /** Of a group's task: the time of so many tasks of the group passes one after the other, each with this many tokens. */
+  group?: { ahead: number; usual: number | undefined };
 }
 
 /**
- * Before the task of rank r start the r of its own owner and, as owners take turns, at most r + 1 of each other owner;
- * and of the other lane those whose turns come before, by the lanes' shares. The position takes all tasks as alike; the
- * tokens go by what is usual for each owner.
+ * Before the task of rank r start the r of its own queue and, as an owner's queues take turns, at most r + 1 of each other
+ * queue of its owner. If these are s, at most s + 1 of each other owner start before it, as owners take turns too; and of
+ * the other lane those whose turns come before, by the lanes' shares. The position takes all tasks as alike; the tokens
+ * go by what is usual for each owner.
  */
 export function placeIn(
   backlogs: Iterable<Backlog>,
@@ -34,27 +37,57 @@ export function placeIn(
   const ownUsual = own === undefined ? mean : usualOf(own);
 
   const inLane = { tasks: rank + 1, tokens: (rank + 1) * ownUsual };
-  const maxOfEach = { ...inLane };
   const others = { tasks: 0, tokens: 0 };
+  const siblings: Work[] = [];
+  const owners = new Map<string, Work>();
   for (const backlog of ofModel) {
     if (backlog === own) continue;
     const tasks = backlog.waiting;
-    const tokens = tasks * usualOf(backlog);
-    if (backlog.queue.lane === queue.lane) {
-      inLane.tasks += Math.min(tasks, maxOfEach.tasks);
-      inLane.tokens += Math.min(tokens, maxOfEach.tokens);
-    } else {
-      others.tasks += tasks;
-      others.tokens += tokens;
+    const work = { tasks, tokens: tasks * usualOf(backlog) };
+    const { lane, owner } = backlog.queue;
+    if (lane !== queue.lane) addTo(others, work);
+    else if (owner === queue.owner) siblings.push(work);
+    else {
+      const ofOwner = owners.get(owner) ?? { tasks: 0, tokens: 0 };
+      owners.set(owner, addTo(ofOwner, work));
     }
   }
+  addTurns(inLane, siblings);
+  addTurns(inLane, owners.values());
   const ratio = ratioOf(queue.lane);
   const tokens = inLane.tokens + Math.min(others.tokens, inLane.tokens * ratio);
   return {
     position:
       inLane.tasks + Math.min(others.tasks, aheadOf(inLane.tasks, queue.lane)),
     tokens: Number.isNaN(tokens) ? undefined : tokens,
+    ...(queue.group !== undefined && {
+      group: {
+        ahead: rank,
+        usual: Number.isNaN(ownUsual) ? undefined : ownUsual,
+      },
+    }),
   };
+}
+
+interface Work {
+  tasks: number;
+  tokens: number;
+}
+
+function addTo(sum: Work, { tasks, tokens }: Work): Work {
+  sum.tasks += tasks;
+  sum.tokens += tokens;
+  return sum;
+}
+
+/** Adds what starts before it of others that take turns with it. */
+function addTurns(place: Work, others: Iterable<Work>): void {
+  const most = { ...place };
+  for (const { tasks, tokens } of others)
+    addTo(place, {
+      tasks: Math.min(tasks, most.tasks),
+      tokens: Math.min(tokens, most.tokens),
+    });
 }
 
 /** What is usual for a model's queues, for one that has nothing finished yet; undefined: none has. */
@@ -65,13 +98,16 @@ export function meanUsual(
   let [sum, count] = [0, 0];
   for (const { queue, usual } of backlogs) {
     if (queue.model !== model || usual === undefined) continue;
+    // Of a group the owner's own is known.
+    if (queue.group !== undefined) continue;
     sum += usual;
     count++;
   }
   return count > 0 ? sum / count : undefined;
 }
 
-const isSame = (a: Queue, b: Queue) => a.owner === b.owner && a.lane === b.lane;
+const isSame = (a: Queue, b: Queue) =>
+  a.owner === b.owner && a.lane === b.lane && a.group === b.group;
 
 /** What the other lane has for one of this. */
 const ratioOf = (lane: Lane): number => {

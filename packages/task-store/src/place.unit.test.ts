@@ -30,6 +30,23 @@ test("an owner without a finished task is taken for a usual one", () => {
   assert.equal(placeIn([], queue("new"), 2).tokens, undefined);
 });
 
+test("an owner's groups share its turns", () => {
+  const group = (owner: string, name: string) => ({
+    ...queue(owner),
+    group: name,
+  });
+  const backlogs = [
+    ...["g1", "g2", "g3"].map((name) => backlog(group("a", name), 5, 10)),
+    backlog(queue("b"), 100, 10),
+  ];
+  // Of b's point of view a is one owner, whose tasks take one turn in two.
+  assert.equal(placeIn(backlogs, queue("b"), 9).position, 20);
+  // One of each other group, and as many of b as of a.
+  assert.deepEqual(placeIn(backlogs, group("a", "g1"), 0), {
+    ...{ position: 6, tokens: 60, group: { ahead: 0, usual: 10 } },
+  });
+});
+
 test("other models are in nobody's way", () => {
   const other = { queue: { ...queue("a"), model: "n" }, waiting: 9, usual: 9 };
   const place = placeIn([other, backlog(queue("a"), 1, 5)], queue("a"), 0);

@@ -11,8 +11,9 @@ import {
   placesOf,
   readBacklog,
   readUnfinished,
-  resultsOf,
 } from "./backlog.ts";
+import { resultsOf } from "./results.ts";
+import { askDue, dueByQueue, readDue } from "./scheduled.ts";
 
 /** An open task's place in the log. */
 export interface OpenPlace {
@@ -24,13 +25,37 @@ export interface OpenPlace {
 /** The tasks as everybody may read them. Every call rejects within about a second where Redis is down. */
 export type TaskReader = ReturnType<typeof makeTaskReader>;
 
-/** The connection may be shared with other readers, and with no writer. */
-export function makeTaskReader({ redis }: Pick<Store, "redis">) {
+/** The connection may be shared with other readers, and with no writer. `now`: in ms since the epoch, by the broker's clock. */
+export function makeTaskReader(
+  { redis }: Pick<Store, "redis">,
+  now: () => number = Date.now,
+) {
   useTo("read", redis);
 
-  /** The oldest `count` waiting tasks of a queue, oldest first. */
-  const oldestWaiting = async (queue: Queue, count: number) =>
-    count < 1 ? [] : members(redis, keys.queue(queueName(queue)), count - 1);
+  /** The oldest `count` waiting tasks of a queue, scheduled ones too, oldest first. */
+  async function oldestWaiting(
+    queue: Queue,
+    count: number,
+  ): Promise<OpenPlace[]> {
+    if (count < 1) return [];
+    const name = queueName(queue);
+    const found = await Promise.all(
+      [keys.queue(name), keys.laterOf(name)].map((key) =>
+        members(redis, key, count - 1),
+      ),
+    );
+    return found
+      .flat()
+      .sort((a, b) => a.seq - b.seq)
+      .slice(0, count);
+  }
+
+  /** The ids of the scheduled tasks that are due, by their queues. */
+  async function due() {
+    const commands = askDue(redis.pipeline(), now() / 1_000);
+    const [reply] = resultsOf(await commands.exec());
+    return dueByQueue(reply);
+  }
 
   /** Every processing task, oldest first. */
   const running = async () =>
@@ -56,8 +81,8 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">) {
   return {
     /**
      * Open tasks whose deadline may be over, by `now` in seconds since the epoch; each has to be looked at. Of those that
-     * may wait long only the first `ofEach` of each queue: whoever comes later has a later deadline. Of the others the
-     * `early` first.
+     * may wait long only the first `ofEach` of each queue: whoever comes later has a later deadline. Of the others, the
+     * scheduled ones among them, the `early` first.
      */
     async perhapsOverdue(
       now: number,
@@ -75,10 +100,13 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">) {
     },
     look: makeLook(redis),
     /** Where tasks wait; null for one that doesn't. */
-    places: (tasks: readonly TaskState[]) => placesOf(redis, tasks),
-    backlog: () => readBacklog(redis),
-    /** How much is unfinished; undefined while the projection is built. */
-    unfinished: () => readUnfinished(redis),
+    places: async (tasks: readonly TaskState[]) =>
+      placesOf(redis, tasks, await due()),
+    backlog: async () => readBacklog(redis, await due()),
+    /** Of which queues scheduled tasks become due in a time, and when the next one does. */
+    due: (after: number, upTo: number) => readDue(redis, after, upTo),
+    /** How much is unfinished, and where a day is named its tokens; undefined while the projection is built. */
+    unfinished: (day?: string) => readUnfinished(redis, day),
     /** Which part of the log, that begins at `firstSeq`, is still needed; undefined while the projection is built, or new queues keep coming. */
     logUse: (firstSeq: number) => readLogUse(redis, firstSeq),
     /** The estimated and the real wait of the latest tasks, in seconds, newest first; 1,000 at most. */
@@ -87,7 +115,7 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">) {
         const [estimated = 0, real = 0] = pair.split(" ").map(Number);
         return { estimated, real };
       }),
-    /** Every queue in which tasks wait, and how many. */
+    /** Every queue in which tasks wait, scheduled ones too, and how many. */
     async queues() {
       const names = await redis.smembers(keys.queues);
       const counts = await countAll(redis, names);
@@ -114,7 +142,9 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">) {
         .multi()
         .zrange(keys.running, 0, "-1", "WITHSCORES");
       for (const { queue, seq } of places)
-        commands.zcount(keys.queue(queueName(queue)), 0, seq);
+        commands
+          .zcount(keys.queue(queueName(queue)), 0, seq)
+          .zcount(keys.laterOf(queueName(queue)), 0, seq);
       const [runs, ...counts] = resultsOf(await commands.exec());
       const running = Map.groupBy(pairsOf(runs as string[]), ({ id }) =>
         id.slice(0, id.lastIndexOf(":")),
@@ -122,13 +152,30 @@ export function makeTaskReader({ redis }: Pick<Store, "redis">) {
       return places.map(({ queue, seq }, i) => {
         const ofQueue = running.get(queueName(queue)) ?? [];
         const upTo = ofQueue.filter((run) => run.seq <= seq).length;
-        return Number(counts[i]) + upTo;
+        return Number(counts[2 * i]) + Number(counts[2 * i + 1]) + upTo;
       });
     },
     /** The queues of a model (a slug) that have open tasks, and how many. */
-    active: (model: string) => readActive(redis, model),
+    active: (model: string) => readActive(redis, model, now() / 1_000),
     /** The models (slugs) that were ever asked for. */
     models: () => redis.smembers(keys.models),
+    /**
+     * Every queue that has open tasks: how many wait and run, and the id of the oldest that waits. Not all at one instant.
+     */
+    async openCounts() {
+      const models = await redis.smembers(keys.models);
+      const active = await Promise.all(
+        models.map((model) => readActive(redis, model, now() / 1_000)),
+      );
+      const queues = active.flatMap(({ queues }) => queues);
+      const oldest = await all(redis, queues, (pipeline, { queue }) =>
+        pipeline.zrange(keys.queue(queueName(queue)), 0, "0"),
+      );
+      return queues.map((counts, i) => {
+        const [id] = oldest[i] as string[];
+        return { ...counts, ...(id !== undefined && { oldest: id }) };
+      });
+    },
     /** How many open tasks that were started, or may wait only briefly, have a deadline before `at` in seconds since the epoch. */
     overdue: (at: number) => redis.zcount(keys.deadlines, 0, `(${at}`),
     ping: async (): Promise<void> => void (await redis.ping()),

@@ -20,6 +20,7 @@ import { afterAll, beforeAll, describe, test } from "vitest";
 import {
   assertKeepsTasks,
   connectStore,
+  dayOf,
   hearDone,
   makeTaskReader,
   makeTaskWriter,
@@ -134,6 +135,73 @@ const at = (seq: number, caughtUp = true): Checkpoint => ({
   beat: 1,
   bytes: 0,
   open: { tasks: 0, tokens: 0, bytes: 0, bytesPerToken: 8 },
+});
+
+test("tokens are reserved until the outcome and spent on its day, and no task without a limit counts", async () => {
+  await using server = await startRedis();
+  await using store = await open(server.url);
+  const owned = (reserved_tokens: number) =>
+    queued({ owner: "Team X", reserved_tokens });
+  const [first, second, third] = [owned(100), owned(50), owned(70)];
+  const dayMs = 86_400_000;
+  const commit = (seq: number, changed: Change[]) =>
+    store.writer.commit({
+      ...{ expected: seq > 1 ? at(seq - 1) : undefined, next: at(seq) },
+      changed,
+    });
+  const tokensOf = async (agoDays: number) => {
+    const day = dayOf(Date.now() - agoDays * dayMs);
+    const { reserved, spent } =
+      (await store.reader.unfinished(day))?.tokens ?? assert.fail();
+    return { reserved: [...reserved], spent: [...spent] };
+  };
+  await commit(1, added(first, second, running(third), queued()));
+  assert.deepEqual(await tokensOf(0), {
+    ...{ reserved: [["team-x", 220]], spent: [] },
+  });
+  await commit(2, [
+    { before: first, after: running(first) },
+    { before: second, after: completed(second) },
+    { before: running(third), after: completed(third, dayMs) },
+    ...added(completed(owned(9)), completed(owned(9), 3 * dayMs)),
+    ...added(completed(queued())),
+  ]);
+  assert.deepEqual(await tokensOf(0), {
+    ...{ reserved: [["team-x", 100]], spent: [["team-x", 18]] },
+  });
+  assert.deepEqual((await tokensOf(1)).spent, [["team-x", 9]]);
+  // Nobody asks for days that are over.
+  assert.deepEqual((await tokensOf(3)).spent, []);
+  await commit(3, [
+    { before: running(first), after: completed(first) },
+    { before: completed(second), after: completed(second) },
+  ]);
+  assert.deepEqual(await tokensOf(0), {
+    ...{ reserved: [], spent: [["team-x", 27]] },
+  });
+  assert.equal((await store.reader.unfinished())?.tokens, undefined);
+  await commit(4, added(owned(5)));
+  await store.writer.clear({ expected: at(4), next: at(0) });
+  assert.deepEqual(await tokensOf(0), { reserved: [], spent: [] });
+});
+
+test("what is unfinished is not read from a Redis that is emptied meanwhile", async () => {
+  await using server = await startRedis();
+  await using store = await open(server.url);
+  await using other = await open(server.url);
+  await store.writer.commit({
+    ...{ expected: undefined, next: at(1), changed: added(queued()) },
+  });
+  assert.equal((await store.reader.unfinished())?.waiting, 1);
+  // Just after the checkpoint was read.
+  const get = store.redis.get.bind(store.redis);
+  store.redis.get = async (key: string) => {
+    const found = await get(key);
+    store.redis.get = get;
+    await other.redis.flushdb();
+    return found;
+  };
+  assert.equal(await store.reader.unfinished(), undefined);
 });
 
 describe("the task store", () => {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { ChainableCommander } from "ioredis";
 import { useTo, type Store } from "./connection.ts";
 import { isProjected, keys } from "./keys.ts";
-import { resultsOf } from "./backlog.ts";
+import { resultsOf } from "./results.ts";
 import { writeMilestones, type Milestone } from "./logUse.ts";
 import { makeLook } from "./look.ts";
 import {

@@ -1,8 +1,20 @@
 import { readFileSync } from "node:fs";
-import { deadlineOf, isOpen, slugOf, type TaskState } from "@jetscribe/schema";
+import {
+  deadlineOf,
+  isOpen,
+  isScheduled,
+  slugOf,
+  type TaskState,
+} from "@jetscribe/schema";
 import type { ChainableCommander } from "ioredis";
-import { writeOpen, type Change, type ChangesByQueue } from "./activeQueues.ts";
+import {
+  addTo,
+  writeOpen,
+  type Change,
+  type ChangesByQueue,
+} from "./activeQueues.ts";
 import { writeUsual } from "./backlog.ts";
+import { writeTokens } from "./dayTokens.ts";
 import { tellDone } from "./done.ts";
 import { keys, queueNameOf, runningName } from "./keys.ts";
 import { encodeTask } from "./codec.ts";
@@ -20,7 +32,7 @@ interface WriteOptions {
   /** ms since the epoch. */
   now: number;
   /**
-   * Tasks that may wait so long to be started are in the order of their deadlines as they are in their queue, and stand
+   * Tasks that may wait so long to be started, are not scheduled and have no other deadline, are in the order of their deadlines as they are in their queue, and stand
    * only there until they are started.
    */
   longestWaitMs: number;
@@ -44,6 +56,7 @@ export function writeTasks(
   const byQueue = Map.groupBy(placed, ({ after }) => queueNameOf(after));
   writePlaces(commands, byQueue);
   writeOpen(commands, byQueue);
+  writeTokens(commands, changed);
   writeDeadlines(commands, byQueue, options);
   const ended = changed
     .filter(({ before }) => before === undefined || isOpen(before))
@@ -97,28 +110,53 @@ function writeValues(
 /** Each task stands where its state says, and nowhere else. */
 function writePlaces(commands: ChainableCommander, byQueue: ChangesByQueue) {
   if (byQueue.size === 0) return;
-  const running = { add: [] as Scored[], remove: [] as string[] };
-  const queues = new Map<string, typeof running>();
+  const running = noMoves();
+  const scheduled = noMoves();
+  const counts: Parameters<typeof addTo>[1][number][] = [];
   for (const [name, changed] of byQueue) {
-    const queue: typeof running = { add: [], remove: [] };
-    queues.set(name, queue);
+    const [queue, later] = [noMoves(), noMoves()];
     for (const { before, after } of changed) {
-      const { task_id, seq, status } = after;
-      if (status === before?.status) continue;
-      if (status === "queued") queue.add.push([seq, task_id]);
-      else if (before?.status === "queued") queue.remove.push(task_id);
-      if (status === "processing")
-        running.add.push([seq, runningName(name, task_id)]);
-      else if (before?.status === "processing")
-        running.remove.push(runningName(name, task_id));
+      const { task_id, seq, not_before = 0 } = after;
+      const [from, to] = [placeOf(before), placeOf(after)];
+      if (from === to) continue;
+      const ofQueue = runningName(name, task_id);
+      if (to === "queue") queue.add.push([seq, task_id]);
+      else if (from === "queue") queue.remove.push(task_id);
+      if (to === "running") running.add.push([seq, ofQueue]);
+      else if (from === "running") running.remove.push(ofQueue);
+      if (to === "later") {
+        later.add.push([seq, task_id]);
+        scheduled.add.push([not_before, ofQueue]);
+      } else if (from === "later") {
+        later.remove.push(task_id);
+        scheduled.remove.push(ofQueue);
+      }
     }
+    writeSet(commands, keys.queue(name), queue);
+    writeSet(commands, keys.laterOf(name), later);
+    const by = later.add.length - later.remove.length;
+    if (by !== 0) counts.push({ key: keys.later, field: name, by });
   }
   writeSet(commands, keys.running, running);
-  for (const [name, queue] of queues)
-    writeSet(commands, keys.queue(name), queue);
-  const names = [...queues.keys()];
-  const touched = [keys.queues, ...names.map(keys.queue)];
+  writeSet(commands, keys.scheduled, scheduled);
+  addTo(commands, counts);
+  const names = [...byQueue.keys()];
+  const touched = [
+    keys.queues,
+    ...names.flatMap((name) => [keys.queue(name), keys.laterOf(name)]),
+  ];
   commands.eval(markQueues, touched.length, ...touched, ...names);
+}
+
+const noMoves = () => ({ add: [] as Scored[], remove: [] as string[] });
+
+/** Which set an open task stands in. */
+function placeOf(
+  task: TaskState | undefined,
+): "queue" | "later" | "running" | undefined {
+  if (task === undefined || !isOpen(task)) return undefined;
+  if (task.status === "processing") return "running";
+  return isScheduled(task) ? "later" : "queue";
 }
 
 function writeDeadlines(
@@ -129,7 +167,10 @@ function writeDeadlines(
   const deadlines = { add: [] as Scored[], remove: [] as string[] };
   const scoreOf = (task: TaskState | undefined) => {
     if (task === undefined || !isOpen(task)) return undefined;
-    const waitsLong = task.start_timeout_ms >= longestWaitMs;
+    const waitsLong =
+      task.start_timeout_ms >= longestWaitMs &&
+      task.not_before === undefined &&
+      task.cancel_after_ms === undefined;
     return waitsLong && task.first_start === undefined
       ? undefined
       : deadlineOf(task).at;
