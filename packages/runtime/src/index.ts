@@ -18,5 +18,10 @@ export {
   type LogSink,
 } from "./logger.ts";
 export { chooseModelName, modelNameOf } from "./modelName.ts";
+export * from "./tracing/taskSpans.ts";
+export {
+  makeTraceProjection,
+  type TraceProjection,
+} from "./tracing/traceProjection.ts";
 export { RedisSettings } from "./serverUrl.ts";
 export { connectWithinMs, runCommand, type Confirm } from "./runCommand.ts";

@@ -3,6 +3,7 @@
  *
  * Exit codes: 0 stopped as asked; 1 failed, or stopped by force; {@link configExitCode} the configuration is wrong.
  */
+import type { Tracing } from "@jetscribe/otel/port";
 import { fastPaths } from "@jetscribe/event-log/fast/fastPaths";
 import { setV8Flags } from "@jetscribe/event-log/fast/v8Flags";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,7 +15,18 @@ import {
   readConfig,
   type Env,
 } from "./config.ts";
-import { LogLevel, makeLogger, type Logger, type LogSink } from "./logger.ts";
+import {
+  metricsAddress,
+  type MetricsAddress,
+} from "./metrics/metricsAddress.ts";
+import {
+  LogFormat,
+  LogLevel,
+  makeLogger,
+  type Logger,
+  type LogSink,
+} from "./logger.ts";
+import { loadTracing } from "./tracing/loadTracing.ts";
 
 export interface ServiceContext {
   env: Env;
@@ -23,6 +35,8 @@ export interface ServiceContext {
   /** Aborts when the service is to stop, before the stack is disposed. */
   stopping: AbortSignal;
   log: Logger;
+  /** Absent: the environment asks for no traces. */
+  tracing?: Tracing | undefined;
   attachLog: (sink: LogSink) => void;
   /** Gives up, as an uncaught error does. */
   fail: (error: unknown) => void;
@@ -38,9 +52,11 @@ interface ServiceOptions {
 
 const Settings = z.object({
   LOG_LEVEL: LogLevel.default("info"),
+  LOG_FORMAT: LogFormat.default("text"),
   DRAIN_TIMEOUT: duration("30s"),
   /** Read by event-log's `fastPaths.ts`; any other word is refused here. */
   FAST_PATHS: z.enum(["on", "off"]).default("on"),
+  METRICS_PORT: metricsAddress().optional(),
 });
 
 /** Closing may take so much longer than draining. */
@@ -58,7 +74,8 @@ export async function runService(
 ): Promise<never> {
   if (fastPaths) setV8Flags({ hasTime });
   const settings = readSettings(service, env);
-  const { log, attach } = makeLogger({ service, level: settings.LOG_LEVEL });
+  const { LOG_LEVEL: level, LOG_FORMAT: format } = settings;
+  const { log, attach } = makeLogger({ service, level, format });
   const stack = new AsyncDisposableStack();
   const stop = new AbortController();
   const stopping = stop.signal;
@@ -73,7 +90,12 @@ export async function runService(
   }
   async function start(): Promise<void> {
     try {
-      await main({ env, stack, stopping, log, attachLog: attach, fail });
+      if (settings.METRICS_PORT) stack.use(await serve(settings.METRICS_PORT));
+      const tracing = await loadTracing(service, env, log);
+      // Opened first, so what the rest says while it closes is exported too.
+      if (tracing) stack.defer(() => tracing.shutdown());
+      const context = { env, stack, stopping, log, attachLog: attach, fail };
+      await main({ ...context, tracing });
       if (!stopping.aborted) log.info("started");
     } catch (error) {
       if (stopping.aborted) log.info({ err: error }, "start broken off");
@@ -99,6 +121,12 @@ export async function runService(
     failed.promise.then(() => sleep(failTimeoutMs)),
   ]);
   process.exit();
+}
+
+/** Loaded where it is asked for only. */
+async function serve(address: MetricsAddress): Promise<AsyncDisposable> {
+  const { serveMetrics } = await import("./metrics/serveMetrics.ts");
+  return await serveMetrics(address);
 }
 
 function readSettings(service: string, env: Env): z.infer<typeof Settings> {

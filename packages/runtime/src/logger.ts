@@ -1,6 +1,7 @@
-/** The one logger of a service: JSON lines on stdout, and a copy towards a sink that comes later (the broker). */
+/** The one logger of a service: lines on stdout, and a copy towards a sink that comes later (the broker). */
 import pino from "pino";
 import * as z from "zod";
+import { jsonRecord } from "./jsonRecord.ts";
 
 export type Logger = pino.Logger;
 
@@ -14,6 +15,10 @@ export const LogLevel = z.enum([
 ]);
 export type LogLevel = z.infer<typeof LogLevel>;
 
+/** What stdout gets. text: pino's records, which `npm start` prints as text; json: records as log collectors read them. */
+export const LogFormat = z.enum(["text", "json"]);
+export type LogFormat = z.infer<typeof LogFormat>;
+
 /** Takes one record as its JSON text; false: not now, the record is dropped. It must not log. */
 export type LogSink = (line: string) => boolean;
 
@@ -21,8 +26,12 @@ export type LogSink = (line: string) => boolean;
 const waitingMax = 1_000;
 const maxCauses = 5;
 
-/** stdout gets every record of `level` and up, the sink those of info and up among them. */
-export function makeLogger(settings: { service: string; level: LogLevel }): {
+/** stdout gets every record of `level` and up, the sink those of info and up among them, as pino writes them. */
+export function makeLogger(settings: {
+  service: string;
+  level: LogLevel;
+  format?: LogFormat;
+}): {
   log: Logger;
   /** Hands over what was logged so far, and from now on every record. */
   attach: (sink: LogSink) => void;
@@ -37,8 +46,7 @@ export function makeLogger(settings: { service: string; level: LogLevel }): {
       serializers: { err: serializeError },
     },
     pino.multistream([
-      // Synchronous, so that nothing is left to be flushed when the process exits.
-      { level: settings.level, stream: pino.destination({ sync: true }) },
+      { level: settings.level, stream: toStdout(settings.format) },
       {
         level: "info",
         stream: { write: (text) => relay.write(text.trimEnd()) },
@@ -46,6 +54,13 @@ export function makeLogger(settings: { service: string; level: LogLevel }): {
     ]),
   );
   return { log, attach: relay.attach };
+}
+
+/** Synchronous, so that nothing is left to be flushed when the process exits. */
+function toStdout(format: LogFormat = "text"): { write(line: string): void } {
+  const stdout = pino.destination({ sync: true });
+  if (format === "text") return stdout;
+  return { write: (line) => void stdout.write(`${jsonRecord(line)}\n`) };
 }
 
 /** Keeps lines until there is a sink, and counts those that it refuses; `report` says how many, once it takes lines again. */

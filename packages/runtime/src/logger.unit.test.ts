@@ -21,13 +21,13 @@ const messages = (records: LogRecord[]) => records.map(({ msg }) => msg);
  * Runs a script with a logger `log, attach` in a process of its own, since stdout belongs to the logger. What the script
  * puts into `taken` comes back as `sink`.
  */
-async function logging(script: string, level = "info") {
+async function logging(script: string, level = "info", format = "text") {
   const module = new URL("./logger.ts", import.meta.url).href;
   const { stdout, stderr } = await run(process.execPath, [
     "--input-type=module",
     "-e",
     `import { makeLogger } from ${JSON.stringify(module)};
-     const { log, attach } = makeLogger({ service: "gateway", level: "${level}" });
+     const { log, attach } = makeLogger({ service: "gateway", level: "${level}", format: "${format}" });
      const taken = [];
      process.on("exit", () => process.stderr.write(JSON.stringify(taken)));
      ${script}`,
@@ -125,4 +125,34 @@ test("an error has type, message, stack, code and cause, and nothing else", asyn
   });
   assert.match(below, /^RangeError: below/);
   assert.deepEqual(second?.err, { type: "string", message: "text" });
+});
+
+test("for log collectors stdout gets names and a time in words; the sink gets what it always got", async () => {
+  const before = Date.now();
+  const { stdout, sink } = await logging(
+    `attach((line) => taken.push(line) > 0);
+     log.warn({ task_id: "a", trace_id: "b", err: new Error("no") }, "task failed");
+     log.info("it has\\nlines");`,
+    "info",
+    "json",
+  );
+  const [first, second] = stdout as unknown as Record<string, unknown>[];
+  const { time, err, ...rest } = first ?? assert.fail("no record");
+  assert.deepEqual(rest, {
+    level: "warn",
+    service: "gateway",
+    message: "task failed",
+    ...{ task_id: "a", trace_id: "b" },
+  });
+  const at = Date.parse(time as string);
+  assert.ok(at >= before && at <= Date.now());
+  assert.equal((err as Error).message, "no");
+  assert.equal(second?.["message"], "it has\nlines");
+  assert.deepEqual(
+    sink.map(({ level, msg }) => [level, msg]),
+    [
+      [40, "task failed"],
+      [30, "it has\nlines"],
+    ],
+  );
 });

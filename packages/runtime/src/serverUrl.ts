@@ -60,7 +60,7 @@ function isDecodable(text: string): boolean {
  * Words, each with a colon after it, so that no two prefixes run into each other. None of them begins a key of ours: the
  * keys of `a:task:` would else be tasks of `a:`. And no letter has a meaning in a pattern of Redis.
  */
-const prefix = /^((?!(task|queue|open):)[\w.-]+:)+$/;
+const prefix = /^((?!(task|queue|open|spent):)[\w.-]+:)+$/;
 
 /** The part of a service's settings that says where its Redis is, and which keys there are its own. */
 export const RedisSettings = z.object({
@@ -69,7 +69,7 @@ export const RedisSettings = z.object({
     .string()
     .regex(
       prefix,
-      "expected words of letters, digits, . _ and -, each with a colon after it, such as jetscribe: or team:llm:, and none of them task, queue or open",
+      "expected words of letters, digits, . _ and -, each with a colon after it, such as jetscribe: or team:llm:, and none of them task, queue, open or spent",
     )
     .default("jetscribe:"),
 });
