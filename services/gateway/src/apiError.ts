@@ -2,13 +2,22 @@
 export type ApiErrorCode =
   | "invalid_request"
   | "unauthorized"
+  /** The key has not the scope that the route asks for. */
+  | "forbidden"
   | "not_found"
   | "method_not_allowed"
   | "already_ended"
+  | "not_ended"
+  /** The log has dropped what the call needs of the task. */
+  | "gone"
+  /** The name is another key's, or the key can't be changed through the API. */
+  | "key_conflict"
   /** The idempotency key came with another request before. */
   | "idempotency_key_reused"
   | "too_large"
   | "unsupported_media_type"
+  | "rate_limited"
+  | "token_budget_spent"
   | "too_many_tasks"
   | "queue_full"
   | "log_full"

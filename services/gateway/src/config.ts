@@ -8,7 +8,7 @@ import {
   size,
 } from "@jetscribe/runtime";
 import * as z from "zod";
-import { ApiKeyList } from "./accept/apiKeys.ts";
+import { ApiKeyList } from "./keys/apiKeys.ts";
 
 /** Whose `X-Forwarded-For` is believed: nobody's, that of so many hops before us, or that of these addresses. */
 const trustProxy = setting<false | number | string[], string>(
@@ -50,11 +50,15 @@ function originOf(text: string): string | undefined {
   return URL.parse(text)?.origin;
 }
 
+/** Half the time that the log keeps an event, in ms: later an unfinished request could age out. */
+const longestWait = (maxAgeMs: number) => Math.floor(maxAgeMs / 2);
+
 /** The gateway's settings; each variable is described in `.env.example`. */
 export const Config = BrokerSettings.extend({
   ...RedisSettings.shape,
   HOST: z.string().default("127.0.0.1"),
   PORT: count(8_000, { min: 1, max: 65_535 }),
+  DASHBOARD_PORT: count(undefined, { min: 1, max: 65_535 }).optional(),
   API_KEYS: ApiKeyList,
   MODEL: z.string().default("demo.gguf"),
   MODEL_NAME: z.string().optional(),
@@ -66,6 +70,9 @@ export const Config = BrokerSettings.extend({
   BODIES_IN_FLIGHT: size("48MiB"),
   MAX_QUEUE_DEPTH: count(undefined, { min: 1 }).optional(),
   MAX_TASKS_PER_KEY: count(undefined, { min: 1 }).optional(),
+  TOKENS_PER_DAY: count(undefined, { min: 1 }).optional(),
+  REQUESTS_PER_MINUTE: count(undefined, { min: 1 }).optional(),
+  AUTH_FAILURES_PER_MINUTE: count(60),
   TRUST_PROXY: trustProxy("off"),
   PUBLIC_PATH: publicPath("/"),
   CORS_ORIGINS: corsOrigins("off"),
@@ -73,22 +80,28 @@ export const Config = BrokerSettings.extend({
   broker: env,
   redis: { url: env.REDIS_URL, prefix: env.REDIS_PREFIX },
   listen: { host: env.HOST, port: env.PORT },
+  /** Another port of the same server; undefined: none. */
+  dashboardPort: env.DASHBOARD_PORT,
   keys: env.API_KEYS,
   /** The model of a request that names none, as people see it. */
   modelName: chooseModelName(env, context),
   ackWaitMs: env.ACK_WAIT,
   timeoutMs: env.TASK_TIMEOUT,
-  /** Never past half the time that the log keeps an event, or an unfinished request could age out. */
   startTimeoutMs: Math.min(
     env.START_TIMEOUT ?? Infinity,
-    Math.floor(env.EVENTS_MAX_AGE / 2),
+    longestWait(env.EVENTS_MAX_AGE),
   ),
+  longestWaitMs: longestWait(env.EVENTS_MAX_AGE),
   bodyLimit: env.BODY_LIMIT,
   bodiesInFlight: env.BODIES_IN_FLIGHT,
   limits: {
     maxQueueDepth: env.MAX_QUEUE_DEPTH,
     maxTasksPerKey: env.MAX_TASKS_PER_KEY,
+    tokensPerDay: env.TOKENS_PER_DAY,
   },
+  requestsPerMinute: env.REQUESTS_PER_MINUTE,
+  /** Of one address; 0: no limit. */
+  authFailuresPerMinute: env.AUTH_FAILURES_PER_MINUTE,
   trustProxy: env.TRUST_PROXY,
   publicPath: env.PUBLIC_PATH,
   corsOrigins: env.CORS_ORIGINS,

@@ -1,14 +1,21 @@
 /** A listening app whose tasks are said by the test, and plain clients of it. */
 import type { Logger } from "@jetscribe/runtime";
+import { checkAnswersOf } from "@jetscribe/testing";
 import { metricsOf, newTaskId, type TaskState } from "@jetscribe/schema";
+import {
+  cancelled as eventOfCancel,
+  requested,
+} from "@jetscribe/schema/test/taskEventsTestKit";
 import assert from "node:assert/strict";
-import { hash } from "node:crypto";
 import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { buildApp, type AppOptions } from "../src/http/app.ts";
+import { makeKeyRing } from "../src/keys/keyRing.ts";
+import { makeReadTokens } from "../src/keys/readTokens.ts";
 import type { AppDeps } from "../src/http/appDeps.ts";
+import { ApiKeyList, type ApiKey } from "../src/keys/apiKeys.ts";
 
 export const key = "key-of-a";
 const queued = (): TaskState => ({
@@ -21,24 +28,96 @@ const cancelled = (task: TaskState): TaskState => ({
   metrics: metricsOf({ enqueue: 1, firstStart: 1, outcome: 2 }, 1, 1),
 });
 
-/** An app with tasks of which one runs, one is streamed without an end, and one has ended; what it accepts is kept. */
-export async function startApp(options: Partial<AppOptions> = {}) {
+const completed = (task: TaskState): TaskState => ({
+  ...{ ...task, status: "completed", attempt: 1, end_time: 2, end_seq: 2 },
+  ...{ result: "the text", reasoning: "thoughts", finish_reason: "stop" },
+  metrics: metricsOf({ enqueue: 1, firstStart: 1, outcome: 2 }, 1, 1),
+});
+
+/** What the app asks before it looks at a call, where no limit is set. */
+export const unlimited: Pick<AppDeps, "throttle" | "rates" | "limits"> = {
+  throttle: {
+    refusal: () => undefined,
+    note: () => Promise.resolve(undefined),
+  },
+  rates: { take: () => undefined, look: () => undefined },
+  limits: {
+    standing: () => Promise.resolve({}),
+    refusalOfAny: () => undefined,
+  },
+};
+const clock = { nowS: () => 10 };
+
+/** Keys that the settings hold, and no others. */
+export function callKeys(keys: readonly ApiKey[]) {
+  const { nowS } = clock;
+  const ring = makeKeyRing(keys, nowS);
+  const readTokens = makeReadTokens(keys, ring, nowS);
+  return {
+    ...ring,
+    readTokens,
+    ofToken: readTokens.keyOf,
+    noteUse: () => undefined,
+    whyUnknown: () => undefined,
+  };
+}
+
+/** An app with tasks of which one runs, one is streamed without an end, and two have ended; what it accepts is kept. */
+export async function startApp(
+  options: Partial<AppOptions> = {},
+  keys: readonly ApiKey[] = ApiKeyList.parse(`a:${key}`),
+  over: Partial<AppDeps> = {},
+) {
   const running = queued();
   const endless = queued();
   const ended = cancelled(queued());
+  const withText = completed(queued());
   const tasks = new Map(
-    [running, endless, ended].map((task) => [task.task_id, task]),
+    [running, endless, ended, withText].map((task) => [task.task_id, task]),
   );
   const accepted: unknown[] = [];
+  const acceptedWith: Parameters<AppDeps["acceptOnce"]>[2][] = [];
   const cancels: string[] = [];
+  const ring = callKeys(keys);
+  const readTask: AppDeps["readTask"] = (id, owner) =>
+    Promise.resolve(owner === "a" ? tasks.get(id) : undefined);
   const deps = {
-    keys: [{ name: "a", owner: "a", digest: hash("sha256", key) }],
-    acceptOnce(body) {
+    keys: ring,
+    readTokens: ring.readTokens,
+    acceptOnce(body, _key, options) {
       accepted.push(body);
+      acceptedWith.push(options);
       return Promise.resolve({ taskId: running.task_id, task: running });
     },
-    readTask: (id) => Promise.resolve(tasks.get(id)),
-    waitForOutcome: (id) => Promise.resolve(tasks.get(id)),
+    models: { names: () => ["demo"], choose: () => Promise.resolve("demo") },
+    readTask,
+    readSurely: readTask,
+    waitForOutcome: readTask,
+    readHistory: ({ task_id }) =>
+      Promise.resolve([
+        { ...requested(task_id), seq: 1, time: 1 },
+        { ...eventOfCancel(task_id), seq: 2, time: 2 },
+      ]),
+    acceptBatch(requests) {
+      accepted.push(requests);
+      const value = { taskId: running.task_id, task: running };
+      return Promise.resolve(
+        requests.map(() => ({ status: "fulfilled" as const, value })),
+      );
+    },
+    retryTask(task) {
+      accepted.push(task);
+      return Promise.resolve({ taskId: running.task_id, task: running });
+    },
+    listTasks: () => Promise.resolve({ tasks: [] }),
+    readStatistics: () =>
+      Promise.resolve({
+        ...{ seq: 0, step: 60, from: 0, to: 60, wantedTo: 60, rows: [] },
+      }),
+    cancelTasks: ({ dry_run }) =>
+      Promise.resolve({ dry_run, matched: 0, results: {} }),
+    retryTasks: ({ dry_run }) =>
+      Promise.resolve({ dry_run, matched: 0, results: {} }),
     cancelTask({ task_id }) {
       cancels.push(task_id);
       return Promise.resolve();
@@ -52,20 +131,41 @@ export async function startApp(options: Partial<AppOptions> = {}) {
       if (task === endless) await once(signal, "abort");
     },
     places: () => Promise.resolve([]),
+    scrape: () => Promise.resolve([]),
+    calls: { of: () => () => undefined },
+    ...unlimited,
+    clock,
     unready: () => undefined,
     stopping: new AbortController().signal,
     log: { warn() {}, error() {} } as unknown as Logger,
+    ...over,
   } as Partial<AppDeps> as AppDeps;
   const app = await buildApp(deps, {
     ...{ bodyLimit: 1024 * 1024, bodiesInFlight: 2 ** 24, trustProxy: false },
     ...options,
   });
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
+  const stop = async () => {
+    await app.close();
+    ring[Symbol.dispose]();
+  };
   const port = Number(new URL(url).port);
+  checkAnswersOf(url, app.swagger());
   return {
-    ...{ app, url, port, accepted, cancels, running, endless, ended },
-    stop: () => app.close(),
-    [Symbol.asyncDispose]: () => app.close(),
+    ...{
+      app,
+      url,
+      port,
+      accepted,
+      acceptedWith,
+      cancels,
+      running,
+      endless,
+      ended,
+      withText,
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
 }
 export type Started = Awaited<ReturnType<typeof startApp>>;

@@ -7,13 +7,23 @@ import {
   connectBroker,
   type Broker,
 } from "@jetscribe/event-log/broker/connection";
+import { decodeEvent } from "@jetscribe/event-log/codec/codec";
 import { streamState } from "@jetscribe/event-log/broker/streamState";
 import { scan } from "@jetscribe/event-log/read/readLog";
-import { newTaskId } from "@jetscribe/schema";
+import { workQueueInfo } from "@jetscribe/event-log/streams/topology";
+import {
+  GenerateRequest,
+  newTaskId,
+  streams,
+  type Queue,
+  type TaskState,
+} from "@jetscribe/schema";
 import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, test } from "vitest";
+import { ApiKeyList } from "../keys/apiKeys.ts";
+import { makeAcceptOnce } from "./acceptOnce.ts";
 
 describe("Idempotency-Key", () => {
   let stack: Stack;
@@ -54,6 +64,39 @@ describe("Idempotency-Key", () => {
       answer,
     };
   }
+
+  test("the deadline of a call is part of its request: of header and field the earlier one", async () => {
+    const call = async (cancelAfter: string, body: object) => {
+      const response = await fetch(`${stack.url}/generate`, {
+        method: "POST",
+        headers: {
+          ...{ "x-api-key": "key-a", "content-type": "application/json" },
+          ...{ "idempotency-key": "hurried", "cancel-after": cancelAfter },
+        },
+        body: JSON.stringify({ prompt: "hi", ...body }),
+      });
+      const answer = (await response.json()) as { task_id?: string };
+      return [response.status, answer.task_id] as const;
+    };
+    const [status, id] = await call("30", { cancel_after_ms: 60_000 });
+    assert.equal(status, 202);
+    for (const [cancelAfter, body] of [
+      ["30.000", { cancel_after_ms: 90_000 }],
+      ["60", { cancel_after_ms: 30_000 }],
+      ["30", {}],
+    ] as const)
+      assert.deepEqual(await call(cancelAfter, body), [202, id]);
+    assert.deepEqual((await call("31", {}))[0], 422);
+    let deadline: number | undefined;
+    await scan(broker, { stream: streams.events, from: { seq: 1 } }, (one) => {
+      const decoded = decodeEvent(one);
+      if ("event" in decoded && decoded.event.type === "GenerateRequested")
+        if (decoded.event.data.task_id === id)
+          deadline = decoded.event.data.cancel_after_ms;
+      return false;
+    });
+    assert.equal(deadline, 30_000);
+  });
 
   /** The tasks of all requests in the log. */
   async function requested(): Promise<string[]> {
@@ -114,6 +157,77 @@ describe("Idempotency-Key", () => {
       );
     }
     assert.deepEqual(await requested(), before);
+  });
+
+  test("a call that comes again changes nothing of its group", async () => {
+    const group: Queue = {
+      ...{ model: "demo", lane: "interactive", owner: "a", group: "g" },
+    };
+    const asked = (most: number) => ({
+      ...{ prompt: "hi", group: "g", group_concurrency: most },
+    });
+    const key = randomUUID();
+    const first = await generate(key, asked(4));
+    await generate(randomUUID(), asked(2));
+    const again = await generate(key, asked(4));
+    assert.deepEqual([again.id, again.replayed], [first.id, "true"]);
+    assert.equal((await workQueueInfo(broker, group))?.maxAckPending, 2);
+  });
+
+  test("a new key costs the broker one question, and a call that comes again one more", async () => {
+    const { nc } = broker;
+    let asked = 0;
+    const request = nc.request.bind(nc);
+    nc.request = (...about) => {
+      asked++;
+      return request(...about);
+    };
+    const acceptOnce = makeAcceptOnce(
+      broker,
+      async (_request, _key, { taskId = newTaskId(), mayStore }) => {
+        const task = { task_id: taskId } as TaskState;
+        const stores = await mayStore?.(taskId);
+        return stores ? { taskId, task, duplicate: false } : undefined;
+      },
+      () => Promise.reject(new Error("nobody has to look")),
+    );
+    const call = async (idempotencyKey: string) => {
+      const before = asked;
+      const [owner] = ApiKeyList.parse("a:key-a");
+      assert.ok(owner);
+      const sent = GenerateRequest.parse({ prompt: "hi" });
+      const { taskId } = await acceptOnce(sent, owner, { idempotencyKey });
+      return [taskId, asked - before] as const;
+    };
+    const idempotencyKey = randomUUID();
+    const [first, ofNew] = await call(idempotencyKey);
+    assert.equal(ofNew, 1);
+    const [again, ofKnown] = await call(idempotencyKey);
+    assert.deepEqual([again, ofKnown], [first, 2]);
+    nc.request = request;
+  });
+
+  test("a call with a key is traced as one without", async () => {
+    const [owner] = ApiKeyList.parse("a:key-a");
+    assert.ok(owner);
+    const seen: unknown[] = [];
+    const acceptOnce = makeAcceptOnce(
+      broker,
+      (_request, _key, { taskId = newTaskId(), traced }) => {
+        seen.push(traced);
+        const task = { task_id: taskId } as TaskState;
+        return Promise.resolve({ taskId, task, duplicate: false });
+      },
+      () => Promise.resolve(undefined),
+    );
+    const traced = {
+      ...{ method: "POST", route: "/generate", path: "/generate" },
+      arrivedAt: performance.now(),
+    };
+    const sent = GenerateRequest.parse({ prompt: "hi" });
+    await acceptOnce(sent, owner, { traced });
+    await acceptOnce(sent, owner, { traced, idempotencyKey: randomUUID() });
+    assert.deepEqual(seen, [traced, traced]);
   });
 
   test("a key belongs to its owner", async () => {
@@ -185,7 +299,11 @@ describe("Idempotency-Key", () => {
     const tooLarge = await generate(key, { prompt: "x".repeat(2 ** 23 - 40) });
     assert.equal(tooLarge.status, 413);
     assert.match(String(tooLarge.answer["detail"]), /the broker takes/);
-    const unknownModel = await generate(key, { prompt: "hi", model: "none" });
+    // A gateway that has not heard all workers yet answers 503.
+    const unknownModel = await eventually(async () => {
+      const answer = await generate(key, { prompt: "hi", model: "none" });
+      return answer.status !== 503 && answer;
+    });
     assert.equal(unknownModel.status, 400);
     const { status, replayed } = await generate(key);
     assert.deepEqual([status, replayed], [202, null]);

@@ -24,7 +24,7 @@ const queued = (model: string, seq: number): QueuedTask => ({
   max_tokens: 16,
 });
 
-async function open() {
+async function open(allHeardAfterMs = 0) {
   await using opened = new AsyncDisposableStack();
   const redis = opened.use(await startRedis());
   const store = opened.use(
@@ -46,7 +46,10 @@ async function open() {
     connectStore({ url: redis.url, prefix: redisPrefix, name: "reader" }),
   );
   await eventually(() => reading.ready());
-  const models = makeModels(makeTaskReader(reading), "Demo", { known });
+  const models = makeModels(
+    ...([makeTaskReader(reading), "Demo", { known }] as const),
+    allHeardAfterMs,
+  );
   const all = opened.move();
   return {
     ...{ redis, models, clashes, commit },
@@ -112,6 +115,16 @@ test("without Redis, or while the projection is built, nobody is told that a mod
   await redis.stop();
   await assert.rejects(models.choose("late"), unavailable);
   assert.equal(await models.choose("demo"), "Demo");
+});
+
+test("a gateway that has not heard all workers yet says of no model that it does not exist", async () => {
+  await using opened = await open(600_000);
+  const { models, taskOf } = opened;
+  await taskOf("old-model");
+  await assert.rejects(models.choose("other"), unavailable);
+  models.note("other");
+  for (const model of ["other", "old-model"])
+    assert.equal(await models.choose(model), model);
 });
 
 test("names that can't be told apart are refused, and named, also where no name was given", async () => {

@@ -1,20 +1,34 @@
 /** Which models can be asked for: the default, each that a worker announced, each that was asked for before. */
 import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
 import type { Logger } from "@jetscribe/runtime";
-import { slugIfAny, slugOf, type WorkerAnnouncement } from "@jetscribe/schema";
+import {
+  goneAfterMs,
+  slugIfAny,
+  slugOf,
+  type WorkerAnnouncement,
+} from "@jetscribe/schema";
 import type { TaskReader } from "@jetscribe/task-store";
 import { ApiError, unavailable } from "../apiError.ts";
 
 export type Models = ReturnType<typeof makeModels>;
 
+/** There is no such model. */
+export class UnknownModel extends ApiError {}
+
 /** The projection is not asked more often than this, whatever is asked for. */
 const askEveryMs = 1_000;
 
+/**
+ * Made when the gateway begins to listen for workers. `allHeardAfterMs`: by then each worker that lives has announced
+ * itself, so a name that is not known is no model's.
+ */
 export function makeModels(
   reader: Pick<TaskReader, "models" | "look">,
   defaultName: string,
   clashes: Pick<NameClashes, "known">,
+  allHeardAfterMs = goneAfterMs,
 ) {
+  const listeningSince = performance.now();
   /** By slug. */
   const names = new Map<string, string>();
   /** Slugs; nobody says what people call a model whose workers are down. */
@@ -57,15 +71,24 @@ export function makeModels(
     if (name !== undefined) return name;
     await look();
     if (asked.has(slug)) return wanted;
+    if (performance.now() - listeningSince < allHeardAfterMs)
+      throw unavailable("the workers have not all been heard yet");
     const unnamed = [...asked].filter((slug) => !names.has(slug));
     const known = [...names.values(), ...unnamed].sort().join(", ");
     const message = `there is no such model; there are: ${known}`;
-    throw new ApiError("invalid_request", "see: model", {
+    throw new UnknownModel("invalid_request", "see: model", {
       fields: [{ field: "model", message }],
     });
   }
 
-  return { note, choose };
+  return {
+    note,
+    choose,
+    /** What people call the model of a slug; the slug where nobody said. */
+    nameOf: (slug: string): string => names.get(slug) ?? slug,
+    /** The default, and each that a worker announced, as people see them. */
+    names: () => [...names.values()].sort(),
+  };
 }
 
 export type NameClashes = ReturnType<typeof watchNameClashes>;

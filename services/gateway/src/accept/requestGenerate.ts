@@ -1,30 +1,54 @@
 /** Pure: what a call asks for, as the event that accepts it. */
 import {
   paramDefaults,
+  type GenerateBody,
   type GenerateParams,
   type GenerateRequest,
   type GenerateRequested,
   type TaskEvent,
 } from "@jetscribe/schema";
-import type { ApiKey } from "./apiKeys.ts";
+import type { ApiKey } from "../keys/apiKeys.ts";
+import { scheduleOf, type WaitLimits } from "./schedule.ts";
 
-export interface Defaults {
+export interface Defaults extends WaitLimits {
   /** As people see it. */
   modelName: string;
   timeoutMs: number;
-  startTimeoutMs: number;
 }
 
 type Requested = Extract<TaskEvent, { type: "GenerateRequested" }>;
 
-/** `now`: seconds since the epoch. */
+/**
+ * `now` and `receivedAt`: in seconds since the epoch; the latter, when the call came in, is absent where that is hardly
+ * before `now`. `retryOf`: the task that it repeats. Throws an ApiError where its times exclude each other.
+ */
 export function requestGenerate(
   request: GenerateRequest,
   { name }: ApiKey,
-  { modelName, timeoutMs, startTimeoutMs }: Defaults,
-  { taskId, now }: { taskId: string; now: number },
+  { modelName, timeoutMs, ...waits }: Defaults,
+  {
+    taskId,
+    retryOf,
+    now,
+    receivedAt,
+    traceparent,
+  }: {
+    taskId: string;
+    retryOf?: string | undefined;
+    now: number;
+    receivedAt?: number | undefined;
+    traceparent?: string | undefined;
+  },
 ): Requested {
-  const { prompt, messages, raw, user_id } = request;
+  const {
+    prompt,
+    messages,
+    raw,
+    user_id,
+    metadata,
+    result_ttl_ms,
+    cancel_after_ms,
+  } = request;
   const data: GenerateRequested = {
     task_id: taskId,
     model: modelName,
@@ -36,13 +60,34 @@ export function requestGenerate(
     params: paramsOf(request),
     // What it may ask for is up to what the system allows.
     timeout_ms: Math.min(request.timeout_ms ?? Infinity, timeoutMs),
-    start_timeout_ms: Math.min(
-      request.start_timeout_ms ?? Infinity,
-      startTimeoutMs,
-    ),
+    ...scheduleOf(request, waits, now),
+    ...(metadata !== undefined && { metadata }),
+    ...(cancel_after_ms !== undefined && { cancel_after_ms }),
+    ...(result_ttl_ms !== undefined && { result_ttl_ms }),
+    ...(request.no_retry && { no_retry: true }),
+    ...groupOf(request),
+    ...(retryOf !== undefined && { retry_of: retryOf }),
     enqueue_time: now,
+    ...(receivedAt !== undefined && { received_time: receivedAt }),
+    ...(traceparent !== undefined && { traceparent }),
   };
   return { type: "GenerateRequested", data };
+}
+
+/** What is said of a task's group, beyond the defaults. */
+function groupOf({
+  group,
+  group_concurrency = 1,
+  group_policy = "queue",
+}: Pick<GenerateRequest, "group" | "group_concurrency" | "group_policy">): Pick<
+  GenerateRequested,
+  "group" | "group_concurrency" | "group_policy"
+> {
+  return {
+    ...(group !== undefined && { group }),
+    ...(group_concurrency > 1 && { group_concurrency }),
+    ...(group_policy !== "queue" && { group_policy }),
+  };
 }
 
 /** What was asked for beyond the defaults, so that a plain request stays a small event. */
@@ -66,3 +111,24 @@ const optionalParams = [
 ] as (keyof GenerateParams & keyof GenerateRequest)[];
 
 const defaults: Readonly<Record<string, unknown>> = paramDefaults;
+
+/** The request that an event came from: the model, and the times as they were granted, are in it by name. */
+export function requestOf(data: GenerateRequested): GenerateBody {
+  const { prompt, messages, raw, model, lane, params } = data;
+  const { user_id, metadata, no_retry } = data;
+  const { timeout_ms, start_timeout_ms } = data;
+  const { cancel_after_ms, result_ttl_ms, not_before } = data;
+  const common = { ...params, model, lane, timeout_ms, start_timeout_ms };
+  return {
+    ...common,
+    ...(prompt === undefined ? { messages } : { prompt }),
+    ...(raw && { raw }),
+    ...(user_id !== undefined && { user_id }),
+    ...(metadata !== undefined && { metadata }),
+    ...(no_retry && { no_retry }),
+    ...(not_before !== undefined && { not_before }),
+    ...groupOf(data),
+    ...(cancel_after_ms !== undefined && { cancel_after_ms }),
+    ...(result_ttl_ms !== undefined && { result_ttl_ms }),
+  };
+}

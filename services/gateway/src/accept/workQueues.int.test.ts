@@ -1,5 +1,12 @@
 import { makeAppender } from "@jetscribe/event-log/append/append";
-import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import {
+  connectBroker,
+  type Broker,
+} from "@jetscribe/event-log/broker/connection";
+import {
+  sendGroupChanged,
+  subscribed,
+} from "@jetscribe/event-log/signals/signals";
 import { scan } from "@jetscribe/event-log/read/readLog";
 import { streamState } from "@jetscribe/event-log/broker/streamState";
 import {
@@ -10,8 +17,14 @@ import {
 } from "@jetscribe/event-log/streams/topology";
 import { newTaskId, streams, type Queue } from "@jetscribe/schema";
 import type { Look } from "@jetscribe/task-store";
-import { natsVersions, startNats, type NatsVersion } from "@jetscribe/testing";
+import {
+  eventually,
+  natsVersions,
+  startNats,
+  type NatsVersion,
+} from "@jetscribe/testing";
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, test } from "vitest";
 import { ApiError } from "../apiError.ts";
 import { makeWorkQueues } from "./workQueues.ts";
@@ -76,6 +89,23 @@ async function open(version: NatsVersion, mostConsumers?: number) {
   };
 }
 
+/** A projection that can't say anything. */
+const readsNothing = {
+  look: () => Promise.resolve({ checkpoint: undefined, tasks: [] } as Look),
+  oldestOpen: () => Promise.resolve(undefined),
+};
+
+/** How often the broker is asked about a consumer from now on. */
+function countQuestions({ jsm: { consumers } }: Broker): () => number {
+  let asked = 0;
+  const info = consumers.info.bind(consumers);
+  consumers.info = (...about) => {
+    asked++;
+    return info(...about);
+  };
+  return () => asked;
+}
+
 for (const version of await natsVersions())
   describe(`work queues on demand, the ${version} nats-server`, () => {
     test("one that was removed begins behind what has ended, or at its oldest open request", async () => {
@@ -94,15 +124,7 @@ for (const version of await natsVersions())
       await using later = await connectBroker({
         ...{ url: broker.nc.getServer(), name: "test" },
       });
-      using others = makeWorkQueues(
-        later,
-        {
-          look: () =>
-            Promise.resolve({ checkpoint: undefined, tasks: [] } as Look),
-          oldestOpen: () => Promise.resolve(undefined),
-        },
-        { ackWaitMs: 15_000 },
-      );
+      using others = makeWorkQueues(later, readsNothing, { ackWaitMs: 15_000 });
       // While the projection can't say, all that the log has is delivered again: each is looked up.
       await others.ensure(queueOf("a"));
       assert.equal(await pending("a"), 5);
@@ -110,20 +132,95 @@ for (const version of await natsVersions())
       assert.equal(await pending("b"), 2);
     });
 
-    test("one that is there is asked for once", async () => {
+    test("one that is there is asked for once, a group's too", async () => {
       await using opened = await open(version);
       const { broker, queues } = opened;
-      let asked = 0;
-      const { consumers } = broker.jsm;
+      const asked = countQuestions(broker);
+      const group = { ...queueOf("a"), group: "g" };
+      for (const queue of [queueOf("a"), group]) {
+        await Promise.all([1, 2, 3].map(() => queues.ensure(queue, 4)));
+        const once = asked();
+        await queues.ensure(queue, 4);
+        assert.equal(asked(), once);
+      }
+    });
+
+    test("a group's newest task decides, also after one that another gateway took", async () => {
+      await using opened = await open(version);
+      const { broker, queues } = opened;
+      await using later = await connectBroker({
+        ...{ url: broker.nc.getServer(), name: "test" },
+      });
+      using others = makeWorkQueues(later, readsNothing, { ackWaitMs: 15_000 });
+      const group = { ...queueOf("a"), group: "g" };
+      const concurrency = async () =>
+        (await workQueueInfo(broker, group))?.maxAckPending;
+      await Promise.all([subscribed(broker), subscribed(later)]);
+      await queues.ensure(group, 4);
+      await others.ensure(group, 2);
+      assert.equal(await concurrency(), 2);
+      // Until the first one has heard of it.
+      await eventually(async () => {
+        await queues.ensure(group, 4);
+        return (await concurrency()) === 4;
+      });
+      // At once, by one gateway: in their order.
+      await Promise.all([3, 5, 1, 4].map((most) => queues.ensure(group, most)));
+      assert.equal(await concurrency(), 4);
+    });
+
+    test("of gateways that make a group at once the last one decides too", async () => {
+      await using opened = await open(version);
+      const { broker, queues } = opened;
+      await using later = await connectBroker({
+        ...{ url: broker.nc.getServer(), name: "test" },
+      });
+      using others = makeWorkQueues(later, readsNothing, { ackWaitMs: 15_000 });
+      const group = { ...queueOf("a"), group: "g" };
+      const { consumers } = later.jsm;
       const info = consumers.info.bind(consumers);
-      consumers.info = (...about) => {
-        asked++;
-        return info(...about);
+      // The other one is faster, right after it was seen that there is none.
+      consumers.info = async (...about) => {
+        consumers.info = info;
+        const looked = await Promise.allSettled([info(...about)]);
+        await queues.ensure(group, 4);
+        assert.equal(looked[0].status, "rejected");
+        throw looked[0].reason;
       };
-      await Promise.all([1, 2, 3].map(() => queues.ensure(queueOf("a"))));
-      const once = asked;
-      await queues.ensure(queueOf("a"));
-      assert.equal(asked, once);
+      await others.ensure(group, 2);
+      assert.equal((await workQueueInfo(broker, group))?.maxAckPending, 2);
+    });
+
+    test("a group's tasks keep their order while another gateway tells of a change", async () => {
+      await using opened = await open(version);
+      const { broker, queues } = opened;
+      await using other = await connectBroker({
+        ...{ url: broker.nc.getServer(), name: "test" },
+      });
+      const group = { ...queueOf("a"), group: "g" };
+      await queues.ensure(group, 4);
+      const { consumers } = broker.jsm;
+      const update = consumers.update.bind(consumers);
+      const held = Promise.withResolvers<void>();
+      const begun = Promise.withResolvers<void>();
+      consumers.update = async (...about) => {
+        consumers.update = update;
+        begun.resolve();
+        await held.promise;
+        return await update(...about);
+      };
+      const older = queues.ensure(group, 5);
+      await begun.promise;
+      await subscribed(broker);
+      sendGroupChanged(other, group);
+      await subscribed(other);
+      await subscribed(broker);
+      const newer = queues.ensure(group, 7);
+      // One that did not wait would be done by then.
+      await Promise.race([newer, sleep(300)]);
+      held.resolve();
+      await Promise.all([older, newer]);
+      assert.equal((await workQueueInfo(broker, group))?.maxAckPending, 7);
     });
 
     test("at the broker's limit a new queue is a 503 that names it; queues that are there go on, and readers find room", async () => {
@@ -145,5 +242,22 @@ for (const version of await natsVersions())
       await removeWorkQueue(broker, queueOf("o0"));
       await queues.ensure(queueOf("late"));
       assert.equal((await workQueueNames(broker)).length, 18);
+    });
+
+    test("groups take half of the broker's room at most: queues without one are made all the same", async () => {
+      await using opened = await open(version, 20);
+      const { queues } = opened;
+      const groupOf = (group: string) => ({ ...queueOf("a"), group });
+      const names = Array.from({ length: 10 }, (_, i) => `g${i}`);
+      for (const name of names) await queues.ensure(groupOf(name));
+      await assert.rejects(
+        queues.ensure(groupOf("late")),
+        (error) =>
+          error instanceof ApiError &&
+          error.code === "unavailable" &&
+          error.facts.limit?.name === "max_consumers",
+      );
+      await queues.ensure(groupOf("g3"));
+      await queues.ensure(queueOf("b"));
     });
   });

@@ -1,7 +1,8 @@
 /** Limits on what is unfinished: what is refused, that nothing of it is stored, and that room comes back by itself. */
 import { connectBroker } from "@jetscribe/event-log/broker/connection";
 import { streamState } from "@jetscribe/event-log/broker/streamState";
-import { streams } from "@jetscribe/schema";
+import { workQueueInfo } from "@jetscribe/event-log/streams/topology";
+import { streams, type Queue } from "@jetscribe/schema";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
 import {
   eventually,
@@ -39,14 +40,22 @@ describe("limits", () => {
     const body = (await response.json()) as Record<string, unknown>;
     return { status: response.status, headers: response.headers, body };
   }
-  async function post(key: string, at = stack.url) {
+  async function post(
+    key: string,
+    at = stack.url,
+    {
+      body: sent = '{"prompt":"hello"}',
+      headers = {},
+    }: { body?: string; headers?: Record<string, string> } = {},
+  ) {
     const response = await fetch(`${at}/generate`, {
       method: "POST",
       headers: {
         "x-api-key": `key-of-${key}`,
         "content-type": "application/json",
+        ...headers,
       },
-      body: JSON.stringify({ prompt: "hello" }),
+      body: sent,
     });
     const body = (await response.json()) as Record<string, unknown>;
     return { status: response.status, headers: response.headers, body };
@@ -108,10 +117,29 @@ describe("limits", () => {
     assert.equal(await requestsInLog(), 3);
   });
 
-  test("a full queue is a 503 for everybody, and says how much may wait", async () => {
-    // One of a's runs, which may be known a moment later.
-    for (let i = 0; i < 3; i++)
+  test("a refused call's body is not read, unless its idempotency key may be a task's", async () => {
+    const broken = { body: "{" };
+    await eventually(async () => {
+      // The limit is looked at again when the last look is old.
+      await post("a");
+      return (await post("a", stack.url, broken)).status === 429;
+    });
+    const headers = { "idempotency-key": "one" };
+    const once = { body: '{"prompt":"once"}', headers };
+    const first = await post("b", stack.url, once);
+    assert.equal(first.status, 202);
+    for (let i = 0; i < 2; i++)
       await eventually(async () => (await post("b")).status === 202);
+    assert.equal((await post("b")).status, 429);
+    const again = await post("b", stack.url, once);
+    assert.equal(again.status, 202);
+    assert.equal(again.body["task_id"], first.body["task_id"]);
+    const wrong = await post("b", stack.url, { ...broken, headers });
+    assert.equal(wrong.status, 400);
+  });
+
+  test("a full queue is a 503 for everybody, and says how much may wait", async () => {
+    // One of a's runs, and three of b wait: five in all.
     const refused = await post("c");
     assert.equal(refused.status, 503);
     assert.ok(Number(refused.headers.get("retry-after")) > 0);
@@ -119,6 +147,21 @@ describe("limits", () => {
       ...{ name: "MAX_QUEUE_DEPTH", value: 5 },
     });
     assert.equal(await requestsInLog(), 6);
+  });
+
+  test("a request that is refused makes no queue of its group, and changes none", async () => {
+    await using broker = await connectBroker({
+      ...{ url: stack.natsUrl, name: "test" },
+    });
+    const sent = { prompt: "hello", group: "g", group_concurrency: 9 };
+    // With an idempotency key its body is read.
+    const headers = { "idempotency-key": "of-a-group" };
+    const body = JSON.stringify(sent);
+    assert.equal((await post("c", stack.url, { body, headers })).status, 503);
+    const group: Queue = {
+      ...{ model: "demo", lane: "interactive", owner: "c", group: "g" },
+    };
+    assert.equal(await workQueueInfo(broker, group), undefined);
   });
 
   test("there is room again as soon as a task has ended, without Redis as it was known last", async () => {

@@ -166,7 +166,12 @@ export async function watchLogRoom(
   const lookOrNot = () => lookAgain().catch(() => undefined);
   await lookOrNot();
   const timer = setInterval(() => void lookOrNot(), lookEveryMs);
-  return { take, full, held, [Symbol.dispose]: () => clearInterval(timer) };
+  return {
+    ...{ take, full, held },
+    /** As of the last look. */
+    usage: (): Readonly<LogUsage> => usage,
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
 }
 
 const describe = ({ by, model, owner }: LogHeld): string =>

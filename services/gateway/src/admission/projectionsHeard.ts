@@ -12,8 +12,11 @@ export type ProjectionsHeard = ReturnType<typeof hearAllProjections>;
 export function hearAllProjections(broker: Broker) {
   const heard = heardWithin<ProjectionAnnouncement>(() => goneAfterMs);
   const since = performance.now();
+  const read = new Map<string, number>();
   const hearing = hearProjections(broker, (heartbeat) => {
-    if (heartbeat.leading) heard.note(heartbeat.name, heartbeat);
+    if (!heartbeat.leading) return;
+    heard.note(heartbeat.name, heartbeat);
+    read.set(heartbeat.name, heartbeat.seq);
   });
   /** Nobody is away whom one has not listened to for so long. */
   const isAway = (name: string) =>
@@ -21,6 +24,8 @@ export function hearAllProjections(broker: Broker) {
   return {
     /** Of each that was heard lately the instance that writes, by its name. */
     all: () => heard.all().sort((a, b) => (a.name < b.name ? -1 : 1)),
+    /** The sequence up to which each had read the log when it was last heard, also of one that is away. */
+    read: (): ReadonlyMap<string, number> => read,
     /** The names of those that should be there and were silent for 6 s: their services are down, or end again and again. */
     away: () => expected.filter(isAway),
     /** Whether the projection into Redis is there, and gets on. */

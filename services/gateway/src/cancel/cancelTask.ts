@@ -7,9 +7,11 @@ import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { eventAt } from "@jetscribe/event-log/broker/streamState";
 import type { RecentlyStored } from "@jetscribe/event-log/state/recentlyStored";
+import type { TraceparentOf } from "@jetscribe/runtime";
 import type { ReadText } from "@jetscribe/event-log/tokens/textReader";
 import { streamedSoFar } from "@jetscribe/event-log/tokens/tokens";
 import {
+  cancelReasons,
   isOpen,
   joinChunks,
   metricsOf,
@@ -22,13 +24,24 @@ import {
   type TaskState,
 } from "@jetscribe/schema";
 import { ApiError, unavailable } from "../apiError.ts";
-import type { ApiKey } from "../accept/apiKeys.ts";
+import type { ApiKey } from "../keys/apiKeys.ts";
 import type { ReadTask } from "../read/readTask.ts";
 
 type Cancelled = Extract<TaskEvent, { type: "GenerateCancelled" }>;
 
-/** Resolves once the task is cancelled; rejects with an ApiError where it has another outcome. */
-export type CancelTask = (task: TaskState, key: ApiKey) => Promise<void>;
+/**
+ * Resolves once the task is cancelled, or where `applies` says that it need not be; rejects with an ApiError where it has
+ * another outcome.
+ */
+export type CancelTask = (
+  task: Pick<TaskState, "task_id">,
+  key: Pick<ApiKey, "name" | "owner">,
+  options?: {
+    because?: keyof typeof cancelReasons;
+    /** Of the task as it surely is now. */
+    applies?: (task: OpenTask) => boolean;
+  },
+) => Promise<void>;
 
 export function makeCancelTask(
   broker: Broker,
@@ -38,27 +51,36 @@ export function makeCancelTask(
   readSurely: ReadTask,
   recent: Pick<RecentlyStored, "noteOutcome">,
   readText: ReadText,
+  traceparentOf: TraceparentOf = (task) => task.traceparent,
 ): CancelTask {
-  async function store(task: OpenTask, by: string, signal: AbortSignal) {
+  async function store(
+    task: OpenTask,
+    by: Pick<Cancelled["data"], "by" | "reason">,
+    signal: AbortSignal,
+  ) {
     const text =
       task.status === "queued"
         ? joinChunks([])
         : await streamedSoFar(broker, task.task_id, signal, readText);
-    const event = cancelled(task, { by, text, now: clock.nowS() });
+    const event = cancelled(task, { ...by, text, now: clock.nowS() });
     return await appendUntilStored(broker, appender, event, queueOf(task), {
       signal,
+      traceparent: traceparentOf(task),
     });
   }
 
-  return async (found, { name, owner }) => {
+  return async (found, { name: by, owner }, options = {}) => {
+    const { because = "asked", applies = () => true } = options;
     const task = await readSurely(found.task_id, owner);
     if (task === undefined) throw new ApiError("not_found", "no such task");
     if (!isOpen(task)) {
       if (task.status === "cancelled") return;
       throw new ApiError("already_ended", `the task is ${task.status}`);
     }
+    if (!applies(task)) return;
     const signal = AbortSignal.timeout(repeatCancelForMs);
-    const { seq, duplicate } = await store(task, name, signal).catch(
+    const said = { by, reason: cancelReasons[because] };
+    const { seq, duplicate } = await store(task, said, signal).catch(
       (cause: unknown) => {
         throw unavailable("the broker did not take the cancel in time", cause);
       },
@@ -71,7 +93,15 @@ export function makeCancelTask(
 
 function cancelled(
   task: OpenTask,
-  { by, text: joined, now }: { by: string; text: JoinedText; now: number },
+  {
+    by,
+    reason,
+    text: joined,
+    now,
+  }: Pick<Cancelled["data"], "by" | "reason"> & {
+    text: JoinedText;
+    now: number;
+  },
 ): Cancelled {
   const { text, prompt_tokens, completion_tokens } = joined;
   const { task_id, status } = task;
@@ -80,7 +110,7 @@ function cancelled(
     data: {
       task_id,
       by,
-      reason: "asked for by its owner",
+      reason,
       stage: status,
       ...(text !== "" && { partial_text: text }),
       metrics: metricsOf(timesOf(task, now), prompt_tokens, completion_tokens),

@@ -2,6 +2,7 @@
 import {
   slugOf,
   type Queue,
+  type TasksAhead,
   type TaskState,
   type WorkerAnnouncement,
 } from "@jetscribe/schema";
@@ -13,6 +14,13 @@ import {
   type TaskReader,
 } from "@jetscribe/task-store";
 import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
+
+/** What awaits a task when it is accepted. */
+export interface Outlook {
+  tasks_ahead: TasksAhead;
+  /** In seconds; undefined where no worker has finished a task yet. */
+  wait: number | undefined;
+}
 
 export type Forecast = ReturnType<typeof makeForecast>;
 
@@ -60,8 +68,8 @@ export function makeForecast(
     return made;
   }
 
-  /** Of a task that is accepted now, in seconds; undefined: that isn't known. Counts it as waiting from now on. */
-  function ofNext(queue: Queue): number | undefined {
+  /** Of a task that is accepted now; undefined: that isn't known. Counts it as waiting from now on. */
+  function ofNext(queue: Queue, concurrency?: number): Outlook | undefined {
     refresh();
     if (known === undefined) return undefined;
     const name = nameOf(queue);
@@ -70,21 +78,36 @@ export function makeForecast(
     known.set(name, own);
     busy.set(name, own);
     const place = placeIn(busy.values(), queue, own.waiting);
-    own.waiting++;
-    return estimateWait(place, capacity(queue.model));
+    const ahead = own.waiting++;
+    // A negative number would make it an event that no worker can read.
+    const others = Math.max(0, place.position - 1 - ahead);
+    return {
+      tasks_ahead: { own: ahead, others },
+      wait: estimateWait(place, capacity(queue.model), concurrency),
+    };
   }
 
   return {
     ofNext,
+    /** How long a task of the queue would wait that is accepted now, in seconds; undefined: that isn't known. */
+    ofQueue(queue: Queue): number | undefined {
+      refresh();
+      if (known === undefined) return undefined;
+      const waiting = known.get(nameOf(queue))?.waiting ?? 0;
+      const place = placeIn(busy.values(), queue, waiting);
+      return estimateWait(place, capacity(queue.model));
+    },
     /** Of a task that waits in this place, in seconds; undefined: that isn't known. */
     of(task: TaskState, place: Place): number | undefined {
       refresh();
-      return estimateWait(place, capacity(slugOf(task.model)));
+      const { model, group_concurrency } = task;
+      return estimateWait(place, capacity(slugOf(model)), group_concurrency);
     },
   };
 }
 
-const nameOf = ({ model, lane, owner }: Queue) => `${model}:${lane}:${owner}`;
+const nameOf = ({ model, lane, owner, group = "" }: Queue) =>
+  `${model}:${lane}:${owner}:${group}`;
 
 /** A reading is believed at least so long, in ms. */
 const minMs = 250;
@@ -100,8 +123,9 @@ type Capacity = ReturnType<typeof capacityOf>;
 
 /** What the workers of a model can do: their slots without a task, and the speed of all with all slots in use. */
 export function capacityOf(workers: readonly WorkerAnnouncement[]) {
-  const capacity = { free: 0, tokensPerSecond: 0 };
+  const capacity = { free: 0, slots: 0, tokensPerSecond: 0 };
   for (const { slots, tasks, tokens_per_second = 0 } of workers) {
+    capacity.slots += slots;
     capacity.free += Math.max(0, slots - tasks.length);
     capacity.tokensPerSecond += tokens_per_second;
   }
@@ -110,14 +134,20 @@ export function capacityOf(workers: readonly WorkerAnnouncement[]) {
 
 /**
  * Seconds; undefined where no worker has finished a task yet. Its start waits until as many tasks as come before it
- * have ended, and one that runs, which leaves its slot to it: as many as `place` counts, less the free slots.
+ * have ended, and one that runs, which leaves its slot to it: as many as `place` counts, less the free slots. And it waits
+ * for the tasks of its group that come before it, of which so many run at once.
  */
 export function estimateWait(
-  { position, tokens }: Place,
-  { free, tokensPerSecond }: Capacity,
+  { position, tokens, group }: Place,
+  capacity: Capacity,
+  concurrency = 1,
 ): number | undefined {
-  if (position <= free) return 0;
+  const { free, slots, tokensPerSecond } = capacity;
+  const ahead = (group?.ahead ?? 0) / concurrency;
+  if (position <= free && ahead === 0) return 0;
   if (tokens === undefined || tokensPerSecond === 0) return undefined;
-  const seconds = ((tokens / position) * (position - free)) / tokensPerSecond;
+  const ofSlots = ((tokens / position) * (position - free)) / tokensPerSecond;
+  const ofGroup = (ahead * (group?.usual ?? 0) * slots) / tokensPerSecond;
+  const seconds = Math.max(0, ofSlots, ofGroup);
   return Math.round(seconds * 1_000) / 1_000;
 }

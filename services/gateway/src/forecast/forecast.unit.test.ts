@@ -33,12 +33,29 @@ test("nothing is said before what waits was read, nor when it can't be", async (
 test("each that is accepted waits behind those before it", async () => {
   const backlog = { queue: queue("a"), waiting: 4, usual: 20 };
   const forecast = open(() => Promise.resolve([{ ...backlog }]));
-  assert.equal(await known(forecast, "a"), 10);
-  assert.equal(forecast.ofNext(queue("a")), 12);
+  assert.equal((await known(forecast, "a"))?.wait, 10);
+  assert.equal(forecast.ofNext(queue("a"))?.wait, 12);
 });
 
 test("an owner without a finished task is taken for one as the others", async () => {
   const backlog = { queue: queue("a"), waiting: 0, usual: 30 };
   const forecast = open(() => Promise.resolve([{ ...backlog }]));
-  assert.equal(await known(forecast, "new"), 3);
+  assert.equal((await known(forecast, "new"))?.wait, 3);
+});
+
+test("the tasks ahead are the owner's own, and of the others those whose turns come before", async () => {
+  const backlogs = [
+    { queue: queue("a"), waiting: 2, usual: 20 },
+    { queue: queue("b"), waiting: 9, usual: 20 },
+    { queue: queue("c"), waiting: 1, usual: 20 },
+  ];
+  const read = () => Promise.resolve(backlogs.map((one) => ({ ...one })));
+  const forecast = open(read);
+  const first = await known(forecast, "a");
+  assert.deepEqual(first?.tasks_ahead, { own: 2, others: 3 + 1 });
+  const second = forecast.ofNext(queue("a"));
+  assert.deepEqual(second?.tasks_ahead, { own: 3, others: 4 + 1 });
+  const free = open(() => Promise.resolve([]));
+  const none = { own: 0, others: 0 };
+  assert.deepEqual((await known(free, "a"))?.tasks_ahead, none);
 });

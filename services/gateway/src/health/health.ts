@@ -35,24 +35,23 @@ export function makeHealth(
       reader.overdue(deps.clock.nowS() - overdueToldAfterS).catch(() => 0),
     ]);
     const nats = broker.connected && storing.ok();
-    const heard = workers
-      .all()
-      .map(({ tasks, leaving: _, unanswered: _2, every_ms: _3, ...worker }) => {
-        // Those whose outcome is being stored are in hand too, and need no slot.
-        return { ...worker, busy: Math.min(worker.slots, tasks.length) };
-      });
+    const heard = workers.all().map((announced) => {
+      const { tasks, running: _, leaving: _1, ...said } = announced;
+      const { unanswered: _2, every_ms: _3, ...worker } = said;
+      // Those whose outcome is being stored are in hand too, and need no slot.
+      return { ...worker, busy: Math.min(worker.slots, tasks.length) };
+    });
     const works = heard.some(
       ({ model_loaded, live = true }) => model_loaded && live,
     );
     const clashes = [...deps.clashes.known().values()];
     const model_clashes = clashes.map((names) => [...names]);
     const clash = model_clashes.length > 0;
-    const read = projections.all().map(({ name, seq, caught_up, error }) => ({
-      name,
-      seq,
-      caught_up,
-      error,
-    }));
+    const read = projections
+      .all()
+      .map(({ name, seq, caught_up, error, disk }) => ({
+        ...{ name, seq, caught_up, error, disk },
+      }));
     const log_full = room.full();
     const stuck = read.some(({ error }) => error !== undefined);
     const away = projections.away();

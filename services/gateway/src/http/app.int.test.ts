@@ -1,7 +1,15 @@
 /** Calls as clients write them: ids, queries, keys. */
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { key, send, startApp, type Started } from "../../test/appTestKit.ts";
+import {
+  hi,
+  json,
+  key,
+  problemOf,
+  send,
+  startApp,
+  type Started,
+} from "../../test/appTestKit.ts";
 
 describe("a call", () => {
   let app: Started;
@@ -33,6 +41,35 @@ describe("a call", () => {
         (await send(app, "GET", `/result/${task_id}?${query}`)).status,
         200,
       );
+  });
+
+  test("Cancel-After is seconds, to the millisecond; what is none is a 400 that names it", async () => {
+    const post = (cancelAfter: string) =>
+      send(app, "POST", "/generate", {
+        ...{ body: hi, headers: { ...json, "cancel-after": cancelAfter } },
+      });
+    for (const [header, ms] of [
+      ["90", 90_000],
+      ["0.001", 1],
+      ["1.5", 1_500],
+      ["8640000", 8.64e9],
+    ] as const) {
+      assert.equal((await post(header)).status, 202);
+      assert.deepEqual(app.acceptedWith.at(-1)?.cancelAfterMs, ms);
+    }
+    const { length } = app.accepted;
+    for (const wrong of [
+      ...["", "0", "0.000", "-1", "1m", "1e3", "1,5", "1.0001"],
+      ...["8640001", "99999999", "NaN", "Infinity", " "],
+    ]) {
+      const problem = problemOf(await post(wrong));
+      assert.equal(problem["status"], 400, wrong);
+      const [error] = problem["errors"] as { field: string }[];
+      assert.equal(error?.field, "Cancel-After");
+    }
+    assert.equal(app.accepted.length, length);
+    await send(app, "POST", "/generate", { body: hi, headers: json });
+    assert.equal(app.acceptedWith.at(-1)?.cancelAfterMs, undefined);
   });
 
   test("an empty key header does not hide a good bearer token", async () => {

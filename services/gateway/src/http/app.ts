@@ -3,23 +3,49 @@ import { fastifySSE } from "@fastify/sse";
 import fastify, { type FastifyReply } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { App, AppDeps } from "./appDeps.ts";
+import { noteArrivals } from "./accepted.ts";
 import { requireKey } from "./auth.ts";
 import { limitBodies, type BodyLimits } from "./bodiesInFlight.ts";
 import { readJson, readNoBody } from "./body.ts";
 import { closeConnections } from "./closeConnections.ts";
+import { leadToDashboard } from "./dashboardPort.ts";
 import { allowOrigins, type CorsOrigins } from "./cors.ts";
-import { addDocs } from "./docs.ts";
+import { limitRequests } from "./limitRequests.ts";
+import { countCalls } from "./countCalls.ts";
+import { describeRoutes } from "./openapi.ts";
 import { dropUnreadBodies } from "./unreadBodies.ts";
+import { refuseWhenFull } from "./refuseWhenFull.ts";
 import { refuseOtherRoutes } from "./noSuchRoute.ts";
-import { makeErrorHandler, problemOf, sendProblem } from "./problem.ts";
+import { changelogPage } from "./pages/changelogPage.ts";
+import { dashboardPage } from "./pages/dashboardPage.ts";
+import { docsPage } from "./pages/docsPage.ts";
+import { pageFiles } from "./pages/page.ts";
+import { problemPages } from "./pages/problemPages.ts";
+import { actOnTasksRoutes } from "./routes/actOnTasks.ts";
+import { makeErrorHandler, sendRefusal } from "./problem.ts";
 import { generateRoute } from "./routes/generate.ts";
+import { generateBatchRoute } from "./routes/generateBatch.ts";
+import { eventsRoute } from "./routes/events.ts";
+import { feedRoute } from "./routes/feed.ts";
 import { cancelRoute } from "./routes/cancel.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { keyRoutes, revokeKeyRoute } from "./routes/adminKeys.ts";
+import { listTasksRoute } from "./routes/listTasks.ts";
+import { logRoutes } from "./routes/log.ts";
+import { keyLimitsRoute, limitsRoute } from "./routes/limits.ts";
+import { readTokenRoute } from "./routes/readToken.ts";
+import { metricsRoute } from "./routes/metrics.ts";
+import { openaiRoutes } from "./routes/openai.ts";
 import { resultRoute } from "./routes/result.ts";
+import { retryRoute } from "./routes/retry.ts";
+import { statisticsRoute } from "./routes/statistics.ts";
 import { statusRoute } from "./routes/status.ts";
 import { streamRoute } from "./routes/stream.ts";
+import { noteTracedCalls } from "./tracedCalls.ts";
+import { dismissWorkerRoute } from "./routes/workers.ts";
 import { answerForServer, refuseBrokenRequest } from "./serverErrors.ts";
 import { validatorCompiler } from "./validate.ts";
+import { inOneLine } from "../stream/inOneLine.ts";
 
 export interface AppOptions extends BodyLimits {
   trustProxy: boolean | number | string[];
@@ -59,8 +85,9 @@ export async function buildApp(
     ...(publicPath !== "" && { rewriteUrl: withoutPrefix(publicPath) }),
     // A path that can't be decoded, a parameter that is too long: answered as everything else.
     frameworkErrors: (error, _request, reply: FastifyReply) =>
-      sendProblem(reply, problemOf(error)),
+      sendRefusal(reply, error),
   }).withTypeProvider<ZodTypeProvider>();
+  app.decorate("publicPath", publicPath);
   // Whoever came over TLS, as a proxy says that we believe, comes so from now on.
   if (trustProxy !== false)
     app.addHook("onRequest", (request, reply, done) => {
@@ -71,12 +98,19 @@ export async function buildApp(
   await allowOrigins(app, options.corsOrigins ?? []);
   answerForServer(app);
   closeConnections(app, deps.stopping);
+  countCalls(app, deps.calls);
+  leadToDashboard(app);
   refuseOtherRoutes(app);
   readJson(app);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(makeErrorHandler(deps.log));
-  await addDocs(app, publicPath);
+  await describeRoutes(app);
+  pageFiles(app);
+  docsPage(app);
+  changelogPage(app);
+  problemPages(app);
+  dashboardPage(app);
   await app.register(fastifySSE, {
     heartbeatInterval: keepAliveMs,
     serializer: inOneLine,
@@ -84,18 +118,40 @@ export async function buildApp(
 
   healthRoutes(app, deps);
   await within(app, (closed) => {
-    requireKey(closed, deps.keys);
+    requireKey(closed, deps.keys, deps.throttle);
+    limitRequests(closed, deps.rates);
     void within(closed, (large) => {
+      noteArrivals(large);
+      noteTracedCalls(large, deps.traces);
       limitBodies(large, options);
-      generateRoute(large, deps, publicPath);
+      generateBatchRoute(large, deps);
+      retryRoute(large, deps);
+      void within(large, (single) => {
+        refuseWhenFull(single, deps.limits);
+        generateRoute(single, deps);
+        openaiRoutes(single, deps);
+      });
     });
+    keyRoutes(closed, deps);
     resultRoute(closed, deps);
+    readTokenRoute(closed, deps);
     statusRoute(closed, deps);
+    eventsRoute(closed, deps);
+    limitsRoute(closed, deps);
+    metricsRoute(closed, deps);
+    keyLimitsRoute(closed, deps);
     streamRoute(closed, deps);
+    feedRoute(closed, deps);
+    logRoutes(closed, deps);
+    statisticsRoute(closed, deps);
+    listTasksRoute(closed, deps);
+    actOnTasksRoutes(closed, deps);
     void within(closed, (bodiless) => {
       readNoBody(bodiless);
       dropUnreadBodies(bodiless);
       cancelRoute(bodiless, deps);
+      revokeKeyRoute(bodiless, deps);
+      dismissWorkerRoute(bodiless, deps);
     });
   });
   return app;
@@ -116,10 +172,3 @@ const within = (app: App, addRoutes: (scope: App) => void) =>
     addRoutes(scope.withTypeProvider<ZodTypeProvider>());
     done();
   });
-
-/** JSON without the line ends that it may hold: some readers of streams, as Python's, take them for ends of lines. */
-const inOneLine = (data: unknown): string =>
-  JSON.stringify(data).replace(
-    /[\u0085\u2028\u2029]/g,
-    (end) => `\\u${end.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );

@@ -1,34 +1,139 @@
 /** Who calls: the API key in `X-API-Key`, or as a bearer token. */
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Scope } from "@jetscribe/schema";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type * as z from "zod";
 import { ApiError } from "../apiError.ts";
-import { makeFindKey, type ApiKey } from "../accept/apiKeys.ts";
+import type { AuthThrottle } from "../admission/authThrottle.ts";
+import type { ApiKey } from "../keys/apiKeys.ts";
+import type { KeyRing } from "../keys/keyRing.ts";
+import type { ReadTokens } from "../keys/readTokens.ts";
+import type { TaskParams } from "./taskOfCall.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** Of a route behind `requireKey`. */
     key: ApiKey;
   }
+  interface FastifyContextConfig {
+    /** What a key needs to call the route. Every route behind `requireKey` names one. */
+    scope?: Scope;
+    /** A read token of the task that the path names does too. */
+    readToken?: true;
+  }
 }
 
-/** From now on every route of this scope needs a key. The same answer for a missing and for an unknown one. */
+/**
+ * From now on every route that is added to this app needs a key, with the scope that the route's `config` names. The same
+ * answer for a missing key and for an unknown one. A key without the scope gets a 403 before a task is looked up, so it
+ * learns nothing about tasks. An address that is throttled gets no answer about a key, be it right or wrong.
+ */
 export function requireKey(
   app: FastifyInstance,
-  keys: readonly ApiKey[],
+  keys: CallKeys,
+  throttle: AuthThrottle,
 ): void {
-  const findKey = makeFindKey(keys);
   app.decorateRequest("key");
-  app.addHook("onRequest", (request, _reply, done) => {
-    const key = findKey(givenKey(request));
-    if (key !== undefined) request.key = key;
-    done(key === undefined ? unknownKey() : undefined);
+  app.addHook("onRoute", ({ url, config }) => {
+    if (config?.scope === undefined)
+      throw new Error(`the route ${url} names no scope in its config`);
+  });
+  /** The refusal; undefined: the call may go on. */
+  function admit(request: FastifyRequest, key: ApiKey): ApiError | undefined {
+    keys.noteUse(key.id);
+    request.key = key;
+    const { scope } = request.routeOptions.config;
+    const allowed = scope !== undefined && key.scopes.has(scope);
+    return allowed ? undefined : lacking(scope);
+  }
+  /** Of a call whose key is not found. */
+  async function admitByToken(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    given: string,
+  ): Promise<ApiError | undefined> {
+    const key = await keyOfToken(keys, request, given);
+    if (key === undefined)
+      return (
+        keys.whyUnknown() ?? (await throttle.note(request)) ?? unknownKey()
+      );
+    // The address of the call may hold the token.
+    void reply.headers({
+      "cache-control": "no-store",
+      "referrer-policy": "no-referrer",
+    });
+    return admit(request, key);
+  }
+  app.addHook("onRequest", (request, reply, done) => {
+    const refusal = throttle.refusal(request);
+    if (refusal !== undefined) return done(refusal);
+    const given = givenKey(request);
+    const key = keys.find(given);
+    if (key !== undefined) return done(admit(request, key));
+    admitByToken(request, reply, given).then(done, done);
   });
 }
 
-const unknownKey = () =>
+/** A JWT in its compact form. */
+const tokenForm = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
+/** The key behind a read token, where the route takes one; undefined: there is none. */
+async function keyOfToken(
+  keys: Pick<CallKeys, "ofToken">,
+  { routeOptions, query, params }: FastifyRequest,
+  given: string,
+): Promise<ApiKey | undefined> {
+  if (routeOptions.config.readToken !== true) return undefined;
+  // EventSource can't send a header.
+  const { token: asked } = query as { token?: unknown };
+  const token = given === "" ? asked : given;
+  if (typeof token !== "string" || !tokenForm.test(token)) return undefined;
+  const { task_id } = params as z.infer<typeof TaskParams>;
+  return await keys.ofToken(token, task_id.toLowerCase());
+}
+
+/** What calls ask of the keys. */
+export interface CallKeys extends Pick<KeyRing, "find" | "endOf" | "withId"> {
+  ofToken: ReadTokens["keyOf"];
+  noteUse: (id: string) => void;
+  /** Where a key that is not found may be a good one: keys are not read yet. */
+  whyUnknown: () => ApiError | undefined;
+}
+
+/** Aborts when the caller is gone, or the caller's key ends. */
+export function endOfCall(
+  keys: Pick<CallKeys, "endOf">,
+  { key }: Pick<FastifyRequest, "key">,
+  reply: Pick<FastifyReply, "raw">,
+): AbortSignal {
+  const end = keys.endOf(key);
+  const gone = hangUp(reply);
+  return end === undefined ? gone : AbortSignal.any([gone, end]);
+}
+
+/** Throws the answer to an unknown key where the key has ended while its call was waiting. */
+export function refuseEnded(
+  keys: Pick<CallKeys, "endOf">,
+  { key }: Pick<FastifyRequest, "key">,
+): void {
+  if (keys.endOf(key)?.aborted) throw unknownKey();
+}
+
+/** Throws the refusal of a call that asks for more than its route does, and whose key has not the scope for it. */
+export function requireScope(
+  { key }: Pick<FastifyRequest, "key">,
+  scope: Scope,
+): void {
+  if (!key.scopes.has(scope)) throw lacking(scope);
+}
+
+export const unknownKey = () =>
   new ApiError(
     "unauthorized",
     "send an API key as X-API-Key or as Authorization: Bearer",
   );
+
+const lacking = (scope = "") =>
+  new ApiError("forbidden", `the key has no scope ${scope}`);
 
 function givenKey({ headers }: FastifyRequest): string {
   const own = headers["x-api-key"];
@@ -37,4 +142,12 @@ function givenKey({ headers }: FastifyRequest): string {
   const [, token = ""] =
     /^Bearer +(\S+)$/i.exec(headers.authorization ?? "") ?? [];
   return token;
+}
+
+/** Aborts when the caller is gone. fastify's `request.signal` does so too, but also once a body was read to its end. */
+function hangUp({ raw }: Pick<FastifyReply, "raw">): AbortSignal {
+  const gone = new AbortController();
+  // A reason of its own: the default one is an error, whose stack would cost more than the answer.
+  raw.once("close", () => gone.abort("closed"));
+  return gone.signal;
 }

@@ -3,9 +3,10 @@ import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import type { Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { describe, test } from "vitest";
-import { ApiKeyList } from "../accept/apiKeys.ts";
+import { ApiKeyList } from "../keys/apiKeys.ts";
+import { callKeys, unlimited } from "../../test/appTestKit.ts";
 import { buildApp } from "./app.ts";
 import type { AppDeps } from "./appDeps.ts";
 
@@ -16,9 +17,11 @@ const key = "0123456789abcdef";
 async function start() {
   const stop = new AbortController();
   const waiting: (() => void)[] = [];
+  const keys = callKeys(ApiKeyList.parse(`a:${key}`));
   const accepted = { taskId: "1" };
   const deps = {
-    keys: ApiKeyList.parse(`a:${key}`),
+    ...unlimited,
+    keys,
     stopping: stop.signal,
     log: { warn: () => undefined, error: () => undefined },
     acceptOnce: () =>
@@ -26,6 +29,7 @@ async function start() {
         waiting.push(() => resolve(accepted)),
       ),
     waitForOutcome: () => new Promise(() => undefined),
+    calls: { of: () => () => undefined },
   };
   const app = await buildApp(deps as unknown as AppDeps, {
     ...{ bodyLimit, bodiesInFlight: 64_000, trustProxy: false },
@@ -33,9 +37,11 @@ async function start() {
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
 
   let hungUp = 0;
-  app.server.on("connection", (socket: Socket) =>
-    socket.once("close", () => hungUp++),
-  );
+  let last: Socket | undefined;
+  app.server.on("connection", (socket: Socket) => {
+    last = socket;
+    socket.once("close", () => hungUp++);
+  });
 
   /** The head of a call; its body is up to the caller. */
   function open(headers: Record<string, string | number>) {
@@ -60,6 +66,9 @@ async function start() {
   };
   return {
     ...{ open, send, waiting, hungUp: () => hungUp },
+    port: Number(new URL(url).port),
+    /** Bytes that came on the last connection. */
+    received: () => last?.bytesRead ?? 0,
     /** Whether a body of 40 kB is taken; it is stored at once then. */
     async hasRoom() {
       const before = waiting.length;
@@ -75,6 +84,7 @@ async function start() {
       stop.abort();
       app.server.closeAllConnections();
       await app.close();
+      keys[Symbol.dispose]();
     },
   };
 }
@@ -139,6 +149,22 @@ describe("the bytes of all bodies in flight", { concurrent: true }, () => {
     await eventually(() => app.waiting.length === 1);
     assert.equal(await app.hasRoom(), false);
     app.waiting[0]!();
+    await eventually(() => app.hasRoom());
+  });
+
+  test("leave out what was refused behind a call that waits, whose caller hung up", async () => {
+    await using app = await start();
+    const invalid = JSON.stringify({ prompt: 1, x: "x".repeat(40_000) });
+    const posted = (body: string) =>
+      `POST /generate HTTP/1.1\r\nHost: a\r\nX-API-Key: ${key}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const socket = connect(app.port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    socket.write(posted('{"prompt":"hi"}') + posted(invalid));
+    await eventually(() => app.waiting.length === 1);
+    // Its answer waits for that of the first one.
+    await eventually(() => app.received() > invalid.length);
+    socket.destroy();
+    await eventually(() => app.hungUp() === 1);
     await eventually(() => app.hasRoom());
   });
 

@@ -49,6 +49,12 @@ export function limitBodies(
     done();
   });
 
+  // An answer that waits behind another one of its connection is never closed where the caller hangs up.
+  app.addHook("onError", (request, _reply, _error, done) => {
+    dropBody(request);
+    done();
+  });
+
   const noRoom = () =>
     new ApiError("unavailable", "too many large requests at once", {
       limit: { name: "BODIES_IN_FLIGHT", value: bodiesInFlight },
@@ -57,7 +63,9 @@ export function limitBodies(
 }
 
 /** The body is not needed any more, though the answer may take its time: its memory is free. */
-export function dropBody(request: FastifyRequest): void {
+export function dropBody(
+  request: Pick<FastifyRequest, "body" | "leaveRoom">,
+): void {
   request.body = undefined;
   request.leaveRoom?.();
 }

@@ -58,7 +58,8 @@ describe("CORS_ORIGINS", () => {
         assert.equal(answer.headers["access-control-allow-origin"], given);
         assert.match(
           String(answer.headers["access-control-expose-headers"]),
-          /Location/,
+          // OpenAI's client repeats what it may not, where it can't read the last one.
+          /Location.*X-Should-Retry/,
         );
       }
     });

@@ -1,5 +1,6 @@
 /** Pages of other origins that may call (CORS_ORIGINS). A browser asks first, without a key. */
 import { fastifyCors } from "@fastify/cors";
+import { rateHeaders } from "./openai/rateHeaders.ts";
 import type { App } from "./appDeps.ts";
 
 export type CorsOrigins = "*" | readonly string[];
@@ -15,9 +16,16 @@ export async function allowOrigins(
     methods: ["GET", "HEAD", "POST"],
     exposedHeaders: [
       "Idempotency-Replayed",
+      "Link",
       "Location",
       "Preference-Applied",
+      "RateLimit-Limit",
+      "RateLimit-Remaining",
+      "RateLimit-Reset",
       "Retry-After",
+      ...Object.keys(rateHeaders),
+      "X-Request-Id",
+      "X-Should-Retry",
     ],
     maxAge: 600,
     // An OPTIONS that is no preflight is answered as one, and not with a text.

@@ -1,75 +1,136 @@
-/** `/openapi.json`, made from the routes' own schemas, and `/docs`, which shows it. */
-import swagger from "@fastify/swagger";
-import swaggerUi from "@fastify/swagger-ui";
+/** How a route describes its answers, for `/openapi.json` and `/docs`. */
 import { Problem } from "@jetscribe/schema";
-import {
-  jsonSchemaTransform,
-  jsonSchemaTransformObject,
-} from "fastify-type-provider-zod";
 import { STATUS_CODES } from "node:http";
 import * as z from "zod";
-import type { App } from "./appDeps.ts";
-import { problemTypes } from "./problem.ts";
-
-export async function addDocs(app: App, publicPath: string): Promise<void> {
-  await app.register(swagger, {
-    openapi: {
-      openapi: "3.1.0",
-      info: {
-        title: "Jetscribe",
-        version: "1",
-        description:
-          "LLM inference over an event log: POST a prompt, get a task id at once, read the result whenever you want. " +
-          "A 202 is a promise: whatever dies afterwards, the task gets exactly one outcome.",
-      },
-      servers: [{ url: publicPath || "/" }],
-      components: {
-        securitySchemes: {
-          apiKey: { type: "apiKey", in: "header", name: "X-API-Key" },
-          bearer: { type: "http", scheme: "bearer" },
-        },
-      },
-    },
-    transform: withHeaders,
-    transformObject: withoutInputs,
-  });
-  await app.register(swaggerUi, {
-    routePrefix: "/docs",
-    indexPrefix: publicPath,
-  });
-  app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
-}
+import type { ApiErrorCode } from "../apiError.ts";
+import {
+  exampleOf,
+  firstProblemOf,
+  problemKind,
+  problemTypes,
+  type StatusOf,
+} from "./problem.ts";
 
 /** Of every route behind a key. */
 export const security = [{ apiKey: [] }, { bearer: [] }];
+/** Of every route that takes a read token too. */
+export const readSecurity = [...security, { readToken: [] }];
 
-type Headers = Readonly<Record<string, string>>;
+export type Headers = Readonly<Record<string, string>>;
 
-/** An answer that is not plain JSON, or has headers of its own: with what each of them says. */
+export interface Example {
+  summary?: string;
+  value: unknown;
+}
+
+/** An answer of a route: with what each of its headers says, and examples. */
+export interface Answer<T extends z.ZodType = z.ZodType> {
+  description: string;
+  headers: Headers;
+  content: Record<
+    string,
+    { schema: T; examples?: Readonly<Record<string, Example>> }
+  >;
+}
+
+/** `example`: an answer that a running system gave. */
 export const answer = <T extends z.ZodType>(
   schema: T,
   description: string,
-  { type = "application/json", headers = {} } = {},
-) => ({ description, headers, content: { [type]: { schema } } });
+  {
+    type = "application/json",
+    headers = {},
+    example,
+  }: { type?: string; headers?: Headers; example?: unknown } = {},
+): Answer<T> => ({
+  description,
+  headers,
+  content: {
+    [type]: {
+      schema,
+      ...(example !== undefined && {
+        examples: { example: { value: example } },
+      }),
+    },
+  },
+});
 
-/** The problems of a route by their status. */
-export const problems = <Status extends number>(...statuses: Status[]) =>
-  Object.fromEntries([
-    ...statuses.map((status) => [status, problem(status)]),
+/** Two answers of one status, of different content types; the first one's description. */
+export const either = <T extends z.ZodType, Other extends z.ZodType>(
+  one: Answer<T>,
+  other: Answer<Other>,
+): Answer<T | Other> => ({
+  description: one.description,
+  headers: { ...one.headers, ...other.headers },
+  content: { ...one.content, ...other.content },
+});
+
+/** What any call may be answered: it is no valid request, or the gateway is stopping. */
+const ofAnyCall = ["invalid_request", "unavailable"] as const;
+type OfAnyCall = (typeof ofAnyCall)[number];
+
+/** Of calls that make tasks, besides `unavailable`. */
+export const acceptProblems = [
+  "queue_full",
+  "log_full",
+  "maybe_accepted",
+] as const;
+
+/** The problems of a route, by code; a status stands for the first one that has it. Those of any call are among them. */
+export function problems<const What extends (ApiErrorCode | number)[]>(
+  ...what: What
+) {
+  const codes = what.map((one): ApiErrorCode =>
+    typeof one === "number" ? firstProblemOf(one) : one,
+  );
+  const all = new Set<ApiErrorCode>([...ofAnyCall, ...codes]);
+  const byStatus = Map.groupBy(all, (code) => problemKind(code).status);
+  return Object.fromEntries([
+    ...[...byStatus].map(([status, same]) => [status, problem(status, same)]),
     ["default", problem()],
-  ]) as Record<Status | "default", ReturnType<typeof problem>>;
+  ]) as Record<
+    StatusOf<What[number] | OfAnyCall> | "default",
+    Answer<typeof KnownProblem>
+  >;
+}
 
 const KnownProblem = Problem.extend({ type: z.enum(problemTypes) }).meta({
   id: "Problem",
 });
 
-const problem = (status?: number) =>
-  answer(KnownProblem, STATUS_CODES[status ?? 0] ?? "Any other refusal", {
-    type: "application/problem+json",
-    headers: problemHeaders[status ?? 405] ?? {},
-  });
+function problem(
+  status?: number,
+  codes: readonly ApiErrorCode[] = [],
+): Answer<typeof KnownProblem> {
+  const examples = codes.map((code) => [
+    code,
+    { summary: problemKind(code).title, value: exampleOf(code) },
+  ]);
+  return {
+    description: STATUS_CODES[status ?? 0] ?? "Any other refusal",
+    headers: { ...link, ...problemHeaders[status ?? 405] },
+    content: {
+      "application/problem+json": {
+        schema: KnownProblem,
+        examples:
+          codes.length > 0
+            ? (Object.fromEntries(examples) as Record<string, Example>)
+            : { example: { value: bareProblem } },
+      },
+    },
+  };
+}
 
-const retryAfter = {
+/** Of a refusal by the server itself. */
+const bareProblem = {
+  type: "about:blank",
+  title: "Request Header Fields Too Large",
+  status: 431,
+  detail: "the headers are too large",
+};
+
+const link = { Link: 'The page about this problem, as `rel="help"`.' };
+export const retryAfter = {
   "Retry-After": "The same call may work after so many seconds.",
 };
 const problemHeaders: Readonly<Record<number, Headers>> = {
@@ -78,36 +139,3 @@ const problemHeaders: Readonly<Record<number, Headers>> = {
   429: retryAfter,
   503: retryAfter,
 };
-
-type Transform = typeof jsonSchemaTransform;
-type Answers = Record<string, { headers?: Headers }>;
-
-/** The transform of the zod schemas leaves out the headers of the answers. */
-function withHeaders(route: Parameters<Transform>[0]): ReturnType<Transform> {
-  const transformed = jsonSchemaTransform(route);
-  const given = (route.schema?.response ?? {}) as Answers;
-  const answers = (transformed.schema?.["response"] ?? {}) as Record<
-    string,
-    object
-  >;
-  for (const [status, { headers = {} }] of Object.entries(given))
-    Object.assign(answers[status] ?? {}, {
-      headers: Object.fromEntries(
-        Object.entries(headers).map(([name, description]) => [
-          name,
-          { type: "string", description },
-        ]),
-      ),
-    });
-  return transformed;
-}
-
-/** The transform adds each named schema twice, also as what a request would hold: ours are of answers only. */
-function withoutInputs(
-  document: Parameters<typeof jsonSchemaTransformObject>[0],
-): ReturnType<typeof jsonSchemaTransformObject> {
-  const transformed = jsonSchemaTransformObject(document);
-  if ("components" in transformed)
-    delete transformed.components?.schemas?.["ProblemInput"];
-  return transformed;
-}

@@ -15,6 +15,15 @@ describe("PUBLIC_PATH", () => {
       );
       const { status } = await send(app, "GET", answer.headers.location ?? "");
       assert.equal(status, 202);
+      const { links } = JSON.parse(answer.body) as { links: object };
+      for (const [name, link] of Object.entries(links) as [string, string][]) {
+        const id = app.running.task_id;
+        const path = name === "events" ? `tasks/${id}/events` : `${name}/${id}`;
+        assert.equal(link, `/llm/${path}`);
+        const method = name === "cancel" ? "POST" : "HEAD";
+        const { status } = await send(app, method, link);
+        assert.ok(status < 300, `${method} ${link}: ${status}`);
+      }
     }
     assert.equal((await send(app, "GET", "/llmresult/x")).status, 404);
     for (const path of ["/llm", "/llm?a=b"])
@@ -29,11 +38,11 @@ describe("PUBLIC_PATH", () => {
       await using app = await startApp({ publicPath });
       for (const page of ["/docs", "/docs/"]) {
         const { body } = await send(app, "GET", publicPath + page);
-        const links = [...body.matchAll(/(?:href|src)="([^"]+)"/g)];
+        const links = [...body.matchAll(/(?:href|src)="([^"#]+)"/g)];
         assert.ok(links.length > 3);
         for (const [, link = ""] of links) {
           const { pathname } = new URL(link, `http://a${publicPath}${page}`);
-          assert.ok(pathname.startsWith(`${publicPath}/docs/`), pathname);
+          assert.ok(pathname.startsWith(`${publicPath}/`), pathname);
           assert.equal((await send(app, "GET", pathname)).status, 200, link);
         }
       }

@@ -88,6 +88,28 @@ describe("what is no request", () => {
       assertProblem(await sendRaw(app, bytes), status);
     });
 
+  test("requests before a broken one get their answers, and so does the broken one", async () => {
+    const auth = `Host: a\r\nX-API-Key: ${key}\r\n`;
+    const whole =
+      `POST /generate HTTP/1.1\r\n${auth}Content-Type: application/json\r\n` +
+      `Content-Length: ${hi.length}\r\n\r\n${hi}GET /livez HTTP/1.1\r\nHost: a\r\n\r\n`;
+    for (const [broken, status] of [
+      ["GARBAGE\r\n\r\n", 400],
+      [
+        `POST /generate HTTP/1.1\r\n${auth}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
+        400,
+      ],
+      ["GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", 417],
+      ["CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 501],
+    ] as const) {
+      const raw = await sendRaw(app, whole + broken);
+      const [, first = "", second = "", third = ""] = raw.split("HTTP/1.1 ");
+      assert.match(first, /^202 /);
+      assert.match(second, /^200 /);
+      assertProblem(`HTTP/1.1 ${third}`, status);
+    }
+  });
+
   test("a refusal does not get into the middle of an answer", async () => {
     const socket = connect(app.port, "127.0.0.1");
     const path = `/stream/${app.endless.task_id}`;

@@ -1,8 +1,7 @@
 import type { TaskState } from "@jetscribe/schema";
-import type { FastifyReply } from "fastify";
 import * as z from "zod";
 import { ApiError } from "../apiError.ts";
-import type { ApiKey } from "../accept/apiKeys.ts";
+import type { ApiKey } from "../keys/apiKeys.ts";
 import type { ReadTask } from "../read/readTask.ts";
 
 export const TaskParams = z.object({
@@ -35,11 +34,3 @@ export const WaitQuery = z.object({
     .default(0)
     .meta({ description: "Wait for the outcome, so many seconds at most." }),
 });
-
-/** Aborts when the caller is gone. fastify's `request.signal` does so too, but also once a body was read to its end. */
-export function hangUp({ raw }: Pick<FastifyReply, "raw">): AbortSignal {
-  const gone = new AbortController();
-  // A reason of its own: the default one is an error, whose stack would cost more than the answer.
-  raw.once("close", () => gone.abort("closed"));
-  return gone.signal;
-}

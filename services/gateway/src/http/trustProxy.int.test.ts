@@ -16,7 +16,8 @@ interface Seen {
 /** A gateway's app that says whom it takes the caller for; none of its routes is called. */
 async function startApp(trustProxy: Trust) {
   const stopping = new AbortController().signal;
-  const deps = { keys: [], stopping } as unknown as AppDeps;
+  const calls = { of: () => () => undefined };
+  const deps = { keys: [], stopping, calls } as unknown as AppDeps;
   const app = await buildApp(deps, {
     bodyLimit: 1_000,
     bodiesInFlight: 1_000,

@@ -48,6 +48,27 @@ describe("a body that is not read", () => {
     }
   });
 
+  test("behind a small one that is refused the connection goes on, though the body comes after the answer", async () => {
+    const socket = connect(app.port, "127.0.0.1");
+    socket.setEncoding("latin1");
+    const answers = socket.iterator({ destroyOnReturn: false });
+    const nextStatus = async () => {
+      const { value } = (await answers.next()) as { value?: string };
+      return Number(value?.slice("HTTP/1.1 ".length, 12));
+    };
+    const body = "x".repeat(50_000);
+    const head = "host: a\r\nx-api-key: wrong\r\n";
+    for (let i = 0; i < 3; i++) {
+      socket.write(
+        `POST /generate HTTP/1.1\r\n${head}content-length: ${body.length}\r\n\r\n`,
+      );
+      assert.equal(await nextStatus(), 401);
+      socket.write(`${body}GET /livez HTTP/1.1\r\nhost: a\r\n\r\n`);
+      assert.equal(await nextStatus(), 200);
+    }
+    socket.destroy();
+  });
+
   test("a body without an end is cut off", async () => {
     const size = 256 * 1024 * 1024;
     const headers = { ...json, connection: "keep-alive" };

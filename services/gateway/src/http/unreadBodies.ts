@@ -30,10 +30,22 @@ export function answerUnread(reply: FastifyReply, answer: string): Readable {
   return Readable.from(answerAndDrop(answer, raw));
 }
 
-export const isUnread = ({ complete, headers }: IncomingMessage): boolean =>
-  !complete &&
-  (headers["transfer-encoding"] !== undefined ||
-    Number(headers["content-length"] ?? 0) > 0);
+/** Bytes: a client never waits while it writes so few, and Node drops them behind the answer. */
+const small = 64 * 1024;
+
+/** Whether a body may still come that makes the client lose the answer. */
+export function isUnread({
+  complete,
+  headers,
+  httpVersion,
+}: IncomingMessage): boolean {
+  if (complete) return false;
+  if (headers["transfer-encoding"] !== undefined) return true;
+  const length = Number(headers["content-length"] ?? 0);
+  const closes =
+    httpVersion === "1.0" || /\bclose\b/i.test(headers.connection ?? "");
+  return length > (closes ? 0 : small);
+}
 
 async function* answerAndDrop(answer: string, body: IncomingMessage) {
   yield answer;

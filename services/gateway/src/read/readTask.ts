@@ -1,6 +1,9 @@
 /** A task as its owner may see it: from the projection, and where that can't say, from the log. Rule 8 of the design. */
 import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { orAborted } from "@jetscribe/event-log/broker/orAborted";
+import { readHighWaterMark } from "@jetscribe/event-log/state/highWaterMark";
 import {
+  searchHistory,
   searchLog,
   type OwnedTask,
 } from "@jetscribe/event-log/state/searchLog";
@@ -12,6 +15,7 @@ import {
   gatewayLookUpMs,
   slugOf,
   taskIdTime,
+  type RecordedEvent,
   type TaskState,
 } from "@jetscribe/schema";
 import { ApiError, unavailable } from "../apiError.ts";
@@ -41,9 +45,7 @@ export function makeReadTask(
     const answer = await states.surely({ task_id, owner });
     if (answer.status !== "unknown") return ownOnly(answer.task, owner);
     const { because } = answer;
-    throw because instanceof ApiError
-      ? because
-      : unavailable("the log can't be read, or not in time", because);
+    throw because instanceof ApiError ? because : unreadable(because);
   };
 
   return { readTask, readSurely };
@@ -56,17 +58,36 @@ const ownOnly = (task: TaskState | undefined, owner: string) =>
 const maxSearches = 64;
 
 /** Looks for tasks in the log: 64 at a time, and for 5 s each. */
-export function makeSearch(broker: Broker): FromLog<OwnedTask> {
+export function makeSearches(broker: Broker) {
   let searches = 0;
-  return async (wanted, end) => {
+
+  async function search<T>(look: (signal: AbortSignal) => Promise<T>) {
     if (searches >= maxSearches)
       throw unavailable("too many look-ups in the log are under way");
     searches++;
     try {
-      const signal = AbortSignal.timeout(gatewayLookUpMs);
-      return await searchLog(broker, wanted, end, signal);
+      return await look(AbortSignal.timeout(gatewayLookUpMs));
     } finally {
       searches--;
     }
-  };
+  }
+
+  const task: FromLog<OwnedTask> = (wanted, end) =>
+    search((signal) => searchLog(broker, wanted, end, signal));
+
+  /** The events of a task that the log has now, oldest first. Rejects with an ApiError. */
+  const history = (wanted: OwnedTask): Promise<RecordedEvent[]> =>
+    search(async (signal) => {
+      const end = await orAborted(readHighWaterMark(broker), signal);
+      return await searchHistory(broker, wanted, end, signal);
+    }).catch((error: unknown) => {
+      throw error instanceof ApiError ? error : unreadable(error);
+    });
+
+  return { task, history };
 }
+
+export type ReadHistory = ReturnType<typeof makeSearches>["history"];
+
+const unreadable = (cause: unknown) =>
+  unavailable("the log can't be read, or not in time", cause);

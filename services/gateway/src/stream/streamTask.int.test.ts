@@ -16,6 +16,7 @@ import { connectStore, type Store } from "@jetscribe/task-store";
 import {
   metricsOf,
   newTaskId,
+  type FailedTask,
   type TaskState,
   type TokenChunk,
 } from "@jetscribe/schema";
@@ -64,6 +65,9 @@ const chunk = (n: number, offset: number, text: string): TokenChunk => ({
   ...{ worker_id: "w", attempt: 1, n, offset, text },
   ...{ completion_tokens: n, prompt_tokens: 1 },
 });
+
+/** The broker's time, by the gateway's clock. */
+const nowS = 1_000;
 
 describe("a reader's stream", () => {
   let readText: ReadText;
@@ -119,6 +123,7 @@ describe("a reader's stream", () => {
       ...{ broker, watchTask: watch(readTask, heard), readText: read },
       watchPlace: makeWatchPlace({ places: () => Promise.resolve([]) }),
       forecast: { of: () => undefined },
+      clock: { nowS: () => nowS },
       stopping: new AbortController().signal,
     })(task, { owner: "a", lastEventId: undefined, signal, onSlow });
 
@@ -172,6 +177,78 @@ describe("a reader's stream", () => {
     ]);
     gone.abort();
     assert.equal((await events.next()).done, true);
+  });
+
+  test("is unavailable where the broker goes away before anything was sent", async () => {
+    await using dying = await startNats({ version: "newest" });
+    await using lost = await connectBroker({ url: dying.url, name: "test" });
+    const events = makeStreamTask({
+      ...{ broker: lost, readText, stopping: new AbortController().signal },
+      watchTask: () => ({ [Symbol.dispose]: () => undefined }),
+      watchPlace: () => ({ [Symbol.dispose]: () => undefined }),
+      forecast: { of: () => undefined },
+      clock: { nowS: () => nowS },
+    })(running(), {
+      ...{ owner: "a", lastEventId: undefined, onSlow: () => undefined },
+      signal: new AbortController().signal,
+    });
+    // It answers nothing any more, and then it is gone.
+    await dying.kill("SIGSTOP");
+    const first = events.next();
+    const refused = assert.rejects(first, { code: "unavailable" });
+    await dying.kill("SIGKILL");
+    await refused;
+  });
+
+  test("has the outcome without any text once the texts have expired, and all of it before", async () => {
+    const failed = (end_time: number): FailedTask => ({
+      ...{ ...queued(), status: "failed", end_time, end_seq: 2 },
+      ...{ error: { type: "RuntimeError", message: "why" } },
+      ...{ partial_text: "xxx", result_ttl_ms: 5_000 },
+      metrics: metricsOf({ enqueue: 1, firstStart: 1, outcome: 2 }, 1, 1),
+    });
+    const toldOf = async (task: TaskState) => {
+      await write(task.task_id, 3);
+      const told = [];
+      for await (const event of open(task, new AbortController().signal))
+        told.push(event);
+      return told;
+    };
+    const [status, end, ...rest] = await toldOf(failed(nowS - 5));
+    assert.equal(status?.event, "status");
+    assert.deepEqual([end?.event, end?.id, rest], ["failed", "end", []]);
+    const data = end?.data as Record<string, unknown>;
+    assert.deepEqual(
+      [data["result_expired"], data["error_message"], data["partial_text"]],
+      [true, "why", undefined],
+    );
+    const shown = await toldOf(failed(nowS - 4.999));
+    assert.deepEqual(
+      shown.map(({ event }) => event),
+      ["status", "token", "failed"],
+    );
+    assert.ok(!("result_expired" in (shown.at(-1)?.data ?? {})));
+  });
+
+  test("has no text of an outcome that it hears of after the texts have expired", async () => {
+    const task = running();
+    await write(task.task_id, 3);
+    const now: TaskState = {
+      ...{ ...ended(task), end_time: nowS - 5 },
+      ...{ partial_text: "xxx", result_ttl_ms: 5_000 },
+    };
+    const told = [];
+    const gone = new AbortController();
+    for await (const event of open(task, gone.signal, undefined, () =>
+      Promise.resolve(now),
+    ))
+      told.push(event);
+    const end = told.at(-1);
+    const data = end?.data as Record<string, unknown>;
+    assert.deepEqual(
+      [end?.event, data["result_expired"], data["partial_text"]],
+      ["cancelled", true, undefined],
+    );
   });
 
   test("is told that its reader is too slow, and holds no more for it", async () => {

@@ -1,15 +1,23 @@
 /** One reader of one task's stream: a few subscriptions and a look at what was before them; no polling. */
 import type { ReadText } from "@jetscribe/event-log/tokens/textReader";
+import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { orAborted } from "@jetscribe/event-log/broker/orAborted";
 import { subscribed } from "@jetscribe/event-log/signals/signals";
 import { hearTokens, lastToken } from "@jetscribe/event-log/tokens/tokens";
-import { isOpen, type TaskState, type TokenChunk } from "@jetscribe/schema";
+import {
+  isOpen,
+  type EndedTask,
+  type TaskState,
+  type TokenChunk,
+} from "@jetscribe/schema";
 import type { Place } from "@jetscribe/task-store";
+import { unavailable } from "../apiError.ts";
 import type { Forecast } from "../forecast/forecast.ts";
 import type { WatchPlace } from "./watchPlace.ts";
 import { isLater, progressed, type WatchTask } from "../read/watchTask.ts";
-import { makeTextFeed, type StreamEvent } from "./textFeed.ts";
+import { expiredOutcome, hasExpired } from "../read/resultOf.ts";
+import { makeTextFeed, outcomeId, type StreamEvent } from "./textFeed.ts";
 
 export type StreamTask = (
   task: TaskState,
@@ -40,6 +48,7 @@ export function makeStreamTask(deps: {
   readText: ReadText;
   watchPlace: WatchPlace;
   forecast: Pick<Forecast, "of">;
+  clock: Pick<BrokerClock, "nowS">;
   /** Ends all streams: their readers come back, to another gateway perhaps. */
   stopping: AbortSignal;
 }): StreamTask {
@@ -76,6 +85,11 @@ export function makeStreamTask(deps: {
         () => mayHaveText && inbox.putAlways("missed"),
       );
 
+    // Nothing is sent yet: a broker that goes away meanwhile is an answer of its own.
+    const listening = () =>
+      subscribed(broker).catch((cause: unknown) => {
+        throw unavailable("the broker can't be reached", cause);
+      });
     const stored = async () => {
       reading = true;
       try {
@@ -87,9 +101,13 @@ export function makeStreamTask(deps: {
     };
 
     try {
-      await orAborted(subscribed(broker), signal);
+      await orAborted(listening(), signal);
       let task = found;
       yield statusOf(task);
+      if (!isOpen(task) && hasExpired(task, deps.clock)) {
+        yield expiredEnd(task);
+        return;
+      }
       const feed = makeTextFeed();
       if (lastEventId !== undefined) {
         const chunks = await stored();
@@ -119,6 +137,11 @@ export function makeStreamTask(deps: {
         }
       }
       if (isOpen(task)) return;
+      // A projection that is behind, or a slow reader, may bring the outcome long after it was stored.
+      if (hasExpired(task, deps.clock)) {
+        yield expiredEnd(task);
+        return;
+      }
       // Only a result holds the whole text; of the others the last of it may still be on its way, or in the inbox.
       if (task.status !== "completed" || feed.mayDiffer(task))
         yield* feed.catchUp(await stored());
@@ -132,8 +155,15 @@ export function makeStreamTask(deps: {
   };
 }
 
+/** A reader that comes after the texts' time is told the outcome, and no text. */
+const expiredEnd = (task: EndedTask): StreamEvent => ({
+  event: task.status,
+  id: outcomeId,
+  data: expiredOutcome(task),
+});
+
 const statusOf = (
-  { task_id, status, attempt }: TaskState,
+  { task_id, status, attempt, not_before }: TaskState,
   place?: Place,
   wait?: number,
 ): StreamEvent => ({
@@ -142,6 +172,7 @@ const statusOf = (
     task_id,
     status,
     attempt,
+    ...(status === "queued" && not_before !== undefined && { not_before }),
     ...(place && { queue_position: place.position }),
     ...(wait !== undefined && { estimated_wait: wait }),
   },

@@ -1,33 +1,43 @@
 import { isOpen, OutcomeResponse, PendingResponse } from "@jetscribe/schema";
 import type { ReadTask } from "../../read/readTask.ts";
-import { outcomeOf, pendingOf } from "../../read/resultOf.ts";
+import { pendingOf, visibleOutcome } from "../../read/resultOf.ts";
 import type { App, AppDeps } from "../appDeps.ts";
-import { answer, problems, security } from "../docs.ts";
-import { taskOfCall, TaskParams, hangUp, WaitQuery } from "../taskOfCall.ts";
+import { endOfCall, refuseEnded } from "../auth.ts";
+import { answer, problems, readSecurity } from "../docs.ts";
+import { completedExample, taskIdExample } from "../examples.ts";
+import { taskOfCall, TaskParams, WaitQuery } from "../taskOfCall.ts";
 
 const schema = {
   operationId: "getResult",
+  tags: ["Read"],
   summary: "Read the result",
   description:
-    "200 with the outcome, 202 while there is none. Right after a 202 of `POST /generate` it is never 404.",
+    "200 with the outcome, 202 while there is none. Without the scope `read:text` it has no text. Right after a 202 of `POST /generate` it is never 404.",
   params: TaskParams,
   querystring: WaitQuery,
   response: {
-    200: answer(OutcomeResponse, "The outcome"),
-    202: answer(PendingResponse, "It has none yet"),
-    ...problems(400, 401, 404, 503),
+    200: answer(OutcomeResponse, "The outcome", { example: completedExample }),
+    202: answer(PendingResponse, "It has none yet", {
+      example: { status: "processing", task_id: taskIdExample },
+    }),
+    ...problems(400, 401, 403, 404, "rate_limited", 503),
   },
-  security,
+  security: readSecurity,
 };
 
 export function resultRoute(app: App, deps: AppDeps): void {
-  app.get("/result/:task_id", { schema }, async (request, reply) => {
+  const config = { scope: "read", readToken: true } as const;
+  app.get("/result/:task_id", { schema, config }, async (request, reply) => {
     const ms = request.query.wait * 1_000;
     const waiting: ReadTask = (taskId, owner) =>
-      deps.waitForOutcome(taskId, owner, { ms, signal: hangUp(reply) });
+      deps.waitForOutcome(taskId, owner, {
+        ms,
+        signal: endOfCall(deps.keys, request, reply),
+      });
     const task = await taskOfCall(ms > 0 ? waiting : deps.readTask, request);
+    if (ms > 0) refuseEnded(deps.keys, request);
     return isOpen(task)
       ? reply.code(202).send(pendingOf(task))
-      : reply.code(200).send(outcomeOf(task));
+      : reply.code(200).send(visibleOutcome(task, request.key, deps.clock));
   });
 }

@@ -1,12 +1,15 @@
-import { isOpen } from "@jetscribe/schema";
+import { aboutTask, isOpen } from "@jetscribe/schema";
 import * as z from "zod";
 import type { App, AppDeps } from "../appDeps.ts";
-import { answer, problems, security } from "../docs.ts";
-import { taskOfCall, TaskParams, hangUp } from "../taskOfCall.ts";
+import { endOfCall } from "../auth.ts";
+import { answer, problems, readSecurity } from "../docs.ts";
+import { streamExample } from "../examples.ts";
+import { taskOfCall, TaskParams } from "../taskOfCall.ts";
 import { outcomeId } from "../../stream/textFeed.ts";
 
 const schema = {
   operationId: "stream",
+  tags: ["Stream"],
   summary: "Read the text while it is written",
   description:
     "Server-Sent Events: `token` {text} as the text comes, with the id `<attempt>.<n>`; `status` on a change of state; " +
@@ -21,20 +24,22 @@ const schema = {
       .meta({ description: "The id of the last event that came." }),
   }),
   response: {
-    200: answer(z.string(), "The events", { type: "text/event-stream" }),
+    200: answer(z.string(), "The events", {
+      type: "text/event-stream",
+      example: streamExample,
+    }),
     204: z.undefined().meta({ description: "The reader has everything" }),
-    ...problems(401, 404, 503),
+    ...problems(401, 403, 404, "rate_limited", 503),
   },
-  security,
+  security: readSecurity,
 };
 
 export function streamRoute(app: App, { log, ...deps }: AppDeps): void {
   app.get(
     "/stream/:task_id",
-    { schema, sse: "manual" },
+    { schema, sse: "manual", config: { scope: "read:text", readToken: true } },
     async (request, reply) => {
       const task = await taskOfCall(deps.readTask, request);
-      const { task_id } = task;
       const lastEventId = reply.sse.lastEventId ?? undefined;
       // Who has the outcome has everything: 204 tells an EventSource not to come back.
       if (!isOpen(task) && lastEventId === outcomeId)
@@ -44,10 +49,10 @@ export function streamRoute(app: App, { log, ...deps }: AppDeps): void {
       const events = deps.streamTask(task, {
         owner: request.key.owner,
         lastEventId,
-        signal: hangUp(reply),
+        signal: endOfCall(deps.keys, request, reply),
         onSlow() {
           if (reply.raw.destroyed) return;
-          log.warn({ task_id }, "a stream's reader is too slow: dropped");
+          log.warn(aboutTask(task), "a stream's reader is too slow: dropped");
           reply.raw.destroy();
         },
       });
@@ -56,7 +61,7 @@ export function streamRoute(app: App, { log, ...deps }: AppDeps): void {
       } catch (error) {
         // Half an answer is out: the reader comes back with Last-Event-ID.
         if (!reply.raw.headersSent) throw error;
-        log.warn({ task_id, err: error }, "a stream was broken off");
+        log.warn({ ...aboutTask(task), err: error }, "a stream was broken off");
         reply.raw.destroy();
       }
     },

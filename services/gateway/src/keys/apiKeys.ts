@@ -1,18 +1,36 @@
 /** Who may call: named keys, of which only digests are kept. */
-import { slugIfAny } from "@jetscribe/schema";
+import {
+  Scope,
+  slugIfAny,
+  slugOf,
+  type KeyLimits,
+  type KeyRecord,
+} from "@jetscribe/schema";
 import { hash } from "node:crypto";
 import * as z from "zod";
 
 export interface ApiKey {
+  /** Names the key itself: two keys may have one name. It is no secret. */
+  id: string;
   /** As it was given; it stands in the events as `owner`. */
   name: string;
   /** The name's slug, as it stands in subjects. */
   owner: string;
   /** SHA-256 in hex: keys are random, so a slow hash would only be a lever for denial of service. */
   digest: string;
+  scopes: ReadonlySet<Scope>;
+  /** Absent: only the gateway's limits hold. */
+  limits?: KeyLimits;
+  /** Seconds since the epoch, by the broker's clock; absent: never. */
+  expires_at?: number;
+  /** Of a read token, when it ends: seconds since the epoch, by the broker's clock. Absent: the key itself was given. */
+  token_expires_at?: number;
 }
 
-/** `name:key,name:key`; a key may be given as `sha256:<hex>`. No message repeats what is in it. */
+/**
+ * `name:key,name:key`; a key may be given as `sha256:<hex>`. Each key has every scope but `admin`; the first key has that
+ * too. No message repeats what is in it.
+ */
 export const ApiKeyList = z.string().transform((text, context): ApiKey[] => {
   try {
     return parseApiKeys(text);
@@ -24,7 +42,7 @@ export const ApiKeyList = z.string().transform((text, context): ApiKey[] => {
 });
 
 function parseApiKeys(text: string): ApiKey[] {
-  const keys = text.split(",").map((pair, i) => parsePair(pair.trim(), i + 1));
+  const keys = text.split(",").map((pair, i) => parsePair(pair.trim(), i));
   const owners = new Set(keys.map(({ owner }) => owner));
   if (owners.size < keys.length)
     throw new RangeError(
@@ -36,7 +54,8 @@ function parseApiKeys(text: string): ApiKey[] {
   return keys;
 }
 
-function parsePair(pair: string, place: number): ApiKey {
+function parsePair(pair: string, index: number): ApiKey {
+  const place = index + 1;
   const colon = pair.indexOf(":");
   const name = pair.slice(0, colon).trim();
   const key = pair.slice(colon + 1).trim();
@@ -52,8 +71,17 @@ function parsePair(pair: string, place: number): ApiKey {
     throw new RangeError(
       `entry ${place}: a key is of ASCII letters, digits and signs, without spaces`,
     );
-  return { name, owner, digest: digestOf(key, place) };
+  return {
+    id: `env:${owner}`,
+    name,
+    owner,
+    digest: digestOf(key, place),
+    scopes: index === 0 ? allScopes : allButAdmin,
+  };
 }
+
+const allScopes = new Set(Scope.options);
+const allButAdmin = new Set(Scope.options.filter((scope) => scope !== "admin"));
 
 function digestOf(key: string, place: number): string {
   if (!key.startsWith("sha256:")) return hash("sha256", key);
@@ -65,12 +93,17 @@ function digestOf(key: string, place: number): string {
   return hex.toLowerCase();
 }
 
-/**
- * Makes the look-up of a key that a caller gave, whose time does not depend on the number of keys. The time of a `Map`
- * look-up tells nothing about a key: the caller can't choose the digest that is compared.
- */
-export function makeFindKey(keys: readonly ApiKey[]) {
-  const byDigest = new Map(keys.map((key) => [key.digest, key]));
-  return (given: string): ApiKey | undefined =>
-    byDigest.get(hash("sha256", given));
+/** A key of KEYS as calls use it. */
+export function keyOf(record: KeyRecord): ApiKey {
+  const { id, name, digest, limits, expires_at } = record;
+  return {
+    ...{ id, name, owner: slugOf(name), digest },
+    scopes: new Set(record.scopes.filter(isScope)),
+    ...(limits && { limits }),
+    ...(expires_at !== undefined && { expires_at }),
+  };
 }
+
+/** Others are of a later version. */
+const isScope = (word: string): word is Scope =>
+  Scope.options.some((scope) => scope === word);

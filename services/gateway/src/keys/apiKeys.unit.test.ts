@@ -1,12 +1,19 @@
 import { readConfig } from "@jetscribe/runtime";
+import { Scope } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import * as z from "zod";
 import { test } from "vitest";
-import { ApiKeyList, makeFindKey } from "./apiKeys.ts";
+import { ApiKeyList, type ApiKey } from "./apiKeys.ts";
+import { makeKeyRing } from "./keyRing.ts";
 
 const read = (API_KEYS: string) =>
   readConfig(z.object({ API_KEYS: ApiKeyList }), { API_KEYS }).API_KEYS;
+
+function makeFindKey(keys: readonly ApiKey[]) {
+  using ring = makeKeyRing(keys, () => 0);
+  return ring.find;
+}
 
 test("keys have names, and are found by what was given only", () => {
   const keys = read("Team A:secret-1, b:secret:with:colons");
@@ -22,6 +29,13 @@ test("keys have names, and are found by what was given only", () => {
   assert.equal(findKey("secret:with:colons")?.name, "b");
   for (const wrong of ["", "secret", "secret-1 ", "Team A:secret-1"])
     assert.equal(findKey(wrong), undefined);
+});
+
+test("the first key has every scope, the others all but admin", () => {
+  const [first, second] = read("a:k1,b:k2");
+  assert.deepEqual([...first!.scopes], Scope.options);
+  const others = Scope.options.filter((scope) => scope !== "admin");
+  assert.deepEqual([...second!.scopes], others);
 });
 
 test("spaces around a name and a key are no part of them", () => {
