@@ -1,17 +1,18 @@
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { announceProjection } from "@jetscribe/event-log/signals/signals";
-import { announceEveryMs } from "@jetscribe/schema";
+import { announceEveryMs, type DiskRoom } from "@jetscribe/schema";
 import { randomUUID } from "node:crypto";
 import type { Role } from "./projection/projection.ts";
 import type { LogTrim } from "./retention/trimLog.ts";
 
 const earlyMs = 50;
 
-/** Says now and every 2 s how far the projection is, what is unfinished, and what holds the log. */
+/** Says now and every 2 s how far the projection is, what is unfinished, what holds the log, and how full the disk is. */
 export function announce(
   broker: Broker,
   role: () => Role,
   { held }: Pick<LogTrim, "held">,
+  disk: () => DiskRoom | undefined,
 ): Disposable {
   const instance = randomUUID();
   const say = () => {
@@ -24,6 +25,7 @@ export function announce(
       seq,
       caught_up: caughtUp,
       error,
+      disk: disk(),
       ...(open && caughtUp && { open }),
       ...(holding && {
         log_held: {

@@ -4,7 +4,7 @@
  *   starved ──something joined on──▶ fed ──nothing did for a while──▶ starved
  */
 import type { Delivery } from "@jetscribe/event-log/read/pull";
-import type { Position } from "./taskPlaces.ts";
+import type { Position } from "./schema.ts";
 
 export function makeFeeding(graceMs: number) {
   let fed = new AbortController();

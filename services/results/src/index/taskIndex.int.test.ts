@@ -6,11 +6,22 @@ import {
   eventIdAt,
   streamState,
 } from "@jetscribe/event-log/broker/streamState";
-import { askTaskIndex } from "@jetscribe/event-log/read/taskIndex";
+import {
+  askStatistics,
+  askTaskIndex,
+  askTaskList,
+} from "@jetscribe/event-log/read/taskIndex";
+import { makeHeaders } from "@jetscribe/event-log/codec/headers";
+import { decodeEvent, encodeEvent } from "@jetscribe/event-log/codec/codec";
 import { scan } from "@jetscribe/event-log/read/readLog";
 import { ensureTopology } from "@jetscribe/event-log/streams/topology";
 import type { Logger } from "@jetscribe/runtime";
-import { newTaskId, streams } from "@jetscribe/schema";
+import {
+  makeNames,
+  newTaskId,
+  streams,
+  type TaskEvent,
+} from "@jetscribe/schema";
 import {
   eventually,
   natsVersions,
@@ -24,6 +35,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, test } from "vitest";
 import { makeTaskIndex } from "./taskIndex.ts";
+import { kept } from "../../test/indexTestKit.ts";
+import {
+  assertCounted,
+  countedRows,
+  type Told,
+} from "../../test/statisticsTestKit.ts";
 import {
   completed,
   openReader,
@@ -53,13 +70,24 @@ const statusOf = async ({ broker }: Writer, task_id: string, of = owner) =>
 const untilFound = (writer: Writer, taskId: string, status: string) =>
   eventually(async () => (await statusOf(writer, taskId)) === status);
 
+/** The tasks as they were at a moment of the past. */
+async function idsAt({ broker }: Writer, at: number) {
+  const wanted = { owner, limit: 100, at };
+  const page = await askTaskList(
+    broker,
+    await readHighWaterMark(broker),
+    wanted,
+  );
+  return page?.tasks.map(({ task_id }) => task_id);
+}
+
 /** Runs an index in this process until it is disposed of. */
 function startIndex({ broker }: Writer, dir: string) {
   const said: string[] = [];
   const say = (_: object, message: string) => void said.push(message);
   const log = { info: say, warn: say } as unknown as Logger;
   const stop = new AbortController();
-  const { feed, run } = makeTaskIndex(broker, { dir, log });
+  const { feed, run } = makeTaskIndex(broker, { dir, kept, log });
   const done = run(stop.signal);
   return {
     feed,
@@ -109,6 +137,48 @@ async function open(version: (typeof versions)[number]) {
   const all = opened.move();
   const dispose = () => all.disposeAsync();
   return { nats, dir: dir.path, writer, [Symbol.asyncDispose]: dispose };
+}
+
+/** Stores an event as a version did that wrote no metrics into headers. */
+async function appendOld({ broker }: Writer, event: TaskEvent): Promise<void> {
+  const { headers, subject, body } = encodeEvent(event, queue, {
+    ...{ names: makeNames(), source: "test", now: new Date() },
+  });
+  const text = (headers as unknown as { encode(): Buffer }).encode().toString();
+  const [, ...lines] = text.trimEnd().split("\r\n");
+  const others = lines.filter((line) => !line.startsWith("ce-metrics"));
+  assert.equal(others.length, lines.length - 1);
+  await broker.nc.request(subject, body, {
+    timeout: 10_000,
+    headers: makeHeaders(others.map((line) => `${line}\r\n`).join("")),
+  });
+}
+
+/** What the log holds. */
+async function eventsIn({ broker }: Writer): Promise<Told[]> {
+  const told: Told[] = [];
+  const reading = { stream: streams.events, from: { seq: 1 } };
+  await scan(broker, reading, (message) => {
+    const decoded = decodeEvent(message);
+    if ("event" in decoded) told.push(decoded);
+    return false;
+  });
+  return told;
+}
+
+/** Holds the statistics of the log as it is now against a count of its events. */
+async function assertStatistics(writer: Writer): Promise<void> {
+  const told = await eventsIn(writer);
+  const from = Math.floor((told[0]?.event.time ?? 0) / 60) * 60;
+  const to = Math.ceil(((told.at(-1)?.event.time ?? 0) + 1) / 60) * 60;
+  const parts = [10, 60].map((step) => ({ from, to, step }));
+  const answer = await eventually(async () => {
+    const end = await streamState(writer.broker, streams.events);
+    return await askStatistics(writer.broker, end, { parts });
+  });
+  assert.equal(answer.time, told.at(-1)?.event.time);
+  for (const part of answer.parts)
+    assertCounted(part.rows, countedRows(told, part), part);
 }
 
 const store = ({ dataDir }: TestServer) => join(dataDir, "nats", "jetstream");
@@ -264,6 +334,25 @@ for (const version of versions)
         }
       });
 
+      for (const [way, start] of ways)
+        test(`has statistics of all that the log holds, also of outcomes of earlier versions, ${way}`, async () => {
+          await using on = await open(version);
+          const { writer, dir, nats } = on;
+          await writer.lives(30);
+          const old = newTaskId();
+          await writer.append(requested(old));
+          await writer.append(started(old));
+          await appendOld(writer, completed(old));
+          await using _ = await start(writer, dir, nats);
+          await untilAnswered(writer);
+          await assertStatistics(writer);
+          const next = newTaskId();
+          await writer.append(requested(next));
+          await appendOld(writer, completed(next));
+          await writer.lives(30);
+          await assertStatistics(writer);
+        });
+
       test("two in one folder have a file each, and the one that is left answers", async () => {
         await using on = await open(version);
         const { writer, dir } = on;
@@ -288,7 +377,7 @@ for (const version of versions)
           await untilAnswered(writer);
           using snapshot = tempDir();
           const kept = idThatOnlyTheIndexFinds();
-          await writer.append(requested(kept));
+          const next = (await writer.append(requested(kept))) + 1;
           await nats.kill("SIGTERM");
           cpSync(store(nats), snapshot.path, { recursive: true });
           await nats.restart();
@@ -298,6 +387,9 @@ for (const version of versions)
           const lost = newTaskId();
           await writer.append(requested(lost));
           assert.equal(await statusOf(writer, lost), "queued");
+          await eventually(
+            async () => (await idsAt(writer, next)) !== undefined,
+          );
           await nats.kill();
           rmSync(store(nats), { recursive: true });
           cpSync(snapshot.path, store(nats), { recursive: true });
@@ -310,6 +402,9 @@ for (const version of versions)
           assert.equal(await statusOf(writer, lost), undefined);
           await eventually(async () => (await ask(writer, late))?.length === 1);
           await untilFound(writer, kept, "queued");
+          await eventually(async () =>
+            (await idsAt(writer, next))?.includes(late),
+          );
         });
 
       test("fed by the projection it needs no reader; whatever stops that, it answers, and misses and doubles nothing", async () => {

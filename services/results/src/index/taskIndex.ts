@@ -10,28 +10,41 @@ import {
 } from "@jetscribe/event-log/broker/streamState";
 import {
   serveTaskIndex,
+  type DensityAnswer,
+  type DensityQuestion,
   type IndexAnswer,
   type IndexQuestion,
+  type ListAnswer,
+  type ListQuestion,
+  type MomentAnswer,
+  type MomentQuestion,
+  type StatisticsAnswer,
+  type StatisticsQuestion,
+  type UpTo,
 } from "@jetscribe/event-log/read/taskIndex";
 import type { Logger } from "@jetscribe/runtime";
 import { indexPatienceMs, indexStarvedAfterMs } from "@jetscribe/schema";
 import { once } from "node:events";
+import { lacksMetrics } from "../statistics/outcomeOf.ts";
+import type { Kept } from "../statistics/series.ts";
 import { joinOn, makeFeeding } from "./feeding.ts";
-import {
-  openTaskPlaces,
-  type Position,
-  type TaskPlaces,
-} from "./taskPlaces.ts";
+import type { Position } from "./schema.ts";
+import { makeMoments, momentRows } from "./moments.ts";
+import { openTaskPlaces, type TaskPlaces } from "./taskPlaces.ts";
 
 /** Events wait so long for more, since a batch costs more than an event. */
 const gather: Gather = { ms: 5, until: () => false };
 /** How often it looks where the log begins. */
 const tidyEveryMs = 60_000;
 
-/** `dir` is the folder of the index's file. */
+/** `dir` is the folder of the index's file; `kept`: for how long statistics are. */
 export function makeTaskIndex(
   broker: Broker,
-  { dir, log }: { dir: string; log: Pick<Logger, "info" | "warn"> },
+  {
+    dir,
+    kept,
+    log,
+  }: { dir: string; kept: Kept; log: Pick<Logger, "info" | "warn"> },
 ) {
   let places: TaskPlaces | undefined;
   /** Counts what may have changed the log behind us, such as a restart of the broker. */
@@ -41,14 +54,17 @@ export function makeTaskIndex(
   /** The log's last sequence when the reader began. */
   let goal = 0;
   let moved = Promise.withResolvers<void>();
+  const moments = makeMoments(broker);
   const feeding = makeFeeding(indexStarvedAfterMs);
   let serving: Disposable | undefined;
   let lastError = "";
+  /** Outcomes of earlier versions have their metrics in their bodies alone: where one comes, it reads on with bodies. */
+  let withBodies = false;
 
   async function resume(): Promise<number> {
     const doubtsBefore = doubts;
     comparedAt = -1; // What it is fed meanwhile would move it.
-    const taken = (places ??= openTaskPlaces(dir));
+    const taken = (places ??= openTaskPlaces(dir, kept));
     const state = await streamState(broker, broker.streams.events);
     const { created, firstSeq, lastSeq } = state;
     const idAt = (seq: number) => eventIdAt(broker, seq);
@@ -61,6 +77,7 @@ export function makeTaskIndex(
       const because = position ? "the log lost its tail" : "there is none";
       log.info({ because, last_seq: lastSeq }, "building the task index");
       taken.restart(beginning);
+      moments.forget();
     }
     taken.removeBefore(firstSeq);
     goal = lastSeq;
@@ -93,6 +110,15 @@ export function makeTaskIndex(
     } catch (error) {
       onInterruption(error);
     }
+  }
+
+  /** Takes what the reader of its own reads. */
+  function takeRead(messages: readonly Delivery[]): void {
+    if (!withBodies && messages.some(lacksMetrics)) {
+      withBodies = true;
+      throw new Error("an outcome has its metrics in its body alone");
+    }
+    take(messages);
   }
 
   /** What it covers may be more now, or not be enough any more. */
@@ -131,26 +157,78 @@ export function makeTaskIndex(
   /** Far behind it is not there to be asked: another one may be quicker, and a search is. */
   function serve(): void {
     const isBehind = (places?.position()?.seq ?? 0) < goal;
-    if (!isBehind) serving ??= serveTaskIndex(broker, answer);
+    if (!isBehind)
+      serving ??= serveTaskIndex(broker, {
+        ...{ seqs, list, moment, density, statistics },
+      });
     else {
       serving?.[Symbol.dispose]();
       serving = undefined;
     }
   }
 
-  async function answer(question: IndexQuestion): Promise<IndexAnswer> {
-    const seqs = (await reaches(question)) ? read(question.task_id) : undefined;
-    const { created = "", seq = 0 } = places?.position() ?? {};
-    return { created, position: seq, ...(seqs && { seqs }) };
+  async function seqs(question: IndexQuestion): Promise<IndexAnswer> {
+    const seqs = await reading(question, () =>
+      places?.seqsOf(question.task_id),
+    );
+    return { ...where(), ...(seqs && { seqs: [...seqs] }) };
   }
 
-  function covers({ created, seq }: IndexQuestion): boolean {
+  async function list(question: ListQuestion): Promise<ListAnswer> {
+    const { at } = question;
+    const open =
+      at === undefined ? undefined : await openAt({ ...question, at });
+    if (at !== undefined && open === undefined) return where();
+    const page = await reading(question, () => places?.list(question, open));
+    return { ...where(), ...(page && { page }) };
+  }
+
+  /** Undefined where `reading` is, and where the log has dropped the moment. */
+  async function openAt(question: MomentQuestion) {
+    const current = await reading(question, () => places);
+    if (current === undefined || question.at > question.seq) return undefined;
+    try {
+      return await moments.openAt(current, question);
+    } catch (error) {
+      log.warn({ err: error }, "a moment of the past can't be read");
+      return undefined;
+    }
+  }
+
+  async function moment(question: MomentQuestion): Promise<MomentAnswer> {
+    const open = await openAt(question);
+    const queues = places?.queuesOf(question.owner);
+    const rows = open && queues && momentRows(open, queues);
+    return { ...where(), ...(rows && { rows }) };
+  }
+
+  async function density(question: DensityQuestion): Promise<DensityAnswer> {
+    const density = await reading(question, () => places?.density(question));
+    return { ...where(), ...(density && { density }) };
+  }
+
+  async function statistics(
+    question: StatisticsQuestion,
+  ): Promise<StatisticsAnswer> {
+    const answer = await reading(question, () => {
+      const parts = places?.statistics(question);
+      return parts && { ...where(), time: places?.latest(), parts };
+    });
+    return answer ?? where();
+  }
+
+  function where() {
+    const { created = "", seq = 0 } = places?.position() ?? {};
+    return { created, position: seq };
+  }
+
+  function covers({ created, seq }: UpTo): boolean {
     const position = places?.position();
     if (position === undefined || comparedAt !== doubts) return false;
     return position.created === created && position.seq >= seq;
   }
 
-  async function reaches(question: IndexQuestion): Promise<boolean> {
+  async function reaches(question: UpTo): Promise<boolean> {
     if (covers(question)) return true;
     const patience = AbortSignal.timeout(indexPatienceMs);
     while (!covers(question) && !patience.aborted)
@@ -158,9 +236,14 @@ export function makeTaskIndex(
     return covers(question);
   }
 
-  function read(taskId: string): number[] | undefined {
+  /** Undefined where the index has not read so far, or can't be read. */
+  async function reading<T>(
+    question: UpTo,
+    read: () => T | undefined,
+  ): Promise<T | undefined> {
+    if (!(await reaches(question))) return undefined;
     try {
-      return places?.seqsOf(taskId);
+      return read();
     } catch (error) {
       giveUp(error);
       return undefined;
@@ -169,10 +252,12 @@ export function makeTaskIndex(
 
   const following = {
     stream: broker.streams.events,
-    headersOnly: true,
+    get headersOnly() {
+      return !withBodies;
+    },
     gather,
     resume,
-    onBatch: take,
+    onBatch: takeRead,
     onInterruption,
   };
 
@@ -183,6 +268,7 @@ export function makeTaskIndex(
     while (!signal.aborted) {
       const untilFed = AbortSignal.any([signal, feeding.fed()]);
       await followStream(broker, following, untilFed);
+      withBodies = false;
       const untilStarved = AbortSignal.any([signal, feeding.starved()]);
       if (!untilStarved.aborted) await once(untilStarved, "abort");
     }

@@ -1,49 +1,64 @@
 /**
- * Where each task's events stand in the log. On disk a SQLite file has one row for each task, with the sequences of its
- * events, and how far the log was read: rows and position change in one transaction, and the file's lock belongs to one
- * process. What came since is in memory.
+ * Where each task's events stand in the log, what the lists of tasks say of it, and the statistics of all. On disk a SQLite file has a row for
+ * each task, and how far the log was read: rows and position change in one transaction, and the file's lock belongs to
+ * one process. What came since is in memory.
  */
+import { makeLatest } from "@jetscribe/event-log/read/latest";
 import type { Delivery } from "@jetscribe/event-log/read/pull";
+import type {
+  AnsweredPart,
+  Density,
+  DensityQuestion,
+  ListQuestion,
+  StatisticsQuestion,
+  TaskPage,
+} from "@jetscribe/event-log/read/taskIndex";
 import {
   openOwnDatabase,
   type OwnDatabase,
 } from "@jetscribe/runtime/ownDatabase";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { decodeSeqs, encodeSeqs } from "./seqList.ts";
+import { listTasks } from "./listTasks.ts";
+import { openStatistics } from "../statistics/statistics.ts";
+import type { Kept } from "../statistics/series.ts";
+import { makeOpenAt, type OpenAt } from "./openAt.ts";
+import { openQueueNumbers, openTasksIn } from "./queueNumbers.ts";
+import { makeRows } from "./rows.ts";
+import { schema, schemaVersion, type Position } from "./schema.ts";
+import { densityOf, secondsPerTime } from "./times.ts";
+import {
+  foldInto,
+  isOpen,
+  newRow,
+  openStateOf,
+  type TaskRow,
+} from "./taskRow.ts";
 
-/** The last event that was taken in. */
-export interface Position {
-  /** When the stream was created. */
-  created: string;
-  /** 0: none yet. */
-  seq: number;
-  /** The event's id; "" where that isn't known. */
-  id: string;
-}
-
-/** A file of another version is not read: the index is built again. */
-const schemaVersion = 1;
-/** UUIDv7 keys come nearly in order, so the tree's pages are nearly full. */
-const schema = `
-  CREATE TABLE tasks (id BLOB PRIMARY KEY, seqs BLOB NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), created TEXT, seq INTEGER, id TEXT) STRICT`;
-/** A row of many at once takes 1.0 µs, and 1.7 µs alone. */
-const rowsAtOnce = 16;
 /** Of processes that have an index in one folder. */
 const maxFiles = 16;
 
 /** Events gather in memory for so long, or until there are so many tasks: most tasks then need one insert. */
 const flushEveryMs = 1_000;
 const maxInMemory = 2_048;
+const maxOpen = 16_384;
 
 export type TaskPlaces = ReturnType<typeof openTaskPlaces>;
 
 /** Opens a file in this folder. It throws, here and later, where the file can't be read or written. */
-export function openTaskPlaces(dir: string) {
+export function openTaskPlaces(dir: string, kept: Kept) {
   const file = openFile(dir);
   const rows = makeRows(file);
-  const inMemory = new Map<string, number[]>();
+  const queues = openQueueNumbers(file);
+  const openAt = makeOpenAt(file, queues);
+  const openTasks = openTasksIn(file, queues);
+  const statistics = openStatistics(file, kept, openTasks);
+  /** Whole rows, of the tasks that had events since the last flush. */
+  const inMemory = new Map<string, TaskRow>();
+  /** Rows of open tasks as they stand in the file: their next events need no look into it. */
+  let open = makeLatest<string, TaskRow>(maxOpen);
+  /** The last sequence of each ten seconds, of those that are not in the file yet. */
+  const times = new Map<number, number>();
   let position = rows.position();
   let flushedAt = performance.now();
   /** Where the log begins, while rows from before it may be there. */
@@ -52,30 +67,72 @@ export function openTaskPlaces(dir: string) {
   function flush(): void {
     if (position === undefined) return;
     const { size } = inMemory;
-    rows.add(inMemory, position);
+    rows.put(inMemory, times, position, statistics.write);
+    times.clear();
+    for (const [id, row] of inMemory) if (isOpen(row)) open.set(id, row);
     inMemory.clear();
     flushedAt = performance.now();
     if (removingBefore === undefined) return;
     // A few rows for each that came, so that it takes no long time at once.
-    if (!rows.removeBefore(removingBefore, 2 * size + 1))
-      removingBefore = undefined;
+    const most = 2 * size + 1;
+    rows.removeStaysBefore(removingBefore, 2 * most);
+    if (!rows.removeBefore(removingBefore, most)) removingBefore = undefined;
+  }
+
+  function rowOf(taskId: string): TaskRow {
+    const known = inMemory.get(taskId);
+    if (known !== undefined) return known;
+    const row = open.get(taskId) ?? rows.read(taskId) ?? newRow();
+    open.delete(taskId);
+    inMemory.set(taskId, row);
+    return row;
+  }
+
+  function takeOne(message: Delivery, id: string): void {
+    const row = rowOf(id.slice(0, id.indexOf(".")));
+    const before = openStateOf(row);
+    const kind = foldInto(row, message, id, queues.numberOf);
+    if (kind === undefined) return;
+    const wasStarted = row.startedAt !== null;
+    const now = openStateOf(row);
+    statistics.note(message, { kind, before, now, wasStarted });
   }
 
   return {
     position: () => position,
-    seqsOf: (taskId: string): number[] => [
-      ...rows.seqsOf(taskId),
-      ...(inMemory.get(taskId) ?? []),
-    ],
+    seqsOf: (taskId: string): readonly number[] =>
+      (inMemory.get(taskId) ?? rows.read(taskId))?.seqs ?? [],
+    /** `open`: the tasks that had no outcome at the moment that is asked about, where it is one of the past. */
+    list(wanted: ListQuestion, open?: OpenAt): TaskPage {
+      if (inMemory.size > 0) flush();
+      return listTasks(file, queues, wanted, open);
+    },
+    /** The tasks that had no outcome at the last snapshot at or before a sequence. */
+    snapshotAt(seq: number) {
+      if (inMemory.size > 0) flush();
+      return openAt(seq);
+    },
+    /** When the broker stored the request that made the task, by its id in hex; undefined: that is not in the file. */
+    requestedAt: (hex: string) => rows.requestedAt(hex),
+    density(wanted: DensityQuestion): Density {
+      if (inMemory.size > 0) flush();
+      return densityOf(file, wanted);
+    },
+    numberOf: queues.numberOf,
+    queuesOf: queues.of,
+    statistics(wanted: StatisticsQuestion): AnsweredPart[] {
+      if (inMemory.size > 0) flush();
+      return statistics.read(wanted);
+    },
+    /** When the latest event that was counted was stored, in seconds since the epoch; 0: not known. */
+    latest: () => statistics.latest(),
     /** Takes in messages of the log, in order. */
     take(messages: readonly Delivery[]): void {
       let id = "";
       for (const message of messages) {
         id = message.header("Nats-Msg-Id");
-        const taskId = id.slice(0, id.indexOf("."));
-        const seqs = inMemory.get(taskId);
-        if (seqs === undefined) inMemory.set(taskId, [message.seq]);
-        else seqs.push(message.seq);
+        takeOne(message, id);
+        times.set(Math.floor(message.time / secondsPerTime), message.seq);
       }
       const seq = messages.at(-1)?.seq;
       if (position === undefined || seq === undefined) return;
@@ -88,7 +145,9 @@ export function openTaskPlaces(dir: string) {
     /** Forgets everything, and begins from there. */
     restart(next: Position): void {
       inMemory.clear();
-      rows.restart(next);
+      times.clear();
+      open = makeLatest(maxOpen);
+      rows.restart(next, () => statistics.restart());
       position = next;
     },
     /** The log begins there: what came before it goes, bit by bit. */
@@ -110,80 +169,4 @@ function openFile(dir: string): OwnDatabase {
     if (file !== undefined) return file;
   }
   throw new Error(`${maxFiles} processes have an index in ${dir}`);
-}
-
-/** The 16 bytes of a UUID; fewer of anything else. */
-const keyOf = (taskId: string): Uint8Array =>
-  Buffer.from(taskId.replaceAll("-", ""), "hex");
-
-function makeRows({ db, sql, atomically }: OwnDatabase) {
-  const prepareAdd = (rows: number) =>
-    db.prepare(
-      `INSERT INTO tasks (id, seqs) VALUES ${new Array(rows).fill("(?, ?)").join()}
-       ON CONFLICT (id) DO UPDATE SET seqs = CAST(seqs || x'00' || excluded.seqs AS BLOB)`,
-    );
-  const addOne = prepareAdd(1);
-  const addMany = prepareAdd(rowsAtOnce);
-  /** Behind the last row that was looked at for its age. */
-  let cursor: Uint8Array = new Uint8Array();
-  const moveTo = ({ created, seq, id }: Position) =>
-    sql.run`INSERT OR REPLACE INTO position (one, created, seq, id) VALUES (1, ${created}, ${seq}, ${id})`;
-
-  return {
-    position: () =>
-      sql.get`SELECT created, seq, id FROM position` as
-        (Position & object) | undefined,
-    /** The sequences of a task's events, in order. */
-    seqsOf(taskId: string): number[] {
-      const row = sql.get`SELECT seqs FROM tasks WHERE id = ${keyOf(taskId)}`;
-      const seqs = row?.["seqs"];
-      return seqs instanceof Uint8Array ? decodeSeqs(seqs) : [];
-    },
-    /** Adds the sequences of tasks' further events, and moves on. */
-    add(
-      tasks: ReadonlyMap<string, readonly number[]>,
-      position: Position,
-    ): void {
-      atomically(() => {
-        let rows: Uint8Array[] = [];
-        for (const [id, seqs] of tasks) {
-          const key = keyOf(id);
-          if (key.length === 16) rows.push(key, encodeSeqs(seqs));
-          if (rows.length < 2 * rowsAtOnce) continue;
-          addMany.run(...rows);
-          rows = [];
-        }
-        for (let i = 0; i < rows.length; i += 2)
-          addOne.run(...rows.slice(i, i + 2));
-        moveTo(position);
-      });
-    },
-    restart(position: Position): void {
-      atomically(() => {
-        db.exec("DELETE FROM tasks");
-        moveTo(position);
-      });
-      cursor = new Uint8Array();
-    },
-    /**
-     * Looks at the next `most` rows, oldest ids first, and removes those with no event from `firstSeq` on. False: it
-     * found nothing to remove, and begins with the oldest again.
-     */
-    removeBefore(firstSeq: number, most: number): boolean {
-      const rows =
-        sql.all`SELECT id, seqs FROM tasks WHERE id > ${cursor} ORDER BY id LIMIT ${most}` as {
-          id: Uint8Array;
-          seqs: Uint8Array;
-        }[];
-      const old = rows.filter(
-        ({ seqs }) => (decodeSeqs(seqs).at(-1) ?? 0) < firstSeq,
-      );
-      atomically(() => {
-        for (const { id } of old) sql.run`DELETE FROM tasks WHERE id = ${id}`;
-      });
-      const found = old.length > 0;
-      cursor = (found ? rows.at(-1)?.id : undefined) ?? new Uint8Array();
-      return found;
-    },
-  };
 }

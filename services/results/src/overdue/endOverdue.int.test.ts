@@ -1,5 +1,6 @@
 import { AppendError } from "@jetscribe/event-log/append/append";
 import { makeTaskStates } from "@jetscribe/event-log/state/taskStates";
+import { makeTraceparentOf } from "@jetscribe/runtime";
 import { isOpen, newTaskId, type TaskEvent } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
@@ -56,6 +57,43 @@ test("a task that was started ends a minute after its time: one that runs, and o
   assert.equal(await redis.reader.overdue(Date.now() / 1_000), 0);
 });
 
+test("a task whose cancel_after_ms is over is cancelled: one that waits for very long, one that was handed back, and one that its worker does not end", async () => {
+  await using on = await servers();
+  await using writer = await openWriter(on.nats.url);
+  await using redis = await openReader(on.redis.url);
+  await using _results = startResults(on, { EVENTS_MAX_AGE: "1h" });
+  const ids = [newTaskId(), newTaskId(), newTaskId(), newTaskId()] as const;
+  const [, handedBack, runs, longer] = ids;
+  for (const id of ids)
+    await writer.append(
+      requested(id, {
+        cancel_after_ms: id === longer ? 60_000 : 2_000,
+        start_timeout_ms: 1_800_000,
+      }),
+    );
+  const calledAt = Date.now() / 1_000;
+  for (const event of [started(handedBack), retried(handedBack), started(runs)])
+    await writer.append(event);
+  const looked = async () => (await redis.reader.look(ids)).tasks;
+  const tasks = await eventually(async () => {
+    const tasks = await looked();
+    return tasks[2]?.status === "cancelled" && tasks;
+  });
+  assert.deepEqual(
+    tasks.map((task) => task?.status),
+    ["cancelled", "cancelled", "cancelled", "queued"],
+  );
+  const ends = tasks.slice(0, 3).map((task) => {
+    assert.ok(task?.status === "cancelled");
+    assert.match(task.reason ?? "", /cancel_after_ms/);
+    return task.end_time - calledAt;
+  });
+  // The worker of the one that runs has some time to do it itself.
+  for (const [i, atS] of [2, 2, 7].entries())
+    assert.ok((ends[i] ?? 0) > atS - 0.5, ends.join(", "));
+  assert.equal(await redis.reader.overdue(Date.now() / 1_000), 0);
+});
+
 test("tasks that can't be ended stop no other, and are told once", async () => {
   await using on = await servers();
   await using writer = await openWriter(on.nats.url);
@@ -86,6 +124,7 @@ test("tasks that can't be ended stop no other, and are told once", async () => {
     clock: { nowS: () => Date.now() / 1_000 + 3_600, isRead: () => true },
     reader: redis.reader,
     states: makeTaskStates(writer.broker, redis.reader),
+    traceparentOf: makeTraceparentOf(undefined),
     workers: { all: () => [] },
     appender: {
       append({ data }) {

@@ -5,8 +5,9 @@ import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { openIn, type TaskStates } from "@jetscribe/event-log/state/taskStates";
 import { streamedSoFar } from "@jetscribe/event-log/tokens/tokens";
 import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
-import type { Logger } from "@jetscribe/runtime";
+import type { Logger, TraceparentOf } from "@jetscribe/runtime";
 import {
+  aboutTask,
   deadlineOf,
   joinChunks,
   overdueLookEveryMs,
@@ -36,6 +37,8 @@ export interface OverdueDeps {
   reader: Pick<TaskReader, "perhapsOverdue">;
   states: Pick<TaskStates, "surelyAll">;
   workers: Pick<WorkersHeard, "all">;
+  /** The trace of a task, as the header of its outcome. */
+  traceparentOf: TraceparentOf;
   log: Pick<Logger, "warn" | "error">;
 }
 
@@ -47,6 +50,7 @@ export function endOverdue({
   reader,
   states,
   workers,
+  traceparentOf,
   log,
 }: OverdueDeps): Job {
   /** Ids of the tasks that could not be ended, the latest last: they are looked past. */
@@ -88,7 +92,10 @@ export function endOverdue({
     } catch (error) {
       if (isAway(error)) throw error;
       if (!failing.has(task_id))
-        log.error({ task_id, err: error }, "an overdue task can't be ended");
+        log.error(
+          { ...aboutTask(task), err: error },
+          "an overdue task can't be ended",
+        );
       failing.add(task_id);
       for (const id of failing)
         if (failing.size > maxFailing) failing.delete(id);
@@ -97,7 +104,6 @@ export function endOverdue({
   }
 
   async function end(task: OpenTask, now: number): Promise<void> {
-    const { task_id } = task;
     const queue = queueOf(task);
     const refusals = workers
       .all()
@@ -106,13 +112,14 @@ export function endOverdue({
     const eventWith = (text: JoinedText) =>
       overdue(task, { text, refusals, now });
     const event = eventWith(await textOf(task));
-    await appender.append(event, queue).catch((error: unknown) => {
+    const trace = { traceparent: traceparentOf(task) };
+    await appender.append(event, queue, trace).catch((error: unknown) => {
       if (!(error instanceof AppendError) || error.code !== "too_large")
         throw error;
-      return appender.append(eventWith(noText), queue);
+      return appender.append(eventWith(noText), queue, trace);
     });
-    const { type } = event.data.error;
-    log.warn({ task_id, error_type: type }, "a task is past its time");
+    const { end } = deadlineOf(task);
+    log.warn({ ...aboutTask(task), ended_as: end }, "a task is past its time");
   }
 
   const textOf = async ({ task_id, attempt }: OpenTask): Promise<JoinedText> =>

@@ -1,17 +1,19 @@
 import {
+  cancelledBecause,
   deadlineOf,
   expiredError,
   metricsOf,
   timesOf,
   type JoinedText,
   type OpenTask,
+  type OutcomeEvent,
   type TaskError,
   type TaskEvent,
 } from "@jetscribe/schema";
 
 type Failed = Extract<TaskEvent, { type: "GenerateFailed" }>;
 
-/** Pure: the failure of a task that is past its time. `refusals`: of each worker of its model why it has not loaded it. */
+/** Pure: the end of a task that is past its time. `refusals`: of each worker of its model why it has not loaded it. */
 export function overdue(
   task: OpenTask,
   {
@@ -25,9 +27,20 @@ export function overdue(
     /** Seconds since the epoch. */
     now: number;
   },
-): Failed {
-  return failedOutside(task, errorOf(task, refusals), { text, now });
+): OutcomeEvent {
+  if (deadlineOf(task).end !== "cancelled")
+    return failedOutside(task, errorOf(task, refusals), { text, now });
+  return cancelledBecause("deadline", task, madeOf(task, text, now));
 }
+
+const madeOf = (task: OpenTask, made: JoinedText, now: number) => ({
+  ...(made.text !== "" && { partial_text: made.text }),
+  metrics: metricsOf(
+    timesOf(task, now),
+    made.prompt_tokens,
+    made.completion_tokens,
+  ),
+});
 
 /** The failure of a task that no worker ends. `now`: in seconds since the epoch. */
 export function failedOutside(
@@ -42,12 +55,7 @@ export function failedOutside(
       task_id,
       attempt,
       error: { type, message, traceback: `${type}: ${message}` },
-      ...(text.text !== "" && { partial_text: text.text }),
-      metrics: metricsOf(
-        timesOf(task, now),
-        text.prompt_tokens,
-        text.completion_tokens,
-      ),
+      ...madeOf(task, text, now),
     },
   };
 }
@@ -56,9 +64,9 @@ function errorOf(
   task: OpenTask,
   refusals: readonly (string | undefined)[],
 ): Omit<TaskError, "traceback"> {
-  const { error } = deadlineOf(task);
-  if (error === "TimeoutError")
-    return { type: error, message: "no worker ended it within its time" };
+  const { end } = deadlineOf(task);
+  if (end === "TimeoutError")
+    return { type: end, message: "no worker ended it within its time" };
   const [refusal] = refusals;
   if (refusal !== undefined && refusals.every((reason) => reason !== undefined))
     return { type: "ModelLoadError", message: refusal };

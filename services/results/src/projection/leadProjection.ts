@@ -3,9 +3,14 @@ import { limitOf } from "@jetscribe/event-log/streams/logLimit";
 import type { Delivery } from "@jetscribe/event-log/read/pull";
 import { followStream, type Gather } from "@jetscribe/event-log/read/readLog";
 import { idOf } from "@jetscribe/event-log/broker/streamState";
-import type { Logger } from "@jetscribe/runtime";
-import type { Checkpoint, TaskReader, TaskWriter } from "@jetscribe/task-store";
-import { leaderBeatEveryMs } from "@jetscribe/schema";
+import type { Logger, TraceProjection } from "@jetscribe/runtime";
+import type {
+  Change,
+  Checkpoint,
+  TaskReader,
+  TaskWriter,
+} from "@jetscribe/task-store";
+import { leaderBeatEveryMs, type RecordedEvent } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeBytesPerToken } from "./bytesPerToken.ts";
 import { makeLeaderCheckpoint, refused, takeUp } from "./leaderCheckpoint.ts";
@@ -49,6 +54,16 @@ export type OnRead = (
   messages: readonly Delivery[],
 ) => void;
 
+/**
+ * Told of what was projected for the first time: never of what is projected anew, after Redis was emptied, or the log lost
+ * its tail.
+ */
+export type OnNews = (news: {
+  changes: readonly Change[];
+  events: readonly RecordedEvent[];
+  messages: readonly Delivery[];
+}) => void;
+
 /** Projects the log, from the checkpoint that was found in Redis, until another instance has taken over or the signal aborts. */
 export async function leadProjection(
   {
@@ -60,6 +75,8 @@ export async function leadProjection(
     onLostTail,
     onTrouble,
     onRead,
+    onNews,
+    traces,
   }: Store & {
     broker: Broker;
     log: Logger;
@@ -68,6 +85,8 @@ export async function leadProjection(
     /** It stands still, until it gets on. */
     onTrouble: (error: string) => void;
     onRead: OnRead;
+    onNews: OnNews;
+    traces?: TraceProjection | undefined;
   },
   found: Checkpoint | undefined,
   signal: AbortSignal,
@@ -115,6 +134,7 @@ export async function leadProjection(
   async function onBatch(messages: Delivery[]): Promise<void> {
     const last = messages.at(-1);
     if (last === undefined) return;
+    const began = performance.now();
     const from = own.get();
     if (going && from !== undefined) onRead(from, messages);
     const events = readEvents(messages, log);
@@ -135,6 +155,9 @@ export async function leadProjection(
       milestones,
     );
     open.note(changes);
+    if (wasCaughtUp) onNews({ changes, events, messages });
+    // What a rebuild reads again had its spans before.
+    if (wasCaughtUp) traces?.(messages, began);
     onProgress(own.get());
     if (!wasCaughtUp && caughtUp) log.info({ seq: last.seq }, "caught up");
     const { length } = messages;

@@ -4,10 +4,15 @@
  *   following ──the checkpoint stands still──▶ leading ──another one wrote the checkpoint──▶ following
  */
 import type { Broker } from "@jetscribe/event-log/broker/connection";
-import type { Logger } from "@jetscribe/runtime";
+import type { Logger, TraceProjection } from "@jetscribe/runtime";
 import type { Checkpoint, OpenWork } from "@jetscribe/task-store";
 import { setTimeout as sleep } from "node:timers/promises";
-import { leadProjection, type OnRead, type Store } from "./leadProjection.ts";
+import {
+  leadProjection,
+  type OnNews,
+  type OnRead,
+  type Store,
+} from "./leadProjection.ts";
 import { untilVacant } from "./untilVacant.ts";
 
 /** What this instance does, and how far the projection is as far as it knows. */
@@ -29,7 +34,11 @@ export function makeProjection(
   broker: Broker,
   store: Store,
   log: Logger,
-  onRead: OnRead,
+  {
+    onRead,
+    onNews,
+    traces,
+  }: { onRead: OnRead; onNews: OnNews; traces?: TraceProjection | undefined },
 ) {
   let role: Role = { leading: false, seq: 0, caughtUp: false };
   let inDoubt = false;
@@ -50,6 +59,8 @@ export function makeProjection(
         ...store,
         log,
         onRead,
+        onNews,
+        traces,
         onProgress: (checkpoint?: Checkpoint) => see(true, checkpoint),
         onTrouble: (error: string) =>
           void (role = { ...role, leading: true, error }),

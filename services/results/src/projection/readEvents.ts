@@ -25,11 +25,12 @@ export function readEvents(
 /** A request belongs to the queue that its subject names: that is what permissions and workers go by. */
 function whyMisplaced(
   { type, data }: RecordedEvent,
-  { model, lane, owner }: Queue,
+  { model, lane, owner, group }: Queue,
 ): string | undefined {
   if (type !== "GenerateRequested") return undefined;
   const fits =
     data.lane === lane &&
+    data.group === group &&
     slugIfAny(data.model) === model &&
     slugIfAny(data.owner) === owner;
   return fits ? undefined : "the body names another queue than the subject";

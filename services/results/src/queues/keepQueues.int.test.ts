@@ -65,7 +65,7 @@ for (const version of await natsVersions())
       assert.equal(await startOf(writer), oldest);
       assert.deepEqual(again, {
         ...{ queue, pending: 2, ackPending: 0 },
-        ...{ deliveredSeq: oldest - 1, deliveries: 0 },
+        ...{ deliveredSeq: oldest - 1, deliveries: 0, maxAckPending: -1 },
       });
       await eventually(() => results.said(remade) === 1);
     });

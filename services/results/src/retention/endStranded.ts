@@ -8,7 +8,7 @@ import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
 import { heardWithin } from "@jetscribe/event-log/broker/heardWithin";
 import { openIn, type TaskStates } from "@jetscribe/event-log/state/taskStates";
 import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
-import type { Logger } from "@jetscribe/runtime";
+import type { Logger, TraceparentOf } from "@jetscribe/runtime";
 import {
   joinChunks,
   modelUnservedAfterMs,
@@ -41,6 +41,8 @@ export interface StrandedDeps {
   workers: Pick<WorkersHeard, "all">;
   listening: Listening;
   trim: Pick<LogTrim, "held">;
+  /** The trace of a task, as the header of its outcome. */
+  traceparentOf: TraceparentOf;
   log: Logger;
   /** How long a model has to be without an announced worker while this instance listens, in ms. */
   unheardMs?: number;
@@ -120,6 +122,7 @@ async function check(deps: StrandedDeps, served: ServedModels): Promise<void> {
       return appender.append(
         failedOutside(task, fillingUp, facts),
         queueOf(task),
+        { traceparent: deps.traceparentOf(task) },
       );
     }),
   );

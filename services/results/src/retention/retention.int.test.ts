@@ -5,7 +5,7 @@ import { makeBrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import { announceProjection } from "@jetscribe/event-log/signals/signals";
 import { streamState } from "@jetscribe/event-log/broker/streamState";
 import { hearAllWorkers } from "@jetscribe/event-log/signals/workersHeard";
-import { makeLogger } from "@jetscribe/runtime";
+import { makeLogger, makeTraceparentOf } from "@jetscribe/runtime";
 import { newTaskId, streams, type Queue } from "@jetscribe/schema";
 import {
   connectStore,
@@ -115,12 +115,10 @@ test.concurrent(
       writer: makeTaskWriter(await connect(), { resultTtlMs: 3_600_000 }),
     };
     const { log } = makeLogger({ service: "test", level: "fatal" });
-    const projection = makeProjection(
-      writer.broker,
-      stores,
-      log,
-      () => undefined,
-    );
+    const projection = makeProjection(writer.broker, stores, log, {
+      onRead: () => undefined,
+      onNews: () => undefined,
+    });
     const appender = opened.use(makeAppender(writer.broker, "results"));
     const heard = opened.use(hearAllWorkers(writer.broker));
     const listening = opened.use(listen(writer.broker));
@@ -140,6 +138,7 @@ test.concurrent(
     const deps = {
       ...{ broker: writer.broker, clock, appender },
       ...{ projection, states, workers, listening, trim, log },
+      traceparentOf: makeTraceparentOf(undefined),
     };
     const work = Promise.all([
       projection.run(stop.signal),

@@ -1,0 +1,118 @@
+/** How long the parts of a task's life took, as histograms: our own by model and lane, and those of the conventions for generative AI. */
+import type { Metrics } from "@jetscribe/runtime/metrics";
+import type { EndedTask } from "@jetscribe/schema";
+import {
+  firstTokenBuckets,
+  perTokenBuckets,
+  requestBuckets,
+  taskBuckets,
+} from "./buckets.ts";
+import { labels, labelsOf } from "./taskCounters.ts";
+
+/** In seconds; undefined: that part was not there. */
+export function timesOf(task: EndedTask) {
+  const { metrics, first_start, enqueue_time, not_before = 0 } = task;
+  const { processing_time, time_to_first_token, completion_tokens } = metrics;
+  const scheduled = Math.max(0, not_before - enqueue_time);
+  const wait = Math.max(0, metrics.queue_wait_time - scheduled);
+  const isFirst = task.status === "completed" && task.attempt === 1;
+  const written =
+    time_to_first_token === undefined || completion_tokens < 2 || !isFirst
+      ? undefined
+      : processing_time - time_to_first_token;
+  return {
+    /** Until the first start, without the time before `not_before`. */
+    wait: first_start === undefined ? undefined : wait,
+    /** From the first start to the first token. */
+    firstToken: time_to_first_token,
+    /** From the first start to the outcome. */
+    processing: first_start === undefined ? undefined : processing_time,
+    /** From the acceptance to the outcome, without the time before `not_before`. */
+    total: wait + processing_time,
+    /** Of each token but the first, where one attempt wrote all of them. */
+    perToken: written && Math.max(0, written / (completion_tokens - 1)),
+  };
+}
+
+export function makeTaskTimes(metrics: Metrics) {
+  const own = (name: string, help: string) =>
+    metrics.histogram({
+      ...{ name: `jetscribe_task_${name}_seconds`, help },
+      ...{ labels, buckets: taskBuckets },
+    });
+  const wait = own(
+    "wait",
+    "From acceptance, or not_before, to the first start.",
+  );
+  const firstToken = own(
+    "time_to_first_token",
+    "From the first start to the first token.",
+  );
+  const processing = own("processing", "From the first start to the outcome.");
+  const total = own(
+    "total",
+    "From acceptance, or not_before, to the outcome; completed tasks.",
+  );
+  const genAi = makeGenAiTimes(metrics);
+
+  return (task: EndedTask, traceId: string): void => {
+    const of = labelsOf(task);
+    const times = timesOf(task);
+    const note = (histogram: typeof wait, value: number | undefined) => {
+      if (value !== undefined) histogram.observe(of, value, traceId);
+    };
+    note(wait, times.wait);
+    note(firstToken, times.firstToken);
+    note(processing, times.processing);
+    if (task.status === "completed") note(total, times.total);
+    genAi(task, times, traceId);
+  };
+}
+
+/** Names and labels of OpenTelemetry's semantic conventions 1.37, as Prometheus spells them. */
+const of = {
+  gen_ai_provider_name: "jetscribe",
+  gen_ai_operation_name: "generate_content",
+};
+const genAiLabels = [
+  "gen_ai_provider_name",
+  "gen_ai_operation_name",
+  "gen_ai_request_model",
+] as const;
+
+/** From the acceptance on: a server's time has the wait of its queue in it. */
+function makeGenAiTimes({ histogram }: Metrics) {
+  const duration = histogram({
+    name: "gen_ai_server_request_duration_seconds",
+    help: "From acceptance to the outcome; error_type is empty where the task did not fail.",
+    labels: [...genAiLabels, "error_type"],
+    buckets: requestBuckets,
+  });
+  const firstToken = histogram({
+    name: "gen_ai_server_time_to_first_token_seconds",
+    help: "From acceptance to the first token, the queue's wait too; completed tasks.",
+    labels: genAiLabels,
+    buckets: firstTokenBuckets,
+  });
+  const perToken = histogram({
+    name: "gen_ai_server_time_per_output_token_seconds",
+    help: "Of each token but the first; tasks that one attempt completed.",
+    labels: genAiLabels,
+    buckets: perTokenBuckets,
+  });
+  return (
+    task: EndedTask,
+    times: ReturnType<typeof timesOf>,
+    traceId: string,
+  ): void => {
+    const labels = { ...of, gen_ai_request_model: labelsOf(task).model };
+    if (task.status !== "cancelled") {
+      const error_type = task.status === "failed" ? task.error.type : "";
+      duration.observe({ ...labels, error_type }, times.total, traceId);
+    }
+    if (task.status !== "completed") return;
+    const { wait = 0, firstToken: first, perToken: each } = times;
+    if (first !== undefined) firstToken.observe(labels, wait + first, traceId);
+    if (each !== undefined) perToken.observe(labels, each, traceId);
+  };
+}

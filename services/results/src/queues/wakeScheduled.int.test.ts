@@ -1,0 +1,101 @@
+import { makeBrokerClock } from "@jetscribe/event-log/broker/brokerClock";
+import { hearWake } from "@jetscribe/event-log/signals/signals";
+import { newTaskId } from "@jetscribe/schema";
+import { eventually } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import {
+  openReader,
+  openWriter,
+  queue,
+  requested,
+  servers,
+  startResults,
+} from "../../test/resultsTestKit.ts";
+import { wakeScheduled } from "./wakeScheduled.ts";
+
+const owned = (owner: string) => ({ ...queue, owner });
+
+test("the leader wakes each queue once, at the time of its scheduled task", async () => {
+  await using on = await servers();
+  await using writer = await openWriter(on.nats.url);
+  await using _results = startResults(on);
+  const { broker } = writer;
+  using clock = await makeBrokerClock(broker, "test");
+  const told: { owner: string; at: number }[] = [];
+  using _wake = hearWake(broker, "demo", ({ owner }) => {
+    told.push({ owner, at: clock.nowS() });
+  });
+  const schedule = async (owner: string, inS: number) => {
+    const not_before = clock.nowS() + inS;
+    const of = owned(owner);
+    await writer.append(requested(newTaskId(), { ...of, not_before }), of);
+    return not_before;
+  };
+  const [soon, late] = [await schedule("soon", 3), await schedule("late", 4)];
+  await schedule("far", 600);
+  await eventually(() => told.some(({ owner }) => owner === "late"));
+  // The publish of a request wakes its queue too.
+  const after = (owner: string, time: number) =>
+    told.filter((one) => one.owner === owner && one.at > time - 1);
+  for (const [owner, time] of [
+    ["soon", soon],
+    ["late", late],
+  ] as const) {
+    // prettier-ignore
+    await eventually(() => after(owner, time).length > 0);
+    const [first, ...more] = after(owner, time);
+    assert.ok(first && first.at >= time, `${owner} was woken early`);
+    assert.deepEqual(more, []);
+  }
+  assert.deepEqual(after("far", soon), []);
+});
+
+test("a leader that comes later wakes all that are due, and none again", async () => {
+  await using on = await servers();
+  await using writer = await openWriter(on.nats.url);
+  await using redis = await openReader(on.redis.url);
+  await using _results = startResults(on);
+  const { broker } = writer;
+  using clock = await makeBrokerClock(broker, "test");
+  const of = owned("due");
+  const not_before = clock.nowS() - 5;
+  const seq = await writer.append(
+    requested(newTaskId(), { ...of, not_before }),
+    of,
+  );
+  await eventually(async () => {
+    const { checkpoint } = await redis.reader.look([]);
+    return (checkpoint?.seq ?? 0) >= seq;
+  });
+  const told: string[] = [];
+  const job = wakeScheduled({ broker, clock, reader: redis.reader });
+  using _wake = hearWake(broker, "demo", ({ owner }) => void told.push(owner));
+  await broker.nc.flush();
+  const look = async () => {
+    told.length = 0;
+    await job.look(new AbortController().signal);
+    await broker.nc.flush();
+    return told.filter((owner) => owner === "due").length;
+  };
+  assert.equal(await look(), 1);
+  assert.equal(await look(), 0);
+  job.onTick?.(false);
+  assert.equal(await look(), 1);
+  assert.equal(job.everyMs, 1_000);
+});
+
+test("tasks a moment apart cost no look for each of them", async () => {
+  await using on = await servers();
+  await using writer = await openWriter(on.nats.url);
+  const { broker } = writer;
+  using clock = await makeBrokerClock(broker, "test");
+  const job = wakeScheduled({
+    ...{ broker, clock },
+    reader: {
+      due: (_after, upTo) => Promise.resolve({ queues: [], next: upTo + 1e-4 }),
+    },
+  });
+  await job.look(new AbortController().signal);
+  assert.ok(job.everyMs >= 10);
+});

@@ -1,0 +1,131 @@
+/** Pure: what is counted of a step's tasks, and how buckets are added and stored. */
+import type { OutcomeMetrics } from "@jetscribe/event-log/codec/attributes";
+import {
+  addHistogram,
+  durationKinds,
+  newHistogram,
+  observe,
+  type DurationKind,
+  type ErrorType,
+  type Histogram,
+  type StatisticsRow,
+} from "@jetscribe/schema";
+
+/** In the order in which they are stored. */
+const counters = [
+  ...(["accepted", "started", "retried"] as const),
+  ...(["completed", "failed", "cancelled"] as const),
+  ...(["prompt_tokens", "completion_tokens"] as const),
+] satisfies (keyof StatisticsRow)[];
+type Counter = (typeof counters)[number];
+
+export interface Bucket {
+  counts: Record<Counter, number>;
+  /** How many more tasks wait at its end than at its beginning, and how many more run. */
+  waiting: number;
+  running: number;
+  failures: Partial<Record<ErrorType, number>>;
+  durations: Partial<Record<DurationKind, Histogram>>;
+}
+
+export const newBucket = (): Bucket => ({
+  counts: {
+    ...{ accepted: 0, started: 0, retried: 0 },
+    ...{ completed: 0, failed: 0, cancelled: 0 },
+    ...{ prompt_tokens: 0, completion_tokens: 0 },
+  },
+  ...{ waiting: 0, running: 0, failures: {}, durations: {} },
+});
+
+/** What an event changed of its task. */
+export interface Change {
+  kind: Exclude<Counter, "prompt_tokens" | "completion_tokens">;
+  /** The task waits or runs from now on; undefined: it has ended. */
+  now: "waiting" | "running" | undefined;
+  /** Undefined: it was accepted just now. */
+  before: "waiting" | "running" | undefined;
+  /** Of an outcome. */
+  metrics?: OutcomeMetrics | undefined;
+  /** Of a failure that says it. */
+  error?: ErrorType | undefined;
+  /** Some attempt of the task began. */
+  wasStarted: boolean;
+}
+
+export function count(
+  bucket: Bucket,
+  { kind, now, before, metrics, error }: Change,
+): void {
+  const { counts, failures } = bucket;
+  counts[kind]++;
+  if (before !== undefined) bucket[before]--;
+  if (now !== undefined) bucket[now]++;
+  if (error !== undefined) failures[error] = (failures[error] ?? 0) + 1;
+  if (metrics === undefined) return;
+  counts.prompt_tokens += metrics.prompt_tokens;
+  counts.completion_tokens += metrics.completion_tokens;
+}
+
+/** How long an ended task took. */
+export function time(bucket: Bucket, { metrics, wasStarted }: Change): void {
+  if (metrics === undefined) return;
+  const { queue_wait_time, processing_time, time_to_first_token } = metrics;
+  const note = (kind: DurationKind, seconds: number) =>
+    observe((bucket.durations[kind] ??= newHistogram()), seconds);
+  note("total", queue_wait_time + processing_time);
+  if (!wasStarted) return;
+  note("wait", queue_wait_time);
+  note("processing", processing_time);
+  if (time_to_first_token !== undefined)
+    note("first_token", time_to_first_token);
+}
+
+/** Adds one bucket to another. */
+export function addBucket(to: Bucket, from: Bucket): void {
+  for (const counter of counters) to.counts[counter] += from.counts[counter];
+  to.waiting += from.waiting;
+  to.running += from.running;
+  for (const [type, failed] of Object.entries(from.failures)) {
+    const error = type as ErrorType;
+    to.failures[error] = (to.failures[error] ?? 0) + failed;
+  }
+  for (const kind of durationKinds) {
+    const histogram = from.durations[kind];
+    if (histogram)
+      addHistogram((to.durations[kind] ??= newHistogram()), histogram);
+  }
+}
+
+/** A bucket but for its changes of what waits and runs, which are columns of their own: `[counts, failures, durations]`. */
+type Stored = [
+  number[],
+  Bucket["failures"],
+  Partial<Record<DurationKind, [sum: number, ...[number, number][]]>>,
+];
+
+export function encodeBucket({ counts, failures, durations }: Bucket): string {
+  const histograms = Object.entries(durations).map(
+    ([kind, { sum, counts }]) => [kind, [sum, ...counts]] as const,
+  );
+  const stored: Stored = [
+    counters.map((counter) => counts[counter]),
+    failures,
+    Object.fromEntries(histograms),
+  ];
+  return JSON.stringify(stored);
+}
+
+export function decodeBucket(
+  data: string,
+  changes: Pick<Bucket, "waiting" | "running">,
+): Bucket {
+  const [counts, failures, stored] = JSON.parse(data) as Stored;
+  const bucket = { ...newBucket(), ...changes, failures };
+  counters.forEach((counter, i) => (bucket.counts[counter] = counts[i] ?? 0));
+  for (const kind of durationKinds) {
+    const [sum, ...buckets] = stored[kind] ?? [];
+    if (sum !== undefined)
+      bucket.durations[kind] = { sum, counts: new Map(buckets) };
+  }
+  return bucket;
+}
