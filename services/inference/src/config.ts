@@ -29,6 +29,11 @@ const Lora = z.string().transform((lora) => {
   return { path: resolve(path), scale: Number(scale) };
 });
 
+/** Cores as `taskset` names them: `1` or `0-3,8`. */
+const Cpus = z
+  .string()
+  .regex(/^\d+(-\d+)?(,\d+(-\d+)?)*$/, "expected cores as in 1 or 0-3,8");
+
 /** The worker's settings; each variable is described in `.env.example`. */
 export const Config = BrokerSettings.extend({
   ...RedisSettings.shape,
@@ -49,6 +54,7 @@ export const Config = BrokerSettings.extend({
       count(undefined, { min: 1, max: 1_024 }),
     ])
     .optional(),
+  ENGINE_CPUS: Cpus.optional(),
   ENGINE_LOOP: z.enum(["auto", "library"]).default("auto"),
   KV_CACHE_TYPE: z.enum(["f16", "q8_0"]).default("f16"),
   FLASH_ATTENTION: z.enum(["auto", "on", "off"]).default("auto"),
@@ -90,6 +96,8 @@ export const Config = BrokerSettings.extend({
     gpu: env.GPU,
     gpuLayers: env.GPU_LAYERS,
     threads: env.THREADS,
+    /** The cores that the engine's process may use; undefined: all that the worker may. */
+    cpus: env.ENGINE_CPUS,
     engineLoop: env.ENGINE_LOOP,
     kvCacheType: env.KV_CACHE_TYPE,
     flashAttention: env.FLASH_ATTENTION,

@@ -71,6 +71,14 @@ test("a LoRA adapter is a path, and a scale after the last colon", () => {
   assert.deepEqual(loraOf("/a:b/c.gguf"), { path: "/a:b/c.gguf", scale: 1 });
 });
 
+test("the engine's cores are a list as taskset takes it", () => {
+  for (const ENGINE_CPUS of ["1", "0-3", "0-3,8", "0,2,4-7"])
+    assert.equal(read({ ENGINE_CPUS }).engine.cpus, ENGINE_CPUS);
+  assert.equal(read({}).engine.cpus, undefined);
+  for (const ENGINE_CPUS of ["all", "-1", "0-", "1,", "0 1", "1;reboot"])
+    assert.throws(() => read({ ENGINE_CPUS }), /expected cores as in 1/);
+});
+
 test("a draft model is used unless speculation is off", () => {
   const speculationOf = (env: Record<string, string>) =>
     read(env).engine.speculation;

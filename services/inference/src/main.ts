@@ -1,4 +1,5 @@
 import { makeAppender } from "@jetscribe/event-log/append/append";
+import { newestRequest } from "@jetscribe/event-log/streams/groups";
 import { consumeWork } from "@jetscribe/event-log/work/consume";
 import { makeLogFollower } from "@jetscribe/event-log/state/followLog";
 import { makeTaskStates } from "@jetscribe/event-log/state/taskStates";
@@ -11,7 +12,11 @@ import {
   readConfig,
   runService,
 } from "@jetscribe/runtime";
-import { connectStore, makeTaskReader } from "@jetscribe/task-store";
+import {
+  connectStore,
+  forgetSeenWorkers,
+  makeTaskReader,
+} from "@jetscribe/task-store";
 import { makeAnnouncer } from "./presence/announcer.ts";
 import { makeAttempt } from "./task/attempt.ts";
 import { hearCancels } from "./ownership/hearCancels.ts";
@@ -23,15 +28,17 @@ import { makeHeldTasks } from "./ownership/heldTasks.ts";
 import { makeOnGenerateRequested } from "./task/onGenerateRequested.ts";
 import { makePeers } from "./ownership/peers.ts";
 import { withPulse } from "./presence/withPulse.ts";
+import { makeRunningTasks } from "./ownership/runningTasks.ts";
 import { makeReadWriteLock } from "./task/readWriteLock.ts";
 import { makeRecord } from "./task/record.ts";
+import { makeTraceAttempts } from "./task/traceAttempts.ts";
 import { makeTextLock } from "./ownership/textLock.ts";
 import { newWorkerId } from "./presence/workerId.ts";
 
 await runService(
   "inference",
   async (service) => {
-    const { env, stack, stopping, log } = service;
+    const { env, stack, stopping, log, tracing } = service;
     const config = readConfig(Config, env);
     const { model } = config;
     const workerId = newWorkerId();
@@ -60,7 +67,7 @@ await runService(
     stack.defer(broker.onReconnect(peers.listenAnew));
 
     const { stateOf } = stack.use(makeLogFollower(broker));
-    const reader = makeTaskReader(store);
+    const reader = makeTaskReader(store, clock.nowMs);
     const states = makeTaskStates(broker, reader, { fromLog: stateOf });
     const held = stack.use(makeHeldTasks({ ...limits, states }));
     stack.defer(broker.onDisconnect(held.doubtAll));
@@ -74,9 +81,12 @@ await runService(
       ...shared,
       canGoOn: (request) => canGoOn(config.engine.engine, request),
     });
-    const record = makeRecord(shared);
+    const traces = tracing && makeTraceAttempts(tracing, broker);
+    const record = makeRecord({ ...shared, traces });
+    const running = makeRunningTasks(clock.nowS);
     const attempt = makeAttempt({
       ...shared,
+      running,
       engine: watchedEngine,
       engineLock: makeReadWriteLock(),
       record,
@@ -93,6 +103,7 @@ await runService(
       held,
       limits,
       wasCancelled: cancels.wasCancelled,
+      newestRequest: (group) => newestRequest(broker, group),
     });
     const work = stack.use(
       consumeWork(broker, {
@@ -109,14 +120,20 @@ await runService(
           service.fail(new Error("work waits, and none is delivered")),
       }),
     );
+    // Where all gateways stop at the same time, none hears the goodbye.
+    stack.defer(async () => {
+      await forgetSeenWorkers(store, [workerId]).catch(() => undefined);
+    });
     const announcer = stack.use(
       makeAnnouncer({
         broker,
         config,
         workerId,
         work,
+        running,
         peers,
         engine: watchedEngine,
+        startedAt: clock.nowS() - process.uptime(),
         unanswered: () => appender.silent || tokens.silent,
       }),
     );

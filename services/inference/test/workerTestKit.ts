@@ -19,6 +19,7 @@ import {
   newTaskId,
   streams,
   type GenerateParams,
+  type GenerateRequested,
   type Queue,
   type RecordedEvent,
   type TaskEvent,
@@ -46,9 +47,13 @@ export const ackWaitMs = 6_000;
 const mainFile = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 
 /** What differs from the usual request. */
-export interface Request extends Partial<GenerateParams> {
+export interface Request
+  extends
+    Partial<GenerateParams>,
+    Partial<
+      Pick<GenerateRequested, "prompt" | "no_retry" | "cancel_after_ms">
+    > {
   task_id?: string;
-  prompt?: string;
   timeout_ms?: number;
 }
 
@@ -56,6 +61,8 @@ export const requestOf = ({
   task_id = newTaskId(),
   prompt = "Explain quantum computing",
   timeout_ms = 60_000,
+  no_retry,
+  cancel_after_ms,
   ...params
 }: Request = {}): Extract<TaskEvent, { type: "GenerateRequested" }> => ({
   type: "GenerateRequested",
@@ -64,6 +71,8 @@ export const requestOf = ({
     ...queue,
     prompt,
     timeout_ms,
+    ...(no_retry !== undefined && { no_retry }),
+    ...(cancel_after_ms !== undefined && { cancel_after_ms }),
     params: { max_tokens: 64, temperature: 0, top_p: 1, ...params },
     start_timeout_ms: 600_000,
     enqueue_time: Date.now() / 1000,
@@ -219,6 +228,15 @@ export async function engineOf(worker: ChildProcess): Promise<number> {
   return await eventually(() =>
     Number(readFileSync(file, "utf8").split(" ")[0]),
   );
+}
+
+/** Waits until a worker says that its engine is ready. */
+export async function workerReady(broker: Broker): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using _ = hearWorkers(broker, ({ model_loaded }) => {
+    if (model_loaded) resolve();
+  });
+  await promise;
 }
 
 /** Waits until every worker that speaks has so many tasks in hand as `fits`. */

@@ -122,7 +122,9 @@ const interrupted = (task: TaskState, reason: InterruptReason): HandState => ({
   reason,
 });
 
-export type TaskInHand = Readonly<ReturnType<typeof makeTaskInHand>>;
+type Made = ReturnType<typeof makeTaskInHand>;
+export type TaskInHand = Readonly<Omit<Made, "ranHere" | "firstTokenAt">> &
+  Pick<Made, "ranHere" | "firstTokenAt">;
 
 export function makeTaskInHand(
   item: WorkItem,
@@ -152,6 +154,9 @@ export function makeTaskInHand(
     checkLease() {
       if (isLeaseOver()) interrupt("lease");
     },
+    /** The attempt that this worker's engine got last, and when that one's first token came, in seconds since the epoch. */
+    ranHere: 0,
+    firstTokenAt: undefined as number | undefined,
     /** Aborts when it is interrupted. */
     signal: stop.signal,
     [Symbol.dispose]: release,

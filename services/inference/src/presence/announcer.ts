@@ -5,19 +5,24 @@ import type { WorkSource } from "@jetscribe/event-log/work/consume";
 import { announceEvery, type WorkerAnnouncement } from "@jetscribe/schema";
 import type { Config } from "../config.ts";
 import type { EngineProcess } from "../engine/process/engineProcess.ts";
+import type { RunningTasks } from "../ownership/runningTasks.ts";
 import type { Peers } from "../ownership/peers.ts";
 
 export function makeAnnouncer(deps: {
   broker: Broker;
   config: Config;
   workerId: string;
-  engine: Pick<EngineProcess, "state"> & { lives: () => boolean };
+  engine: Pick<EngineProcess, "state" | "restarts"> & { lives: () => boolean };
   work: WorkSource;
+  running: Pick<RunningTasks, "all">;
+  /** When this process started, in seconds since the epoch. */
+  startedAt: number;
   peers: Peers;
   /** Whether the broker, though connected, has lately answered nothing. */
   unanswered: () => boolean;
 }) {
-  const { broker, config, workerId, engine, work, peers, unanswered } = deps;
+  const { broker, config, workerId, engine, work, running, peers } = deps;
+  const { unanswered, startedAt } = deps;
   const { model, modelName } = config;
   /** In ms. */
   let every = announceEvery(peers.count());
@@ -40,8 +45,11 @@ export function makeAnnouncer(deps: {
       slots,
       unanswered: unanswered() || undefined,
       tokens_per_second: pace && pace * slots,
+      started_at: startedAt,
+      engine_restarts: engine.restarts(),
       every_ms: every,
       tasks: work.inHand(),
+      running: running.all(),
     };
   };
   const announce = () => announceWorker(broker, model, announcement());

@@ -4,6 +4,7 @@ import type { Broker } from "@jetscribe/event-log/broker/connection";
 import type { Handled } from "@jetscribe/event-log/work/consume";
 import { eventAt } from "@jetscribe/event-log/broker/streamState";
 import type { Logger } from "@jetscribe/runtime";
+import { aboutTask, cancelAtOf } from "@jetscribe/schema";
 import {
   EngineDied,
   EngineError,
@@ -16,7 +17,11 @@ import type { EngineProcess } from "../engine/process/engineProcess.ts";
 import type { TaskInHand } from "../ownership/taskInHand.ts";
 import { makeLiveTexts, type LiveText } from "./liveText.ts";
 import type { Progress } from "../ownership/keptText.ts";
-import { completed, failed, started } from "./outcomes.ts";
+import type {
+  Running as Shown,
+  RunningTasks,
+} from "../ownership/runningTasks.ts";
+import { cancelled, completed, failed, started } from "./outcomes.ts";
 import type { ReadWriteLock } from "./readWriteLock.ts";
 import type { Record } from "./record.ts";
 import {
@@ -33,6 +38,7 @@ interface AttemptDeps {
   engineLock: ReadWriteLock;
   record: Record;
   lock: TextLock;
+  running: Pick<RunningTasks, "begin" | "end">;
   limits: {
     workerId: string;
     ackWaitMs: number;
@@ -78,11 +84,12 @@ export function makeAttempt(deps: AttemptDeps) {
     { attempt, alone, claim }: Plan,
   ): Promise<Handled | Died> {
     let claimed: Claim | undefined;
+    const { first_start, cancel_after_ms } = inHand.state.task;
     // The time of a task that never ran begins with its start.
     const limit =
-      inHand.state.task.first_start === undefined
+      first_start === undefined && cancel_after_ms === undefined
         ? undefined
-        : stopOnTimeout(inHand, clock.nowS());
+        : stopInTime(inHand, { startedAt: first_start, now: clock.nowS() });
     const { signal } = limit ?? inHand;
     // Not `using`, here and in `run`: that would take every task 0.3 µs more.
     try {
@@ -105,9 +112,9 @@ export function makeAttempt(deps: AttemptDeps) {
         return { kind: "died", because: error.message };
       }
       // Its time was over before the engine had it; the text of the attempts before is kept.
-      if (!(error instanceof EngineError)) throw error;
+      if (!isEnd(error)) throw error;
       const { kept } = claimed ?? (await claimOf(inHand, attempt, claim));
-      return await recordFailure(inHand, error, kept, clock.nowS());
+      return await recordEnd(inHand, error, kept, clock.nowS());
     } finally {
       limit?.[Symbol.dispose]();
     }
@@ -170,10 +177,21 @@ export function makeAttempt(deps: AttemptDeps) {
     const live = liveTexts.begin(inHand, claim);
     let waiting: string | undefined;
     const onWaiting = (why: string | undefined) => void (waiting = why);
-    const stop = stopOnTimeout(inHand, nowS(), () => waiting);
+    const now = nowS();
+    const { first_start: startedAt = now } = inHand.state.task;
+    const stop = stopInTime(inHand, { startedAt, now }, () => waiting);
     const { signal } = stop;
+    const { task } = inHand.state;
+    const shown: Shown = {
+      ...{ task, attempt: claim.attempt, startedAt: now, progress },
+      kept: claim.kept.completionTokens,
+    };
+    deps.running.begin(shown);
+    inHand.ranHere = claim.attempt;
+    inHand.firstTokenAt = undefined;
     const onText: GenerateOptions["onText"] = (text, counts) => {
-      progress.firstToken ??= nowS();
+      shown.firstTokenAt ??= inHand.firstTokenAt = nowS();
+      progress.firstToken ??= shown.firstTokenAt;
       progress.text += text;
       Object.assign(progress, counts);
       live.say(text, counts);
@@ -194,6 +212,7 @@ export function makeAttempt(deps: AttemptDeps) {
       if (runs) stop.abort();
       // What went wrong was told above, where it counts.
       await Promise.allSettled([over, live.close()]);
+      deps.running.end(task.task_id);
       stop[Symbol.dispose]();
     }
   }
@@ -245,18 +264,24 @@ export function makeAttempt(deps: AttemptDeps) {
       );
     }
     const error: unknown = result.reason;
-    if (!(error instanceof EngineError)) throw error;
-    return await recordFailure(inHand, error, progress, nowS());
+    if (!isEnd(error)) throw error;
+    return await recordEnd(inHand, error, progress, nowS());
   }
 
-  async function recordFailure(
+  async function recordEnd(
     inHand: TaskInHand,
-    error: EngineError,
+    error: EngineError | DeadlineOver,
     progress: Progress,
     now: number,
   ): Promise<Handled> {
     const { task } = inHand.state;
-    log.warn({ task_id: task.task_id, error_type: error.type }, "task failed");
+    if (error instanceof DeadlineOver)
+      return await record.conclude(
+        inHand,
+        cancelled("deadline", task, now, progress),
+      );
+    const error_type = error.type;
+    log.warn({ ...aboutTask(task), error_type }, "task failed");
     return await record.conclude(
       inHand,
       failed(task, workerId, error, now, progress),
@@ -268,26 +293,46 @@ export function makeAttempt(deps: AttemptDeps) {
 
 const longestTimerMs = 2 ** 31 - 1;
 
+/** The task's `cancel_after_ms` is over. */
+class DeadlineOver extends Error {
+  override readonly name = "DeadlineOver";
+}
+
+/** Whether an attempt that ended so ends its task. */
+const isEnd = (error: unknown): error is EngineError | DeadlineOver =>
+  error instanceof EngineError || error instanceof DeadlineOver;
+
 /**
- * Aborts as the task's own signal does, and with a TimeoutError when the task's time is over. `now`: in seconds.
- * `waitsFor`: what the engine waits for by then.
+ * Aborts as the task's own signal does, and when the task's time is over: with a TimeoutError, or with DeadlineOver where
+ * that comes first. Times are in seconds since the epoch; `startedAt`: of the task's first start, absent where there was
+ * none. `waitsFor`: what the engine waits for by then.
  */
-function stopOnTimeout(
+function stopInTime(
   { state, signal }: TaskInHand,
-  now: number,
+  {
+    startedAt = Infinity,
+    now,
+  }: { startedAt?: number | undefined; now: number },
   waitsFor: () => string | undefined = () => undefined,
 ) {
   const stop = new AbortController();
-  const { first_start = now, timeout_ms } = state.task;
+  const { timeout_ms } = state.task;
   const interrupt = () => stop.abort(signal.reason);
   signal.addEventListener("abort", interrupt, { once: true });
-  const message = () =>
-    [`it ran for more than ${timeout_ms / 1000} s`, waitsFor()]
-      .filter(Boolean)
-      .join("; ");
-  const leftMs = (first_start - now) * 1_000 + timeout_ms;
+  const timedOut = () =>
+    new EngineError(
+      "TimeoutError",
+      [`it ran for more than ${timeout_ms / 1000} s`, waitsFor()]
+        .filter(Boolean)
+        .join("; "),
+    );
+  const timeoutAt = startedAt + timeout_ms / 1_000;
+  const cancelAt = cancelAtOf(state.task) ?? Infinity;
+  const reason = () =>
+    cancelAt <= timeoutAt ? new DeadlineOver() : timedOut();
+  const leftMs = (Math.min(cancelAt, timeoutAt) - now) * 1_000;
   const timer = setTimeout(
-    () => stop.abort(new EngineError("TimeoutError", message())),
+    () => stop.abort(reason()),
     Math.min(Math.max(0, leftMs), longestTimerMs),
   );
   return {

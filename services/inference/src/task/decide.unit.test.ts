@@ -1,6 +1,7 @@
 import {
   evolve,
   newTaskId,
+  type GenerateRequested,
   type TaskEvent,
   type TaskState,
 } from "@jetscribe/schema";
@@ -18,8 +19,13 @@ const silence: Witness = {
   now: 1.5,
 };
 
+type Step = (task: TaskState) => TaskEvent;
+
 /** A task after events that are made from its state so far. */
-function given(...events: ((task: TaskState) => TaskEvent)[]): TaskState {
+const given = (...events: Step[]): TaskState => asked({}, ...events);
+
+/** The same, of a request that asks for more than most do. */
+function asked(more: Partial<GenerateRequested>, ...events: Step[]): TaskState {
   const task_id = newTaskId();
   const first = evolve(undefined, {
     type: "GenerateRequested",
@@ -33,6 +39,7 @@ function given(...events: ((task: TaskState) => TaskEvent)[]): TaskState {
       timeout_ms: 1_000,
       start_timeout_ms: 1_000,
       enqueue_time: 1,
+      ...more,
     },
     seq: 1,
     time: 1,
@@ -118,6 +125,40 @@ describe("a delivered task", () => {
   test("that failed too often is given up", () => {
     const task = given(...failedOnce, ...failedOnce, ...failedOnce);
     assert.deepEqual(decide(task, silence, limits), { kind: "give up" });
+  });
+
+  test("that is not to be retried is given up after its first failure, and only then", () => {
+    const noRetry = { no_retry: true };
+    const first = { kind: "start", attempt: 1, alone: false };
+    assert.deepEqual(decide(asked(noRetry), silence, limits), first);
+    const failed = asked(noRetry, ...failedOnce);
+    assert.deepEqual(decide(failed, silence, limits), { kind: "give up" });
+    for (const reason of ["drain", "lease"] as const) {
+      const handedOn = asked(noRetry, startedBy("other"), endedBecause(reason));
+      const second = { kind: "start", attempt: 2, alone: false };
+      assert.deepEqual(decide(handedOn, silence, limits), second);
+    }
+  });
+
+  test("whose deadline is over is cancelled, started or not, unless a living worker has it", () => {
+    const hurried = { cancel_after_ms: 500 };
+    const soon = { ...silence, now: 1.499 };
+    const late = { ...silence, now: 1.5 };
+    const cancel = { kind: "cancel", because: "deadline" };
+    assert.equal(decide(asked(hurried), soon, limits).kind, "start");
+    assert.deepEqual(decide(asked(hurried), late, limits), cancel);
+    const handedOn = [startedBy("other"), endedBecause("drain")];
+    const waits = asked(hurried, ...handedOn);
+    assert.equal(decide(waits, soon, limits).kind, "start");
+    assert.deepEqual(decide(waits, late, limits), cancel);
+    const named = { ...late, named: true };
+    assert.equal(decide(waits, named, limits).kind, "hand back");
+    const crashed = asked({ ...hurried, no_retry: true }, ...failedOnce);
+    assert.equal(decide(crashed, soon, limits).kind, "give up");
+    // Where it may wait no longer either, what comes first counts.
+    const longer = asked({ cancel_after_ms: 1_001 });
+    const later = { ...silence, now: 3 };
+    assert.equal(decide(longer, later, limits).kind, "expire");
   });
 
   test("counts no drain and no lost lease as a failure", () => {

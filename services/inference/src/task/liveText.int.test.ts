@@ -30,6 +30,7 @@ import { makeAttempt } from "./attempt.ts";
 import { makeHeldTasks } from "../ownership/heldTasks.ts";
 import type { Change } from "../ownership/taskInHand.ts";
 import { keptNothing } from "../ownership/keptText.ts";
+import { makeRunningTasks } from "../ownership/runningTasks.ts";
 import { firstPart, makeLiveTexts } from "./liveText.ts";
 import { expired, started } from "./outcomes.ts";
 import { makeReadWriteLock } from "./readWriteLock.ts";
@@ -313,6 +314,7 @@ for (const version of await natsVersions())
         const { signal } = b.inHand;
         if (waits === "lock on it") await engineLock.acquire(true, signal);
         const attempt = makeAttempt({
+          running: makeRunningTasks(() => 0),
           broker: b.broker,
           lock: b.lock,
           clock,

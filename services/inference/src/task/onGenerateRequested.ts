@@ -7,23 +7,28 @@ import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Handled, WorkItem } from "@jetscribe/event-log/work/consume";
 import type { TaskStates } from "@jetscribe/event-log/state/taskStates";
 import type { Logger } from "@jetscribe/runtime";
-import type { TaskState } from "@jetscribe/schema";
+import type { NewestRequest } from "@jetscribe/event-log/streams/groups";
+import { aboutTask, type Queue, type TaskState } from "@jetscribe/schema";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Attempt } from "./attempt.ts";
 import { decide, type Limits } from "./decide.ts";
 import type { HeldTasks } from "../ownership/heldTasks.ts";
 import type { TaskInHand } from "../ownership/taskInHand.ts";
-import { crashedTooOften, expired } from "./outcomes.ts";
+import { cancelled, crashedTooOften, expired } from "./outcomes.ts";
 import type { Peers } from "../ownership/peers.ts";
 import type { Record } from "./record.ts";
-import type { Claim, TextLock } from "../ownership/textLock.ts";
+import {
+  firstClaim,
+  type Claim,
+  type TextLock,
+} from "../ownership/textLock.ts";
 
-/** For a cancel that was heard and that the state does not show. */
+/** For a cancel that was heard and that the state does not show, and for a clock that is not read yet. */
 const askAgainMs = 1_000;
 
 export interface Deps {
   attempt: Attempt;
-  clock: Pick<BrokerClock, "nowS">;
+  clock: Pick<BrokerClock, "nowS" | "isRead">;
   record: Record;
   states: Pick<TaskStates<TaskState>, "delivered" | "surely">;
   lock: TextLock;
@@ -32,14 +37,18 @@ export interface Deps {
   limits: Limits;
   /** Whether the task's cancel was heard in the last 60 s. */
   wasCancelled: (taskId: string) => boolean;
+  /** Of a group, in the log. */
+  newestRequest: (group: Queue) => Promise<NewestRequest>;
   log: Logger;
 }
 
 export function makeOnGenerateRequested(deps: Deps) {
   const { attempt, clock, record, states, lock, peers, held } = deps;
-  const { limits, wasCancelled, log } = deps;
+  const { limits, wasCancelled, newestRequest, log } = deps;
 
   return async function onGenerateRequested(item: WorkItem): Promise<Handled> {
+    const early = tooEarlyMs(item);
+    if (early > 0) return { kind: "retry", afterMs: early };
     const inHand = held.hold(item);
     try {
       if (wasCancelled(item.event.data.task_id))
@@ -52,6 +61,15 @@ export function makeOnGenerateRequested(deps: Deps) {
       inHand[Symbol.dispose]();
     }
   };
+
+  /** How long before its `not_before` a task was delivered, in ms. The broker keeps it until then: decision 0033. */
+  function tooEarlyMs({ event }: WorkItem): number {
+    const { not_before } = event.data;
+    if (not_before === undefined) return 0;
+    // By the machine's time it could be too early.
+    if (!clock.isRead()) return askAgainMs;
+    return Math.ceil((not_before - clock.nowS()) * 1_000);
+  }
 
   /** The engine is not touched before this; where the projection leaves a doubt, the log decides. */
   async function lookBeforeRun(inHand: TaskInHand): Promise<void> {
@@ -78,10 +96,14 @@ export function makeOnGenerateRequested(deps: Deps) {
     let claim: Claim | undefined;
     /** How the last attempt ended, where that was a death in this worker's hands. */
     let lastDeath: string | undefined;
+    const superseded = await isSuperseded(inHand);
     for (;;) {
       const { task } = inHand.state;
       const now = clock.nowS();
-      const witness = { ...peers.witnessOf(task_id), leftOutBy, now };
+      const witness = {
+        ...peers.witnessOf(task_id),
+        ...{ leftOutBy, superseded, now },
+      };
       const decision = decide(task, witness, limits);
       switch (decision.kind) {
         case "acknowledge":
@@ -89,16 +111,23 @@ export function makeOnGenerateRequested(deps: Deps) {
         case "hand back":
           return { kind: "retry", afterMs: decision.afterMs };
         case "give up": {
-          const { kept } = await lock.claim(inHand, task.attempt + 1);
+          const { kept } = await claimText(inHand);
           return await record.conclude(
             inHand,
             crashedTooOften(task, workerId, now, kept, lastDeath),
           );
         }
+        case "cancel": {
+          const { kept } = await claimText(inHand);
+          return await record.conclude(
+            inHand,
+            cancelled(decision.because, task, now, kept),
+          );
+        }
         case "expire":
           return await record.conclude(inHand, expired(task, workerId, now));
         case "take over":
-          claim = await lock.claim(inHand, task.attempt + 1);
+          claim = await claimText(inHand);
           await record.endAttempt(inHand, decision, decision.from);
           // That was said of this attempt. Others may have ended it before, and the same worker have started the next.
           leftOutBy = undefined;
@@ -113,6 +142,26 @@ export function makeOnGenerateRequested(deps: Deps) {
         }
       }
     }
+  }
+
+  /**
+   * Whether a newer task of its group takes its place. The gateway cancels the older ones: this is for one that died, or
+   * was too late.
+   */
+  async function isSuperseded({ item, state }: TaskInHand): Promise<boolean> {
+    const { seq, data } = item.event;
+    if (data.group_policy === undefined) return false;
+    const newest = await newestRequest(item.queue);
+    if (newest.seq <= seq) return false;
+    const { policy } = newest;
+    const neverRan = policy === "latest" && state.task.attempt === 0;
+    return neverRan || policy === "cancel_in_progress";
+  }
+
+  /** The text of the attempts before, for the one that would be next; nothing of a task that was never started. */
+  async function claimText(inHand: TaskInHand): Promise<Claim> {
+    const { attempt } = inHand.state.task;
+    return attempt === 0 ? firstClaim : await lock.claim(inHand, attempt + 1);
   }
 
   /**
@@ -135,9 +184,9 @@ export function makeOnGenerateRequested(deps: Deps) {
     error: unknown,
   ): Promise<Handled> {
     const { state } = inHand;
-    const { task_id } = state.task;
+    const about = aboutTask(state.task);
     if (state.status !== "interrupted") {
-      log.error({ task_id, err: error }, "task interrupted");
+      log.error({ ...about, err: error }, "task interrupted");
       // An event that may stand in the log: the task comes again, and is looked up first.
       return error instanceof AppendError
         ? { kind: "lost" }
@@ -145,6 +194,7 @@ export function makeOnGenerateRequested(deps: Deps) {
     }
     switch (state.reason) {
       case "outcome":
+        record.noteStopped(inHand);
         return await onceStored(inHand);
       case "drain":
         await record.handBack(inHand);
@@ -153,13 +203,13 @@ export function makeOnGenerateRequested(deps: Deps) {
       case "taken":
       case "superseded":
         log.warn(
-          { task_id, reason: state.reason },
+          { ...about, reason: state.reason },
           "task lost to another worker",
         );
         return { kind: "lost" };
       case "vanished":
         // Its place in the log may be another task's by now, which must not be acknowledged.
-        log.error({ task_id }, "the log lost the task");
+        log.error(about, "the log lost the task");
         return { kind: "lost" };
     }
   }

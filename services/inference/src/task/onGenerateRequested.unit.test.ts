@@ -123,3 +123,21 @@ test("a task that a living worker names in its newer announcement comes back", a
   assert.deepEqual(handled, { kind: "retry", afterMs: 60_000 });
   assert.deepEqual(takenOver, []);
 });
+
+/** What becomes of a task that is delivered at this time; nothing else of it is asked for. */
+const deliveredAt = async (nowS: number, isRead = true) =>
+  await makeOnGenerateRequested({
+    clock: { nowS: () => nowS, isRead: () => isRead },
+  } as unknown as Deps)({
+    event: { ...event, data: { ...event.data, not_before: 1_000 } },
+    queue,
+  } as WorkItem);
+
+test("a task that is delivered before its not_before comes back then, and is not looked up", async () => {
+  const retry = (afterMs: number) => ({ kind: "retry", afterMs });
+  assert.deepEqual(await deliveredAt(940), retry(60_000));
+  assert.deepEqual(await deliveredAt(999.9999), retry(1));
+  // A clock that is not read yet may be ahead.
+  assert.deepEqual(await deliveredAt(2_000, false), retry(1_000));
+  await assert.rejects(deliveredAt(1_000), TypeError);
+});

@@ -1,9 +1,11 @@
 /** Pure: the events that a worker appends, from what is known of the task. */
 import {
+  cancelledBecause,
   effectiveParams,
   expiredError,
   metricsOf,
   timesOf,
+  type CancelledBecause,
   type ErrorType,
   type GenerateParams,
   type OutcomeEvent,
@@ -117,6 +119,23 @@ export function failed(
   };
 }
 
+/** The cancel that nobody asked for. */
+export function cancelled(
+  because: CancelledBecause,
+  task: TaskState,
+  now: number,
+  { text, promptTokens, completionTokens, firstToken }: Progress = keptNothing,
+): OutcomeEvent {
+  return cancelledBecause(because, task, {
+    ...(text !== "" && { partial_text: text }),
+    metrics: metricsOf(
+      timesOf(task, now, firstToken),
+      promptTokens,
+      completionTokens,
+    ),
+  });
+}
+
 /** The failure of a task whose attempts were ended too often by the death of an engine or a worker. */
 export function crashedTooOften(
   task: TaskState,
@@ -126,7 +145,9 @@ export function crashedTooOften(
   /** How the last attempt ended, where this worker saw it. */
   lastDeath?: string,
 ): OutcomeEvent {
-  const times = `its engine or worker died ${task.failures} times`;
+  const times = task.no_retry
+    ? "its engine or worker died, and it is not to be retried"
+    : `its engine or worker died ${task.failures} times`;
   const message = lastDeath ? `${times}; the last time: ${lastDeath}` : times;
   const error = { type: "WorkerCrashed" as const, message };
   return failed(task, workerId, error, now, progress);

@@ -13,6 +13,7 @@ import { hasLost } from "@jetscribe/event-log/state/searchLog";
 import type { TaskStates } from "@jetscribe/event-log/state/taskStates";
 import type { Logger } from "@jetscribe/runtime";
 import {
+  aboutTask,
   openForMs,
   type OutcomeEvent,
   type TaskEvent,
@@ -21,6 +22,7 @@ import {
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskInHand } from "../ownership/taskInHand.ts";
 import { failed, retried, type RetriedBecause } from "./outcomes.ts";
+import type { TraceAttempts } from "./traceAttempts.ts";
 
 export type Record = ReturnType<typeof makeRecord>;
 
@@ -33,9 +35,11 @@ export function makeRecord(deps: {
   appender: Appender;
   states: Pick<TaskStates<TaskState>, "surely">;
   workerId: string;
+  /** Absent: no traces are asked for. */
+  traces?: TraceAttempts | undefined;
   log: Logger;
 }) {
-  const { broker, clock, appender, states, workerId, log } = deps;
+  const { broker, clock, appender, states, workerId, traces, log } = deps;
 
   /** Brings the task in hand to the state that the log says it has. */
   async function look(inHand: TaskInHand): Promise<void> {
@@ -66,9 +70,15 @@ export function makeRecord(deps: {
   ) =>
     appendUntilStored(broker, appender, event, inHand.item.queue, {
       signal: inHand.signal,
-      traceparent: inHand.item.traceparent,
+      traceparent: traceparentOf(inHand, event),
       beforeRepeat,
     });
+
+  function traceparentOf(inHand: TaskInHand, event: TaskEvent) {
+    if (traces === undefined) return inHand.item.traceparent;
+    const of = "attempt" in event.data ? event.data : inHand.state.task;
+    return traces.traceparent(inHand, of.attempt);
+  }
 
   async function leaveIfLost(inHand: TaskInHand): Promise<void> {
     // Where it can't be said, the broker is away again.
@@ -82,8 +92,13 @@ export function makeRecord(deps: {
     event: TaskEvent,
     isTaken: (appended: Appended) => Promise<boolean> | boolean,
   ): Promise<boolean> {
+    const before = inHand.state.task;
     const appended = await append(inHand, event);
     if (appended.duplicate && !(await isTaken(appended))) return false;
+    if (event.type === "GenerateStarted")
+      traces?.waited(inHand, before, event.data);
+    if (event.type === "GenerateRetried")
+      traces?.ended(inHand, before, { endS: event.data.retry_at, how: event });
     const recorded = { ...event, seq: appended.seq, time: clock.nowS() };
     inHand.change({ kind: "recorded", event: recorded });
     return true;
@@ -96,9 +111,10 @@ export function makeRecord(deps: {
     from: string,
   ): Promise<void> {
     const { task } = inHand.state;
-    const { task_id, attempt } = task;
+    const { attempt } = task;
     const { reason } = because;
-    log.warn({ task_id, attempt, reason, runner: from }, "attempt ended");
+    const how = { attempt, reason, runner: from };
+    log.warn({ ...aboutTask(task), ...how }, "attempt ended");
     const event = retried(task, because, from, clock.nowS());
     // Another one said so before, and perhaps for another reason.
     if (!(await record(inHand, event, () => false))) await look(inHand);
@@ -134,41 +150,58 @@ export function makeRecord(deps: {
       await leaveIfLost(inHand);
       await leaveUnlessOpen(inHand, attempt);
     };
-    try {
-      await append(inHand, event, beforeRepeat);
-    } catch (error) {
-      const tooLarge =
-        error instanceof AppendError && error.code === "too_large";
-      if (!tooLarge) throw error;
-      const { message } = error;
-      const refusal = { type: "RuntimeError" as const, message };
-      await append(
-        inHand,
-        failed(inHand.state.task, workerId, refusal, clock.nowS()),
-      );
-    }
+    const stored = await append(inHand, event, beforeRepeat)
+      .then(() => event)
+      .catch((error: unknown) => storeRefusal(inHand, error));
+    const endS = endOf(inHand, stored);
+    traces?.ended(inHand, inHand.state.task, { endS, how: stored });
     return { kind: "done" };
   }
 
+  /** In place of an outcome that the broker does not take. */
+  async function storeRefusal(
+    inHand: TaskInHand,
+    error: unknown,
+  ): Promise<OutcomeEvent> {
+    const tooLarge = error instanceof AppendError && error.code === "too_large";
+    if (!tooLarge) throw error;
+    const { message } = error;
+    const refusal = { type: "RuntimeError" as const, message };
+    const event = failed(inHand.state.task, workerId, refusal, clock.nowS());
+    await append(inHand, event);
+    return event;
+  }
+
+  /** Its request may have a later time than its start, by the clock of another machine. */
+  const endOf = ({ state }: TaskInHand, { data }: OutcomeEvent): number =>
+    (state.task.first_start ?? clock.nowS()) + data.metrics.processing_time;
+
+  /** The attempt runs no more, since somebody else has ended the task. */
+  function noteStopped(inHand: TaskInHand): void {
+    traces?.ended(inHand, inHand.state.task, { endS: clock.nowS() });
+  }
+
   /** Records that this worker stops, for whoever takes the task next. */
-  async function handBack({ item, state }: TaskInHand): Promise<void> {
-    const { task } = state;
+  async function handBack(inHand: TaskInHand): Promise<void> {
+    const { item } = inHand;
+    const { task } = inHand.state;
     if (task.status !== "processing") return;
     const event = retried(task, { reason: "drain" }, workerId, clock.nowS());
     try {
       await appender.append(event, item.queue, {
-        traceparent: item.traceparent,
+        traceparent: traceparentOf(inHand, event),
         timeoutMs: handBackMs,
       });
+      const endS = event.data.retry_at;
+      traces?.ended(inHand, task, { endS, how: event });
     } catch (error) {
       // The next worker will find that this one is gone.
-      const { task_id } = task;
       log.warn(
-        { task_id, err: error },
+        { ...aboutTask(task), err: error },
         "the end of an attempt is not recorded",
       );
     }
   }
 
-  return { look, record, endAttempt, conclude, handBack };
+  return { look, record, endAttempt, conclude, noteStopped, handBack };
 }

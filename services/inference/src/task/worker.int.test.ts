@@ -4,6 +4,7 @@ import {
   workQueueInfo,
 } from "@jetscribe/event-log/streams/topology";
 import { isOutcome } from "@jetscribe/schema";
+import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,9 +19,11 @@ import {
   outcomesOf,
   queue,
   queueEmpty,
+  read,
   readLog,
   started,
   startSystem,
+  workerReady,
 } from "../../test/workerTestKit.ts";
 
 const complete = "requested, started.1, completed";
@@ -125,6 +128,55 @@ describe("a worker", { concurrent: true }, () => {
     await queueEmpty(system.broker);
   });
 
+  test("fails a task that is not to be retried when its engine dies, and runs its neighbour again", async () => {
+    await using system = await startSystem();
+    const worker = await system.startWorker({ FAKE_MS: "5000", SLOTS: "2" });
+    const id = await system.request({ no_retry: true });
+    using reader = read(system, id);
+    const neighbour = await system.request();
+    await started(system.broker, 2);
+    await eventually(() => reader.text() !== "");
+    process.kill(await engineOf(worker), "SIGKILL");
+    const events = await outcomesOf(system.broker, [id, neighbour]);
+    assert.equal(
+      historyOf(events, id),
+      "requested, started.1, retried.1 crash, failed",
+    );
+    const outcome = events
+      .filter(isOutcome)
+      .find(({ data }) => data.task_id === id);
+    assert.ok(outcome?.type === "GenerateFailed");
+    assert.equal(outcome.data.error.type, "WorkerCrashed");
+    assert.match(outcome.data.error.message, /not to be retried/);
+    assert.match(outcome.data.partial_text ?? "", /^[a-z]{4}/);
+    assert.equal(completionOf(events, neighbour).attempt, 2);
+    await queueEmpty(system.broker);
+  });
+
+  test("that takes over from one that was killed fails a task that is not to be retried, and runs one that was handed back", async () => {
+    await using system = await startSystem();
+    const first = await system.startWorker({ FAKE_MS: "20000" });
+    const id = await system.request({ no_retry: true });
+    await started(system.broker, 1);
+    first.kill("SIGKILL");
+    const drained = await system.startWorker({
+      ...{ FAKE_MS: "20000", DRAIN_TIMEOUT: "500ms" },
+    });
+    const events = await outcomesOf(system.broker, [id]);
+    assert.equal(
+      historyOf(events, id),
+      "requested, started.1, retried.1 gone, failed",
+    );
+    const handedBack = await system.request({ no_retry: true });
+    await started(system.broker, 2);
+    drained.kill("SIGTERM");
+    await system.startWorker();
+    assert.equal(
+      historyOf(await outcomesOf(system.broker, [handedBack]), handedBack),
+      "requested, started.1, retried.1 drain, started.2, completed",
+    );
+  });
+
   test("fails a task that runs past its time", async () => {
     await using system = await startSystem();
     await system.startWorker({ FAKE_MS: "20000" });
@@ -134,6 +186,29 @@ describe("a worker", { concurrent: true }, () => {
     assert.ok(outcome?.type === "GenerateFailed");
     assert.equal(outcome.data.error.type, "TimeoutError");
     assert.match(outcome.data.partial_text ?? "", /^[a-z]{4}/);
+    await queueEmpty(system.broker);
+  });
+
+  test("cancels at its deadline a task that runs, and does not start one whose deadline is over", async () => {
+    await using system = await startSystem();
+    await system.startWorker({ FAKE_MS: "60000", SLOTS: "1" });
+    await workerReady(system.broker);
+    const runs = await system.request({ cancel_after_ms: 6_000 });
+    await started(system.broker, 1);
+    const waits = await system.request({ cancel_after_ms: 500 });
+    const events = await outcomesOf(system.broker, [runs, waits]);
+    assert.equal(historyOf(events, runs), "requested, started.1, cancelled");
+    assert.equal(historyOf(events, waits), "requested, cancelled");
+    const [first, second] = events.filter(isOutcome);
+    assert.ok(first?.type === "GenerateCancelled");
+    assert.ok(second?.type === "GenerateCancelled");
+    const { metrics, reason, stage, partial_text = "" } = first.data;
+    assert.match(reason, /cancel_after_ms/);
+    assert.equal(stage, "processing");
+    assert.match(partial_text, /^[a-z]{4}/);
+    const { total_time } = metrics;
+    assert.ok(total_time >= 6 && total_time < 7, String(total_time));
+    assert.equal(second.data.stage, "queued");
     await queueEmpty(system.broker);
   });
 

@@ -4,7 +4,7 @@ import { engineContract } from "../../../test/engineContract.ts";
 import { ask, openEngine } from "../../../test/engineTestKit.ts";
 
 describe("the fake engine", () => {
-  engineContract({ engine: "fake", fakeMs: 100 });
+  engineContract({ engine: "fake", fakeMs: 400 });
 
   test("takes its time", async () => {
     await using engine = await openEngine({ fakeMs: 200, fakeTokens: 4 });

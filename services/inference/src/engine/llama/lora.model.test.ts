@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, test } from "vitest";
 import { ask, demoModel, openEngine } from "../../../test/engineTestKit.ts";
-import { writeAdapter } from "../../../test/loraTestKit.ts";
+import { writeAdapter, writeUntiedModel } from "../../../test/loraTestKit.ts";
+import { EngineError } from "../engine.ts";
 import { checkLora } from "./lora.ts";
 
 const config = {
@@ -38,6 +39,34 @@ test("the adapter is applied by its scale, and the engine tells its hash", async
   assert.equal(whole.loraScale, 1);
 });
 
+test("an adapter that also says something of a norm is used", async () => {
+  const other = "blk.0.attn_norm.weight";
+  const path = writeAdapter(inFolder("norm.gguf"), { other });
+  const lora = { path, scale: 1 };
+  await using engine = await openEngine({ ...config, lora });
+  assert.ok((await engine.whenReady()).loraSha256);
+});
+
+test("one for the token embedding has its halves the other way round", async () => {
+  const size = { rows: 48, columns: 16 };
+  const model = writeUntiedModel(inFolder("untied.gguf"), size);
+  const adapter = (name: string, shape: object) =>
+    writeAdapter(inFolder(name), { tensor: "token_embd.weight", ...shape });
+  await checkLora(adapter("turned.gguf", { ...size, turned: true }), model);
+  for (const [path, told] of [
+    [adapter("straight.gguf", size), /has 4 values for \S+, which has 48$/],
+    [
+      adapter("short.gguf", { ...size, rows: 32, turned: true }),
+      /has 32 values for \S+, which has 48$/,
+    ],
+    [
+      adapter("narrow.gguf", { ...size, columns: 8, turned: true }),
+      /has 8 values for \S+, which has 16$/,
+    ],
+  ] as const)
+    await assert.rejects(checkLora(path, model), told);
+});
+
 test("an adapter that can't be used is told in one line", async () => {
   const cases: [path: string, told: RegExp][] = [
     [inFolder("none.gguf"), /^the LoRA adapter \S+ does not exist$/],
@@ -56,11 +85,19 @@ test("an adapter that can't be used is told in one line", async () => {
       /it has 128 values for blk\.0\.attn_q\.weight, which has 256$/,
     ],
     [writeAdapter(inFolder("rows.gguf"), { rows: 512 }), /it has 512 values/],
+    [
+      writeAdapter(inFolder("embedding.gguf"), {
+        ...{ tensor: "token_embd.weight", rows: 3_072, turned: true },
+      }),
+      /it changes token_embd\.weight, which is this model's output as well/,
+    ],
   ];
   writeFileSync(inFolder("text.gguf"), "no model, but long enough to be read");
   cases.push([inFolder("text.gguf"), /is no GGUF file: /]);
   for (const [path, told] of cases)
     await assert.rejects(checkLora(path, demoModel), (error: Error) => {
+      assert.ok(error instanceof EngineError);
+      assert.equal(error.type, "ModelLoadError");
       assert.match(error.message, told);
       assert.ok(!error.message.includes("\n"));
       return true;

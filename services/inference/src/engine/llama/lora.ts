@@ -51,10 +51,14 @@ function differenceOf(
     if (half === undefined) continue;
     const target = tensors.get(name);
     if (target === undefined) return `the model has no ${name}`;
+    // llama.cpp applies it the other way round, and ends the process where the same values are the output as well.
+    const isEmbedding = name === "token_embd.weight";
+    if (isEmbedding && !tensors.has("output.weight"))
+      return `it changes ${name}, which is this model's output as well, and llama.cpp can't do that`;
     const side = half === "a" ? 0 : 1;
-    const [ours, theirs] = [sizeOf(tensor, side), sizeOf(target, side)];
-    // The token embedding is applied the other way round.
-    if (name !== "token_embd.weight" && ours !== theirs)
+    const ours = sizeOf(tensor, isEmbedding ? 1 : side);
+    const theirs = sizeOf(target, isEmbedding ? otherSide(side) : side);
+    if (ours !== theirs)
       return `it has ${ours} values for ${name}, which has ${theirs}`;
   }
   return undefined;
@@ -62,3 +66,5 @@ function differenceOf(
 
 const sizeOf = ({ dimensions }: GgufTensorInfo, side: 0 | 1): number =>
   Number(dimensions[side]);
+
+const otherSide = (side: 0 | 1): 0 | 1 => (side === 0 ? 1 : 0);

@@ -2,7 +2,7 @@ import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, readFile, writeFile } from "node:fs/promises";
+import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, test } from "vitest";
@@ -51,6 +51,7 @@ describe("the engine's process", () => {
     engine.onChange(() => states.push(engine.state().status));
     await engine.whenReady();
     const first = engine.pid();
+    assert.equal(engine.restarts(), 0);
     const all = await Promise.all([1, 2, 3].map(() => begin(engine)));
     engine.kill("SIGKILL");
     for (const { end } of all)
@@ -64,6 +65,7 @@ describe("the engine's process", () => {
     await assert.rejects(ask(engine, { prompt }), EngineDied);
     await engine.whenReady();
     assert.notEqual(engine.pid(), first);
+    assert.equal(engine.restarts(), 1);
     assert.deepEqual(states, ["ready", "starting", "ready"]);
     await begin(engine);
   });
@@ -174,6 +176,35 @@ describe("the engine's process", () => {
     const { text } = await ask(engine, { prompt: "Hello" });
     assert.notEqual(text, "");
   });
+
+  test.skipIf(process.platform !== "linux")(
+    "stays on its cores, with all of its threads",
+    async () => {
+      await using engine = await openEngine({ ...endless, cpus: "0" });
+      await engine.whenReady();
+      await begin(engine);
+      const tasks = `/proc/${engine.pid()}/task`;
+      for (const thread of await readdir(tasks))
+        assert.match(
+          await readFile(join(tasks, thread, "status"), "utf8"),
+          /^Cpus_allowed_list:\t0$/m,
+        );
+    },
+  );
+
+  test.skipIf(process.platform !== "linux")(
+    "says that its cores are wrong, before it is started in vain",
+    async () => {
+      const wrong: string[] = [];
+      await using engine = await openEngine(
+        { ...endless, cpus: "1000" },
+        { onWrongSetting: (...setting) => void wrong.push(...setting) },
+      );
+      assert.deepEqual(wrong.slice(0, 1), ["ENGINE_CPUS"]);
+      assert.match(wrong[1] ?? "", /taskset: .*Invalid argument/);
+      await eventually(() => engine.state().status === "failed");
+    },
+  );
 
   test("ends with its parent", async () => {
     const url = new URL("../../../test/engineTestKit.ts", import.meta.url);

@@ -22,6 +22,7 @@ import {
 } from "../engine.ts";
 import type { Logger } from "@jetscribe/runtime";
 import { exceptLoopback } from "@jetscribe/runtime/exceptLoopback";
+import { whyNotOn } from "./engineCpus.ts";
 import type { FromChild, WireError } from "./engineMessages.ts";
 import { forkEngine, type EngineEnd, type EngineFork } from "./forkEngine.ts";
 import { makeGenerations, type Generations } from "./generations.ts";
@@ -45,7 +46,7 @@ export interface EngineProcessOptions {
   hangTimeoutMs?: number;
   /** A child that makes no progress for so long will never be ready. */
   startTimeoutMs?: number;
-  /** The model could not be loaded by the fault of this setting. */
+  /** The engine can't start by the fault of this setting. */
   onWrongSetting?: (name: string, message: string) => void;
 }
 
@@ -75,22 +76,27 @@ export function makeEngineProcess({
   let hang: string | undefined;
   /** Failed starts in a row. */
   let failures = 0;
+  let starts = 0;
   let retry: NodeJS.Timeout | undefined;
   let changed = () => {};
   let closed = false;
 
   function start(): void {
+    starts += 1;
     retry = undefined;
     refusal = undefined;
     hang = undefined;
     watch(startTimeoutMs, "it makes no progress");
-    child = forkEngine(exceptLoopback(env, config.upstream?.url), {
-      onMessages(messages) {
+    const handlers = {
+      onMessages(messages: FromChild[]) {
         if (state.status === "ready") watchdog?.heard();
         for (const message of messages) receive(message);
       },
-      onStderr: (line) => log.debug({ line }, "the engine wrote to stderr"),
-    });
+      onStderr: (line: string) =>
+        log.debug({ line }, "the engine wrote to stderr"),
+    };
+    const childEnv = exceptLoopback(env, config.upstream?.url);
+    child = forkEngine(childEnv, handlers, config.cpus);
     generations = makeGenerations(child.post, {
       abortTimeoutMs: hangTimeoutMs,
       onDisobeyed: () => endHung("it does not stop what was aborted"),
@@ -232,9 +238,13 @@ export function makeEngineProcess({
     becomesReady.reject(new EngineDied(message));
   }
 
+  const whyNot = config.cpus && whyNotOn(config.cpus);
+  if (whyNot) onWrongSetting?.("ENGINE_CPUS", whyNot);
   start();
   return {
     state: () => state,
+    /** How often another child was started since the first one. */
+    restarts: () => starts - 1,
     /** Calls back whenever the state has changed; one listener. */
     onChange: (listener: () => void) => void (changed = listener),
     /** Resolves once it is ready, at once if it is; rejects with the signal's reason, or with EngineDied once closed. */

@@ -1,6 +1,7 @@
 /** One process with an engine in it: messages in, messages out, and its end. */
 import { fork } from "node:child_process";
 import { createInterface } from "node:readline";
+import { startOn } from "./engineCpus.ts";
 import { makeOutbox, type FromChild, type ToChild } from "./engineMessages.ts";
 
 export type EngineFork = ReturnType<typeof forkEngine>;
@@ -16,20 +17,21 @@ export interface EngineEnd {
 const childFile = new URL("./engineChild.ts", import.meta.url);
 const tailLines = 20;
 
-/** Starts the process. `env` is its environment, but for the size of its thread pool. */
+/** Starts the process. `env` is its environment, but for the size of its thread pool; `cpus`: its cores, if not all. */
 export function forkEngine(
   env: NodeJS.ProcessEnv,
   handlers: {
     onMessages: (messages: FromChild[]) => void;
     onStderr: (line: string) => void;
   },
+  cpus?: string,
 ) {
   const child = fork(childFile, {
     // The library samples the slots of a batch in the pool at once, and llama.cpp's logits are no safe place for two
     // threads: with four of them, more than half of the texts of a full batch came out wrong (node-llama-cpp 3.21.1).
     env: { ...env, UV_THREADPOOL_SIZE: "1" },
-    // Not the parent's: a debugger's port can't be had twice.
-    execArgv: [],
+    // Without the parent's options: a debugger's port can't be had twice.
+    ...startOn(cpus),
     serialization: "json",
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });

@@ -226,9 +226,9 @@ describe("the loop", () => {
       written,
       Array.from({ length: 40 }, (_, i) => text(8 + i)),
     );
-    // The prompt, the first token with eight drafts, and again; of the fourth batch three are right.
-    assert.deepEqual(batches.slice(0, 4), ["0:8", "0:9", "0:9", "0:9"]);
-    assert.deepEqual(drafted.slice(0, 6), [8, 8, 8, 8, 8, 3]);
+    // The prompt, the first token with five drafts, then with eight, and again; of the fourth batch six are right.
+    assert.deepEqual(batches.slice(0, 4), ["0:8", "0:6", "0:9", "0:9"]);
+    assert.deepEqual(drafted.slice(0, 6), [5, 5, 8, 8, 8, 6]);
     assert.deepEqual(cuts[0], [0, 30]);
     assert.ok(batches.length < 20);
   });
@@ -301,7 +301,7 @@ describe("the loop", () => {
       drafted.push(some, right);
     await write(0, 8, 4, { tokens, most: 50, onDrafted }).ended;
     // The first token came with the prompt.
-    assert.deepEqual(drafted, [8, 3]);
+    assert.deepEqual(drafted, [5, 3]);
   });
 
   test("an answer that ends within its drafts is whole, though the sampler finds nothing after its end", async () => {

@@ -90,7 +90,8 @@ describe("with a draft model", () => {
           accepted[i]! += acceptedTokens;
         });
       }
-      assert.ok(drafted.every((count) => count > 0));
+      // `auto` may have given up its model in an earlier test.
+      assert.ok(drafted.slice(0, 2).every((count) => count > 0));
       assert.ok(accepted[0]! > 0);
       // Out of three thousand tokens.
       assert.ok(accepted[1]! < drafted[1]! / 10);

@@ -15,6 +15,8 @@ export interface Drafts {
 
 /** So many of the latest tokens are looked up. */
 const lookedUp = 3;
+/** After so many right guesses in a row a wrong one is a token that was replaced: the text goes on as before behind it. */
+const copiedFrom = 4;
 /** Of the table of places: as small as may be, so that few displace each other. */
 const leastBits = 12;
 const mostBits = 18;
@@ -73,8 +75,9 @@ export function makeDrafts(tokens: readonly Token[], most: number): Drafts {
       const right = source !== undefined && text[source] === token;
       text.push(token);
       const found = lookUp(text.length);
+      if (right) source! += 1;
+      else source = found ?? (streak >= copiedFrom ? source! + 1 : undefined);
       streak = right ? streak + 1 : 0;
-      source = right ? source! + 1 : found;
     },
   };
 }

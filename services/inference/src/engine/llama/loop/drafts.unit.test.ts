@@ -36,6 +36,22 @@ test("the latest of several places is followed for as long as it is right", () =
   assert.equal(textOf(drafts.guess(3)), "YZ?");
 });
 
+test("where one token of a copy was replaced the copy is guessed to go on behind it", () => {
+  const begun = (copied: string) => {
+    const drafts = makeDrafts(tokens("abcdefghijk. fg! abc"), 20);
+    for (const token of tokens(copied)) drafts.take(token);
+    return drafts;
+  };
+  const replaced = begun("defgX");
+  assert.equal(replaced.streak, 0);
+  assert.equal(textOf(replaced.guess(3)), "ijk");
+  // Not where the copy is too short to be one, nor where the next guess is wrong as well.
+  assert.equal(begun("defX").streak, undefined);
+  assert.equal(begun("defgXY").streak, undefined);
+  // A place of the same three tokens is likelier.
+  assert.equal(textOf(begun("defg!").guess(4)), " abc");
+});
+
 test("a text that repeats itself is guessed to go on like that", () => {
   const drafts = makeDrafts(tokens("ababab"), 20);
   assert.equal(textOf(drafts.guess(7)), "abababa");
@@ -48,13 +64,16 @@ test("a guess is what a search for the latest such place finds", () => {
       const drafts = makeDrafts(prompt as Token[], answer.length);
       const text = [...prompt];
       let source = latestPlace(text);
+      let streak = 0;
       for (const token of answer) {
         const guessed = source === undefined ? [] : [text[source]];
         assert.deepEqual(drafts.guess(1), guessed);
         drafts.take(token as Token);
         const right = source !== undefined && text[source] === token;
         text.push(token);
-        source = right ? source! + 1 : latestPlace(text);
+        const copied = streak >= 4 ? source! + 1 : undefined;
+        source = right ? source! + 1 : (latestPlace(text) ?? copied);
+        streak = right ? streak + 1 : 0;
       }
     }),
   );

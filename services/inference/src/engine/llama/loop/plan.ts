@@ -49,15 +49,21 @@ export function nextPieces<R extends Reader>(
   return together.map((reader) => ({ reader, tokens }));
 }
 
-/** Of pieces of nearly equal length, none of which is so short that llama.cpp would read it in another way. */
+/**
+ * Of pieces of nearly equal length. llama.cpp computes the attention of a piece in tiles of 64 tokens, and one that is
+ * partly filled costs as much as a full one: so what is left over is in the first piece, which attends to least, and in
+ * no piece of its own, which would be so short that llama.cpp would read it in another way.
+ */
 function pieceLength(
   pending: number,
   limit: number,
   batchSize: number,
 ): number {
-  const pieces = Math.min(
-    Math.ceil(pending / limit),
-    Math.floor(pending / alikeFrom),
-  );
-  return Math.min(Math.ceil(pending / Math.max(1, pieces)), batchSize);
+  const tiles = Math.floor(pending / alikeFrom);
+  if (tiles === 0) return Math.min(pending, batchSize);
+  const rest = pending % alikeFrom;
+  const even = Math.floor(tiles / Math.ceil(pending / limit));
+  const most = Math.floor((limit - rest) / alikeFrom);
+  const taken = Math.max(1, Math.min(even, most));
+  return Math.min(rest + taken * alikeFrom, batchSize);
 }

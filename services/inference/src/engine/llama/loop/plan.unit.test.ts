@@ -15,10 +15,33 @@ const plan = (limit: number, ...readers: [number, number, number?][]) =>
     batchSize,
   ).map(({ reader, tokens }) => [reader.number, tokens]);
 
-test("a prompt that fits is read at once, and a longer one in even pieces", () => {
-  assert.deepEqual(plan(256, [3, 200]), [[3, 200]]);
-  assert.deepEqual(plan(256, [3, 300]), [[3, 150]]);
-  assert.deepEqual(plan(1_000, [3, 1_500]), [[3, 500]]);
+/** The lengths of all pieces of a prompt. */
+function piecesOf(length: number, limit: number): number[] {
+  const pieces: number[] = [];
+  for (let pending = length; pending > 0; pending -= pieces.at(-1)!)
+    pieces.push(plan(limit, [0, pending])[0]![1]!);
+  return pieces;
+}
+
+test("a prompt that fits is read at once, and a longer one in nearly even pieces", () => {
+  assert.deepEqual(piecesOf(200, 256), [200]);
+  assert.deepEqual(piecesOf(300, 256), [172, 128]);
+  assert.deepEqual(piecesOf(1_500, 1_000), [476, 512, 512]);
+});
+
+test("only the first piece has a tile of 64 that is not full", () => {
+  assert.deepEqual(piecesOf(300, 64), [108, 64, 64, 64]);
+  assert.deepEqual(piecesOf(300, 100), [108, 64, 64, 64]);
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 5_000 }),
+      fc.integer({ min: 64, max: 2_000 }),
+      (length, limit) => {
+        const [, ...others] = piecesOf(length, limit);
+        assert.ok(others.every((tokens) => tokens % 64 === 0));
+      },
+    ),
+  );
 });
 
 test("no piece is so short that it would be read in another way", () => {
@@ -65,6 +88,6 @@ test("neighbours with as long a piece are read together, as far as they fit", ()
 });
 
 test("prompts take turns", () => {
-  assert.deepEqual(plan(256, [0, 900, 5], [1, 800, 4]), [[1, 200]]);
-  assert.deepEqual(plan(256, [0, 900, 5], [1, 800, 6]), [[0, 225]]);
+  assert.deepEqual(plan(256, [0, 900, 5], [1, 800, 4]), [[1, 224]]);
+  assert.deepEqual(plan(256, [0, 900, 5], [1, 800, 6]), [[0, 196]]);
 });

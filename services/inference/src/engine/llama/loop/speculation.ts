@@ -30,6 +30,8 @@ export interface Guess {
 const mostWriters = 4;
 /** Of each writer. llama.cpp reads 64 rows or more in another way. */
 export const mostDrafted = 12;
+/** When it is `on`: so many at first, two more for each that was right, and so many at most. */
+const firstDrafted = 3;
 const draftedWhenOn = 8;
 /** A draft model is asked for so many when it is `on`, and where `auto` tries it. */
 const draftedByModel = 4;
@@ -105,7 +107,11 @@ export function makeSpeculation(
 
   const fixedLength = ({ streak, most }: Guess): number => {
     if (streak === undefined) return 0;
-    return Math.min(source === "model" ? draftedByModel : draftedWhenOn, most);
+    const wanted =
+      source === "model"
+        ? draftedByModel
+        : Math.min(firstDrafted + 2 * streak, draftedWhenOn);
+    return Math.min(wanted, most);
   };
 
   return {

@@ -40,7 +40,8 @@ const share = (lengths: number[], from: number) => {
 
 test("`on` drafts wherever there is a guess, with few that write", () => {
   const { plan } = makeSpeculation("on");
-  assert.deepEqual(plan([writer(0), writer(), writer(9, 3)]), [8, 0, 3]);
+  assert.deepEqual(plan([writer(9), writer(), writer(9, 2)]), [8, 0, 2]);
+  assert.deepEqual(plan([writer(0), writer(1), writer(2)]), [3, 5, 7]);
   assert.deepEqual(plan([writer(0, 0), writer(0, -1)]), [0, 0]);
   assert.deepEqual(plan(Array(5).fill(writer(9))), [0, 0, 0, 0, 0]);
 });

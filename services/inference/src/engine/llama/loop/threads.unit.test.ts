@@ -48,6 +48,32 @@ describe("threads that are chosen while the engine runs", () => {
     assert.equal(changes.at(-1)?.together, 8);
   });
 
+  test("become more where no batch is like the one before", () => {
+    const { run, choice } = machine({ most: 2, first: 1 }, (n, { tokens }) =>
+      n === 1 ? tokens : tokens / 1.5,
+    );
+    for (let i = 0; i < 1_000; i++) run(1, { ...step, tokens: 4 + (i % 3) });
+    assert.equal(choice().together, 2);
+  });
+
+  test("become more for short prompts, each piece of which stands deeper than the one before", () => {
+    const { run, choice } = machine({ most: 2, first: 1 }, (n, { tokens }) =>
+      n === 1 ? tokens / 12 : tokens / 18,
+    );
+    for (let i = 0; i < 600; i++)
+      run(1, { kind: "prompts", tokens: 64, depth: 64 * (i % 5) });
+    assert.equal(choice().prompts, 2);
+  });
+
+  test("cost little while they are tried in vain with batches that are never alike", () => {
+    const { run, choice } = machine({ most: 2, first: 1 }, busy);
+    let used = 0;
+    for (let i = 0; i < 20_000; i++)
+      used += run(1, { ...step, tokens: 2 + i }).get(2) ?? 0;
+    assert.equal(choice().together, 1);
+    assert.ok(used < 1_500, `${used} ms with two`);
+  });
+
   test("become fewer where fewer are as fast", () => {
     const { run, choice } = machine({ most: 8, first: 8 }, () => 4);
     run(20_000);

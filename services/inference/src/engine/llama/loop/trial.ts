@@ -1,6 +1,7 @@
 /**
- * Which of two numbers of threads is faster. Pure. Both take turns with batches of the same shape. A turn is so long that
- * what the other processes have to do falls into both: a batch after a turn of fewer threads finds a core that is free.
+ * Which of two numbers of threads is faster. Pure. Both take turns, and a batch is compared with those of its shape only.
+ * A turn is so long that what the other processes have to do falls into both: a batch after a turn of fewer threads finds
+ * a core that is free.
  */
 
 export interface Trial {
@@ -23,52 +24,80 @@ interface Pair {
   tried: number;
 }
 
+/** What batches cost, by their shape. */
+type Costs = Map<string, { sum: number; batches: number }>;
+
 export function makeTrial(): Trial {
   const pairs: Pair[] = [];
-  let shape: string | undefined;
-  /** What a batch cost in the present number's turn, while it is the other one's. */
-  let present: number | undefined;
-  let turn = { cost: 0, ms: 0, batches: 0 };
+  let turns = 0;
+  /** Of the present number's turn, while it is the other one's. */
+  let present: Costs | undefined;
+  let costs: Costs = new Map();
+  let passedMs = 0;
   let lossMs = 0;
 
-  /** The turn is over; what a batch cost in it. */
-  function end(): number {
-    const cost = turn.cost / turn.batches;
-    turn = { cost: 0, ms: 0, batches: 0 };
-    return cost;
+  function note(shape: string, cost: number, ms: number): void {
+    const { sum, batches } = costs.get(shape) ?? { sum: 0, batches: 0 };
+    costs.set(shape, { sum: sum + cost, batches: batches + 1 });
+    passedMs += ms;
+  }
+
+  /** The turn is over; what it cost. */
+  function end(): Costs {
+    const ended = costs;
+    costs = new Map();
+    passedMs = 0;
+    return ended;
   }
 
   return {
     get isTried() {
       return present !== undefined;
     },
-    took(batchShape, cost, ms) {
-      if (batchShape !== shape) {
-        shape = batchShape;
-        present = undefined;
-        turn = { cost: 0, ms: 0, batches: 0 };
-        return undefined;
-      }
-      turn = {
-        cost: turn.cost + cost,
-        ms: turn.ms + ms,
-        batches: turn.batches + 1,
-      };
+    took(shape, cost, ms) {
+      note(shape, cost, ms);
       if (present !== undefined) {
-        const usualMs = ms * (present / cost);
+        const usualMs = ms * (usualOf(shape, present) / cost);
         lossMs = Math.max(-mostLossMs, lossMs + ms - usualMs);
         if (lossMs > Math.max(mostLossMs, mostLoss * usualMs)) return 0;
       }
-      if (turn.ms < turnMs) return undefined;
+      if (passedMs < turnMs) return undefined;
       if (present === undefined) {
         present = end();
         return undefined;
       }
-      pairs.push({ present, tried: end() });
+      const pair = pairOf(present, end());
       present = undefined;
-      return pairs.length < leastPairs ? undefined : gainOf(pairs);
+      turns += 1;
+      if (pair !== undefined) pairs.push(pair);
+      if (pairs.length >= leastPairs) return gainOf(pairs);
+      return turns < mostTurns ? undefined : 1;
     },
   };
+}
+
+/** Of the turns of batches that are all of other shapes nothing is learnt; after so many turns the trial is over. */
+const mostTurns = 3 * leastPairs;
+
+const meanOf = ({ sum, batches }: { sum: number; batches: number }): number =>
+  sum / batches;
+
+/** What a batch of the shape cost; where there was none, what the dearest one did. */
+function usualOf(shape: string, costs: Costs): number {
+  const own = costs.get(shape);
+  return own ? meanOf(own) : Math.max(...costs.values().map(meanOf));
+}
+
+/** What the tried number's batches cost, and would have cost with the present one; undefined: they share no shape. */
+function pairOf(present: Costs, tried: Costs): Pair | undefined {
+  const pair = { present: 0, tried: 0 };
+  for (const [shape, { sum, batches }] of tried) {
+    const own = present.get(shape);
+    if (own === undefined) continue;
+    pair.present += batches * meanOf(own);
+    pair.tried += sum;
+  }
+  return pair.tried > 0 ? pair : undefined;
 }
 
 /** In the middle and on the whole, of which the smaller counts. */
