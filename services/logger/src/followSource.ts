@@ -40,6 +40,8 @@ export async function followSource(
   const { stream, filter } = source;
   const blank: Mark = { seq: 0, id: "", created: "", files: {} };
   let mark = blank;
+  /** Files that are built again have lines, and spans, of long ago. */
+  let rebuilding = false;
   /** It is not logged again every second. */
   let lastError = "";
 
@@ -54,6 +56,7 @@ export async function followSource(
         { stream, from: mark.seq + 1, to: state.firstSeq - 1 },
         "the log begins behind the checkpoint: what is missing has no line",
       );
+    rebuilding = mark.seq === 0 && state.lastSeq > 0;
     onProgress(mark.seq, mark.seq >= state.lastSeq);
     return mark.seq + 1;
   }
@@ -66,6 +69,7 @@ export async function followSource(
   function onBatch(messages: Delivery[]): void {
     const last = messages.at(-1);
     if (last === undefined) return;
+    const began = performance.now();
     const changed = source.write(messages);
     const files = Object.fromEntries(
       source.files.map(({ name, position }) => [name, position]),
@@ -79,6 +83,8 @@ export async function followSource(
     mark = next;
     for (const file of source.files) file.prune();
     const caughtUp = last.pending === 0;
+    if (!rebuilding) source.traces?.(messages, began);
+    if (caughtUp) rebuilding = false;
     onProgress(mark.seq, caughtUp);
     if (caughtUp && lastError !== "") {
       log.info({ stream }, "the files are written again");

@@ -81,6 +81,18 @@ describe("a line", () => {
     ));
 });
 
+test("metadata stands in no line", () => {
+  const metadata = { order: "A-17" };
+  assert.equal(
+    formatLine({ ...completed, metadata }, true),
+    formatLine(completed, true),
+  );
+  assert.equal(
+    formatError({ ...failed, metadata }, ""),
+    formatError(failed, ""),
+  );
+});
+
 test("an entry of errors.log has the same head, the message and the traceback below", () =>
   assert.equal(
     formatError(

@@ -1,7 +1,8 @@
 /** Writes the log files as long as it may: one process at a time does, the others stand by. */
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { announceProjection } from "@jetscribe/event-log/signals/signals";
-import type { Logger } from "@jetscribe/runtime";
+import { makeTraceProjection, type ServiceContext } from "@jetscribe/runtime";
+import { makeDiskRoom } from "@jetscribe/runtime/diskRoom";
 import {
   announceEveryMs,
   type ProjectionAnnouncement,
@@ -21,15 +22,17 @@ const retryMs = 1_000;
 export async function keepLogFiles(
   broker: Broker,
   config: Config,
-  log: Logger,
+  { log, tracing }: Pick<ServiceContext, "log" | "tracing">,
   stopping: AbortSignal,
 ): Promise<void> {
   const instance = randomUUID();
+  const disk = makeDiskRoom(config.LOG_DIR);
   const say: Say = (how) =>
     announceProjection(broker, {
       name: "logger",
       instance,
       leading: true,
+      disk: disk(),
       ...how,
     });
   const onStandby = () => log.info("standing by: another logger has the files");
@@ -43,7 +46,7 @@ export async function keepLogFiles(
       });
       lastError = "";
       log.info({ dir: config.LOG_DIR }, "writing the log files");
-      await lead(broker, config, { checkpoint, say, log }, stopping);
+      await lead(broker, config, { checkpoint, say, log, tracing }, stopping);
     } catch (error) {
       if (stopping.aborted) return;
       const now = error instanceof Error ? error.message : String(error);
@@ -67,13 +70,26 @@ type Say = (
 async function lead(
   broker: Broker,
   config: Config,
-  { checkpoint, say, log }: { checkpoint: Checkpoint; say: Say; log: Logger },
+  {
+    checkpoint,
+    say,
+    log,
+    tracing,
+  }: Pick<ServiceContext, "log" | "tracing"> & {
+    checkpoint: Checkpoint;
+    say: Say;
+  },
   stopping: AbortSignal,
 ): Promise<void> {
   const broken = new AbortController();
   const signal = AbortSignal.any([stopping, broken.signal]);
   using opened = new DisposableStack();
-  const events = eventSource(broker, checkpoint, config, log);
+  const { events: stream } = broker.streams;
+  const events = {
+    ...eventSource(broker, checkpoint, config, log),
+    traces:
+      tracing && makeTraceProjection(tracing, { service: "logger", stream }),
+  };
   const records = recordSource(broker, checkpoint, config);
   const files = [...events.files, ...records.files];
   for (const file of files) opened.use(file);

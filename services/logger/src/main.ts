@@ -5,10 +5,10 @@ import { keepLogFiles } from "./keepLogFiles.ts";
 await runService(
   "logger",
   async (context) => {
-    const { env, stack, stopping, log, fail } = context;
+    const { env, stack, stopping, fail, ...rest } = context;
     const config = readConfig(Config, env);
     const broker = await joinBroker("logger", config, context);
-    const written = keepLogFiles(broker, config, log, stopping).catch(fail);
+    const written = keepLogFiles(broker, config, rest, stopping).catch(fail);
     stack.defer(() => written);
   },
   { env: process.env, hasTime: true },

@@ -22,8 +22,14 @@ const read: ReadonlySet<EventType> = new Set([
 ]);
 
 /** The subjects of the events that lines are made of. */
-export const readSubjects = ({ subjects }: Pick<Names, "subjects">): string[] =>
-  Array.from(read, (type) => subjects.event(eventTypes[type].word, anyQueue));
+export const readSubjects = ({
+  subjects,
+}: Pick<Names, "subjects">): string[] => [
+  ...Array.from(read, (type) =>
+    subjects.event(eventTypes[type].word, anyQueue),
+  ),
+  subjects.event("requested", { ...anyQueue, group: "*" }),
+];
 const anyQueue = { model: "*", lane: "*", owner: "*" };
 
 export function projectEvents(

@@ -2,7 +2,7 @@
 import type { Delivery } from "@jetscribe/event-log/read/pull";
 import { idOf } from "@jetscribe/event-log/broker/streamState";
 import type { Names, TaskState } from "@jetscribe/schema";
-import type { Logger } from "@jetscribe/runtime";
+import type { Logger, TraceProjection } from "@jetscribe/runtime";
 import { hash } from "node:crypto";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Config } from "./config.ts";
@@ -22,6 +22,8 @@ export interface Source {
   write: (messages: readonly Delivery[]) => readonly TaskState[];
   /** Tells a message from another one at the same sequence. */
   idOf: (message: Parameters<typeof idOf>[0]) => string;
+  /** Absent: no traces are asked for, or it has no outcomes. */
+  traces?: TraceProjection | undefined;
 }
 
 /** EVENTS -> `llm_requests.log` and `errors.log`. */
