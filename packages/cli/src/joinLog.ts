@@ -1,0 +1,49 @@
+/** The broker that the environment names, for as long as a command runs. */
+import {
+  connectBroker,
+  type Broker,
+} from "@jetscribe/event-log/broker/connection";
+import {
+  orMissing,
+  streamState,
+} from "@jetscribe/event-log/broker/streamState";
+import {
+  BrokerSettings,
+  connectWithinMs,
+  readConfig,
+} from "@jetscribe/runtime";
+import type { Context } from "./context.ts";
+import { CliError, exitCodes } from "./exit.ts";
+
+const LogSettings = BrokerSettings.pick({ NATS_URL: true, NAMESPACE: true });
+
+/** Rejects with a CliError where the broker is not there within 10 s, or has no log. */
+export async function joinLog({ env, signal }: Context): Promise<Broker> {
+  const { NATS_URL, NAMESPACE } = readConfig(LogSettings, env);
+  const reasons = new Set<string>();
+  const broker = await connectBroker({
+    url: NATS_URL,
+    name: "jetscribe",
+    namespace: NAMESPACE,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(connectWithinMs)]),
+    onRefused: (reason) => reasons.add(reason),
+  }).catch((cause: unknown) => {
+    signal.throwIfAborted();
+    const why = reasons.size > 0 ? ` (${[...reasons].join("; ")})` : "";
+    throw unavailable(`the broker can't be reached${why}: see NATS_URL`, cause);
+  });
+  try {
+    const { events } = broker.streams;
+    if ((await orMissing(streamState(broker, events))) !== undefined)
+      return broker;
+    throw unavailable(
+      `the broker has no log (no stream ${events}): does NAMESPACE say what the services' does?`,
+    );
+  } catch (error) {
+    await broker[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+const unavailable = (message: string, cause?: unknown): CliError =>
+  new CliError(message, exitCodes.unavailable, { cause });

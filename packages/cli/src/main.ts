@@ -1,0 +1,8 @@
+#!/usr/bin/env -S node --max-semi-space-size=4
+/**
+ * `jetscribe`: the log at the command line. In a clone of the repository `npm run jetscribe -- …`, which finds the system
+ * that runs there; elsewhere the environment says where the broker is. The flag of V8 keeps the memory of a long replay small.
+ */
+import { run } from "./run.ts";
+
+await run(process.argv.slice(2), process.env);

@@ -1,0 +1,57 @@
+/** `npm run jetscribe` as its users type it: it finds the system that runs here. */
+import { startNats } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+
+const root = join(import.meta.dirname, "../../..");
+
+interface Ran {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+async function dataDir(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), "jetscribe-data-"));
+  onTestFinished(() => rm(dir, { recursive: true }));
+  return dir;
+}
+
+function npmRun(dir: string, ...args: string[]): Promise<Ran> {
+  const env = { ...process.env, NATS_URL: "", DATA_DIR: dir };
+  return new Promise((resolve) => {
+    execFile(
+      "npm",
+      ["run", "--silent", "jetscribe", "--", ...args],
+      { env, cwd: root },
+      (error, stdout, stderr) => {
+        const code = typeof error?.code === "number" ? error.code : 0;
+        resolve({ code, stdout, stderr });
+      },
+    );
+  });
+}
+
+test("the system that runs here is found, and where none runs a line says what to do", async () => {
+  const dir = await dataDir();
+  const without = await npmRun(dir, "state");
+  assert.equal(without.code, 1);
+  assert.match(without.stderr, /no system runs here: start it with npm start/);
+  const help = await npmRun(dir, "tail", "--help");
+  assert.equal(help.code, 0, help.stderr);
+  assert.match(help.stdout, /^Usage: jetscribe tail/);
+
+  await using nats = await startNats();
+  // As npm start writes them.
+  const running = { natsUrl: nats.url, redisUrl: "redis://127.0.0.1:1" };
+  await writeFile(join(dir, "running.json"), JSON.stringify(running));
+  await writeFile(join(dir, "choices.json"), `{"eventsMaxBytes":1000000}`);
+  const found = await npmRun(dir, "state");
+  // It is this broker: no service has made its streams yet.
+  expect(found).toMatchObject({ code: 69, stdout: "" });
+  assert.match(found.stderr, /the broker has no log \(no stream EVENTS\)/);
+});

@@ -1,0 +1,86 @@
+import { timingOf, type TaskEvent } from "@jetscribe/schema";
+import {
+  completed,
+  requested,
+  started,
+} from "@jetscribe/schema/test/taskEventsTestKit";
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import { jsonLine } from "./jsonLine.ts";
+import { plain, type Paint } from "./paint.ts";
+import { describe } from "./progress.ts";
+import { timeline } from "./timeline.ts";
+import { span } from "./times.ts";
+
+const unpainted: Paint = (_, text) => text;
+const id = "01a226bc-4490-7000-815d-fa9c1108656f";
+
+test("spans of time are told in the units that fit them", () => {
+  const cases: [number, string][] = [
+    ...([
+      [0, "0 ms"],
+      [0.0034, "3 ms"],
+      [1.254, "1.25 s"],
+      [12, "12 s"],
+    ] as const),
+    ...([
+      [125, "2 m 5 s"],
+      [12_000, "3 h 20 m"],
+      [353_000, "4 d 2 h"],
+    ] as const),
+  ].map(([seconds, text]) => [seconds, text]);
+  for (const [seconds, text] of cases) assert.equal(span(seconds), text);
+});
+
+test("text from elsewhere moves no cursor and breaks no line", () => {
+  assert.equal(
+    plain("a\x1b[2J\nb\r\tc\u202ed\u2028e"),
+    "a\\u001b[2J\\nb\\u000d\\tc\\u202ed\\u2028e",
+  );
+  assert.equal(plain("Grüße 👋"), "Grüße 👋");
+});
+
+test("the bars of a timeline lie one after the other, and the shortest is seen", () => {
+  const recorded = (event: TaskEvent, seq: number, time: number) => ({
+    ...event,
+    ...{ seq, time },
+  });
+  const timing = timingOf([
+    recorded(requested(id, { enqueue_time: 100 }), 1, 100),
+    recorded(started(id, 1, { start_time: 105 }), 2, 105),
+    recorded(completed(id), 3, 110),
+  ]);
+  assert.ok(timing);
+  assert.deepEqual(timeline(timing, unpainted, 70), [
+    "  gateway          0 ms  ▏",
+    "  queue             5 s  ██████████",
+    "  running           5 s            ██████████  attempt 1, w1",
+  ]);
+});
+
+test("progress has a share, a rate and what is left", () => {
+  const state = { what: "replay", done: 500, total: 2_000, seconds: 2 };
+  assert.equal(
+    describe(state),
+    "replay  ██████░░░░░░░░░░░░░░░░░░  25 %  250/s  6 s left",
+  );
+  assert.equal(describe({ ...state, total: 0 }), "replay, 2 s so far");
+});
+
+test("a line of JSON has the body as it stands in the log, in one line", () => {
+  const line = (body: string) =>
+    jsonLine({
+      type: "GenerateStarted",
+      queue: { model: "demo", lane: "batch", owner: "a" },
+      message: {
+        ...{ seq: 7, time: 1.5, data: Buffer.from(body) },
+      } as unknown as Parameters<typeof jsonLine>[0]["message"],
+    });
+  assert.equal(
+    line('{"n":1.0, "ü":"\\n"}'),
+    '{"seq":7,"time":1.5,"type":"GenerateStarted","model":"demo","lane":"batch","owner":"a","data":{"n":1.0, "ü":"\\n"}}\n',
+  );
+  assert.match(line('{"n":\n1}') ?? "", /"data":\{"n":1\}\}\n$/);
+  for (const body of ["", "17", "null", "[]", "{", "\xff"])
+    assert.equal(line(body), undefined, body);
+});
