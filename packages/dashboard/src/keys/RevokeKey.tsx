@@ -1,0 +1,53 @@
+import type { KeyResponse } from "@jetscribe/schema";
+import { useSignal } from "@preact/signals";
+import { messageOf, type Call } from "../api/call.ts";
+import { Dialog } from "../parts/Dialog.tsx";
+import { ErrorNote } from "../parts/ErrorNote.tsx";
+
+interface Props {
+  picked: KeyResponse;
+  call: Call;
+  /** `isDone`: it is revoked. */
+  onClose: (isDone: boolean) => void;
+}
+
+export function RevokeKey({ picked, call, onClose }: Props) {
+  const error = useSignal<string | undefined>(undefined);
+  const busy = useSignal(false);
+  async function revoke(): Promise<void> {
+    busy.value = true;
+    const path = `/admin/keys/${encodeURIComponent(picked.id)}`;
+    try {
+      await call(path, { method: "DELETE" });
+      onClose(true);
+    } catch (problem) {
+      error.value = messageOf(problem);
+      busy.value = false;
+    }
+  }
+  return (
+    <Dialog
+      title={`Revoke a key of ${picked.name}`}
+      onClose={() => onClose(false)}
+    >
+      {error.value && <ErrorNote text={error.value} />}
+      <p>
+        <code>{picked.prefix}…</code> stops working on every gateway within a
+        second, for ever. Its streams and waits end; its tasks go on.
+      </p>
+      <div class="buttons">
+        <button type="button" onClick={() => onClose(false)}>
+          Leave
+        </button>
+        <button
+          type="button"
+          class="danger"
+          disabled={busy.value}
+          onClick={() => void revoke()}
+        >
+          Revoke
+        </button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,61 @@
+import type { LogResponse } from "@jetscribe/schema";
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, test, vi } from "vitest";
+import { loadPart } from "./loadPart.ts";
+
+interface Value<T> {
+  value: T;
+}
+type OpenLog = (
+  session: { call: (path: string) => Promise<LogResponse> },
+  filter: URLSearchParams,
+  at: number,
+) => {
+  error: Value<string | undefined>;
+  loading: Value<boolean>;
+  close(): void;
+};
+
+const { openLog } = await loadPart<{ openLog: OpenLog }>("log/openLog.ts");
+afterAll(() => void vi.unstubAllGlobals());
+
+/** The log as of its fifth event; `answers`: one for each call, after them a call stays open. */
+function openWith(...answers: (() => Promise<LogResponse>)[]) {
+  const paths: string[] = [];
+  const call = (path: string) => {
+    paths.push(path);
+    const answer = answers.shift();
+    return answer ? answer() : new Promise<LogResponse>(() => undefined);
+  };
+  const log = openLog({ call }, new URLSearchParams(), 5);
+  return { log, paths };
+}
+
+const page = (more: Partial<LogResponse>) => () =>
+  Promise.resolve({ first_seq: 1, last_seq: 9, events: [], ...more });
+
+test("a page that can't be read is not read again by itself", async () => {
+  const { log, paths } = openWith(() => Promise.reject(new Error("away")));
+  await sleep(0);
+  assert.equal(log.error.value, "away");
+  assert.equal(paths.length, 1);
+});
+
+test("a log that was left reads nothing more", async () => {
+  const { log, paths } = openWith(() => Promise.reject(new Error("aborted")));
+  log.close();
+  await sleep(0);
+  assert.equal(log.error.value, undefined);
+  assert.equal(paths.length, 1);
+});
+
+test("behind a page without a match the next one is read", async () => {
+  const { log, paths } = openWith(
+    page({ next: "/llm/log?before=3" }),
+    page({ events: [] }),
+  );
+  await sleep(0);
+  assert.deepEqual(paths, ["/log?limit=100&before=6", "/log?before=3"]);
+  assert.equal(log.loading.value, false);
+});
