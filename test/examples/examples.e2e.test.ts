@@ -1,33 +1,75 @@
 /** The programs of `examples/`, run as a user runs them, against a whole system. */
-import { startStack, type Stack } from "@jetscribe/testing";
+import { makeClient } from "@jetscribe/client";
+import {
+  eventually,
+  freePort,
+  startStack,
+  type Stack,
+} from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { execFile, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { root } from "../docs/documents.ts";
+import { chromium, openPage } from "./chromium.ts";
 
-const hasPython = spawnSync("python3", ["--version"]).status === 0;
+const has = (program: string) => spawnSync(program, ["--version"]).status === 0;
+const hasPython = has("python3");
 
 describe("the example", () => {
   let stack: Stack;
+  /** Of browser.ts. */
+  let port: number;
   beforeAll(async () => {
-    stack = await startStack({ env: { ENGINE: "fake", FAKE_MS: "2000" } });
+    port = await freePort();
+    const CORS_ORIGINS = `http://127.0.0.1:${port}`;
+    stack = await startStack({
+      env: { ENGINE: "fake", FAKE_MS: "2000", CORS_ORIGINS },
+    });
   });
   afterAll(() => stack?.stop());
 
+  const envOf = ({ url, key, natsUrl }: Stack) => ({
+    ...process.env,
+    PYTHONDONTWRITEBYTECODE: "1",
+    JETSCRIBE_URL: url,
+    JETSCRIBE_KEY: key,
+    NATS_URL: natsUrl,
+    PORT: String(port),
+  });
+
   /** What it prints. Rejects where it ends with another code than 0, or says anything on stderr. */
   async function run(command: string, ...args: string[]): Promise<string> {
-    const { url: JETSCRIBE_URL, key: JETSCRIBE_KEY } = stack;
-    const env = {
-      ...process.env,
-      PYTHONDONTWRITEBYTECODE: "1",
-      JETSCRIBE_URL,
-      JETSCRIBE_KEY,
-    };
-    const options = { cwd: root, env, timeout: 60_000 };
+    const options = { cwd: root, env: envOf(stack), timeout: 60_000 };
     const ran = await promisify(execFile)(command, args, options);
     assert.equal(ran.stderr, "");
     return ran.stdout;
+  }
+
+  /** Runs a program that ends on Ctrl-C while `use` runs, which begins when it has said `ready`. */
+  async function runWhile(
+    program: string,
+    ready: string,
+    use: (printed: () => string) => Promise<void>,
+  ): Promise<void> {
+    const stdio = ["ignore", "pipe", "inherit"] as const;
+    const options = { cwd: root, env: envOf(stack), stdio: [...stdio] };
+    const child = spawn(process.execPath, [program], options);
+    const exited = once(child, "exit");
+    try {
+      let printed = "";
+      child.stdout!.setEncoding("utf8").on("data", (text: string) => {
+        printed += text;
+      });
+      await eventually(() => printed.startsWith(ready));
+      await use(() => printed);
+      child.kill("SIGINT");
+      assert.deepEqual(await exited, [0, null]);
+    } finally {
+      child.kill("SIGKILL");
+      await exited;
+    }
   }
 
   const id = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
@@ -56,5 +98,80 @@ describe("the example", () => {
       printed,
       /^ {4}ok {2}healthy: healthy\n {4}ok {2}10 prompts at once: 10 completed in [\d.]+ s\n {4}ok {2}a cancel: cancelled\n$/,
     );
+  });
+
+  test.skipIf(!has("curl"))("curl.sh", async () => {
+    const printed = await run("sh", "examples/curl.sh");
+    const accepted = `accepted: ${id}\n`;
+    const token = String.raw`id: \S+\nevent: token\ndata: \{.*\}\n\n`;
+    const outcome = String.raw`id: end\nevent: completed\ndata: \{.*\}\n\n`;
+    const answer = (status: string) => `\\{"status":"${status}".*\\}\n`;
+    assert.match(
+      printed,
+      new RegExp(
+        `^${accepted}${answer("completed")}` +
+          `${accepted}[^]*\n(${token})+${outcome}` +
+          `${accepted}${answer("cancelled")}$`,
+      ),
+    );
+  });
+
+  const both = String.raw`whole: (\w+ ?)+\nstream: (\w+ ?)+\n`;
+
+  test("openai_client.ts", async () => {
+    const printed = await run(
+      process.execPath,
+      "examples/openai_client.ts",
+      "hi",
+    );
+    assert.match(printed, new RegExp(`^${both}$`));
+  });
+
+  test("ai_sdk.ts", async () => {
+    const printed = await run(process.execPath, "examples/ai_sdk.ts", "hi");
+    assert.match(printed, new RegExp(`^${both}[1-9]\\d* tokens\n$`));
+  });
+
+  test("langchain.ts", async () => {
+    const printed = await run(process.execPath, "examples/langchain.ts", "hi");
+    assert.match(printed, new RegExp(`^${both}$`));
+  });
+
+  test("subscribe.ts", async () => {
+    await runWhile("examples/subscribe.ts", "listening\n", async (printed) => {
+      const client = makeClient({ url: stack.url, apiKey: stack.key });
+      const { task_id } = await client.generate({ prompt: "hi" });
+      const lines = await eventually(() => {
+        const own = printed().split("\n").filter((line) => line.endsWith(task_id)); // prettier-ignore
+        return own.some((line) => line.startsWith("completed")) && own;
+      });
+      assert.deepEqual(
+        lines,
+        ["requested", "started", "completed"].map(
+          (type) => `${type} demo default ${task_id}`,
+        ),
+      );
+    });
+  });
+
+  test.skipIf(!chromium)("browser.ts and browser.html", async () => {
+    const address = `http://127.0.0.1:${port}`;
+    await runWhile("examples/browser.ts", `open ${address}\n`, async () => {
+      await using page = await openPage(chromium!, address);
+      await eventually(() =>
+        page.evaluate(
+          `document.readyState === "complete" && (document.querySelector("button").click(), true)`,
+        ),
+      );
+      const shown = (id: string) =>
+        page.evaluate(`document.querySelector("#${id}").textContent`);
+      const ends = ["completed", "failed", "the gateway refused the stream"];
+      const status = await eventually(async () => {
+        const now = String(await shown("status"));
+        return ends.includes(now) && now;
+      });
+      assert.equal(status, "completed");
+      assert.match(String(await shown("text")), /^(\w+ ?)+$/);
+    });
   });
 });

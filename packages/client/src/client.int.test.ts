@@ -47,6 +47,30 @@ describe("the client", () => {
     assert.deepEqual(await result(task_id), last.outcome);
   });
 
+  test("tasks are listed over pages, and by a filter", async () => {
+    const { generate, tasks } = client();
+    const metadata = { "group of": "pages 100%" };
+    const ids: string[] = [];
+    for (let i = 0; i < 120; i++) {
+      const lane = i % 2 ? "batch" : "interactive";
+      const request = { prompt: "hi", max_tokens: 1, lane, metadata } as const;
+      ids.unshift((await generate(request)).task_id);
+    }
+    const idsOf = async (filter: Parameters<typeof tasks>[0]) =>
+      (await Array.fromAsync(tasks(filter))).map(({ task_id }) => task_id);
+    assert.deepEqual(await idsOf({ metadata }), ids);
+    for (const [status, expected] of [
+      [["queued" as const, "processing" as const, "completed" as const], ids],
+      [["failed" as const, "cancelled" as const], []],
+    ] as const)
+      assert.deepEqual(
+        await idsOf({ metadata, status: [...status] }),
+        expected,
+      );
+    const batch = ids.filter((_, i) => i % 2 === 0);
+    assert.deepEqual(await idsOf({ metadata, lane: "batch" }), batch);
+  });
+
   test("an answer that is lost makes no second task", async () => {
     const { fetching, calls } = losing(1, 2);
     const { task_id } = await client(fetching).generate({ prompt: "lost" });
@@ -62,6 +86,39 @@ describe("the client", () => {
       { idempotencyKey: key },
     );
     assert.equal(again.task_id, first.task_id);
+  });
+
+  test("a batch whose answers are lost makes each task once, and tells what is refused", async () => {
+    const { fetching } = losing(1, 2);
+    const requests = [{ prompt: "a" }, { prompt: "" }, { prompt: "c" }];
+    const idempotencyKey = randomUUID();
+    const sent = await client(fetching).generateBatch(requests, {
+      idempotencyKey,
+    });
+    assert.deepEqual([sent.accepted, sent.refused], [2, 1]);
+    const [first, second, third] = sent.items;
+    assert.ok(first && "task_id" in first && first.replayed);
+    assert.ok(second && "problem" in second);
+    assert.equal(second.problem.status, 400);
+    assert.ok(third && "task_id" in third);
+    assert.equal((await client().wait(third.task_id)).status, "completed");
+  });
+
+  test("an ended task is run again, once, however often the call is sent", async () => {
+    const { fetching, calls } = losing(1, 2);
+    const { generate, wait, events: eventsOf } = client();
+    const first = await generate({ prompt: "one" });
+    await assert.rejects(client().retry(first.task_id), { status: 409 });
+    await wait(first.task_id);
+    const overrides = { prompt: "two", max_tokens: 3 };
+    const again = await client(fetching).retry(first.task_id, overrides);
+    assert.equal(calls(), 3);
+    const outcome = await wait(again.task_id);
+    assert.ok(outcome.status === "completed");
+    assert.equal(outcome.metrics.completion_tokens, 3);
+    const { events } = await eventsOf(again.task_id);
+    assert.ok(events[0]?.type === "GenerateRequested");
+    assert.equal(events[0].data.retry_of, first.task_id);
   });
 
   test("a stream that is cut again and again has all the text, once", async () => {

@@ -6,13 +6,20 @@
  */
 import type {
   AcceptedResponse,
+  GenerateBatchResponse,
   GenerateBody,
+  ListedTask,
+  GenerateOverrides,
+  HistoryResponse,
   OutcomeResponse,
   PendingResponse,
   StatusResponse,
   StreamStatus,
+  TaskFilter,
+  TaskListResponse,
 } from "@jetscribe/schema";
 import { ClientError, problemOf } from "./clientError.ts";
+import { newKey } from "./newKey.ts";
 import { pause, retryAfterMs } from "./retry.ts";
 import {
   readServerSentEvents,
@@ -36,6 +43,11 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
+export interface AcceptOptions extends CallOptions {
+  /** Of this call; by default a random one. With the same key a call that is made again gets the same task. */
+  idempotencyKey?: string;
+}
+
 /** What a stream tells. */
 export type StreamEvent =
   /** The next piece of text. */
@@ -50,12 +62,28 @@ export interface Client {
   /** Has a prompt accepted. It makes one task, however often it has to be sent. */
   generate: (
     request: GenerateBody,
-    options?: CallOptions & {
-      /** Of this call; by default a random one. With the same key a call that is made again gets the same task. */
-      idempotencyKey?: string;
-    },
+    options?: AcceptOptions,
+  ) => Promise<AcceptedResponse>;
+  /**
+   * Has many prompts accepted, 1,000 at most. Each is accepted or refused by itself: an item with a `problem` is refused.
+   * The whole makes each task once, however often it has to be sent.
+   */
+  generateBatch: (
+    requests: readonly GenerateBody[],
+    options?: AcceptOptions,
+  ) => Promise<GenerateBatchResponse>;
+  /**
+   * Makes a new task of one that has ended, with what the overrides change. It makes one, however often it has to be
+   * sent. Rejects with a ClientError of status 409 where the task has not ended, and 410 where its request is dropped.
+   */
+  retry: (
+    taskId: string,
+    overrides?: GenerateOverrides,
+    options?: AcceptOptions,
   ) => Promise<AcceptedResponse>;
   status: (taskId: string, options?: CallOptions) => Promise<StatusResponse>;
+  /** All events of the task, and where its time went. */
+  events: (taskId: string, options?: CallOptions) => Promise<HistoryResponse>;
   /** The outcome, or that there is none yet. */
   result: (
     taskId: string,
@@ -74,6 +102,14 @@ export interface Client {
       lastEventId?: string;
     },
   ) => AsyncGenerator<StreamEvent, void, void>;
+  /**
+   * The tasks that match, the newest first. Pages are read as the loop needs them; tasks that are accepted meanwhile are
+   * not among them.
+   */
+  tasks: (
+    filter?: TaskFilter,
+    options?: CallOptions,
+  ) => AsyncGenerator<ListedTask, void, void>;
   /** Rejects with a ClientError of status 409 where the task has another outcome. */
   cancel: (taskId: string, options?: CallOptions) => Promise<void>;
 }
@@ -129,23 +165,33 @@ export function makeClient({
 
   const readJson = <T>(path: string, options: RequestInit & CallOptions = {}) =>
     send(path, options, async (response) => (await response.json()) as T);
+  /** A call that makes a task: the key makes it one, however often it is sent. */
+  const post = <T>(
+    path: string,
+    body: object,
+    { idempotencyKey = newKey(), ...rest }: AcceptOptions = {},
+  ) =>
+    readJson<T>(path, {
+      ...rest,
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        "idempotency-key": idempotencyKey,
+      },
+      body: JSON.stringify(body),
+    });
   const pathOf = (kind: string, taskId: string) =>
     `/${kind}/${encodeURIComponent(taskId)}`;
 
   return {
-    async generate(request, options = {}) {
-      const { idempotencyKey = crypto.randomUUID(), ...rest } = options;
-      return await readJson<AcceptedResponse>("/generate", {
-        ...rest,
-        method: "POST",
-        headers: {
-          "content-type": "application/json",
-          "idempotency-key": idempotencyKey,
-        },
-        body: JSON.stringify(request),
-      });
-    },
+    generate: (request, options) => post("/generate", request, options),
+    generateBatch: (requests, options) =>
+      post("/generate/batch", { requests }, options),
+    retry: (taskId, overrides = {}, options = {}) =>
+      post(`${pathOf("tasks", taskId)}/retry`, overrides, options),
     status: (taskId, options) => readJson(pathOf("status", taskId), options),
+    events: (taskId, options) =>
+      readJson(`${pathOf("tasks", taskId)}/events`, options),
     result: (taskId, options) => readJson(pathOf("result", taskId), options),
     async wait(taskId, options) {
       const path = `${pathOf("result", taskId)}?wait=${waitS}`;
@@ -193,10 +239,30 @@ export function makeClient({
         await pause(idle++, 0, options.signal);
       }
     },
+    async *tasks(filter = {}, options) {
+      const query = queryOf(filter);
+      for (;;) {
+        const path = `/tasks?${query.toString()}`;
+        const page = await readJson<TaskListResponse>(path, options);
+        yield* page.tasks;
+        if (page.next_cursor === undefined) return;
+        query.set("cursor", page.next_cursor);
+      }
+    },
     async cancel(taskId, options = {}) {
       await readJson(pathOf("cancel", taskId), { ...options, method: "POST" });
     },
   };
+}
+
+function queryOf({ metadata = {}, status, ...plain }: TaskFilter) {
+  const query = new URLSearchParams({ limit: "100" });
+  if (status !== undefined) query.set("status", status.join());
+  for (const [key, value] of Object.entries(metadata))
+    query.set(`metadata.${key}`, value);
+  for (const [name, value] of Object.entries(plain))
+    if (value !== undefined) query.set(name, String(value));
+  return query;
 }
 
 const isOutcome = (
