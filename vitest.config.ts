@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** What `npm run test:long` runs and `npm test` leaves out: rare faults, each of which takes its time to bring about. */
 const long = [
-  ...["cluster", "disconnects", "durability", "mutants"].map(
+  ...["client", "cluster", "disconnects", "durability", "mutants"].map(
     (folder) => `test/${folder}/*.test.ts`,
   ),
   "packages/event-log/src/streams/cluster.int.test.ts",

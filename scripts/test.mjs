@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buildDashboard } from "./install/dashboard.mjs";
 import { dim, fail, green, red, say, step } from "./install/print.mjs";
 import { compileCache, readJson, root } from "./install/project.mjs";
 import { run } from "./install/run.mjs";
@@ -21,6 +22,7 @@ import { setUp } from "./install/setup.mjs";
 /** The tools that look at the whole source: name, and arguments. */
 const checks = [
   ["tsc", "-p", "."],
+  ["tsc", "-p", "packages/dashboard"],
   ["eslint", "."],
   ["prettier", "--check", "."],
 ];
@@ -32,6 +34,7 @@ main().catch(fail);
 async function main() {
   const args = process.argv.slice(2);
   const [{ node }, servers] = await Promise.all([setUp(), findServers()]);
+  await buildDashboard(node);
   const env = {
     // Of the runner, and of every process that a test starts.
     NODE_COMPILE_CACHE: compileCache,

@@ -1,9 +1,9 @@
 import "./install/require-node.mjs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fail, UserError } from "./install/print.mjs";
 import { root } from "./install/project.mjs";
 import { runInstead } from "./install/run.mjs";
-import { setUp } from "./install/setup.mjs";
+import { mayTrace, setUp } from "./install/setup.mjs";
 
 /**
  * Runs a file, or with `--bin NAME` a tool of the workspace, under the right Node, after the set-up:
@@ -19,7 +19,10 @@ async function main() {
     throw new UserError(
       "usage: node scripts/with-node.mjs FILE|--bin NAME [ARGUMENT...]",
     );
-  const { node } = await setUp();
+  // Only the examples need their packages, and the tools that look at all of the source.
+  const examples = isTool || resolve(first).startsWith(join(root, "examples"));
+  const traces = isTool || mayTrace(process.env);
+  const { node } = await setUp({ examples, traces });
   // The tools are scripts that look for `node` on PATH.
   const env = {
     ...process.env,

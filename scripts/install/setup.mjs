@@ -11,37 +11,63 @@ const pnpmVersion = "pnpm@12.21.0";
 /** Runs TypeScript as it is, without a flag and a warning for every file. */
 const oldestNode = "24.12.0";
 
+/**
+ * Packages that not every command needs: of the examples (61 MB), and those of OpenTelemetry (33 MB).
+ * @typedef {{ examples: boolean, traces: boolean }} Parts
+ */
+
+/**
+ * Whether a variable of OpenTelemetry is set, without which no traces are made.
+ * @param {import("./project.mjs").Env} env
+ */
+export const mayTrace = (env) =>
+  Object.keys(env).some((name) => name.startsWith("OTEL_"));
+
 /** Written last, so it is there only when all of the set-up is. */
 const stampFile = join(root, "node_modules", ".jetscribe.json");
 
 /**
  * Makes the checkout ready to run: the workspace's packages as the lockfile has them, and a Node that runs TypeScript.
  * Costs next to nothing when that was done before.
+ * @param {Partial<Parts>} [parts] what may be missing where it is false; all is brought by default
  * @returns {Promise<{ node: string }>} the path of that Node
  */
-export async function setUp() {
-  const done = readStamp();
+export async function setUp({ examples = true, traces = true } = {}) {
+  const parts = { examples, traces };
+  const done = readStamp(parts);
   if (done) return done;
   return withLock(join(localDir, "setup.lock"), async () => {
-    const meanwhile = readStamp();
+    const meanwhile = readStamp(parts);
     if (meanwhile) return meanwhile;
+    const without = [
+      ...(examples ? [] : ["--filter", "!./examples"]),
+      ...(traces ? [] : ["--filter", "!./packages/otel"]),
+    ];
+    const frozen = ["-y", pnpmVersion, "install", "--frozen-lockfile"];
+    const install = [...frozen, ...without];
     await step("installing the packages", () =>
-      runOrThrow("npx", ["-y", pnpmVersion, "install", "--frozen-lockfile"], {
+      runOrThrow("npx", install, {
         cwd: root,
         env: { CI: "true" }, // no questions, no screen control
       }),
     );
     linkGpuBinaries();
     const node = await findNode();
-    writeFileSync(stampFile, JSON.stringify({ inputs: hashInputs(), node }));
+    const stamp = { inputs: hashInputs(), node, ...parts };
+    writeFileSync(stampFile, JSON.stringify(stamp));
     return { node };
   });
 }
 
-function readStamp() {
-  /** @type {{ inputs: string, node: string } | undefined} */
+/** @param {Parts} parts */
+function readStamp({ examples, traces }) {
+  /** @type {{ inputs: string, node: string } & Partial<Parts> | undefined} */
   const stamp = readJson(stampFile);
-  const holds = stamp?.inputs === hashInputs() && existsSync(stamp.node);
+  const holds =
+    stamp?.inputs === hashInputs() &&
+    (stamp.examples || !examples) &&
+    (stamp.traces || !traces) &&
+    existsSync(stamp.node);
   return holds ? { node: stamp.node } : undefined;
 }
 
@@ -52,7 +78,9 @@ function hashInputs() {
   const members = ["packages", "services", "tools"].flatMap((folder) =>
     readdirSync(join(root, folder)).map((name) => join(folder, name)),
   );
-  const manifests = ["", ...members].map((dir) => join(dir, "package.json"));
+  const manifests = ["", "examples", ...members].map((dir) =>
+    join(dir, "package.json"),
+  );
   for (const file of ["pnpm-lock.yaml", "pnpm-workspace.yaml", ...manifests]) {
     const path = join(root, file);
     if (existsSync(path)) hash.update(readFileSync(path));

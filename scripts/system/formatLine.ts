@@ -1,4 +1,5 @@
 import { cyan, dim, oneLine, red, yellow } from "../install/print.mjs";
+import { serviceOf } from "./services.ts";
 
 const nameWidth = 9;
 const hiddenFields = new Set(
@@ -36,6 +37,18 @@ export function formatLine(name: string, line: string): string {
   return [[...head, ...fields].join(" "), ...stack(record.err)]
     .map((text) => prefix + text)
     .join("\n");
+}
+
+/** How the lines of services are printed, by LOG_FORMAT. */
+export const lineFormat = (format: string | undefined) =>
+  format === "json" ? formatJson : formatLine;
+
+/** A line of the service `name` for log collectors: what is no log record already becomes one. */
+function formatJson(name: string, line: string): string {
+  if (parseRecord(line)) return line;
+  const time = new Date().toISOString();
+  const head = { time, level: "error", service: serviceOf(name) };
+  return JSON.stringify({ ...head, message: line });
 }
 
 function parseRecord(line: string): LogRecord | undefined {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { formatLine } from "./formatLine.ts";
+import { formatLine, lineFormat } from "./formatLine.ts";
 
 const time = new Date(2026, 0, 2, 12, 0, 1).getTime();
 
@@ -51,4 +51,20 @@ test("nothing from outside reaches the terminal as a command or a line of its ow
     JSON.stringify({ level: 30, time, msg: hostile, user_id: hostile }),
   );
   assert.doesNotMatch(line, /[\x00-\x1f\u202e]/);
+});
+
+test("for log collectors every line is a record: what a service wrote besides becomes one", () => {
+  const format = lineFormat("json");
+  const record = JSON.stringify({ time: "2026-01-02", level: "info" });
+  assert.equal(format("gateway", record), record);
+  const { time: at, ...rest } = JSON.parse(
+    format("inference-2", 'ggml: "no device"'),
+  ) as Record<string, string>;
+  assert.deepEqual(rest, {
+    level: "error",
+    service: "inference",
+    message: 'ggml: "no device"',
+  });
+  assert.ok(Date.parse(at ?? "") > 0);
+  assert.equal(lineFormat(undefined), formatLine);
 });

@@ -1,10 +1,10 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { bringPackages } from "../install/bringPackages.mjs";
 import { step } from "../install/print.mjs";
-import { type Env, localDir, readJson, root } from "../install/project.mjs";
-import { runOrThrow } from "../install/run.mjs";
+import { type Env, root } from "../install/project.mjs";
 
 export type Tunnel =
   | { url: string; close: () => Promise<void> }
@@ -22,7 +22,6 @@ const tokenPage = "https://dashboard.ngrok.com/get-started/your-authtoken";
 const timeoutMs = 30_000;
 
 const sources = join(root, "deploy/ngrok");
-const installed = join(localDir, "ngrok");
 
 /** Which callers may say whom they call for: the agent is in this machine. */
 export const tunnelProxy = "127.0.0.1,::1";
@@ -64,24 +63,8 @@ async function connect(url: string, authtoken: string, env: Env) {
 
 /** The agent is brought when it is first asked for: nobody else carries it. */
 async function loadAgent(): Promise<Agent> {
-  const load = createRequire(join(installed, "package.json"));
-  if (!isInstalled()) await install();
-  return load("@ngrok/ngrok") as Agent;
-}
-
-function isInstalled(): boolean {
-  const [want, have] = [sources, installed].map((dir) =>
-    JSON.stringify(readJson(join(dir, "package-lock.json"))),
-  );
-  return want === have && existsSync(join(installed, "node_modules"));
-}
-
-async function install(): Promise<void> {
-  mkdirSync(installed, { recursive: true });
-  for (const file of ["package.json", "package-lock.json"])
-    copyFileSync(join(sources, file), join(installed, file));
-  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-  await runOrThrow("npm", args, { cwd: installed });
+  const folder = await bringPackages(sources, "ngrok");
+  return createRequire(join(folder, "package.json"))("@ngrok/ngrok") as Agent;
 }
 
 function inTime<T>(promise: Promise<T>): Promise<T> {

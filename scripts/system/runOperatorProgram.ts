@@ -6,13 +6,17 @@ import { readChoices, readRunning } from "./dataDir.ts";
 /**
  * `runOperatorProgram.ts PROGRAM NATS_URL|REDIS_URL [ARGUMENT...]`: runs a program of the workspace for an operator, with
  * the settings that `npm start` has. Where the server is not set, the private servers of the system that runs here are
- * meant; where none runs, the process ends with a UserError's message.
+ * meant; where none runs, the process ends with a UserError's message, unless it is only asked for help.
  */
 const [program = "", server = ""] = process.argv.splice(2, 2);
+const asksForHelp = process.argv
+  .slice(2)
+  .some((word) => ["--help", "-h", "help"].includes(word));
 const names: Env = { NATS_URL: "the broker", REDIS_URL: "Redis" };
 try {
   const env = withDotEnv();
-  Object.assign(process.env, env[server] ? {} : privateServers(env), env);
+  const isNeeded = !env[server] && !asksForHelp;
+  Object.assign(process.env, isNeeded ? privateServers(env) : {}, env);
 } catch (error) {
   fail(error);
 }

@@ -60,6 +60,7 @@ export function sayBlock(facts: StartFacts): void {
     ...(publicUrl ? [`Public URL ${cyan(publicUrl)}`] : []),
     `API key    ${key ?? "as in API_KEYS (only its hash is known here)"}`,
     `Docs       ${cyan(`${url}/docs`)}`,
+    `Dashboard  ${cyan(dashboardAddress(url, key))}`,
     `Events     nats sub -s ${facts.natsUrl} "${makeNames(facts.namespace || undefined).subjects.allStored}"`,
     `Logs       ${join(logDir, "llm_requests.log")}, errors.log, app.log`,
     `Data       ${dataDir}`,
@@ -76,6 +77,10 @@ export function sayBlock(facts: StartFacts): void {
   ];
   for (const line of lines) say(line && `  ${line}`);
 }
+
+/** The page takes the key out of its address at once; what stands behind # is sent to no server. */
+const dashboardAddress = (url: string, key: string | undefined): string =>
+  `${url}/dashboard/${key === undefined ? "" : `#key=${encodeURIComponent(key)}`}`;
 
 function statusLine({ healthy, status }: Health, failing: readonly string[]) {
   if (!healthy)

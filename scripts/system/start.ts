@@ -6,7 +6,7 @@ import { addGpuBinaries } from "../install/gpu.mjs";
 import { fail, say, step, UserError, yellow } from "../install/print.mjs";
 import { folders, withDotEnv, type Env } from "../install/project.mjs";
 import { findServer } from "../install/servers.mjs";
-import { setUp } from "../install/setup.mjs";
+import { mayTrace, setUp } from "../install/setup.mjs";
 import { applyOwnStreams } from "./applyOwnStreams.ts";
 import {
   apiKey,
@@ -17,6 +17,7 @@ import {
 } from "./dataDir.ts";
 import { healFullDisk } from "./healFullDisk.ts";
 import { failingNames, sayWhenHealthy, waitUntilHealthy } from "./health.ts";
+import { metricsPort } from "./metricsPorts.ts";
 import { openTunnel, tunnelProxy, type Tunnel } from "./openTunnel.ts";
 import { findGpus, planWorkers } from "./planWorkers.ts";
 import { readAddress } from "./readAddress.ts";
@@ -38,6 +39,11 @@ import { superviseAll } from "./superviseAll.ts";
 
 const usage =
   "npm start -- [--gpu=cuda|vulkan] [--gpus=all|0,1] [--workers=N] [--model name=path]… [--tunnel]";
+
+interface PlannedService {
+  name: string;
+  env: Env;
+}
 
 /** A wrong one is refused by the services, by name. */
 const DrainTimeout = duration("30s").catch(30_000);
@@ -66,7 +72,10 @@ async function main() {
     );
   const { url, ...address } = await readAddress(env);
   Object.assign(process.env, exceptLoopback(process.env, url));
-  const { node } = await setUp();
+  const { node } = await setUp({
+    examples: false,
+    traces: mayTrace(env),
+  });
   const nats = env["NATS_URL"] ? undefined : await findServer("nats");
   const redis = env["REDIS_URL"] ? undefined : await findServer("redis");
   if (gpu) await addGpuBinaries(gpu);
@@ -99,10 +108,15 @@ async function main() {
     redis && redisProgram(redis, { dataDir, port: redisPort }),
     ...serviceNames
       .filter((name) => name !== "inference")
-      .map((name) => serviceProgram(name, node, serviceEnv)),
-    ...workers.map((worker) =>
-      serviceProgram(worker.name, node, { ...serviceEnv, ...worker.env }),
-    ),
+      .map((name): PlannedService => ({ name, env: {} }))
+      .concat(workers)
+      .map(({ name, env }, number) =>
+        serviceProgram(name, node, {
+          ...serviceEnv,
+          ...env,
+          ...metricsPort(serviceEnv, number),
+        }),
+      ),
   ].filter((program) => program !== undefined);
   const giveUp = (error: Error) => void stopping.giveUp(error).catch(fail);
   supervised.push(...superviseAll(programs, dataDir, giveUp));

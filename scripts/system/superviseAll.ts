@@ -1,6 +1,6 @@
 import { configExitCode, red, say, UserError } from "../install/print.mjs";
 import { noteProcesses } from "./dataDir.ts";
-import { formatLine } from "./formatLine.ts";
+import { lineFormat } from "./formatLine.ts";
 import { serviceOf, serviceNames } from "./services.ts";
 import { makeSupervised, type Program, type Supervised } from "./supervise.ts";
 
@@ -12,14 +12,15 @@ export function superviseAll(
 ): Supervised[] {
   const notes = noteProcesses(dataDir);
   return programs.map((program) => {
-    const { name, container } = program;
+    const { name, container, env } = program;
+    const format = lineFormat(env["LOG_FORMAT"]);
     const isService = serviceNames.some(
       (service) => service === serviceOf(name),
     );
     const child: Supervised = makeSupervised(program, {
       onStart: (pid) => notes.started(name, pid, container),
       onLine: (line) => {
-        if (isService || isServerTrouble(line)) say(formatLine(name, line));
+        if (isService || isServerTrouble(line)) say(format(name, line));
       },
       onExit: ({ code, signal, restartInMs }) => {
         notes.ended(name);
@@ -32,7 +33,7 @@ export function superviseAll(
         if (restartInMs === undefined) return;
         // What a server said last explains its end, unless somebody else ended it.
         if (!isService && code !== null)
-          for (const line of lines.slice(-5)) say(formatLine(name, line));
+          for (const line of lines.slice(-5)) say(format(name, line));
         const how = signal
           ? `was killed by ${signal}`
           : `ended with code ${code}`;

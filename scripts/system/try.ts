@@ -1,5 +1,4 @@
-import type { OutcomeResponse, Problem } from "@jetscribe/schema";
-import { exceptLoopback } from "@jetscribe/runtime/exceptLoopback";
+import type { OutcomeResponse } from "@jetscribe/schema";
 import { parseArgs } from "node:util";
 import {
   bold,
@@ -9,8 +8,7 @@ import {
   say,
   UserError,
 } from "../install/print.mjs";
-import { folders, withDotEnv } from "../install/project.mjs";
-import { readRunning } from "./dataDir.ts";
+import { findSystem, type Call } from "./callSystem.ts";
 
 /** `npm run try -- "Explain quantum computing"`: one prompt to the running system, and what came of it. */
 
@@ -24,9 +22,7 @@ async function main() {
   const { values, positionals } = readOptions();
   if (positionals.length === 0)
     throw new UserError(`what is the prompt?\nusage: ${usage}`);
-  const { url, key } = findSystem(values);
-  Object.assign(process.env, exceptLoopback(process.env, url));
-  const call = makeCall(url, key);
+  const call = findSystem(values);
   const { "max-tokens": maxTokens, temperature, raw } = values;
   const { task_id: id } = (await call("POST", "/generate", {
     prompt: positionals.join(" "),
@@ -55,62 +51,6 @@ function readOptions() {
   }
 }
 
-/** The system that was named, or the one that runs here. */
-function findSystem(given: { url?: string; key?: string }) {
-  const running = readRunning(folders(withDotEnv()).dataDir);
-  const url = given.url ?? running?.url;
-  if (!url)
-    throw new UserError(
-      "nothing runs here: start it with npm start, or name a system by --url and --key",
-    );
-  const key = given.key ?? (url === running?.url ? running.key : undefined);
-  if (!key)
-    throw new UserError(
-      "which API key? Name it by --key (of the running system only its hash is known here)",
-    );
-  return { url: url.replace(/\/+$/, ""), key };
-}
-
-type Call = (method: string, path: string, body?: object) => Promise<unknown>;
-
-function makeCall(url: string, key: string): Call {
-  return async (method, path, body) => {
-    const headers = { "X-API-Key": key, "Content-Type": "application/json" };
-    const response = await fetch(url + path, {
-      method,
-      headers,
-      ...(body && { body: JSON.stringify(body) }),
-    }).catch((error: Error) => {
-      const { code, message } = (error.cause ?? error) as NodeJS.ErrnoException;
-      throw new UserError(
-        `${url} doesn't answer (${code ?? message}): does it run? (npm start)`,
-      );
-    });
-    const answer: unknown = await response.json().catch(() => ({}));
-    if (response.ok) return answer;
-    throw new UserError(
-      describeProblem(response.status, answer as Partial<Problem>),
-    );
-  };
-}
-
-/** RFC 9457 problem details as lines. */
-function describeProblem(
-  status: number,
-  { title = "error", detail, errors = [] }: Partial<Problem>,
-): string {
-  const head = `${status} ${title}`;
-  const lines = [
-    detail ? `${head}: ${detail}` : head,
-    ...errors.map(({ field, message }) => `  ${field}: ${message}`),
-  ];
-  if (status === 401)
-    lines.push(
-      "  the key is not one of this system's API_KEYS: npm start prints it",
-    );
-  return printable(lines.join("\n"));
-}
-
 async function waitForOutcome(call: Call, id: string) {
   let shown = "";
   for (;;) {
@@ -133,7 +73,7 @@ function report(outcome: OutcomeResponse): void {
   if (outcome.status === "cancelled")
     throw new UserError("the task was cancelled");
   const { result, metrics } = outcome;
-  say(`\n${printable(result)}\n`);
+  say(`\n${printable(result ?? "")}\n`);
   const seconds = (value: number) => `${value.toFixed(2)} s`;
   const rows = {
     "waited in the queue": seconds(metrics.queue_wait_time),
