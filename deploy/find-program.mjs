@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { distribution, unpackDebs } from "../scripts/install/debs.mjs";
-import { fail } from "../scripts/install/print.mjs";
-import { localDir, UserError } from "../scripts/install/project.mjs";
+import { fail, UserError } from "../scripts/install/print.mjs";
+import { localDir } from "../scripts/install/project.mjs";
 import { findServer, natsVersions } from "../scripts/install/servers.mjs";
 import { onPath, setUp } from "../scripts/install/setup.mjs";
 
@@ -12,7 +12,10 @@ import { onPath, setUp } from "../scripts/install/setup.mjs";
  * those that were unpacked with it.
  */
 
-/** Programs of Debian packages: the package, its suite where it isn't the machine's own, and its place in it. */
+/**
+ * Programs of Debian packages: the package, its suite where it isn't the machine's own, and its place in it.
+ * @type {Record<string, { package: string, suite?: string, file: string }>}
+ */
 const PACKAGED = {
   busybox: { package: "busybox-static", file: "bin/busybox" },
   haproxy: { package: "haproxy", file: "usr/sbin/haproxy" },
@@ -30,7 +33,8 @@ find(process.argv[2] ?? "").then(
 
 /** @param {string} name @returns {Promise<{ file: string, libraries: string }>} */
 async function find(name) {
-  if (name === "node") return { file: (await setUp()).node, libraries: "" };
+  if (name === "node")
+    return { file: (await setUp({ examples: false })).node, libraries: "" };
   if (name === "nats-server") return placeOf((await natsVersions()).at(-1));
   if (name === "oldest-nats-server") return placeOf((await natsVersions())[0]);
   if (name === "redis-server") return placeOf(await findServer("redis"));
@@ -61,6 +65,6 @@ async function unpack({ package: name, suite, file }) {
 function libraryFolders(dir) {
   const folders = readdirSync(dir, { recursive: true, withFileTypes: true })
     .filter(({ name }) => /\.so(\.\d+)*$/.test(name))
-    .map(({ parentPath, path }) => parentPath ?? path);
+    .map(({ parentPath }) => parentPath);
   return [...new Set(folders)];
 }
