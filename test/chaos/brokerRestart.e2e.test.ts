@@ -6,7 +6,7 @@ import { check } from "./check.ts";
 import { call } from "./client.ts";
 import { gather } from "./evidence.ts";
 import { startFleet, type Fleet } from "./fleet.ts";
-import type { Told } from "./load.ts";
+import type { Told } from "./told.ts";
 import { makeLogReader, type LoggedEvent } from "./readLog.ts";
 import { settle } from "./settle.ts";
 import { tasksOf } from "./tasks.ts";

@@ -6,15 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { copyProject } from "./copyProject.ts";
 import { findCode } from "./findCode.ts";
-import { runs, type Mutant } from "./mutants.ts";
+import { runs, type Mutant } from "./mutant.ts";
 
 const seed = "7";
 const bounds = ["--seconds", "20", "--settle", "12", "--pause", "500"];
 const mostMs = 4 * 60_000;
 
 export interface Catch {
-  /** By the mutant's name: what the checker said of it. */
-  said: ReadonlyMap<string, string>;
+  /** By the mutant's name: every line that the checker said of it. */
+  said: ReadonlyMap<string, readonly string[]>;
   output: string;
 }
 
@@ -27,10 +27,10 @@ export async function catchMutants(mutants: readonly Mutant[]): Promise<Catch> {
     const { code, output } = await runChaos(dir, argumentsOf(mutants));
     // What isn't in the end of a run that found violations was not said by the checker.
     const lines = code === 1 ? output.split("\n") : [];
-    const said = mutants.flatMap(({ name, caught }) => {
-      const line = lines.find((one) => caught.test(one));
-      return line === undefined ? [] : [[name, line] as const];
-    });
+    const said = mutants.map(
+      ({ name, caught }) =>
+        [name, lines.filter((line) => caught.test(line))] as const,
+    );
     return { said: new Map(said), output };
   } finally {
     await rm(dir, { recursive: true, force: true });

@@ -14,11 +14,14 @@ import { makeLogReader, type LogReader } from "./readLog.ts";
 import type { Kind } from "./requests.ts";
 import { restoreBroker, restoreEnv } from "./restore.ts";
 import { settle } from "./settle.ts";
+import { startAnew } from "./startAnew.ts";
 import { straysOf } from "./strays.ts";
 import { strike } from "./strike.ts";
 import { kindOf, tasksOf } from "./tasks.ts";
 import { tellTasks } from "./tellTasks.ts";
 import { watchPlaces, type PlacesWatch } from "./watchPlaces.ts";
+import { runTenants, type Tenants } from "./tenants.ts";
+import { walkLists, type ListWalks } from "./walkLists.ts";
 import { watchQueues } from "./watchQueues.ts";
 
 export interface ChaosOptions {
@@ -105,6 +108,8 @@ interface Stage {
   load: Load;
   log: LogReader;
   places: PlacesWatch;
+  lists: ListWalks;
+  tenants: Tenants;
 }
 
 async function drive(fleet: Fleet, plan: Plan): Promise<Report> {
@@ -128,10 +133,18 @@ async function drive(fleet: Fleet, plan: Plan): Promise<Report> {
   await using watch = watchQueues(fleet, log);
   await using places = watchPlaces(fleet, log);
   await using listener = listenStored(fleet);
-  const unseen = await play({ fleet, plan, journal, load, log, places });
-  const sightings = [...watch.sightings, ...places.sightings, ...unseen];
+  await using lists = walkLists(fleet, random.fork(3));
+  const tenants = runTenants(fleet, load, random.fork(4));
+  const stage = { fleet, plan, journal, load, log, places, lists, tenants };
+  const unseen = await play(stage);
+  say("starting anew");
+  const before = await startAnew(fleet, journal, stage, () => heal(stage));
+  const sightings = [watch, places, lists].flatMap((one) => one.sightings);
   const seen = {
-    ...{ told: load.told, journal: journal.entries, sightings },
+    ...{ told: load.told, journal: journal.entries },
+    sightings: [...sightings, ...unseen],
+    lists: lists.walks,
+    ...{ before, keys: tenants },
     heard: listener.heard(),
     said: fleet.members.flatMap(({ said }) => said),
   };
@@ -141,13 +154,16 @@ async function drive(fleet: Fleet, plan: Plan): Promise<Report> {
 
 /** Faults under load, and then what only a system that is whole again can do; gives what was not seen. */
 async function play(stage: Stage): Promise<string[]> {
-  const { fleet, plan, journal, load, places } = stage;
+  const { fleet, plan, journal, load, places, tenants } = stage;
   const wasCalm = await strikeUnderLoad(stage);
   plan.say("healing");
   if (!(await heal(stage))) return [];
   if (!wasCalm) {
     plan.say("calm");
-    await load.run(calmMs, { calm: true, without: [...rough, "renewed"] });
+    await Promise.all([
+      load.run(calmMs, { calm: true, without: [...rough, "renewed"] }),
+      tenants.run(calmMs),
+    ]);
     if (!(await heal(stage))) return [];
   }
   plan.say("lining up");
@@ -162,12 +178,14 @@ async function play(stage: Stage): Promise<string[]> {
 
 /** Whether nothing was done to the system. */
 async function strikeUnderLoad(stage: Stage): Promise<boolean> {
-  const { fleet, plan, journal, load } = stage;
+  const { fleet, plan, journal, load, tenants } = stage;
   const { forMs, pauseMs, restores, fills, more } = plan;
   const faults = faultsOf(fleet, load, plan);
-  const calm = faults.length === 0 && !restores && !fills && more.length === 0;
+  const isRough = more.some((kind) => rough.includes(kind));
+  const calm = faults.length === 0 && !restores && !fills && !isRough;
   await Promise.all([
     load.run(forMs, calm ? { calm, without: rough } : {}),
+    tenants.run(forMs),
     strike(faults, plan.random.fork(2), journal, { forMs, pauseMs }),
   ]);
   return calm;

@@ -5,9 +5,15 @@ import { checkAlone } from "./rules/alone.ts";
 import { checkAppLog } from "./rules/appLog.ts";
 import { checkBounds } from "./rules/bounds.ts";
 import { checkCallers } from "./rules/callers.ts";
+import { checkDeadlines } from "./rules/deadlines.ts";
 import { checkDrains } from "./rules/drains.ts";
 import { checkExpiry } from "./rules/expiry.ts";
 import { checkFeed } from "./rules/feed.ts";
+import { checkGroups } from "./rules/groups.ts";
+import { checkIdempotency } from "./rules/idempotency.ts";
+import { checkKeys } from "./rules/keys.ts";
+import { checkLimits } from "./rules/limits.ts";
+import { checkLists } from "./rules/lists.ts";
 import { checkLiveness } from "./rules/liveness.ts";
 import { checkLogFiles } from "./rules/logFiles.ts";
 import { checkMetrics } from "./rules/metrics.ts";
@@ -16,6 +22,8 @@ import { checkOutcomes } from "./rules/outcomes.ts";
 import { checkOwners } from "./rules/owners.ts";
 import { checkProcesses } from "./rules/processes.ts";
 import { checkProjection } from "./rules/projection.ts";
+import { checkSchedule } from "./rules/schedule.ts";
+import { checkSweeps } from "./rules/sweeps.ts";
 import { tasksOf } from "./tasks.ts";
 
 /** What is wrong, a line each; empty: every promise was kept. */
@@ -24,12 +32,20 @@ export function check(evidence: Evidence): string[] {
   return [
     ...checkOutcomes(evidence, tasks),
     ...checkCallers(evidence, tasks),
+    ...checkIdempotency(evidence),
+    ...checkSweeps(evidence, tasks),
+    ...checkLists(evidence, tasks),
+    ...checkKeys(evidence),
+    ...checkLimits(evidence, tasks),
     ...checkAttempts(evidence, tasks),
     ...checkAlone(evidence, tasks),
     ...checkOrder(evidence, tasks),
     ...checkDrains(evidence, tasks),
     ...checkExpiry(evidence, tasks),
+    ...checkDeadlines(evidence, tasks),
+    ...checkSchedule(tasks),
     ...checkOwners(evidence, tasks),
+    ...checkGroups(evidence, tasks),
     ...checkFeed(evidence),
     ...checkMetrics(evidence, tasks),
     ...checkBounds(evidence, tasks),

@@ -5,7 +5,7 @@ import { check } from "./check.ts";
 import type { Evidence, LogFiles } from "./evidence.ts";
 import { fakeText } from "./fakeText.ts";
 import type { Entry } from "./journal.ts";
-import type { Told } from "./load.ts";
+import type { Told } from "./told.ts";
 import type { LoggedEvent } from "./readLog.ts";
 
 const id = "01a20f9e-3dcc-70a4-a39a-aff88e62be25";
@@ -134,6 +134,9 @@ const other = id.replace(/5$/, "6");
 /** The same event as if it were the other task's. */
 const of = (taskId: string, ...events: LoggedEvent[]) =>
   events.map((one) => ({ ...one, taskId }));
+const asked = (more: Record<string, unknown>, one: LoggedEvent) => ({
+  ...{ ...one, data: { ...one.data, ...more } },
+});
 const after = (ms: number, one: LoggedEvent) => ({ ...one, time: at + ms });
 const startedAgain = (attempt: number) =>
   event("started", `started.${attempt}`, { attempt, worker_id: "a" });
@@ -172,6 +175,31 @@ test("right evidence has nothing wrong in it", () => {
   assert.deepEqual(check({ ...evidence(ranTwice), journal: [entry] }), []);
 });
 
+test("what a fault kept from its deadline is not wrong", () => {
+  const late = evidence(([requested, started, completed]) => [
+    asked({ cancel_after_ms: 2_000 }, requested!),
+    started!,
+    after(20_000, completed!),
+  ]);
+  const tooLate = evidence(([requested, started, completed]) => [
+    asked({ cancel_after_ms: 250 }, requested!),
+    started!,
+    completed!,
+  ]);
+  const during = { ...entry, fault: "freeze-inference" };
+  for (const [of, from, to] of [
+    [late, at, at + 10_000],
+    [tooLate, at - 3_000, at - 2_500],
+  ] as const) {
+    const found = (journal: Entry[]) =>
+      check({ ...of, journal }).filter((said) => said.includes("deadline"));
+    assert.equal(found([]).length, 1);
+    assert.deepEqual(found([{ ...during, from, to }]), []);
+    const later = { ...during, from: at + 60_000, to: at + 70_000 };
+    assert.equal(found([later]).length, 1);
+  }
+});
+
 const right = evidence();
 const [told] = right.told;
 assert.ok(told);
@@ -200,6 +228,62 @@ const wrong: [string, Evidence, RegExp][] = [
     "a task ran twice for no reason",
     evidence(ranTwice),
     /ran again \(attempt 2, gone\) for nothing/,
+  ],
+  [
+    "a task that is not to be retried runs again after a failure",
+    evidence(([requested, , completed]) => [
+      asked({ no_retry: true }, requested!),
+      ...crashed(1),
+      startedAgain(2),
+      completed!,
+    ]),
+    /ran again after a failure, and was not to be retried/,
+  ],
+  [
+    "a task that is not to be retried is given up after its second failure",
+    evidence(([requested]) => [
+      asked({ no_retry: true }, requested!),
+      ...[...crashed(1), ...crashed(2)],
+      event("failed", "outcome", { error: { type: "WorkerCrashed" }, metrics }),
+    ]),
+    /WorkerCrashed after 2 failures/,
+  ],
+  [
+    "a task ends long after its deadline",
+    evidence(([requested, started, completed]) => [
+      asked({ cancel_after_ms: 2_000 }, requested!),
+      started!,
+      after(20_000, completed!),
+    ]),
+    /ended 21500 ms after its deadline, as completed/,
+  ],
+  [
+    "a task is cancelled before its deadline",
+    evidence(([requested]) => [
+      asked({ cancel_after_ms: 3_600 }, requested!),
+      event("cancelled", "outcome", {
+        ...{ reason: "its cancel_after_ms was over", metrics },
+      }),
+    ]),
+    /cancelled after 3\.5 s, and its deadline is 3600 ms/,
+  ],
+  [
+    "a task starts after its deadline",
+    evidence(([requested, started, completed]) => [
+      asked({ cancel_after_ms: 250 }, requested!),
+      started!,
+      completed!,
+    ]),
+    /started 1250 ms after its deadline/,
+  ],
+  [
+    "a task is started before its not_before",
+    evidence(([requested, started, completed]) => [
+      asked({ not_before: at / 1_000 + 0.3 }, requested!),
+      started!,
+      completed!,
+    ]),
+    /started 300 ms before its not_before/,
   ],
   [
     "a task is started after its time",
@@ -403,6 +487,27 @@ const wrong: [string, Evidence, RegExp][] = [
     /started 9000 ms after 01a20f9e-3dcc-70a4-a39a-aff88e62be25, which was stored later/, // prettier-ignore
   ],
   [
+    "two of a group run at once",
+    evidence((all) => {
+      const grouped = all.map((one) => ({
+        ...one,
+        data: { ...one.data, group: "g" },
+      }));
+      const [requested, started, completed] = grouped;
+      return [
+        requested!,
+        ...of(other, { ...requested!, seq: ++seq }),
+        started!,
+        // A take-over is no other task.
+        event("started", "started.2", { attempt: 2, worker_id: "b" }),
+        ...of(other, { ...started!, seq: ++seq }),
+        ...of(other, { ...completed!, seq: ++seq }),
+        { ...completed!, seq: ++seq },
+      ];
+    }),
+    /26: started while 1 of its group ran, of which 1 may run at once/,
+  ],
+  [
     "a task runs beside one that has one attempt left",
     evidence(([requested, started, completed]) => [
       requested!,
@@ -543,6 +648,18 @@ test("a task that starts in the next engine ran beside nobody, though the crash 
     check(found).filter((what) => what.includes("ran beside")).length;
   assert.equal(besideIn(lastCrash(startS - 0.001)), 0);
   assert.equal(besideIn(lastCrash(startS + 0.001)), 1);
+});
+
+test("a task may be started when it is cancelled, and not long after that", () => {
+  const startedAfter = (ms: number) =>
+    evidence(([requested]) => [
+      requested!,
+      event("cancelled", "outcome", { metrics }),
+      after(1_000, startedAt((at + ms) / 1_000)),
+    ]);
+  const ranAfter = (ms: number) =>
+    check(startedAfter(ms)).join("\n").includes("ran again after it was");
+  assert.deepEqual([-100, 400, 600].map(ranAfter), [false, false, true]);
 });
 
 test("the time of a fault is no time in which nothing ends", () => {

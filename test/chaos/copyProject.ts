@@ -3,7 +3,7 @@ import { cp, mkdir, readdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { root } from "../../scripts/install/project.mjs";
 
-const sources = ["packages", "services", "scripts", "test", "models"];
+const sources = ["packages", "services", "scripts", "test", "models", "docs"];
 const files = ["package.json", "pnpm-workspace.yaml"];
 
 export async function copyProject(to: string): Promise<void> {

@@ -7,10 +7,12 @@ import { call, type Answer } from "./client.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Entry } from "./journal.ts";
 import type { Heard } from "./listenStored.ts";
-import type { Told } from "./load.ts";
+import type { Told } from "./told.ts";
 import type { Said } from "./member.ts";
-import type { LoggedEvent, LogReader } from "./readLog.ts";
+import { makeLogReader, type LoggedEvent, type LogReader } from "./readLog.ts";
 import { straysOf } from "./strays.ts";
+import type { KeysSeen } from "./tenant.ts";
+import type { Walk } from "./walkLists.ts";
 import { connectNats, type Nats } from "./wire/nats.ts";
 import { redisCommands } from "./wire/redis.ts";
 
@@ -23,12 +25,21 @@ export interface Evidence {
   /** `GET /status` of some of them. */
   statuses: ReadonlyMap<string, Answer>;
   projection: Projection;
+  /** The same before all projections were lost and made anew; undefined: they were not. */
+  before?: Projection;
   logFiles: LogFiles;
   /** What the services said on their standard output, and have had the time to write to `app.log`. */
   said: readonly Said[];
   workQueues: readonly WorkQueue[];
   /** What was seen on the way, and may never be. */
   sightings: readonly string[];
+  /** What `GET /tasks` answered; undefined: nobody asked. */
+  lists?: readonly Walk[];
+  /** What users of keys were told that were made on the way; undefined: there were none. */
+  keys?: KeysSeen;
+  /** All of KEYS, in order. */
+  keyLog?: readonly LoggedEvent[];
+  gateways?: readonly { name: string; url: string }[];
   /** On the live feed of stored events; undefined: nobody listened. */
   heard?: Heard;
   journal: readonly Entry[];
@@ -77,7 +88,8 @@ export async function readProjection(port: number): Promise<Projection> {
   const keys = found as string[];
   const keysOf = (kind: string) =>
     keys.filter((key) => key.startsWith(redisPrefix + kind));
-  const [taskKeys, queueKeys] = [keysOf("task:"), keysOf("queue:")];
+  const taskKeys = keysOf("task:");
+  const queueKeys = [...keysOf("queue:"), ...keysOf("later:")];
   const [values, queued] = await Promise.all([
     redisCommands(port, taskKeys.map((key) => ["GET", key])), // prettier-ignore
     redisCommands(port, queueKeys.map((key) => ["ZRANGE", key, "0", "-1"])), // prettier-ignore
@@ -153,14 +165,17 @@ export async function workQueuesOf({ nats }: Fleet): Promise<WorkQueue[]> {
 }
 
 /** What only whoever drove the run can tell. */
-type Seen = Pick<Evidence, "told" | "journal" | "sightings" | "heard"> &
+type Seen = Pick<
+  Evidence,
+  "told" | "journal" | "sightings" | "heard" | "lists" | "before"
+> &
   // Without a whole journal nobody knows what stood in a record's way.
   Partial<Pick<Evidence, "said">>;
 
 /** Gathers all of it from a system in which nothing is under way. */
 export async function gather(
   fleet: Fleet,
-  { told, journal, sightings, heard, said = [] }: Seen,
+  { told, journal, sightings, said = [], ...seen }: Seen,
   reader: LogReader,
 ): Promise<Evidence> {
   const kept = told.filter(({ lost }) => lost !== true);
@@ -170,7 +185,9 @@ export async function gather(
   const written = Date.now() - writtenWithinMs;
   return {
     ...{ told, journal, sightings, ownEnds: fleet.ownEnds },
-    ...(heard !== undefined && { heard }),
+    ...seen,
+    keyLog: await makeLogReader(fleet, "KEYS").read(),
+    gateways: fleet.of("gateway").map(({ name }, i) => ({ name, url: fleet.urls?.[i] ?? fleet.url })), // prettier-ignore
     log: await reader.read(),
     said: said.filter(({ time }) => time < written),
     served: await ask(fleet, askedOf, (id) => `/result/${id}`),

@@ -6,12 +6,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { serviceNames } from "../../scripts/system/services.ts";
 import type { Fleet } from "./fleet.ts";
+import { dataFaults } from "./dataFaults.ts";
+import { killStoring } from "./killStoring.ts";
 import type { Load } from "./load.ts";
 import type { Member } from "./member.ts";
 import type { Fault } from "./fault.ts";
+import { outwait } from "./outwait.ts";
 import { stealStart } from "./stealStart.ts";
-import { connectNats } from "./wire/nats.ts";
-import { redisCommands } from "./wire/redis.ts";
 
 /** Longer than the fleet's ACK_WAIT of 3 s. */
 const frozenMs = [3_500, 7_000] as const;
@@ -30,6 +31,7 @@ export function faultsOf(
 ): Fault[] {
   const all = [
     ...fleet.members.flatMap(memberFaults),
+    ...fleet.of("gateway").map((gateway) => killStoring(fleet, gateway)),
     ...fleet.of("inference").flatMap(engineFaults),
     ...serverFaults("nats", fleet.nats),
     ...serverFaults("redis", fleet.redis),
@@ -37,6 +39,7 @@ export function faultsOf(
     ...fleet.of("logger").map((logger) => diskFault(fleet, logger)),
     ...connectionFaults(fleet),
     stealStart(fleet, load),
+    outwait(fleet, load),
   ];
   if (only.length === 0)
     return all.filter(
@@ -58,13 +61,14 @@ export const faultNames: readonly string[] = [
       (what) => `${what}-${service}`,
     ),
   ),
-  ...["kill-engine", "freeze-engine", "fill-disk"],
+  ...["kill-gateway-storing", "kill-engine", "freeze-engine", "fill-disk"],
   ...["nats", "redis"].flatMap((server) =>
     ["kill", "stop", "freeze", "cut", "stall"].map(
       (what) => `${what}-${server}`,
     ),
   ),
-  ...["empty-redis", "delete-queue", "lose-queues", "steal-start"],
+  ...["empty-redis", "lose-index", "delete-queue", "lose-queues"],
+  ...["steal-start", "outwait"],
   ...once,
 ];
 
@@ -166,40 +170,6 @@ function serverFaults(target: string, server: TestServer): Fault[] {
       },
     },
   ];
-}
-
-function dataFaults({ nats, redis }: Fleet): Fault[] {
-  return [
-    {
-      name: "empty-redis",
-      target: "redis",
-      run: async () => void (await redisCommands(redis.port, [["FLUSHALL"]])),
-    },
-    {
-      name: "delete-queue",
-      target: "nats",
-      run: (random) => deleteQueues(nats.port, (all) => [random.pick(all)]),
-    },
-    {
-      name: "lose-queues",
-      target: "nats",
-      run: () => deleteQueues(nats.port, (all) => all),
-    },
-  ];
-}
-
-async function deleteQueues(
-  port: number,
-  choose: (all: string[]) => readonly string[],
-): Promise<void> {
-  using broker = await connectNats(port);
-  const { consumers } = await broker.request("$JS.API.CONSUMER.NAMES.EVENTS");
-  const queues = ((consumers ?? []) as string[]).filter((name) =>
-    name.startsWith("infer="),
-  );
-  if (queues.length === 0) return;
-  for (const name of choose(queues))
-    await broker.request(`$JS.API.CONSUMER.DELETE.EVENTS.${name}`);
 }
 
 /** The files of this logger can't grow any more: the disk is full in the middle of a line. */

@@ -25,11 +25,13 @@ export interface Fleet {
   readonly urls?: readonly string[];
   /** The first owner's key. */
   readonly key: string;
-  /** Every owner's key, by the owner's name. */
-  readonly owners: Readonly<Record<string, string>>;
+  /** Every owner's key, by the owner's name. Those that are made on the way come to it. */
+  readonly owners: Record<string, string>;
   /** Names of the models that have a worker. */
   readonly models: readonly string[];
   readonly logDir: string;
+  /** The task index of the results services; undefined: it is out of reach. */
+  readonly indexDir?: string;
   /** LOG_ROTATE_SIZE, where it is set. */
   readonly rotateBytes?: number;
   readonly nats: TestServer;
@@ -158,7 +160,7 @@ export async function startFleet({
   const all = opened.move();
   return {
     ...{ url, urls, key, owners, logDir, nats, redis, proxies, members },
-    ...{ ownEnds, mark },
+    ...{ ownEnds, mark, indexDir: join(dataDir, "index") },
     ...("LOG_ROTATE_SIZE" in changes && {
       rotateBytes: Number(changes["LOG_ROTATE_SIZE"]),
     }),

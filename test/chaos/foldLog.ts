@@ -8,6 +8,8 @@ export interface OpenTask {
   queue: string;
   attempt: number;
   runs: boolean;
+  /** It has a not_before, and was never started. */
+  scheduled: boolean;
 }
 
 export interface Fold {
@@ -29,17 +31,18 @@ export function foldLog(): Fold {
   function take({ word, taskId: id, seq, queue, data }: LoggedEvent): void {
     if (word === "requested" && !known.has(id)) {
       known.add(id);
-      open.set(id, { id, seq, queue, attempt: 0, runs: false });
+      const scheduled = data["not_before"] !== undefined;
+      open.set(id, { id, seq, queue, attempt: 0, runs: false, scheduled });
     }
     const task = open.get(id);
     if (task === undefined) return;
     const attempt = Number(data["attempt"]);
     if (word === "started" && attempt > task.attempt) {
-      Object.assign(task, { attempt, runs: true });
+      Object.assign(task, { attempt, runs: true, scheduled: false });
     } else if (word === "retried") {
       const ends =
         attempt === task.attempt ? task.runs : attempt > task.attempt;
-      if (ends) Object.assign(task, { attempt, runs: false });
+      if (ends) Object.assign(task, { attempt, runs: false, scheduled: false });
     } else if (word !== "requested" && word !== "started") open.delete(id);
   }
 

@@ -1,30 +1,13 @@
 /** Callers with a mixed load, at a steady pace; each keeps what it was told. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { call, type Answer } from "./client.ts";
-import { msPerToken, type Fleet } from "./fleet.ts";
+import type { Fleet } from "./fleet.ts";
+import { follow } from "./follow.ts";
 import type { Random } from "@jetscribe/testing";
-import { nextRequest, onlyRequest, type Kind, type Wanted } from "./requests.ts"; // prettier-ignore
-import { readStream, type StreamSeen } from "./readStream.ts";
-
-/** One call, and everything that its caller saw of the task. */
-export interface Told extends Wanted {
-  answer: Answer;
-  /** Of a 202. */
-  taskId: string | undefined;
-  cancels: Answer[];
-  /** Answers of `GET /result` on the way. */
-  results: (Answer & {
-    /** The call was to wait for so long, in s. */
-    waitS?: number;
-  })[];
-  stream?: StreamSeen;
-  /** What other owners were told of the task. */
-  strangers?: { path: string; answer: Answer }[];
-  /** Nothing was done to the system while it was called and ran. */
-  calm?: boolean;
-  /** The broker's folder was put back to a copy without it. */
-  lost?: boolean;
-}
+import { postBatch, runAgain, sweep } from "./bulk.ts";
+import { bulkRequests, nextRequest, onlyRequest, type Kind, type Mix, type Wanted } from "./requests.ts"; // prettier-ignore
+import { sendLater, sendOnce } from "./sendOnce.ts";
+import type { Told } from "./told.ts";
 
 export interface Load {
   readonly told: readonly Told[];
@@ -40,13 +23,23 @@ export interface Load {
     },
   ): Promise<void>;
   /** Posts so many of so many tokens, one after the other; gives those that were accepted. */
-  more(count: number, tokens?: number): Promise<Told[]>;
+  more(count: number, tokens?: number, of?: More): Promise<Told[]>;
+  /** Posts one with the key that an owner has now, on any gateway. */
+  postAs(owner: string, tokens: number): Promise<Told>;
+}
+
+/** What they are; by default short ones, of the gateway's default model. */
+interface More {
+  kind?: Kind;
+  /** Over that of a short one. */
+  body?: Body;
 }
 
 type Gateway = Pick<Fleet, "url" | "key">;
+type Body = Wanted["body"];
 
-const racers = 12;
-const raceMs = 80;
+/** Of the calls: each makes several tasks. The second: where more of them are asked for. */
+const bulkShares = [0.03, 0.3] as const;
 
 export function makeLoad(
   fleet: Fleet,
@@ -64,6 +57,7 @@ export function makeLoad(
 ): Load {
   const told: Told[] = [];
   const { key, owners, models, url, urls = [url] } = fleet;
+  const bulkShare = bulkShares[more.includes("bulk") ? 1 : 0];
   const regulars = Object.keys(owners).filter((name) => name !== "once");
   /** A load balancer: any gateway, for each connection another one. */
   const balanced = (random: Random, owner = regulars[0] ?? "") => ({
@@ -73,15 +67,18 @@ export function makeLoad(
     key: owners[owner] ?? key,
   });
 
-  async function post(
-    at: Gateway,
-    wanted: Wanted & Pick<Told, "calm">,
-  ): Promise<Told> {
-    const answer = await call(at, "POST", "/generate", wanted.body);
-    const accepted = answer.status === 202;
-    const taskId = accepted ? String(answer.body["task_id"]) : undefined;
+  function note(
+    wanted: Wanted & Pick<Told, "calm" | "retryOf">,
+    answers: readonly Answer[],
+  ): Told {
+    const accepted = answers.find(({ status }) => status === 202);
+    const answer = accepted ?? answers.at(-1);
+    if (answer === undefined) throw new Error("a call has an answer");
+    const taskId = accepted && String(accepted.body["task_id"]);
     const one: Told = { ...wanted, answer, taskId, cancels: [], results: [] };
+    if (wanted.idempotencyKey !== undefined) one.repeats = [...answers];
     told.push(one);
+    if (taskId !== undefined) onTask(one);
     return one;
   }
 
@@ -90,14 +87,82 @@ export function makeLoad(
     random: Random,
   ): Promise<void> {
     const at = balanced(random.fork(0), wanted.owner);
-    const one = await post(at, wanted);
+    const { body, idempotencyKey } = wanted;
+    const once = { path: "/generate", body, idempotencyKey };
+    await callOnce(at, wanted, once, random);
+  }
+
+  /** A call for one task, and everything that its caller does then. */
+  async function callOnce(
+    at: Gateway,
+    wanted: Wanted & Pick<Told, "calm" | "retryOf">,
+    { path, body, idempotencyKey }: { path: string; body: Body; idempotencyKey: string | undefined }, // prettier-ignore
+    random: Random,
+  ): Promise<void> {
+    if (idempotencyKey === undefined) {
+      const one = note(wanted, [await call(at, "POST", path, body)]);
+      return await attend(at, one, random);
+    }
+    const once = { path, body, idempotencyKey };
+    const one = note(wanted, await sendOnce(at, once, random.fork(2)));
+    await Promise.all([attend(at, one, random), sendAgain()]);
+
+    async function sendAgain(): Promise<void> {
+      if (one.taskId === undefined) return;
+      const other = { ...body, prompt: `${String(body["prompt"])}other` };
+      const more = await sendLater(at, once, other, random.fork(3));
+      one.repeats?.push(...more.repeats);
+      one.others = more.others;
+    }
+  }
+
+  async function attend(at: Gateway, one: Told, random: Random): Promise<void> {
     const { taskId } = one;
     if (taskId === undefined) return;
-    onTask(one);
     await Promise.all([
       follow(at, one, taskId, random),
       pry(one, taskId, random.fork(1)),
     ]);
+    const ended = one.results.some(({ status }) => status === 200);
+    const plain = one.kind === "short" || one.kind === "long";
+    if (ended && plain && random.chance(0.2)) await retry(at, one, taskId, random); // prettier-ignore
+  }
+
+  /** The task again, with a prompt of its own, so that it is known which call made it. */
+  async function retry(
+    at: Gateway,
+    { body, kind, owner, calm = false }: Told,
+    retryOf: string,
+    random: Random,
+  ): Promise<void> {
+    const changes = { prompt: `chaos ${++number} ` };
+    const idempotencyKey = `retry ${retryOf}`;
+    const wanted = {
+      ...{ number, kind, retryOf, calm, idempotencyKey },
+      ...(owner !== undefined && { owner }),
+      body: { ...body, ...changes },
+    };
+    const path = `/tasks/${retryOf}/retry`;
+    const once = { path, body: changes, idempotencyKey };
+    await callOnce(at, wanted, once, random.fork(4));
+  }
+
+  /** Several tasks at once, which then are cancelled by what they have in common. */
+  async function bulkCaller(
+    wanted: readonly (Wanted & Pick<Told, "calm">)[],
+    random: Random,
+  ): Promise<void> {
+    const [first] = wanted;
+    if (first === undefined) return;
+    const at = balanced(random.fork(0), first.owner);
+    const answers = await postBatch(at, wanted, random);
+    const all = wanted.map((one, i) => note(one, answers[i] ?? []));
+    await sleep(random.int(0, 1_500));
+    const swept = await sweep(at, first.body);
+    for (const one of all) one.swept = swept;
+    if (swept.doneAt === undefined || random.chance(0.5)) return;
+    const ranAgain = await runAgain(at, first.body);
+    for (const one of all) one.ranAgain = ranAgain;
   }
 
   /** Another owner tries to see or to end it. */
@@ -114,63 +179,33 @@ export function makeLoad(
     one.strangers = [{ path, answer }];
   }
 
-  async function follow(
-    at: Gateway,
-    one: Told,
-    id: string,
-    random: Random,
-  ): Promise<void> {
-    if (one.kind === "streamed") {
-      one.stream = await readStream(at, id, random, one.calm);
-      return;
-    }
-    if (one.kind === "cancelled") await cancel(at, one, id, random);
-    else if (random.chance(0.5)) return;
-    const waitS = random.pick([0, 2, 10]);
-    const answer = await call(at, "GET", `/result/${id}?wait=${waitS}`);
-    one.results.push({ ...answer, waitS });
-  }
-
-  /** At any time, or several times about when it would complete: which outcome is first? */
-  async function cancel(
-    at: Gateway,
-    one: Told,
-    id: string,
-    random: Random,
-  ): Promise<void> {
-    const post = () => call(at, "POST", `/cancel/${id}`);
-    if (random.chance(0.5)) {
-      await sleep(random.int(0, 1_500));
-      one.cancels.push(await post());
-      return;
-    }
-    await sleep(Number(one.body["max_tokens"]) * msPerToken - raceMs / 4);
-    const racing = Array.from({ length: racers }, async (_, i) => {
-      await sleep((i * raceMs) / racers);
-      return await post();
-    });
-    one.cancels.push(...(await Promise.all(racing)));
-  }
-
   let number = 0;
   let onceCalled = false;
   return {
     told,
-    async more(count, tokens = 1) {
+    async more(count, tokens = 1, { kind = "short", body: changes } = {}) {
       const accepted: Told[] = [];
       for (let i = 0; i < count; i++) {
         const prompt = `chaos ${++number} `;
-        const body = { prompt, max_tokens: tokens };
-        const wanted = { kind: "short" as const, number, body };
-        const one = await post(fleet, wanted);
+        const body = { prompt, max_tokens: tokens, ...changes };
+        const wanted = { kind, number, body };
+        const answer = await call(fleet, "POST", "/generate", body);
+        const one = note(wanted, [answer]);
         if (one.taskId !== undefined) accepted.push(one);
       }
       return accepted;
     },
+    async postAs(owner, tokens) {
+      const prompt = `chaos ${++number} ${"words ".repeat(number % 10)}`;
+      const body = { prompt, max_tokens: tokens };
+      const wanted = { kind: "tenant" as const, number, owner, body };
+      const at = balanced(random.fork(number), owner);
+      return note(wanted, [await call(at, "POST", "/generate", body)]);
+    },
     async run(forMs, { signal, calm = false, without = [] } = {}) {
       const begin = performance.now();
       const callers: Promise<void>[] = [];
-      const mix = { models, owners: regulars, more, without };
+      const mix: Mix = { models, owners: regulars, more, without };
       if (owners["once"] !== undefined && !onceCalled) {
         onceCalled = true;
         const only = { ...onlyRequest(++number, "once"), calm };
@@ -180,8 +215,15 @@ export function makeLoad(
         const due = ((performance.now() - begin) / 1_000) * perSecond;
         while (callers.length < due) {
           number++;
+          const own = random.fork(number);
+          if (random.chance(bulkShare)) {
+            const wanted = bulkRequests(number, random, mix);
+            number += wanted.length;
+            callers.push(bulkCaller(wanted.map((one) => ({ ...one, calm })), own)); // prettier-ignore
+            continue;
+          }
           const wanted = nextRequest(number, random, mix);
-          callers.push(caller({ ...wanted, calm }, random.fork(number)));
+          callers.push(caller({ ...wanted, calm }, own));
         }
         await sleep(20);
       }

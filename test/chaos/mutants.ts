@@ -1,56 +1,22 @@
 /** Systems that break one promise each, and the run in which the checker has to see it. */
-
-/**
- * Arguments of `run.ts`. All mutants of a run are built into one system: each is seen by what only it does, and none
- * hides another one's doing.
- */
-export const runs = {
-  calm: ["--only", "none", "--rate", "8", "--seconds", "12"],
-  "calm, once more": ["--only", "none", "--rate", "8", "--seconds", "12"],
-  starts: [
-    ...["--only", "steal-start", "--more", "poison"],
-    ...["--rate", "8", "--seconds", "10"],
-  ],
-  drains: [
-    ...["--only", "stop-inference", "--more", "renewed"],
-    ...["--rate", "6", "--seconds", "10"],
-  ],
-  restore: ["--only", "restore-events", "--rate", "4", "--seconds", "2"],
-  files: [
-    ...["--only", "fill-disk,kill-logger,kill-results"],
-    ...["--seconds", "45", "--pause", "2500"],
-  ],
-  accepting: ["--only", "kill-nats,kill-gateway,cut-nats", "--seconds", "12"],
-  deliveries: ["--only", "delete-queue,kill-inference,kill-nats"],
-  crashes: [
-    ...["--only", "kill-inference,kill-engine,stop-inference,kill-results"],
-    ...["--rate", "8", "--more", "hurried"],
-  ],
-} as const satisfies Record<string, readonly string[]>;
-
-export interface Mutant {
-  /** The promise that it breaks. */
-  name: string;
-  file: string;
-  /** Its tokens stand there exactly once, in whatever layout. */
-  find: string;
-  replace: string;
-  run: keyof typeof runs;
-  /** What the checker has to say, among other things. */
-  caught: RegExp;
-}
+import { callMutants } from "./callMutants.ts";
+import { keyMutants } from "./keyMutants.ts";
+import type { Mutant } from "./mutant.ts";
 
 export const mutants: readonly Mutant[] = [
+  ...callMutants,
+  ...keyMutants,
   {
     name: "202 before the PubAck",
     file: "services/gateway/src/accept/acceptRequest.ts",
-    find: `const { seq, duplicate } = await store(event, queue, traceparent).catch(
+    find: `const { seq, duplicate } = await store(event, queue, trace).catch(
       (error: unknown) => {
+        sending?.end(error instanceof AppendError ? error.code : "_OTHER");
         throw refusalOf(error, taskId);
       },
     );`,
     replace: `const [seq, duplicate] = [1, false];
-    void store(event, queue, traceparent).catch((error: unknown) =>
+    void store(event, queue, trace).catch((error: unknown) =>
       refusalOf(error, taskId),
     );`,
     run: "accepting",
@@ -104,9 +70,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a task that has started still waits in Redis",
     file: "packages/task-store/src/writeTasks.ts",
-    find: 'else if (before?.status === "queued") queue.remove.push(task_id);',
+    find: 'else if (from === "queue") queue.remove.push(task_id);',
     replace:
-      'else if (before?.status === "queued" && status !== "processing") queue.remove.push(task_id);',
+      'else if (from === "queue" && to !== "running") queue.remove.push(task_id);',
     run: "calm, once more",
     caught: /Redis shows .*, the log /,
   },
@@ -121,11 +87,18 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a task is started after its time",
     file: "services/inference/src/task/decide.ts",
-    find: "if (task.attempt === 0 && deadlineOf(task).at <= witness.now)",
-    replace: "if (task.attempt === 0 && deadlineOf(task).at < 0)",
-    // They wait while there is no worker, and results, which would end them, is away as well.
-    run: "crashes",
+    find: "if (task.attempt === 0 && at <= witness.now)",
+    replace: "if (task.attempt === 0 && at < 0)",
+    run: "waits",
     caught: /started [\d.]+ s after its time/,
+  },
+  {
+    name: "no_retry is passed over",
+    file: "services/inference/src/task/decide.ts",
+    find: "const most = task.no_retry ? 1 : maxAttempts;",
+    replace: "const most = maxAttempts;",
+    run: "starts",
+    caught: /ran again after a failure, and was not to be retried/,
   },
   {
     name: "no look for an outcome on redelivery",

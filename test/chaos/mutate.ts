@@ -9,7 +9,7 @@ const chosen = mutants.filter(
 let escaped = 0;
 for (const mutant of chosen) {
   const { said, output } = await catchMutants([mutant]);
-  const line = said.get(mutant.name);
+  const [line, ...more] = said.get(mutant.name) ?? [];
   if (line === undefined) {
     escaped++;
     console.log(output);
@@ -17,7 +17,7 @@ for (const mutant of chosen) {
   console.log(
     line === undefined
       ? `escaped: ${mutant.name}`
-      : `caught: ${mutant.name}: ${line}`,
+      : `caught: ${mutant.name}: ${line} (and ${more.length} more)`,
   );
 }
 console.log(`${chosen.length - escaped} caught, ${escaped} escaped`);

@@ -1,4 +1,4 @@
-/** The stream EVENTS, message by message. */
+/** The stream EVENTS, or that of the keys, message by message. */
 import type { Fleet } from "./fleet.ts";
 import { connectNats, type Nats } from "./wire/nats.ts";
 
@@ -6,13 +6,14 @@ export interface LoggedEvent {
   seq: number;
   /** When the broker stored it, in ms since the epoch. */
   time: number;
-  /** `requested`, `started` …: the third word of the subject. */
+  /** `requested`, `started` …, and `created` … of a key: the third word of the subject. */
   word: string;
   /** The work queue of its task: made of the other words. */
   queue: string;
   /** CloudEvents' type. */
   type: string;
   messageId: string;
+  /** Of a key's event the id of the key. */
   taskId: string;
   data: Record<string, unknown>;
 }
@@ -24,23 +25,28 @@ export interface LogReader {
 
 const atATime = 256;
 
-export function makeLogReader({ nats }: Fleet): LogReader {
+export function makeLogReader(
+  { nats }: Pick<Fleet, "nats">,
+  stream: "EVENTS" | "KEYS" = "EVENTS",
+): LogReader {
   const events: LoggedEvent[] = [];
   let next = 1;
   let last: Promise<unknown> = Promise.resolve();
 
   async function readOn(): Promise<readonly LoggedEvent[]> {
     using broker = await connectNats(nats.port);
-    const info = await broker.request("$JS.API.STREAM.INFO.EVENTS");
+    const info = await broker.request(`$JS.API.STREAM.INFO.${stream}`);
     const cluster = info["cluster"] as { leader?: string } | undefined;
     // A node that knows of no leader says what it knew last.
     if (cluster !== undefined && !cluster.leader)
-      throw new Error("EVENTS has no leader");
+      throw new Error(`${stream} has no leader`);
     const { last_seq: end } = info["state"] as { last_seq: number };
     while (next <= end) {
       const count = Math.min(atATime, end - next + 1);
       const seqs = Array.from({ length: count }, (_, i) => next + i);
-      const found = await Promise.all(seqs.map((seq) => readAt(broker, seq)));
+      const found = await Promise.all(
+        seqs.map((seq) => readAt(broker, stream, seq)),
+      );
       events.push(...found.filter((event) => event !== undefined));
       next += count;
     }
@@ -68,9 +74,12 @@ interface Stored {
 /** Undefined: it was dropped from the log. */
 async function readAt(
   broker: Nats,
+  stream: string,
   seq: number,
 ): Promise<LoggedEvent | undefined> {
-  const answer = await broker.request("$JS.API.STREAM.MSG.GET.EVENTS", { seq });
+  const answer = await broker.request(`$JS.API.STREAM.MSG.GET.${stream}`, {
+    seq,
+  });
   const message = answer["message"] as Stored | undefined;
   const error = answer["error"] as { code?: number } | undefined;
   if (error?.code === 404) return undefined;

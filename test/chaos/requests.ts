@@ -12,6 +12,8 @@ import type { Random } from "@jetscribe/testing";
  * - invalid: refused with a 400
  * - poison: the harness kills the engine at each of its starts
  * - renewed: it runs for three times ACK_WAIT and longer
+ * - bulk: one of a batch, which is cancelled as a whole
+ * - tenant: called with a key that has limits, or an end
  */
 export type Kind =
   | "short"
@@ -23,7 +25,9 @@ export type Kind =
   | "too_long"
   | "invalid"
   | "poison"
-  | "renewed";
+  | "renewed"
+  | "bulk"
+  | "tenant";
 
 export interface Wanted {
   kind: Kind;
@@ -32,6 +36,8 @@ export interface Wanted {
   /** In the prompt: tells which call a request in the log came from. */
   number: number;
   body: Record<string, unknown>;
+  /** The call is sent again, with this as its `Idempotency-Key`, until it is surely answered. */
+  idempotencyKey?: string;
 }
 
 const shares: [Kind, number][] = [
@@ -45,6 +51,9 @@ const shares: [Kind, number][] = [
   ["too_slow", 0.5],
   ["poison", 0.5],
   ["renewed", 2],
+  // These come by themselves; batches more often, where more are asked for.
+  ["bulk", 0],
+  ["tenant", 0],
 ];
 
 export const isKind = (name: string): name is Kind =>
@@ -64,21 +73,63 @@ export function nextRequest(number: number, random: Random, mix: Mix): Wanted {
   const kind = pickKind(random, mix);
   const prompt = `chaos ${number} ${"words ".repeat(random.int(0, 40))}`;
   const common = { prompt, max_tokens: tokensOf(kind, random) };
+  const times = timesOf(random);
   const body = {
     ...common,
     ...(random.chance(0.25) && { model: random.pick(mix.models) }),
     ...(random.chance(0.25) && { lane: "batch" }),
+    ...(random.chance(0.1) && { no_retry: true }),
+    ...times,
+    ...(mayBeInGroup.has(kind) && !("not_before" in times) && random.chance(0.15) && groupOf(random)), // prettier-ignore
     ...changesOf(kind, common, random),
   };
   const [first = "default"] = mix.owners;
   const owner = random.chance(0.5) ? first : random.pick(mix.owners);
-  return { kind, number, owner, body };
+  const keyed = random.chance(0.3) && { idempotencyKey: `call ${number}` };
+  return { kind, number, owner, body, ...keyed };
 }
+
+/** A tenth has a deadline, a tenth is for later. */
+function timesOf(random: Random): Record<string, number> {
+  if (random.chance(0.1)) return { cancel_after_ms: random.int(50, 6_000) };
+  if (!random.chance(0.11)) return {};
+  return { not_before: (Date.now() + random.int(-500, 5_000)) / 1_000 };
+}
+
+/** A batch, whose requests have a pair of metadata in common. */
+export function bulkRequests(
+  number: number,
+  random: Random,
+  { models, owners }: Mix,
+): Wanted[] {
+  const owner = random.pick(owners);
+  const shared = {
+    metadata: { bulk: `batch-${number}` },
+    ...(random.chance(0.25) && { model: random.pick(models) }),
+    ...(random.chance(0.25) && { lane: "batch" }),
+  };
+  return Array.from({ length: random.int(2, 5) }, (_, i) => {
+    const prompt = `chaos ${number + i} `;
+    const body = { prompt, max_tokens: random.int(1, 120), ...shared };
+    const idempotencyKey = `batch ${number}`;
+    return { kind: "bulk", number: number + i, owner, body, idempotencyKey };
+  });
+}
+
+/** Those that run for long would make all others of their group wait for long. */
+const mayBeInGroup: ReadonlySet<Kind> = new Set<Kind>([
+  "short",
+  "cancelled",
+  "streamed",
+]);
+
+const groups = [{ group: "solo" }, { group: "pair", group_concurrency: 2 }];
+const groupOf = (random: Random) => random.pick(groups);
 
 /** The task of an owner who has no other: nothing that comes later can wake its queue. */
 export const onlyRequest = (number: number, owner: string): Wanted => ({
   ...{ kind: "renewed", number, owner },
-  body: { prompt: `chaos ${number} `, max_tokens: renewedTokens[0] },
+  body: { prompt: `chaos ${number} `, max_tokens: renewedTokens[1] },
 });
 
 /** The number of the call that a prompt was made for. */
@@ -113,11 +164,17 @@ function changesOf(
   if (kind === "too_long") return { prompt: prompt + "x".repeat(40_000) };
   if (kind === "hurried")
     return { start_timeout_ms: random.pick([1, random.int(2, 3_000)]) };
+  if (kind === "poison") return { no_retry: random.chance(0.5) };
   if (kind !== "invalid") return {};
   return random.pick<Record<string, unknown>>([
     { max_tokens: 0 },
     { temperature: 7 },
     { prompt: 12 },
     { surprise: true },
+    { no_retry: "yes" },
+    { cancel_after_ms: 0 },
+    { result_ttl_ms: 999 },
+    { group: "Not a name" },
+    { group_policy: "latest" },
   ]);
 }

@@ -58,12 +58,14 @@ export function watchPlaces(fleet: Fleet, log: LogReader): PlacesWatch {
     // How owners take turns is the business of other tests.
     const [first] = waiting ?? [];
     if (!waiting || waiting.some(({ queue }) => queue !== first?.queue)) return;
+    // Those whose time has come are before the others, whenever the gateway looks.
+    if (waiting.some(({ scheduled }) => scheduled)) return;
     const { seq } = fold;
     const from = Math.max(0, waiting.length - most);
     const some = waiting.slice(from);
     const told = await Promise.all(
       some.map(({ id, queue }) => {
-        const key = fleet.owners[queue.split("=").at(-1) ?? ""] ?? fleet.key;
+        const key = fleet.owners[queue.split("=")[3] ?? ""] ?? fleet.key;
         return call({ url: fleet.url, key }, "GET", `/status/${id}`);
       }),
     );
@@ -113,21 +115,23 @@ const brief = (value: unknown): string => JSON.stringify(value).slice(0, 500);
 function shownOf(open: readonly OpenTask[], seq: number): Shown {
   const waiting: Shown["waiting"] = {};
   const running: string[] = [];
-  for (const { id, queue, runs } of open) {
+  for (const { id, queue, runs, scheduled } of open) {
     const name = queue.split("=").slice(1).join(":");
+    const key = `${redisPrefix}${scheduled ? "later" : "queue"}:${name}`;
     if (runs) running.push(`${name}:${id}`);
-    else (waiting[`${redisPrefix}queue:${name}`] ??= []).push(id);
+    else (waiting[key] ??= []).push(id);
   }
   return { seq, waiting, running };
 }
 
 /** Undefined: it is away, rebuilds, or moved meanwhile. */
 async function readShown(port: number): Promise<Shown | undefined> {
-  const [before, keys] = await redisCommands(port, [
+  const [before, queues, later] = await redisCommands(port, [
     ["GET", `${redisPrefix}checkpoint`],
     ["KEYS", `${redisPrefix}queue:*`],
+    ["KEYS", `${redisPrefix}later:*`],
   ]);
-  const names = (keys as string[]).toSorted();
+  const names = [queues, later].flat().map(String).toSorted();
   const [after, running, ...queued] = await redisCommands(port, [
     ["GET", `${redisPrefix}checkpoint`],
     ["ZRANGE", `${redisPrefix}running`, "0", "-1"],

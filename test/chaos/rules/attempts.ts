@@ -20,6 +20,7 @@ export function checkAttempts(
     ...checkOrder(task),
     ...checkStarts(task, journal),
     ...checkCrashed(task, journal),
+    ...checkNoRetry(task),
     ...checkLeases(task, journal),
     ...checkRunner(task),
   ]);
@@ -37,6 +38,14 @@ function checkOrder({ id, starts, retries }: LoggedTask): string[] {
       : [`${id}: attempt ${i + 2} started, and ${i + 1} had not ended`];
   });
 }
+
+/** From a worker's look into the log to its start, on a busy machine. */
+const raceMs = 500;
+
+/** A cancel may come while a worker is about to start the task, which then stands behind it in the log. */
+const isAfter = (start: LoggedEvent, end: LoggedEvent): boolean =>
+  start.seq > end.seq &&
+  (end.word !== "cancelled" || beganAt(start) > end.time + raceMs);
 
 function checkStarts(
   { id, starts, retries, outcomes }: LoggedTask,
@@ -56,7 +65,7 @@ function checkStarts(
         `${id}: ran again (attempt ${i + 1}, ${reason}) for nothing, ${ranMs} ms after its start by ${String(before.data["worker_id"])}`,
       );
     }
-    if (end !== undefined && start.seq > end.seq && !excused)
+    if (end !== undefined && isAfter(start, end) && !excused)
       wrong.push(`${id}: ran again after it was ${kindOf(end)}`);
   }
   return wrong;
@@ -97,17 +106,30 @@ function checkRunner({ id, starts, outcomes }: LoggedTask): string[] {
   });
 }
 
-function checkCrashed(
-  { id, starts, retries, outcomes }: LoggedTask,
-  journal: readonly Entry[],
-): string[] {
+const mayBeRetried = ({ requests: [request] }: LoggedTask): boolean =>
+  request?.data["no_retry"] !== true;
+
+/** After its first failure it is not started once more. */
+function checkNoRetry(task: LoggedTask): string[] {
+  if (mayBeRetried(task)) return [];
+  const { id, starts, retries } = task;
+  const failure = retries.find(({ data }) =>
+    failureReasons.includes(String(data["reason"])),
+  );
+  return failure !== undefined && starts.some(({ seq }) => seq > failure.seq)
+    ? [`${id}: ran again after a failure, and was not to be retried`]
+    : [];
+}
+
+function checkCrashed(task: LoggedTask, journal: readonly Entry[]): string[] {
+  const { id, starts, retries, outcomes } = task;
   const [end] = outcomes;
   if (end === undefined || kindOf(end) !== "failed (WorkerCrashed)") return [];
   const failures = retries.filter(
     ({ data, seq }) =>
       failureReasons.includes(String(data["reason"])) && seq < end.seq,
   );
-  if (failures.length !== maxAttempts)
+  if (failures.length !== (mayBeRetried(task) ? maxAttempts : 1))
     return [`${id}: WorkerCrashed after ${failures.length} failures`];
   return failures.flatMap(({ data, time }) => {
     const { attempt, reason } = data;

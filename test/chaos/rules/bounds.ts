@@ -5,7 +5,7 @@
 import type { Answer } from "../client.ts";
 import type { Evidence } from "../evidence.ts";
 import { msPerToken } from "../fleet.ts";
-import type { Told } from "../load.ts";
+import type { Told } from "../told.ts";
 import type { LoggedEvent } from "../readLog.ts";
 import type { LoggedTask } from "../tasks.ts";
 

@@ -45,4 +45,5 @@ function checkExpired({ id, requests, starts, outcomes }: LoggedTask) {
 }
 
 const latestStart = (data: Record<string, unknown>): number =>
-  Number(data["enqueue_time"]) + Number(data["start_timeout_ms"]) / 1_000;
+  Number(data["not_before"] ?? data["enqueue_time"]) +
+  Number(data["start_timeout_ms"]) / 1_000;

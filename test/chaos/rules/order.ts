@@ -1,4 +1,7 @@
-/** The tasks of one queue (a model, a lane, an owner) are started in the order in which they were stored. */
+/**
+ * The tasks of one queue (a model, a lane, an owner) are started in the order in which they were stored, but for those
+ * that have a time of their own.
+ */
 import type { Evidence } from "../evidence.ts";
 import { overlaps, type Entry } from "../journal.ts";
 import type { LoggedEvent } from "../readLog.ts";
@@ -29,7 +32,8 @@ export function checkOrder(
 function firstStart({ id, requests, starts }: LoggedTask): Started[] {
   const [request] = requests;
   const [start] = starts;
-  return request && start ? [{ id, request, start }] : [];
+  const isScheduled = request?.data["not_before"] !== undefined;
+  return request && start && !isScheduled ? [{ id, request, start }] : [];
 }
 
 function checkQueue(all: readonly Started[], journal: readonly Entry[]) {

@@ -1,17 +1,20 @@
 /** Every accepted request has exactly one outcome, and there is none without a request. */
 import { settings } from "../fleet.ts";
 import type { Evidence } from "../evidence.ts";
-import type { Told } from "../load.ts";
+import type { Told } from "../told.ts";
 import { numberOf } from "../requests.ts";
+import { isByDeadline } from "./deadlines.ts";
 import { kindOf, type LoggedTask } from "../tasks.ts";
 
 type Tasks = ReadonlyMap<string, LoggedTask>;
 
 export function checkOutcomes({ told }: Evidence, tasks: Tasks): string[] {
   const byNumber = new Map(told.map((one) => [one.number, one]));
-  const lost = told.flatMap(({ taskId, lost }) =>
+  const lost = told.flatMap(({ taskId, lost, answer: { replayed } }) =>
     taskId !== undefined && !lost && !tasks.has(taskId)
-      ? [`${taskId}: accepted with 202, and not in the log`]
+      ? [
+          `${taskId}: ${replayed === true ? "replayed" : "accepted"} with 202, and not in the log`,
+        ]
       : [],
   );
   const requests = [...tasks.values()].flatMap((task) => [
@@ -45,21 +48,29 @@ function checkCall(
 ): string[] {
   const call = byNumber.get(numberOf(requests[0]?.data["prompt"]));
   if (call === undefined) return [`${id}: nobody called for it`];
-  const { status, body } = call.answer;
-  if ((status === 503 || status === 202) && body["task_id"] === id) return [];
+  const { answer, repeats = [answer], kind } = call;
+  // By a filter: no answer names it.
+  if (kind === "bulk" && requests[0]?.data["retry_of"] === call.taskId)
+    return [];
+  const isTold = repeats.some(
+    ({ status, body }) =>
+      (status === 503 || status === 202) && body["task_id"] === id,
+  );
   // Nobody knows what became of a call whose answer was lost.
-  if (status === 0) return [];
-  return [`${id}: stands in the log, and its caller was told ${status}`];
+  if (isTold || repeats.some(({ status }) => status === 0)) return [];
+  return [`${id}: stands in the log, and its caller was told ${answer.status}`];
 }
 
+/** A task that was run again has its prompt twice: by its own call, and by the one that names it. */
 function checkCalls(tasks: Tasks): string[] {
-  const counts = new Map<number, number>();
+  const counts = new Map<string, number>();
   for (const { requests } of tasks.values()) {
-    const number = numberOf(requests[0]?.data["prompt"]);
-    counts.set(number, (counts.get(number) ?? 0) + 1);
+    const { prompt, retry_of: repeated = "" } = requests[0]?.data ?? {};
+    const call = `call ${numberOf(prompt)} ${String(repeated)}`.trim();
+    counts.set(call, (counts.get(call) ?? 0) + 1);
   }
-  return [...counts].flatMap(([number, count]) =>
-    count > 1 ? [`call ${number} made ${count} tasks`] : [],
+  return [...counts].flatMap(([call, count]) =>
+    count > 1 ? [`${call} made ${count} tasks`] : [],
   );
 }
 
@@ -78,7 +89,7 @@ function checkEnd(
   const ran = metrics["processing_time"] ?? 0;
   const expected: Record<string, boolean> = {
     completed: kind !== "too_long" && kind !== "too_slow",
-    cancelled: kind === "cancelled",
+    cancelled: ["cancelled", "bulk"].includes(kind) || isByDeadline(outcome),
     "failed (ValidationError)": kind === "too_long",
     "failed (ExpiredError)": kind === "hurried",
     "failed (TimeoutError)": ran >= timeoutS - 0.05,

@@ -1,6 +1,6 @@
 /** A task is its owner's: it is what the owner asked for, and nobody else sees or ends it. */
 import type { Evidence } from "../evidence.ts";
-import type { Told } from "../load.ts";
+import type { Told } from "../told.ts";
 import type { LoggedTask } from "../tasks.ts";
 
 export const checkOwners = (
@@ -24,7 +24,7 @@ const checkStrangers = ({ taskId, strangers = [] }: Told): string[] =>
   );
 
 function checkRequest(
-  { taskId, owner = "default", body }: Told,
+  { taskId, owner = "default", body, retryOf }: Told,
   data: Record<string, unknown>,
 ): string[] {
   const expected: Record<string, unknown> = {
@@ -32,6 +32,7 @@ function checkRequest(
     model: body["model"] ?? "demo",
     lane: body["lane"] ?? "interactive",
     prompt: body["prompt"],
+    retry_of: retryOf,
   };
   return Object.entries(expected).flatMap(([name, value]) =>
     data[name] === value

@@ -2,8 +2,23 @@
 import type { Evidence, Projection } from "../evidence.ts";
 import { kindOf, type LoggedTask } from "../tasks.ts";
 
-export function checkProjection(
-  { log, projection, workQueues }: Evidence,
+export const checkProjection = (
+  { log, projection, before, workQueues }: Evidence,
+  tasks: ReadonlyMap<string, LoggedTask>,
+): string[] => [
+  ...[before, projection].flatMap((one) =>
+    one === undefined ? [] : checkRedis(one, log, tasks),
+  ),
+  ...workQueues.flatMap(({ name, pending, ackPending }) =>
+    pending + ackPending > 0
+      ? [`${name}: ${pending} pending, ${ackPending} not acknowledged`]
+      : [],
+  ),
+];
+
+function checkRedis(
+  projection: Projection,
+  log: Evidence["log"],
   tasks: ReadonlyMap<string, LoggedTask>,
 ): string[] {
   const wrong: string[] = [];
@@ -15,9 +30,6 @@ export function checkProjection(
     wrong.push(`Redis has waiting tasks: ${waiting.join(", ")}`);
   if (running.length > 0)
     wrong.push(`Redis has running tasks: ${running.join(", ")}`);
-  for (const { name, pending, ackPending } of workQueues)
-    if (pending + ackPending > 0)
-      wrong.push(`${name}: ${pending} pending, ${ackPending} not acknowledged`);
   for (const task of tasks.values()) wrong.push(...checkTask(task, projection));
   for (const id of projection.tasks.keys())
     if (!tasks.has(id)) wrong.push(`${id}: is in Redis and not in the log`);
