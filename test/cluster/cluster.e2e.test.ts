@@ -10,7 +10,8 @@ import { call } from "../chaos/client.ts";
 import { gather } from "../chaos/evidence.ts";
 import type { Fleet } from "../chaos/fleet.ts";
 import { makeJournal, type Journal } from "../chaos/journal.ts";
-import { makeLoad, type Told } from "../chaos/load.ts";
+import { makeLoad } from "../chaos/load.ts";
+import type { Told } from "../chaos/told.ts";
 import { spreadPoison } from "../chaos/poison.ts";
 import { makeLogReader } from "../chaos/readLog.ts";
 import { settle } from "../chaos/settle.ts";
@@ -33,7 +34,7 @@ async function copies({ nats }: Fleet): Promise<Record<string, number>> {
     const { replicas } = cluster as { replicas?: unknown[] };
     counted[name] = 1 + (replicas ?? []).length;
   };
-  for (const stream of ["EVENTS", "TOKENS", "LOGS", "IDEMPOTENCY"])
+  for (const stream of ["EVENTS", "TOKENS", "LOGS", "IDEMPOTENCY", "KEYS"])
     await count(stream, `$JS.API.STREAM.INFO.${stream}`);
   const { consumers } = await broker.request("$JS.API.CONSUMER.NAMES.EVENTS");
   for (const name of consumers as string[])

@@ -1,9 +1,9 @@
 /** The adapters' own tests, on the oldest and the newest server that can be had as an image. */
-import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { localDir, root } from "../../scripts/install/project.mjs";
+import { bringPackages } from "../../scripts/install/bringPackages.mjs";
+import { root } from "../../scripts/install/project.mjs";
 import { getImage } from "./images.ts";
-import { docker, shell } from "./shell.ts";
+import { docker } from "./shell.ts";
 
 export interface AdapterRun {
   name: string;
@@ -20,12 +20,11 @@ const images = {
 const wanted = 2;
 
 const sources = join(root, "test/compose/testcontainers");
-const folder = join(localDir, "testcontainers");
 
 export async function adapterRuns(): Promise<AdapterRun[]> {
-  await bringTestcontainers();
   const common = {
-    TESTCONTAINERS_FOLDER: folder,
+    // Nobody else carries its 173 packages.
+    TESTCONTAINERS_FOLDER: await bringPackages(sources, "testcontainers"),
     // Its image takes away what a killed test leaves; ours end what they started, and the image may not be had.
     TESTCONTAINERS_RYUK_DISABLED: "true",
   };
@@ -66,18 +65,4 @@ async function versionIn(image: string, kind: string): Promise<string> {
   const version = /v=?(\d+\.\d+\.\d+)/.exec(said)?.[1];
   if (version === undefined) throw new Error(`${image} says ${said}`);
   return version;
-}
-
-/** Nobody else carries its 173 packages. */
-async function bringTestcontainers(): Promise<void> {
-  const lock = (dir: string) =>
-    readFile(join(dir, "package-lock.json"), "utf8").catch(() => "");
-  const whole = join(folder, "node_modules/.package-lock.json");
-  const isThere = await readFile(whole).catch(() => undefined);
-  if (isThere && (await lock(sources)) === (await lock(folder))) return;
-  await mkdir(folder, { recursive: true });
-  for (const file of ["package.json", "package-lock.json"])
-    await copyFile(join(sources, file), join(folder, file));
-  const flags = ["--ignore-scripts", "--no-audit", "--no-fund"];
-  await shell("npm", ["ci", ...flags, "--prefix", folder]);
 }

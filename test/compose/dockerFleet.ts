@@ -44,7 +44,7 @@ async function startIn(stack: ComposeStack): Promise<DockerFleet> {
     ...{ owners: { default: stack.key }, models: ["demo"] },
     ...{ nats: { port: natsPort }, redis: { port: redisPort } },
     // There are none among this machine's processes.
-    ...{ members: [], mark: randomUUID(), ownEnds },
+    ...{ members: [], of: () => [], mark: randomUUID(), ownEnds },
     async healthy(timeoutMs: number) {
       const isHealthy = async () => (await readHealth(stack.url))?.healthy;
       await eventually(isHealthy, { timeoutMs });

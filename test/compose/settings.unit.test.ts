@@ -4,8 +4,11 @@ import { readFile } from "node:fs/promises";
 import { test } from "vitest";
 import { nodeFlags } from "../../scripts/system/services.ts";
 
-/** What the containers decide by themselves: where servers and data are, that the broker is one, and by profile the GPU. */
-const decided = ["NATS_URL", "REDIS_URL", "DATA_DIR", "REPLICAS", "GPU"];
+/** What the containers decide by themselves: where servers and data are, their ports, that the broker is one, and by profile the GPU. */
+const decided = [
+  ...["NATS_URL", "REDIS_URL", "DATA_DIR", "DASHBOARD_PORT"],
+  ...["REPLICAS", "GPU"],
+];
 
 const read = (path: string) =>
   readFile(new URL(`../../${path}`, import.meta.url), "utf8");

@@ -182,6 +182,9 @@ const settings = new Set([
 ]);
 /** Compose makes it of `EDGE_NET`. */
 settings.delete("NGROK_ADDRESS");
+/** OpenTelemetry's SDK reads them itself; docs/traces.md has them. */
+const ofTraces = [...settings].filter((name) => name.startsWith("OTEL_"));
+for (const name of ofTraces) settings.delete(name);
 
 const configuration = readDocument("docs/configuration.md");
 const rows = [...configuration.prose.matchAll(/^\| `([A-Z][A-Z0-9_]+)` +\|/gm)];
@@ -190,6 +193,13 @@ const described = rows.map(([, name = ""]) => name);
 test("docs/configuration.md has a row for every setting of the code, and for no other", () => {
   assert.ok(settings.size > 40);
   assert.deepEqual(described.toSorted(), [...settings].toSorted());
+});
+
+test("docs/traces.md names every variable of OpenTelemetry that Compose passes on", () => {
+  assert.ok(ofTraces.length > 0);
+  const text = readText("docs/traces.md");
+  const missing = ofTraces.filter((name) => !text.includes(name));
+  assert.deepEqual(missing, []);
 });
 
 test(".env.example shows every setting of the services", () => {
@@ -228,6 +238,7 @@ test("every setting that a document names is one of the code", () => {
     .join("\n");
   const words = new Set(sources.match(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g));
   words.add("DOCKER_BUILDKIT"); // Docker's own
+  words.add("OTEL_RESOURCE_ATTRIBUTES"); // OpenTelemetry's own
   const named = (document: Document) =>
     codeSpans(document).flatMap(
       (span) => /^([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=|$)/.exec(span)?.[1] ?? [],

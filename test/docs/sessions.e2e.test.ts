@@ -28,7 +28,10 @@ describe("the sessions of", () => {
     await stack.stop();
   });
 
-  for (const path of ["README.md", "docs/rest.md", "docs/events.md"])
+  for (const path of [
+    "README.md",
+    ...["docs/rest.md", "docs/openai.md", "docs/events.md"],
+  ])
     test(path, async () => {
       const document = readDocument(path);
       for (const [name, text] of programsOf(document))
@@ -37,9 +40,14 @@ describe("the sessions of", () => {
       assert.ok(steps.length >= 2);
       const ids: Ids = new Map();
       const variables: string[] = [];
-      for (const step of steps)
+      for (const [i, step] of steps.entries())
         if (/^[A-Z]+=/.test(step.command)) variables.push(step.command);
-        else await follow(step, variables, ids);
+        else {
+          // The task that is cancelled next must not end before.
+          if (isCancel(steps[i + 1])) await stack.kill("inference", "SIGSTOP");
+          await follow(step, variables, ids);
+          if (isCancel(step)) await stack.kill("inference", "SIGCONT");
+        }
     });
 
   async function follow(step: Step, variables: string[], ids: Ids) {
@@ -86,6 +94,9 @@ describe("the sessions of", () => {
     return text();
   }
 });
+
+const isCancel = (step: Step | undefined): boolean =>
+  step?.command.includes("/cancel/") ?? false;
 
 /** The JavaScript blocks, by the file name that the text before each of them says. */
 function programsOf({ text }: Document): [string, string][] {

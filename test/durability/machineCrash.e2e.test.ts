@@ -11,7 +11,7 @@ import { check } from "../chaos/check.ts";
 import { call } from "../chaos/client.ts";
 import { gather } from "../chaos/evidence.ts";
 import { startFleet, type Fleet } from "../chaos/fleet.ts";
-import type { Told } from "../chaos/load.ts";
+import type { Told } from "../chaos/told.ts";
 import { makeLogReader, type LoggedEvent } from "../chaos/readLog.ts";
 import { settle } from "../chaos/settle.ts";
 import { tasksOf } from "../chaos/tasks.ts";

@@ -195,9 +195,12 @@ test("two models with two workers each: a request names its model", async (t) =>
   assert.equal(await modelOf({}), "Small");
   assert.equal(await modelOf({ model: "small" }), "Small");
   assert.equal(await modelOf({ model: "large" }), "large");
-  const { status, body } = await call(running, "/generate", {
-    method: "POST",
-    body: JSON.stringify({ prompt: "Hi", model: "medium" }),
+  const { status, body } = await eventually(async () => {
+    const answer = await call(running, "/generate", {
+      method: "POST",
+      body: JSON.stringify({ prompt: "Hi", model: "medium" }),
+    });
+    return answer.status !== 503 && answer;
   });
   assert.equal(status, 400);
   assert.match(JSON.stringify(body["errors"]), /there are: Small, large"/);

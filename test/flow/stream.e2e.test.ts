@@ -17,10 +17,13 @@ describe("a stream of the real model", () => {
   afterAll(() => stack.stop());
 
   test("brings the text while it is written, and ends with the result", async () => {
-    // Its own end may come with the first token.
-    const fields = { max_tokens: 400, temperature: 1, ignore_eos: true };
+    // Its own end may come with the first token, and the text may be whole before a stream of it is open.
+    const fields = { max_tokens: 600, temperature: 1, ignore_eos: true };
+    await stack.kill("inference", "SIGSTOP");
     const id = await post(stack, fields);
-    const events = await readAll(stack, id);
+    const events: ServerEvent[] = [];
+    for await (const event of readStream(stack, id))
+      if (events.push(event) === 1) await stack.kill("inference", "SIGCONT");
     const result = await outcome(stack, id);
     assert.equal(textOf(events), result["result"]);
     const tokens = events.filter(({ event }) => event === "token");

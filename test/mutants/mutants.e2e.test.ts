@@ -12,11 +12,11 @@ for (const [run, those] of Map.groupBy(mutants, ({ run }) => run))
     });
     for (const mutant of those)
       test(mutant.name, (t) => {
-        const line = caught.said.get(mutant.name);
+        const [line, ...more] = caught.said.get(mutant.name) ?? [];
         assert.ok(
           line !== undefined,
           `${String(mutant.caught)}\n${caught.output}`,
         );
-        void t.annotate(line);
+        void t.annotate(`${line} (and ${more.length} more)`);
       });
   });

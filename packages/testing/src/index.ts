@@ -1,4 +1,13 @@
 export {
+  makeAnswerChecker,
+  makeFindRoute,
+  type ApiDocument,
+  type ApiMedia,
+  type ApiOperation,
+  type Exchange,
+} from "./answers/answerChecker.ts";
+export { checkAnswersOf } from "./answers/watchAnswers.ts";
+export {
   startNatsCluster,
   type ClusterOptions,
   type NatsCluster,
@@ -14,6 +23,11 @@ export {
   startNgrokStandIn,
   type NgrokStandIn,
 } from "./ngrokStandIn.ts";
+export {
+  startOtlpReceiver,
+  type OtlpReceiver,
+  type ReceivedSpan,
+} from "./otlpReceiver.ts";
 export {
   natsVersions,
   redisPrefix,

@@ -14,6 +14,7 @@ import {
   makeSupervised,
   type Supervised,
 } from "../../../scripts/system/supervise.ts";
+import { checkAnswersOf } from "./answers/watchAnswers.ts";
 import { startNatsCluster, type NatsCluster } from "./cluster.ts";
 import { eventually } from "./eventually.ts";
 import { ended, endWithUs } from "./leftovers.ts";
@@ -107,6 +108,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     ...{ NAMESPACE: "", REDIS_PREFIX: "" },
     ...options.env,
   };
+  for (const gateway of [url, url2]) checkAnswersOf(gateway);
   const services = startServices(options.services ?? serviceNames, env, port2);
   opened.defer(() => stopServices([...services.values()]));
   const stack = {

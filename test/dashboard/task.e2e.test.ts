@@ -1,0 +1,100 @@
+/** The page of one task in a real browser; the engine is the fake one, which writes as slowly as a test needs it. */
+import { eventually } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import { assertAccessible, describeDashboard, goTo } from "./browser.ts";
+
+/** An element of the page: the types of browsers are not here. */
+interface Scrolled {
+  scrollTop: number;
+  scrollHeight: number;
+}
+
+const env = { ENGINE: "fake", FAKE_MS: "20000", SLOTS: "1" };
+
+await describeDashboard("the page of a task", env, (dashboard) => {
+  const { client, open, admin } = dashboard;
+
+  async function openTask(id: string) {
+    const opened = await open(`#/tasks/${id}`);
+    await opened.page.getByRole("heading", { name: id }).waitFor();
+    return opened;
+  }
+  const accept = async (body: object) =>
+    (await client().generate({ prompt: "hi", ...body })).task_id;
+
+  test("tells why a task waits, shows its text while it is written, and cancels it", async () => {
+    const [first, second] = [await accept({}), await accept({})];
+    await using opened = await openTask(second);
+    const { page, complaints } = opened;
+    await page.getByText("It is the next one to start.").waitFor();
+    await page.getByText("1 worker of its model, with 1 slot").waitFor();
+    await assertAccessible(page);
+    await client().cancel(first);
+    const text = page.getByLabel("Text so far");
+    await text.waitFor();
+    const before = (await text.textContent()) ?? "";
+    await eventually(
+      async () => ((await text.textContent()) ?? "").length > before.length,
+    );
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByText("by default, while processing").waitFor();
+    assert.equal((await client().result(second)).status, "cancelled");
+    assert.deepEqual(complaints, []);
+  });
+
+  test("shows where the time went, the events, and the chain of retries", async () => {
+    const id = await accept({ max_tokens: 2, user_id: "ada" });
+    await client().wait(id);
+    await using opened = await openTask(id);
+    const { page, complaints } = opened;
+    for (const part of ["gateway", "queue", "prompt", "generation"])
+      await page.getByRole("listitem").filter({ hasText: part }).waitFor();
+    await page.getByText("GenerateCompleted").click();
+    await page.getByText('"finish_reason": "length"').waitFor();
+    await assertAccessible(page);
+    await page.getByRole("button", { name: "Retry" }).click();
+    await page.getByText("Retry of").waitFor();
+    await page.getByRole("link", { name: `…${id.slice(-12)}` }).click();
+    await page.getByRole("heading", { name: id }).waitFor();
+    assert.deepEqual(complaints, []);
+  });
+
+  test("opens a text of megabytes piece by piece", async () => {
+    const line = "a line of a long letter\n";
+    const prompt = line.repeat(6_000_000 / line.length);
+    const id = await accept({ prompt, max_tokens: 1 });
+    await client().wait(id);
+    await using opened = await openTask(id);
+    const { page, complaints } = opened;
+    const text = page.getByRole("region", { name: "prompt" });
+    await text.waitFor();
+    const pieces = () => text.locator(".piece").count();
+    const before = await pieces();
+    assert.ok(before < 100);
+    await eventually(async () => {
+      await text.evaluate((box: Scrolled) => {
+        box.scrollTop = box.scrollHeight;
+      });
+      return (await pieces()) > before;
+    });
+    await page.getByText("5.7 MB").waitFor();
+    assert.deepEqual(complaints, []);
+  });
+
+  test("a key without read:text sees no text, and a task that is not there is said so", async () => {
+    const id = await accept({ max_tokens: 2, prompt: "a secret prompt" });
+    await client().wait(id);
+    const body = { name: "default", rotate: true, scopes: ["read"] };
+    const { key } = await admin<{ key: string }>("POST", "/admin/keys", body);
+    await using opened = await open(`#/tasks/${id}`, { key });
+    const { page } = opened;
+    await page.getByText("The prompt is not shown").waitFor();
+    const html = await page.content();
+    assert.ok(!html.includes("a secret prompt"));
+    const none = "01a226c2-f180-7000-9d71-d33f95aa0221";
+    await goTo(page, `#/tasks/${none}`);
+    await page.getByRole("alert").waitFor();
+    await assertAccessible(page);
+  });
+});
