@@ -8,6 +8,7 @@ import { makePromptReader } from "../services/inference/src/engine/llama/prompt.
 
 export interface BareJob {
   path: string;
+  gpu: "cuda" | "off";
   dataDir: string;
   slots: number;
   contextSize: number;
@@ -26,7 +27,7 @@ const job = JSON.parse(process.argv[2] ?? "") as BareJob;
 const { model, context } = await load(
   job.path,
   {
-    ...{ engine: "llama", model: job.path, gpu: "off" },
+    ...{ engine: "llama", model: job.path, gpu: job.gpu },
     ...{ modelsDir: job.dataDir, dataDir: job.dataDir },
     ...{ slots: job.slots, contextSize: job.contextSize },
     ...{ fakeMs: 0, fakeTokens: 0 },

@@ -7,6 +7,8 @@ export interface Options {
   tasks: number;
   /** How llama.cpp's server is started, to measure it beside. */
   llamaServer?: string | undefined;
+  /** The card that real models run on; undefined: they run on the CPU. */
+  card?: string | undefined;
 }
 
 /** Four digits are more than any of these measurements is worth. */
@@ -41,4 +43,14 @@ export function median(values: readonly number[]): number {
   const upper = sorted[sorted.length >> 1] ?? NaN;
   if (sorted.length % 2) return upper;
   return ((sorted[sorted.length / 2 - 1] ?? NaN) + upper) / 2;
+}
+
+/** Of each column. */
+export function medians(
+  rows: readonly Record<string, number>[],
+): Record<string, number> {
+  const names = Object.keys(rows[0] ?? {});
+  return Object.fromEntries(
+    names.map((name) => [name, median(rows.map((row) => row[name] ?? NaN))]),
+  );
 }

@@ -55,6 +55,19 @@ export async function startLlamaServer(job: LlamaServerJob) {
       );
       return (count * tokens * 1_000) / (performance.now() - start);
     },
+    /** ms to the first text of a stream; each prompt is another one. */
+    async firstText(i: number): Promise<number> {
+      const start = performance.now();
+      const prompt = `${i}: ${job.prompt}`;
+      const { body } = await complete(url, prompt, {
+        n_predict: 64,
+        stream: true,
+      });
+      let first = NaN;
+      for await (const _ of body!)
+        if (Number.isNaN(first)) first = performance.now() - start;
+      return first;
+    },
     [Symbol.asyncDispose]: stop,
   };
 }
@@ -65,14 +78,18 @@ const isReady = (url: string): Promise<boolean> =>
     () => false,
   );
 
-async function write(url: string, prompt: string, tokens: number) {
-  const answer = await fetch(`${url}/completion`, {
+const complete = (url: string, prompt: string, fields: object) =>
+  fetch(`${url}/completion`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({
-      ...{ prompt, n_predict: tokens, ignore_eos: true, temperature: 0 },
+      ...{ prompt, ignore_eos: true, temperature: 0 },
+      ...fields,
     }),
   });
+
+async function write(url: string, prompt: string, tokens: number) {
+  const answer = await complete(url, prompt, { n_predict: tokens });
   const { tokens_predicted } = (await answer.json()) as Record<string, unknown>;
   if (tokens_predicted !== tokens)
     throw new Error(`it wrote ${String(tokens_predicted)} tokens`);

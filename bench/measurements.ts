@@ -5,25 +5,27 @@ import { cluster } from "./cluster.ts";
 import { deaths } from "./deaths.ts";
 import { drive } from "./drive.ts";
 import { durability } from "./durability.ts";
+import { engine } from "./engine.ts";
 import { estimate } from "./estimate.ts";
+import { featureCosts } from "./features.ts";
 import { percentiles, round, type Figures, type Options } from "./figures.ts";
 import { memory } from "./flat.ts";
+import { list } from "./list.ts";
+import { metrics } from "./metrics.ts";
 import { mixed } from "./mixed.ts";
 import { abort, firstToken, tokens } from "./model.ts";
+import { overload } from "./overload.ts";
+import { past } from "./past.ts";
 import { prefix } from "./prefix.ts";
-import { perPart } from "./perPart.ts";
-import type { Usage } from "./processes.ts";
+import { cpuPerTask } from "./perPart.ts";
 import { queued } from "./queued.ts";
 import { rebuild } from "./rebuild.ts";
+import { replay } from "./replay.ts";
 import { speculation } from "./speculation.ts";
+import { statistics } from "./statistics.ts";
 import { taskIndex } from "./taskIndex.ts";
-import {
-  startSystem,
-  submit,
-  taskIdOf,
-  untilDone,
-  type Part,
-} from "./system.ts";
+import { traceCosts } from "./traces.ts";
+import { startSystem, submit, taskIdOf, untilDone } from "./system.ts";
 
 const CONNECTIONS = 64;
 const SECONDS = 4;
@@ -32,10 +34,11 @@ const POLL_MS = 2;
 
 export const measurements = {
   ...{ accept, drain, latency, get },
-  ...{ queued, memory, rebuild, index: taskIndex, deaths },
+  ...{ queued, memory, rebuild, replay, index: taskIndex, list, past, deaths },
   ...{ durability, cluster },
   ...{ tokens, mixed, first_token: firstToken, abort, estimate, prefix },
-  speculation,
+  ...{ speculation, engine, overload, features: featureCosts },
+  ...{ statistics, metrics, traces: traceCosts },
 };
 export type Measurement = keyof typeof measurements;
 
@@ -140,9 +143,3 @@ async function get(): Promise<Figures> {
   await read(1); // warms up
   return { "GET /result": await read(SECONDS) };
 }
-
-const cpuPerTask = (
-  before: Record<Part, Usage>,
-  after: Record<Part, Usage>,
-  tasks: number,
-) => perPart((part) => round((after[part].cpuMs - before[part].cpuMs) / tasks));

@@ -1,25 +1,26 @@
 /**
  * Long prompts beside running generations, in the engine's own process: how much slower the prompts are read than
- * alone, and how much longer the generations' gaps between two tokens become.
+ * alone, and how much longer the generations' gaps between two tokens become. And what both can be at best, by the
+ * length of the pieces in which the prompts are read.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { median, round, type Figures } from "./figures.ts";
+import { median, round, type Figures, type Options } from "./figures.ts";
+import { inProcess } from "./inProcess.ts";
 import type { MixedJob, MixedRound } from "./mixedLoop.ts";
-import { models } from "./model.ts";
+import { modelsFor } from "./model.ts";
+import type { PieceJob, PieceTimes } from "./pieceLoop.ts";
 
 const ROUNDS = 3;
 
-export async function mixed(): Promise<Figures> {
-  const rounds = await runMixed(models.demo.file());
+export async function mixed({ card }: Options): Promise<Figures> {
+  const [name, { file }] = Object.entries(modelsFor(card))[0]!;
+  const gpu = card === undefined ? "off" : "cuda";
+  const place = { model: file(), gpu } as const;
+  const job = { ...place, rounds: ROUNDS };
+  const rounds = await inProcess<MixedJob, MixedRound[]>("mixedLoop.ts", job);
   const mid = (of: (round: MixedRound) => number) =>
     round(median(rounds.map(of)));
   return {
-    "16 prompts of 1,500 tokens beside 4 generations, demo model": {
+    [`16 prompts of 1,500 tokens beside 4 generations, ${name} model`]: {
       prompt_tokens: mid(({ promptTokens }) => promptTokens),
       read_per_s: mid(({ beside }) => beside.readPerS),
       read_alone_per_s: mid(({ alone }) => alone.readPerS),
@@ -27,27 +28,28 @@ export async function mixed(): Promise<Figures> {
       gap_p99_ms: mid(({ beside }) => beside.gapP99Ms),
       gap_alone_p50_ms: mid(({ alone }) => alone.gapP50Ms),
       times: mid(({ beside, alone }) => beside.gapP99Ms / alone.gapP50Ms),
-      cancel_ms: mid(({ beside }) => beside.cancelMs),
+      cancel_ms: mid(({ cancel }) => cancel.ms),
+      cancel_steps: mid(({ cancel }) => cancel.steps),
     },
+    ...(await pieces(name, place)),
   };
 }
 
-async function runMixed(model: string): Promise<MixedRound[]> {
-  const dataDir = mkdtempSync(join(tmpdir(), "jetscribe-mixed-"));
-  const job: MixedJob = { model, dataDir, rounds: ROUNDS };
-  const child = spawn(
-    process.execPath,
-    [join(import.meta.dirname, "mixedLoop.ts"), JSON.stringify(job)],
+/** With one piece of a prompt after each step: the gap between two tokens by the step, and the share of the best reading rate. */
+async function pieces(
+  name: string,
+  place: Omit<PieceJob, "dataDir">,
+): Promise<Figures> {
+  const times = await inProcess<PieceJob, PieceTimes[]>("pieceLoop.ts", place);
+  const best = Math.max(...times.map((t) => t.tokens / t.pieceMs));
+  const rows = times.map(({ tokens, stepMs, pieceMs }) => [
+    `a piece of ${tokens} tokens after each step of 4 generations, ${name} model`,
     {
-      // As the worker's engine runs; see forkEngine.ts.
-      env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
-      stdio: ["ignore", "pipe", "inherit"],
+      step_ms: round(stepMs),
+      piece_ms: round(pieceMs),
+      times: round((stepMs + pieceMs) / stepMs),
+      share: round(tokens / (stepMs + pieceMs) / best),
     },
-  );
-  const ended = once(child, "exit");
-  const answer = await text(child.stdout);
-  await ended;
-  rmSync(dataDir, { recursive: true, force: true });
-  if (answer === "") throw new Error("the engine's process ended");
-  return JSON.parse(answer) as MixedRound[];
+  ]);
+  return Object.fromEntries(rows) as Figures;
 }

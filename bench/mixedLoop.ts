@@ -1,11 +1,17 @@
 /** The engine in a process of its own, under the mixed load of mixed.ts; writes one line of JSON. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { GenerateOptions } from "../services/inference/src/engine/engine.ts";
+import type {
+  EngineConfig,
+  GenerateOptions,
+} from "../services/inference/src/engine/engine.ts";
 import { makeLlamaEngine } from "../services/inference/src/engine/llama/llamaEngine.ts";
+import { load } from "../services/inference/src/engine/llama/load.ts";
 import { percentiles } from "./figures.ts";
+import { assertDevice } from "./gpu.ts";
 
 export interface MixedJob {
   model: string;
+  gpu: "cuda" | "off";
   dataDir: string;
   rounds: number;
 }
@@ -14,8 +20,9 @@ export interface MixedRound {
   /** Of each prompt. */
   promptTokens: number;
   alone: { readPerS: number; gapP50Ms: number };
-  /** `cancelMs`: from the cancel of all generations until their slots are free. */
-  beside: { readPerS: number; gapP99Ms: number; cancelMs: number };
+  beside: { readPerS: number; gapP99Ms: number };
+  /** From a cancel beside prompts until the slot is free: the most ms, and the most tokens that a neighbour got. */
+  cancel: { ms: number; steps: number };
 }
 
 const WRITERS = 4;
@@ -24,29 +31,46 @@ const PROMPT_TOKENS = 1_500;
 const CONTEXT = 2_048;
 /** How long the generations are watched without prompts. */
 const WATCHED_MS = 1_000;
+const CANCEL_EVERY_MS = 100;
 const WORDS = ["river", "stone", "light", "garden", "winter", "letter"];
 
 const job = JSON.parse(process.argv[2] ?? "") as MixedJob;
-const engine = await makeLlamaEngine(
-  {
-    ...{ engine: "llama", model: job.model, gpu: "off" },
-    ...{ modelsDir: job.dataDir, dataDir: job.dataDir },
-    ...{ slots: WRITERS + PROMPTS, contextSize: CONTEXT },
-    ...{ fakeMs: 0, fakeTokens: 0 },
-  },
-  {
-    onProgress: () => undefined,
-    onWarning: () => undefined,
-    onThreads: () => undefined,
-  },
-);
+const config: EngineConfig = {
+  ...{ engine: "llama", model: job.model, gpu: job.gpu },
+  ...{ modelsDir: job.dataDir, dataDir: job.dataDir },
+  ...{ slots: WRITERS + PROMPTS, contextSize: CONTEXT },
+  ...{ fakeMs: 0, fakeTokens: 0 },
+};
+const reports = {
+  onProgress: () => undefined,
+  onWarning: () => undefined,
+  onThreads: () => undefined,
+};
+const logit_bias = await biasAgainstTextless();
+const engine = await makeLlamaEngine(config, reports);
+assertDevice(engine.info.device, job.gpu === "cuda");
+
+/** Past its end a text goes on in tokens that have no text, which nothing tells of. */
+async function biasAgainstTextless(): Promise<Record<string, number>> {
+  const small = { ...config, slots: 1, contextSize: 256 };
+  const { model, context } = await load(job.model, small, reports);
+  const textless = [...model.iterateAllTokens()].filter(
+    (token) => model.detokenize([token]) === "",
+  );
+  await context.dispose();
+  await model.dispose();
+  return Object.fromEntries(textless.map((token) => [token, -100]));
+}
 
 function generate(
   prompt: string,
   max_tokens: number,
   options: Partial<GenerateOptions> = {},
 ) {
-  const params = { max_tokens, temperature: 0, top_p: 1, ignore_eos: true };
+  const params = {
+    ...{ max_tokens, temperature: 0, top_p: 1, ignore_eos: true },
+    logit_bias,
+  };
   return engine.generate(
     { prompt, raw: true, params },
     {
@@ -69,11 +93,11 @@ const promptOf = (words: number) =>
     ),
   ].join(" ");
 
-/** Reads all prompts at once. */
-async function read() {
+/** Reads so many prompts at once. */
+async function read(count = PROMPTS) {
   const start = performance.now();
   const results = await Promise.all(
-    Array.from({ length: PROMPTS }, () => generate(promptOf(wordsOfPrompt), 1)),
+    Array.from({ length: count }, () => generate(promptOf(wordsOfPrompt), 1)),
   );
   const seconds = (performance.now() - start) / 1_000;
   const tokens = results.map((r) => r.promptTokens - r.cachedTokens);
@@ -81,38 +105,70 @@ async function read() {
   return { readPerS: sum / seconds, promptTokens: results[0]!.promptTokens };
 }
 
+interface Writer {
+  /** Tokens so far. */
+  tokens: number;
+  /** Ends it; resolves once its slot is free. */
+  cancel: () => Promise<void>;
+}
+
 /** Generations that run meanwhile, and the gaps between their tokens. */
-async function beside<T>(during: () => Promise<T>) {
-  const stop = new AbortController();
+async function beside<T>(during: (writers: Writer[]) => Promise<T>) {
   const gaps: number[] = [];
   let watched = false;
-  async function write(i: number): Promise<void> {
-    while (!stop.signal.aborted) {
-      let last: number | undefined;
-      const onText = () => {
-        const now = performance.now();
-        if (last !== undefined && watched) gaps.push(now - last);
-        last = now;
-      };
-      const { signal } = stop;
-      // It ends by its length, or by the abort.
-      await generate(`${i} Once upon a time`, 1_000, { signal, onText }).catch(
-        (error: unknown) => {
+
+  function startWriter(i: number): Writer {
+    const stop = new AbortController();
+    const { signal } = stop;
+    const writer = { tokens: 0, cancel };
+    const ended = write();
+    async function write(): Promise<void> {
+      while (!signal.aborted) {
+        let last: number | undefined;
+        const onText = () => {
+          const now = performance.now();
+          if (last !== undefined && watched) gaps.push(now - last);
+          last = now;
+          writer.tokens += 1;
+        };
+        // It ends by its length, or by the abort.
+        await generate(`${i} Once upon a time`, 1_000, {
+          ...{ signal, onText },
+        }).catch((error: unknown) => {
           if (!signal.aborted) throw error;
-        },
-      );
+        });
+      }
     }
+    async function cancel(): Promise<void> {
+      stop.abort();
+      await ended;
+    }
+    return writer;
   }
-  const writers = Array.from({ length: WRITERS }, (_, i) => write(i));
+
+  const writers = Array.from({ length: WRITERS }, (_, i) => startWriter(i));
   await sleep(WATCHED_MS / 4);
   watched = true;
-  const result = await during();
+  const result = await during(writers);
   watched = false;
-  const cancelledAt = performance.now();
-  stop.abort();
-  await Promise.all(writers);
-  const cancelMs = performance.now() - cancelledAt;
-  return { result, cancelMs, ...percentiles(gaps) };
+  await Promise.all(writers.map(({ cancel }) => cancel()));
+  return { result, ...percentiles(gaps) };
+}
+
+/** Cancels the generations one after the other while prompts are read; the last one tells the steps. */
+async function cancelBesidePrompts([neighbour, ...others]: Writer[]) {
+  const reading = read(WRITERS);
+  const most = { ms: 0, steps: 0 };
+  for (const { cancel } of others) {
+    await sleep(CANCEL_EVERY_MS);
+    const before = neighbour!.tokens;
+    const since = performance.now();
+    await cancel();
+    most.ms = Math.max(most.ms, performance.now() - since);
+    most.steps = Math.max(most.steps, neighbour!.tokens - before);
+  }
+  await reading;
+  return most;
 }
 
 /** As the model counts its own tokens. */
@@ -124,15 +180,16 @@ const rounds: MixedRound[] = [];
 for (let i = 0; i < job.rounds; i++) {
   const { readPerS, promptTokens } = await read();
   const quiet = await beside(() => sleep(WATCHED_MS));
-  const busy = await beside(read);
+  const busy = await beside(() => read());
+  const { result: cancel } = await beside(cancelBesidePrompts);
   rounds.push({
     promptTokens,
     alone: { readPerS, gapP50Ms: quiet.p50_ms },
     beside: {
       readPerS: busy.result.readPerS,
       gapP99Ms: busy.p99_ms,
-      cancelMs: busy.cancelMs,
     },
+    cancel,
   });
 }
 process.stdout.write(`${JSON.stringify(rounds)}\n`, () =>

@@ -9,8 +9,10 @@ import { createInterface } from "node:readline";
 import { ask } from "./ask.ts";
 import type { BareJob, BareRound } from "./bareLoop.ts";
 import { median, round, type Figures, type Options } from "./figures.ts";
+import { assertDevice } from "./gpu.ts";
 import { startLlamaServer } from "./llamaServer.ts";
 import { ensureRandomModel } from "./randomModel.ts";
+import { readHealth } from "../scripts/system/health.ts";
 
 const root = join(import.meta.dirname, "..");
 /** How long a text is worth its time, and the file. Short texts would measure the way there and back: see latency. */
@@ -21,6 +23,19 @@ export const models = {
     file: () => ensureRandomModel(join(root, ".local/bench/random-135m.gguf")),
   },
 };
+/** What a GPU is measured with. */
+const largeModel = {
+  tokens: 200,
+  file: () =>
+    ensureRandomModel(join(root, ".local/bench/random-1.5b.gguf"), "1.5B"),
+};
+
+/** By their names; the first one is the one that a single measurement takes. */
+export const modelsFor = (
+  card: string | undefined,
+): Record<string, { tokens: number; file: () => string }> =>
+  card === undefined ? models : { [`1.5B on ${card},`]: largeModel };
+
 const SLOTS = 16;
 const CONTEXT = 1_024;
 const AT_ONCE = [1, 4, 8, 16];
@@ -28,18 +43,23 @@ const AT_ONCE = [1, 4, 8, 16];
 const ROUNDS = 3;
 const PROMPT = "Tell me a story about a river.";
 const ONE_BY_ONE = 30;
+/** Rounds of texts that nobody streams. */
+const WARM_UP = 10;
 
 /**
  * Tokens per second of all texts together, through the system and from the bare library, round by round in turns; and
  * from llama.cpp's server with one and with two threads, where it is given.
  */
-export async function tokens({ llamaServer }: Options): Promise<Figures> {
+export async function tokens({ llamaServer, card }: Options): Promise<Figures> {
   const figures: Figures = {};
-  for (const [name, { file, tokens }] of Object.entries(models)) {
-    await using bare = startBare(file(), tokens);
-    await using system = await startModel(file());
+  for (const [name, model] of Object.entries(modelsFor(card))) {
+    const { tokens } = model;
+    const file = model.file();
+    const gpu = card === undefined ? "off" : "cuda";
+    await using bare = startBare(file, tokens, gpu);
+    await using system = await startModel(file, { gpu });
     await using servers = new AsyncDisposableStack();
-    const beside = await startServers(servers, llamaServer, file());
+    const beside = await startServers(servers, llamaServer, file);
     await system.texts(SLOTS, tokens); // warms up
     for (const server of beside) await server.texts(SLOTS, tokens);
     for (const count of AT_ONCE) {
@@ -71,11 +91,12 @@ async function startServers(
   stack: AsyncDisposableStack,
   command: string | undefined,
   file: string,
+  withThreads: readonly number[] = SERVER_THREADS,
 ) {
   if (command === undefined) return [];
   const job = { command, file, slots: SLOTS, context: CONTEXT, prompt: PROMPT };
   const servers = [];
-  for (const threads of SERVER_THREADS)
+  for (const threads of withThreads)
     servers.push(stack.use(await startLlamaServer({ ...job, threads })));
   return servers;
 }
@@ -100,17 +121,28 @@ function besideServers(
   };
 }
 
-/** From the POST to the first text on the stream, beside the bare library's first token. */
-export async function firstToken(): Promise<Figures> {
+/** The services' code is not compiled yet in the first streams. */
+const FIRST = 15;
+
+/**
+ * From the POST to the first text on the stream, beside the bare library's first token, and beside the first text of
+ * llama.cpp's server with one thread, where it is given.
+ */
+export async function firstToken({ llamaServer }: Options): Promise<Figures> {
   const { file } = models.demo;
   await using bare = startBare(file(), 2);
   await using system = await startModel(file());
-  await system.texts(SLOTS, 16);
+  await using servers = new AsyncDisposableStack();
+  const [server] = await startServers(servers, llamaServer, file(), [1]);
+  for (let i = 0; i < WARM_UP; i++) await system.texts(SLOTS, 16);
+  await server?.texts(SLOTS, 16);
   const times: number[] = [];
   const bareTimes: number[] = [];
+  const serverTimes: number[] = [];
   for (let i = 0; i < ONE_BY_ONE; i++) {
     bareTimes.push((await bare.round(1)).firstTokenMs);
     times.push(await system.firstText(i));
+    if (server !== undefined) serverTimes.push(await server.firstText(i));
   }
   const [ours, theirs] = [median(times), median(bareTimes)];
   return {
@@ -118,6 +150,13 @@ export async function firstToken(): Promise<Figures> {
       p50_ms: round(ours),
       bare_p50_ms: round(theirs),
       added_ms: round(ours - theirs),
+      first_15_p50_ms: round(median(times.slice(0, FIRST))),
+      ...(server && {
+        llama_server_p50_ms: round(median(serverTimes)),
+        first_15_after_llama_server_ms: round(
+          median(times.slice(0, FIRST)) - median(serverTimes.slice(0, FIRST)),
+        ),
+      }),
     },
   };
 }
@@ -139,17 +178,19 @@ export async function abort(): Promise<Figures> {
 
 async function startModel(
   model: string,
-  { slots = SLOTS, context = CONTEXT } = {},
+  { slots = SLOTS, context = CONTEXT, gpu = "off" } = {},
 ) {
   const stack = await startStack({
     env: {
-      ...{ ENGINE: "llama", MODEL: model, GPU: "off", LOG_LEVEL: "info" },
+      ...{ ENGINE: "llama", MODEL: model, GPU: gpu, LOG_LEVEL: "info" },
       ...{ SLOTS: String(slots), CONTEXT_SIZE: String(context) },
       // The bare library has none, and random weights repeat themselves.
       SPECULATION: "off",
     },
     healthyWithinMs: 120_000,
   });
+  const health = await readHealth(stack.url);
+  assertDevice(health?.workers[0]?.device, gpu === "cuda");
   const call = (path: string, body?: object) => ask(stack, path, body);
   const text = (max_tokens: number) => ({
     ...{ prompt: PROMPT, max_tokens, ignore_eos: true, temperature: 0 },
@@ -201,10 +242,10 @@ async function startModel(
 }
 
 /** The bare library's process. */
-function startBare(path: string, tokens: number) {
+function startBare(path: string, tokens: number, gpu: BareJob["gpu"] = "off") {
   const dataDir = mkdtempSync(join(tmpdir(), "jetscribe-bare-"));
   const job: BareJob = {
-    ...{ path, dataDir, slots: SLOTS, contextSize: CONTEXT },
+    ...{ path, gpu, dataDir, slots: SLOTS, contextSize: CONTEXT },
     ...{ prompt: PROMPT, tokens },
   };
   const child = spawn(

@@ -1,4 +1,5 @@
 import { round } from "./figures.ts";
+import type { Usage } from "./processes.ts";
 import type { Part } from "./system.ts";
 
 const parts: Part[] = [
@@ -18,3 +19,10 @@ export function perPart(
   const all = round(figures.reduce((sum, [, value]) => sum + value, 0));
   return { all, ...Object.fromEntries(figures) };
 }
+
+/** Milliseconds of CPU that each process took between two readings, for each task. */
+export const cpuPerTask = (
+  before: Record<Part, Usage>,
+  after: Record<Part, Usage>,
+  tasks: number,
+) => perPart((part) => round((after[part].cpuMs - before[part].cpuMs) / tasks));

@@ -30,6 +30,13 @@ export function usageOf<Name extends string>(
   return Object.fromEntries(entries) as Record<Name, Usage>;
 }
 
+/** How long a process's main thread has run, and has waited for a core that others had, in ms. */
+export function mainThreadOf(pid: number | undefined) {
+  const text = readFileSync(`/proc/${pid}/schedstat`, "latin1");
+  const [ranNs = 0, waitedNs = 0] = text.split(" ").map(Number);
+  return { ranMs: ranNs / 1e6, waitedMs: waitedNs / 1e6 };
+}
+
 function sum(processes: Process[]): Usage {
   return {
     cpuMs: processes.reduce((total, { cpuMs }) => total + cpuMs, 0),

@@ -1,6 +1,6 @@
 /**
  * A GGUF model of Llama's shape with random weights: what a token costs is right, what it says has no meaning. With the
- * default shape it has 135 million parameters, in Q8_0.
+ * default shape it has 135 million parameters. All are in Q8_0.
  */
 import { gguf } from "@jetscribe/testing";
 import { randomFillSync } from "node:crypto";
@@ -16,10 +16,30 @@ import { dirname } from "node:path";
 
 const { fact, ggufHead, ggufTypes, list, padded, text, u32 } = gguf;
 
-const shape = {
-  ...{ layers: 30, dim: 576, ffn: 1_536, heads: 9, kvHeads: 3 },
-  ...{ vocab: 49_152, context: 8_192 },
-};
+export interface Shape {
+  layers: number;
+  /** A multiple of 32 and of `heads`. */
+  dim: number;
+  /** Width of the feed-forward layers, a multiple of 32. */
+  ffn: number;
+  heads: number;
+  kvHeads: number;
+  /** 961 tokens at least, the rest is unused. */
+  vocab: number;
+  context: number;
+}
+
+const shapes = {
+  "135M": {
+    ...{ layers: 30, dim: 576, ffn: 1_536, heads: 9, kvHeads: 3 },
+    ...{ vocab: 49_152, context: 8_192 },
+  },
+  /** 1.5 billion parameters, and the vocabulary of a model of many languages: 1.6 GB. */
+  "1.5B": {
+    ...{ layers: 28, dim: 1_536, ffn: 8_960, heads: 12, kvHeads: 2 },
+    ...{ vocab: 151_936, context: 8_192 },
+  },
+} satisfies Record<string, Shape>;
 const f32 = 0;
 const q8_0 = 8;
 
@@ -30,15 +50,19 @@ interface Tensor {
   type: number;
 }
 
-/** Writes it, if it is not there yet. */
-export function ensureRandomModel(file: string): string {
+/** Writes it, if it is not there yet; returns `file`. */
+export function ensureRandomModel(
+  file: string,
+  asked: keyof typeof shapes | Shape = "135M",
+): string {
+  const shape = typeof asked === "string" ? shapes[asked] : asked;
   if (existsSync(file)) return file;
   mkdirSync(dirname(file), { recursive: true });
   const fresh = `${file}.${process.pid}`;
   const out = openSync(fresh, "w");
-  const tensors = tensorsOf();
+  const tensors = tensorsOf(shape);
   const head = ggufHead(
-    metadata(),
+    metadata(shape),
     tensors.map((tensor) => {
       const { name, dims, type } = tensor;
       return { name, dims: dims.toReversed(), type, size: bytesOf(tensor) };
@@ -51,7 +75,7 @@ export function ensureRandomModel(file: string): string {
   return file;
 }
 
-function tensorsOf(): Tensor[] {
+function tensorsOf(shape: Shape): Tensor[] {
   const { layers, dim, ffn, heads, kvHeads, vocab } = shape;
   const kv = (dim / heads) * kvHeads;
   const norm = (name: string) => ({ name, dims: [dim], type: f32 });
@@ -96,7 +120,7 @@ function dataOf(tensor: Tensor): Buffer {
   return data;
 }
 
-function metadata(): Buffer[] {
+function metadata(shape: Shape): Buffer[] {
   const { layers, dim, ffn, heads, kvHeads, vocab, context } = shape;
   const { tokens, types, merges } = tokenizer(vocab);
   return [

@@ -6,9 +6,14 @@ import { models } from "./model.ts";
 
 const ROUNDS = 7;
 const MODES = ["off", "on", "auto"] as const;
-const QUESTION = { role: "user", content: "Tell me a story." };
+/** The demo model repeats its explanations word for word, and a story in most of its words. */
+const STORY = "Tell me a story.";
+const EXPLANATION = "Explain quantum computing";
 /** Random weights know no end, and each text takes its time. */
-const tokens = { demo: 250, "135M": 80 };
+const cases = {
+  demo: { tokens: 250, questions: [STORY, EXPLANATION], warmUp: 40 },
+  "135M": { tokens: 80, questions: [STORY], warmUp: 4 },
+};
 
 /** The answer that the conversation has already is asked for again. */
 export async function speculation(): Promise<Figures> {
@@ -30,34 +35,46 @@ export async function speculation(): Promise<Figures> {
           }),
         ),
       });
-    const write = (stack: Stack, messages: object[]) =>
-      answer(stack, messages, tokens[name]);
-    const { result } = await write(all[0]!.stack, [QUESTION]);
-    const messages = [
-      ...[QUESTION, { role: "assistant", content: result }, QUESTION],
-    ];
-    const speeds = { off: [], on: [], auto: [] } as Record<string, number[]>;
-    const row: Record<string, number> = {};
-    for (let i = 0; i < ROUNDS; i++)
-      for (const { mode, stack } of all) {
-        const { metrics } = await write(stack, messages);
-        const { tokens_per_second = NaN, completion_tokens = NaN } = metrics;
-        const { accepted_tokens = 0 } = metrics;
-        speeds[mode]!.push(tokens_per_second);
-        if (mode !== "off")
-          row[`${mode}_accepted_share`] = round(
-            accepted_tokens / completion_tokens,
-          );
-      }
-    for (const mode of MODES)
-      row[`${mode}_tokens_per_s`] = round(median(speeds[mode]!));
-    for (const mode of ["on", "auto"])
-      row[`${mode}_times`] = round(
-        median(speeds[mode]!.map((speed, i) => speed / speeds["off"]![i]!)),
-      );
-    figures[`${name} model, a text that repeats its prompt`] = row;
+    for (const question of cases[name].questions)
+      figures[`${name} model, the answer to "${question}" once more`] =
+        await compare(all, question, cases[name]);
   }
   return figures;
+}
+
+/** In turns, once the engines have chosen their threads. */
+async function compare(
+  all: readonly { mode: (typeof MODES)[number]; stack: Stack }[],
+  content: string,
+  { tokens, warmUp }: { tokens: number; warmUp: number },
+): Promise<Record<string, number>> {
+  const question = { role: "user", content };
+  const { result } = await answer(all[0]!.stack, [question], tokens);
+  const messages = [
+    ...[question, { role: "assistant", content: result }, question],
+  ];
+  for (const { stack } of all)
+    for (let i = 0; i < warmUp; i++) await answer(stack, messages, tokens);
+  const speeds = { off: [], on: [], auto: [] } as Record<string, number[]>;
+  const row: Record<string, number> = {};
+  for (let i = 0; i < ROUNDS; i++)
+    for (const { mode, stack } of all) {
+      const { metrics } = await answer(stack, messages, tokens);
+      const { tokens_per_second = NaN, completion_tokens = NaN } = metrics;
+      const { accepted_tokens = 0 } = metrics;
+      speeds[mode]!.push(tokens_per_second);
+      if (mode !== "off")
+        row[`${mode}_accepted_share`] = round(
+          accepted_tokens / completion_tokens,
+        );
+    }
+  for (const mode of MODES)
+    row[`${mode}_tokens_per_s`] = round(median(speeds[mode]!));
+  for (const mode of ["on", "auto"])
+    row[`${mode}_times`] = round(
+      median(speeds[mode]!.map((speed, i) => speed / speeds["off"]![i]!)),
+    );
+  return row;
 }
 
 async function answer(stack: Stack, messages: object[], max_tokens: number) {

@@ -16,6 +16,8 @@ export interface System extends AsyncDisposable {
   posts: string[];
   /** POST with `Prefer: wait`. */
   postAndWait: string;
+  /** POST with more fields in the body, more header lines, each with its CRLF, or another key. */
+  postOf: (fields?: object, head?: string, key?: string) => string;
   /** `GET` of a path. */
   get: (path: string) => string;
   usage: () => Record<Part, Usage>;
@@ -31,11 +33,14 @@ const PROMPT = "What is the capital of France? ".repeat(20).slice(0, 600);
 export async function startSystem({
   busy = false,
   owners = 1,
+  warmUp = WARM_UP_TASKS,
   env = {},
   ...broker
 }: {
   busy?: boolean;
   owners?: number;
+  /** Tasks. */
+  warmUp?: number;
   env?: Record<string, string>;
 } & Pick<
   StackOptions,
@@ -56,7 +61,7 @@ export async function startSystem({
   });
   const system = withRequests(stack, keys);
   if (!busy) {
-    const { ids } = await submit(system, WARM_UP_TASKS);
+    const { ids } = await submit(system, warmUp);
     await untilDone(system, ids);
   }
   return system;
@@ -64,17 +69,19 @@ export async function startSystem({
 
 function withRequests(stack: Stack, keys: readonly string[]): System {
   const { url, nats, redis } = stack;
-  const body = JSON.stringify({ prompt: PROMPT, max_tokens: 20 });
   const headOf = (key: string) => `Host: 127.0.0.1\r\nX-API-Key: ${key}\r\n`;
-  const head = headOf(keys[0] ?? "");
-  const content = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
-  const postOf = (key: string, more = "") =>
-    `POST /generate HTTP/1.1\r\n${headOf(key)}${content}${more}\r\n${body}`;
-  const posts = keys.map((key) => postOf(key));
+  const [firstKey = ""] = keys;
+  const head = headOf(firstKey);
+  const postOf = (fields = {}, more = "", key = firstKey) => {
+    const body = JSON.stringify({ prompt: PROMPT, max_tokens: 20, ...fields });
+    const content = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
+    return `POST /generate HTTP/1.1\r\n${headOf(key)}${content}${more}\r\n${body}`;
+  };
+  const posts = keys.map((key) => postOf({}, "", key));
   return {
-    ...{ stack, posts, post: posts[0] ?? "" },
+    ...{ stack, posts, post: posts[0] ?? "", postOf },
     port: Number(new URL(url).port),
-    postAndWait: postOf(keys[0] ?? "", "Prefer: wait=10\r\n"),
+    postAndWait: postOf({}, "Prefer: wait=10\r\n"),
     get: (path) => `GET ${path} HTTP/1.1\r\n${head}\r\n`,
     usage: () =>
       usageOf({

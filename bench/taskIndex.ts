@@ -1,8 +1,5 @@
 /** What the task index costs, and how quick a look-up by it is, beside the search that it saves. */
-import {
-  makeAppender,
-  type Appender,
-} from "@jetscribe/event-log/append/append";
+import { makeAppender } from "@jetscribe/event-log/append/append";
 import {
   connectBroker,
   type Broker,
@@ -17,7 +14,6 @@ import {
   queue,
   requestedBy,
   settings,
-  started,
 } from "@jetscribe/event-log/test/eventLogTestKit";
 import { ensureTopology } from "@jetscribe/event-log/streams/topology";
 import { newTaskId, streams } from "@jetscribe/schema";
@@ -27,13 +23,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeTaskIndex } from "../services/results/src/index/taskIndex.ts";
+import { kept } from "../services/results/test/indexTestKit.ts";
+import { fillLog } from "./fillLog.ts";
 import { percentiles, round, type Figures, type Options } from "./figures.ts";
 import { usageOf } from "./processes.ts";
 
 /** Times the number of tasks; each has three events. */
 const MANY = 60;
-/** Tasks whose events are stored side by side, as where so many run at once. */
-const AT_ONCE = 500;
 const LOOK_UPS = 500;
 /** As the projection does. */
 const BEAT_MS = 250;
@@ -60,7 +56,7 @@ export async function taskIndex({ tasks }: Options): Promise<Figures> {
     broker,
     fedDir,
     async () => {
-      const ids = await fill(appender, MANY * tasks);
+      const ids = await fillLog(appender, MANY * tasks);
       await appender.append(completed(long), queue);
       return ids;
     },
@@ -78,7 +74,7 @@ export async function taskIndex({ tasks }: Options): Promise<Figures> {
     performance.now(),
   ];
   const stop = new AbortController();
-  const done = makeTaskIndex(broker, { dir, log }).run(stop.signal);
+  const done = makeTaskIndex(broker, { dir, kept, log }).run(stop.signal);
   stack.defer(() => (stop.abort(), done));
   await untilCaughtUp(broker);
   const wallMs = performance.now() - begin;
@@ -123,7 +119,7 @@ async function whileFeeding<T>(
   work: () => Promise<T>,
 ): Promise<{ result: T; cpuMs: number }> {
   const { created } = await streamState(broker, streams.events);
-  const index = makeTaskIndex(broker, { dir, log });
+  const index = makeTaskIndex(broker, { dir, kept, log });
   let after = { created, seq: 0, id: "" };
   let cpuUs = 0;
   function onBatch(messages: Delivery[]) {
@@ -155,23 +151,6 @@ async function whileFeeding<T>(
   clearInterval(beating);
   await Promise.all([running, reading]);
   return { result, cpuMs: cpuUs / 1_000 };
-}
-
-/** Tasks that were requested, started and completed. */
-async function fill(appender: Appender, count: number): Promise<string[]> {
-  const ids: string[] = [];
-  while (ids.length < count) {
-    const size = Math.min(AT_ONCE, count - ids.length);
-    const some = Array.from({ length: size }, () => newTaskId());
-    const events = [
-      some.map((task_id) => requestedBy(queue, { task_id })),
-      some.map((id) => started(id)),
-      some.map((id) => completed(id)),
-    ].flat();
-    await Promise.all(events.map((event) => appender.append(event, queue)));
-    ids.push(...some);
-  }
-  return ids;
 }
 
 async function find(broker: Broker, task_id: string): Promise<void> {

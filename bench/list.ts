@@ -1,0 +1,77 @@
+/** How quick a page of an owner's tasks is, by each filter, where the owner has very many finished tasks. */
+import {
+  makeAppender,
+  type Appender,
+} from "@jetscribe/event-log/append/append";
+import { newTaskId, type TaskEvent } from "@jetscribe/schema";
+import {
+  completed,
+  failed,
+  queue,
+  requested,
+} from "@jetscribe/schema/test/taskEventsTestKit";
+import { percentiles, type Figures, type Options } from "./figures.ts";
+import { indexed, openIndexed } from "./openIndexed.ts";
+
+/** Times the number of tasks; each has two events. */
+const MANY = 200;
+const AT_ONCE = 1_000;
+const CALLS = 200;
+/** A busy machine may be late. */
+const within = { timeoutMs: 60_000 };
+
+/** Each of them is asked for pages of 100 tasks. */
+const FILTERS = {
+  all: "",
+  status: "status=completed",
+  "a rare status": "status=failed",
+  "two statuses": "status=completed,failed",
+  user_id: "user_id=user-7",
+  model: "model=demo",
+  "a pair of metadata": "metadata.tenth=yes",
+  "two pairs of metadata": "metadata.tenth=yes&metadata.number=500",
+};
+
+export async function list({ tasks }: Options): Promise<Figures> {
+  await using system = await openIndexed(20 * 2 ** 30);
+  const { broker, ask } = system;
+  using appender = makeAppender(broker, "bench");
+  const count = MANY * tasks;
+  for (let from = 0; from < count; from += AT_ONCE)
+    await fill(appender, from, Math.min(AT_ONCE, count - from));
+  await indexed(broker);
+  const figures: Figures = {};
+  for (const [name, query] of Object.entries(FILTERS)) {
+    const times: number[] = [];
+    for (let i = 0; i < CALLS; i++) {
+      const start = performance.now();
+      const { status, body } = await ask(`/tasks?limit=100&${query}`);
+      times.push(performance.now() - start);
+      if (status !== 200) throw new Error(`${query} is answered ${body}`);
+    }
+    const of = count.toLocaleString("en");
+    figures[`a page of 100 of ${of} tasks, by ${name}`] = percentiles(times);
+  }
+  return figures;
+}
+
+/** Tasks that have ended, one in ten with labels. */
+async function fill(
+  appender: Appender,
+  from: number,
+  count: number,
+): Promise<void> {
+  const events = Array.from({ length: count }, (_, i): TaskEvent[] => {
+    const number = from + i;
+    const id = newTaskId();
+    const labels = {
+      user_id: `user-${(number / 10) % 100}`,
+      metadata: { tenth: "yes", number: String((number / 10) % 1_000) },
+    };
+    const request = requested(id, number % 10 ? {} : labels);
+    return [request, number % 5_000 ? completed(id) : failed(id)];
+  });
+  await Promise.all(
+    events.flat().map((event) => appender.append(event, queue, within)),
+  );
+}
