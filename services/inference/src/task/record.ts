@@ -120,9 +120,14 @@ export function makeRecord(deps: {
     if (!(await record(inHand, event, () => false))) await look(inHand);
   }
 
-  /** Whether it is too long ago that the task was surely open. */
-  const isInDoubt = ({ state }: TaskInHand) =>
-    state.status !== "open" || elapsedMs() - state.asOf > openForMs;
+  /**
+   * Whether it is too long ago that the task was surely open. A task that the projection showed as never started may have
+   * been started since, unless its delivery proves that it is the first.
+   */
+  const isInDoubt = ({ item, state }: TaskInHand) =>
+    state.status !== "open" ||
+    elapsedMs() - state.asOf > openForMs ||
+    (state.task.attempt === 0 && item.freshAsOf === undefined);
 
   /** Breaks the work off where the task is in doubt, and the log has it no more in this attempt. */
   async function leaveUnlessOpen(
