@@ -7,7 +7,7 @@ import { step, UserError } from "./print.mjs";
 import { localDir, readJson, root } from "./project.mjs";
 import { run, runOrThrow } from "./run.mjs";
 
-const pnpmVersion = "pnpm@12.21.0";
+export const pnpmVersion = "pnpm@12.21.0";
 /** Runs TypeScript as it is, without a flag and a warning for every file. */
 const oldestNode = "24.12.0";
 

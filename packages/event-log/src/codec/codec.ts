@@ -5,16 +5,14 @@
 import {
   eventTypes,
   messageId,
-  parseEventSubject,
+  parseEvent,
   type EventType,
   type Names,
+  type ParsedEvent,
   type Queue,
-  type RecordedEvent,
   type TaskEvent,
 } from "@jetscribe/schema";
 import type { MsgHdrs } from "@nats-io/nats-core";
-import type * as z from "zod";
-import { parseJson } from "./parseJson.ts";
 import { compiled } from "../fast/compiled.ts";
 import { makeHeaders, sizeOfHeaders } from "./headers.ts";
 import { errorLine, labelLines, metricsLine } from "./attributes.ts";
@@ -76,24 +74,14 @@ export function encodeEvent(
   };
 }
 
-/**
- * The event in a message, or why there is none. Fields that this version doesn't know are left out; a body that is no
- * event of its type is never an error of the reader's: it says so and goes on.
- */
-export function decodeEvent(
-  message: LogMessage,
-): { event: RecordedEvent; queue: Queue } | { garbage: string } {
-  const parsed = parseEventSubject(message.subject);
-  if (parsed === undefined) return { garbage: "the subject is no event's" };
-  const { type, queue } = parsed;
-  const { seq, time } = message;
-  const data = schemaOf(type).safeParse(parseBody(message));
-  if (!data.success)
-    return { garbage: `the body is no ${type}: ${paths(data.error)}` };
-  // The schema was chosen by the type, which the compiler can't follow through the union.
-  const event = { type, data: data.data, seq, time } as RecordedEvent;
-  return { event, queue };
-}
+/** The event in a message, or why there is none. */
+export const decodeEvent = ({
+  subject,
+  seq,
+  time,
+  data,
+}: LogMessage): ParsedEvent =>
+  parseEvent({ subject, seq, time, body: textOf(data) }, schemaOf);
 
 type EventSchema = (typeof eventTypes)[EventType]["schema"];
 const schemas: Partial<Record<EventType, EventSchema>> = {};
@@ -102,11 +90,5 @@ const schemas: Partial<Record<EventType, EventSchema>> = {};
 const schemaOf = (type: EventType): EventSchema =>
   (schemas[type] ??= compiled<EventSchema>(eventTypes[type].schema));
 
-const parseBody = ({ data }: LogMessage): unknown =>
-  parseJson(Buffer.from(data.buffer, data.byteOffset, data.length).toString());
-
-/** Which fields are wrong, never what is in them: that may be a prompt. */
-const paths = ({ issues }: z.ZodError): string =>
-  issues
-    .map(({ path, code }) => `${path.join(".") || "body"} (${code})`)
-    .join(", ");
+const textOf = ({ buffer, byteOffset, length }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, length).toString();

@@ -11,13 +11,13 @@ import { kinds, type EventType } from "./kinds.ts";
 import { GenerateParams, Message } from "./params.ts";
 
 const TaskId = z.uuid();
-/** Seconds since the epoch. */
-const Time = z.number().nonnegative();
-/** Seconds. */
-const Duration = z.number().nonnegative();
+const Time = z.number().nonnegative().describe("In seconds since the epoch.");
+const Duration = z.number().nonnegative().describe("In seconds.");
 const Count = z.int().nonnegative();
-/** Counts the starts of a task from 1; 0: never started. */
-const Attempt = z.int().nonnegative();
+const Attempt = z
+  .int()
+  .nonnegative()
+  .describe("Counts the starts of a task from 1; 0: never started.");
 
 export const Lane = z.enum(["interactive", "batch"]);
 export type Lane = z.infer<typeof Lane>;
@@ -29,22 +29,30 @@ export const laneShares: Readonly<Record<Lane, number>> = {
 };
 
 export const Metrics = z.object({
-  /** First start less enqueue; of a task that never started: outcome less enqueue. */
-  queue_wait_time: Duration,
-  /** Outcome less first start, over all attempts. */
-  processing_time: Duration,
-  /** queue_wait_time + processing_time, exactly. */
-  total_time: Duration,
+  queue_wait_time: Duration.describe(
+    "Seconds: first start less enqueue; of a task that never started: outcome less enqueue.",
+  ),
+  processing_time: Duration.describe(
+    "Seconds: outcome less first start, over all attempts.",
+  ),
+  total_time: Duration.describe(
+    "Seconds: queue_wait_time + processing_time, exactly.",
+  ),
   prompt_tokens: Count,
   completion_tokens: Count,
-  /** Tokens guessed ahead of the model; absent: none were guessed. */
-  drafted_tokens: Count.optional(),
-  /** Of the drafted tokens, those that the model wrote itself. */
-  accepted_tokens: Count.optional(),
-  /** completion_tokens / processing_time; 0 where nothing ran. */
-  tokens_per_second: z.number().nonnegative(),
-  /** First token less first start; absent where there was none. */
-  time_to_first_token: Duration.optional(),
+  drafted_tokens: Count.optional().describe(
+    "Tokens guessed ahead of the model; absent: none were guessed.",
+  ),
+  accepted_tokens: Count.optional().describe(
+    "Of the drafted tokens, those that the model wrote itself.",
+  ),
+  tokens_per_second: z
+    .number()
+    .nonnegative()
+    .describe("completion_tokens / processing_time; 0 where nothing ran."),
+  time_to_first_token: Duration.optional().describe(
+    "Seconds: first token less first start; absent where there was none.",
+  ),
 });
 export type Metrics = z.infer<typeof Metrics>;
 
@@ -77,55 +85,88 @@ export const GroupPolicy = z.enum(["queue", "latest", "cancel_in_progress"]);
 export type GroupPolicy = z.infer<typeof GroupPolicy>;
 
 export const TasksAhead = z.object({
-  /** Of the same model, lane and owner. */
-  own: Count,
-  /** Of all other queues of the model together, if all owners take turns. */
-  others: Count,
+  own: Count.describe("Of the same model, lane and owner."),
+  others: Count.describe(
+    "Of all other queues of the model together, if all owners take turns.",
+  ),
 });
 export type TasksAhead = z.infer<typeof TasksAhead>;
 
 export const GenerateRequested = z.object({
   task_id: TaskId,
-  /** The model's name as people see it; its slug is in the subject. */
-  model: z.string(),
+  model: z
+    .string()
+    .describe("The model's name as people see it; its slug is in the subject."),
   lane: Lane,
-  /** The name of the API key. */
-  owner: z.string(),
+  owner: z.string().describe("The name of the API key."),
   user_id: z.string().optional(),
-  /** One user message through the model's chat template, or with `raw` text to be continued. Exactly one of prompt and messages. */
-  prompt: z.string().optional(),
+  prompt: z
+    .string()
+    .optional()
+    .describe(
+      "One user message through the model's chat template, or with `raw` text to be continued. Exactly one of prompt and messages.",
+    ),
   messages: z.array(Message).optional(),
   raw: z.boolean().optional(),
   params: GenerateParams,
   timeout_ms: z.int().positive(),
   start_timeout_ms: z.int().positive(),
-  /** Its one deadline, from enqueue_time on: it is cancelled then, whether it waits or runs. */
-  cancel_after_ms: z.int().positive().optional(),
-  /** The API shows the texts of its outcome for so long; absent: as long as the log has them. */
-  result_ttl_ms: z.int().positive().optional(),
-  /** The first failure ends it, as if MAX_ATTEMPTS were 1. */
-  no_retry: z.boolean().optional(),
-  /** It is not started before, and start_timeout_ms counts from then on; absent: at once. */
-  not_before: Time.optional(),
+  cancel_after_ms: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      "Its one deadline, from enqueue_time on: it is cancelled then, whether it waits or runs.",
+    ),
+  result_ttl_ms: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      "The API shows the texts of its outcome for so long; absent: as long as the log has them.",
+    ),
+  no_retry: z
+    .boolean()
+    .optional()
+    .describe("The first failure ends it, as if MAX_ATTEMPTS were 1."),
+  not_before: Time.optional().describe(
+    "It is not started before this time, in seconds since the epoch, and start_timeout_ms counts from then on; absent: at once.",
+  ),
   retry_of: TaskId.optional(),
-  /** Of the owner's tasks of this model and lane, those whose number at one time is limited. In the request's subject too. */
-  group: z.string().optional(),
-  /** So many tasks of the group may run at once from this request on; absent: 1. */
-  group_concurrency: z.int().positive().optional(),
-  /** Absent: queue. */
-  group_policy: GroupPolicy.optional(),
+  group: z
+    .string()
+    .optional()
+    .describe(
+      "Of the owner's tasks of this model and lane, those whose number at one time is limited. In the request's subject too.",
+    ),
+  group_concurrency: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      "So many tasks of the group may run at once from this request on; absent: 1.",
+    ),
+  group_policy: GroupPolicy.optional().describe("Absent: queue."),
   metadata: z.record(z.string(), z.string()).optional(),
   enqueue_time: Time,
-  /** When the call came in; absent where that was less than a millisecond before enqueue_time. */
-  received_time: Time.optional(),
-  /** How many tasks were to start before it, as it seemed then; absent where that was not known. */
-  tasks_ahead: TasksAhead.optional(),
-  /** How long it would wait for its start, as it seemed then; absent where nothing was known of the workers' speed. */
-  estimated_wait: Duration.optional(),
-  /** So many tokens count against its owner's day until its outcome says how many it took; absent: the key had no limit a day. */
-  reserved_tokens: Count.optional(),
-  /** W3C Trace Context of the call that made it; absent: the call named no trace, and the task's id is its trace's. */
-  traceparent: z.string().optional(),
+  received_time: Time.optional().describe(
+    "When the call came in, in seconds since the epoch; absent where that was less than a millisecond before enqueue_time.",
+  ),
+  tasks_ahead: TasksAhead.optional().describe(
+    "How many tasks were to start before it, as it seemed then; absent where that was not known.",
+  ),
+  estimated_wait: Duration.optional().describe(
+    "How many seconds it would wait for its start, as it seemed then; absent where nothing was known of the workers' speed.",
+  ),
+  reserved_tokens: Count.optional().describe(
+    "So many tokens count against its owner's day until its outcome says how many it took; absent: the key had no limit a day.",
+  ),
+  traceparent: z
+    .string()
+    .optional()
+    .describe(
+      "W3C Trace Context of the call that made it; absent: the call named no trace, and the task's id is its trace's.",
+    ),
 });
 export type GenerateRequested = z.infer<typeof GenerateRequested>;
 
@@ -136,8 +177,7 @@ export const GenerateStarted = z.object({
   start_time: Time,
   queue_wait_time: Duration,
   kept_tokens: Count.optional(),
-  /** UTF-16 code units. */
-  kept_chars: Count.optional(),
+  kept_chars: Count.optional().describe("UTF-16 code units."),
 });
 export type GenerateStarted = z.infer<typeof GenerateStarted>;
 
@@ -147,14 +187,11 @@ export type RetryReason = z.infer<typeof RetryReason>;
 
 export const GenerateRetried = z.object({
   task_id: TaskId,
-  /** The attempt that ended. */
-  attempt: Attempt,
-  /** Whose attempt ended. */
-  worker_id: z.string(),
+  attempt: Attempt.describe("The attempt that ended."),
+  worker_id: z.string().describe("Whose attempt ended."),
   reason: RetryReason,
   error: z.object({ type: z.string(), message: z.string() }),
-  /** The signal that ended the engine. */
-  signal: z.string().optional(),
+  signal: z.string().optional().describe("The signal that ended the engine."),
   stderr_tail: z.string().optional(),
   retry_at: Time,
 });
@@ -170,31 +207,31 @@ export const GenerateCompleted = z.object({
   result: z.string(),
   finish_reason: FinishReason,
   metrics: Metrics,
-  /** Its name as people see it. */
-  model: z.string().optional(),
+  model: z.string().optional().describe("Its name as people see it."),
   seed: z.int().nonnegative().optional(),
-  model_sha256: z.string().optional().meta({
-    description: "Of the model's file.",
-  }),
-  lora_sha256: z.string().optional().meta({
-    description: "Of the LoRA adapter that was applied to the model.",
-  }),
-  lora_scale: z.number().optional().meta({
-    description: "How strongly the LoRA adapter was applied.",
-  }),
+  model_sha256: z.string().optional().describe("Of the model's file."),
+  lora_sha256: z
+    .string()
+    .optional()
+    .describe("Of the LoRA adapter that was applied to the model."),
+  lora_scale: z
+    .number()
+    .optional()
+    .describe("How strongly the LoRA adapter was applied."),
   quantization: z.string().optional(),
   engine_version: z.string().optional(),
-  params: GenerateParams.optional().meta({
-    description: "What was really used, the seed among them.",
-  }),
-  cached_tokens: Count.optional().meta({
-    description:
-      "Of the prompt's tokens, those that a slot still had from an earlier task.",
-  }),
-  reasoning: z.string().optional().meta({
-    description:
+  params: GenerateParams.optional().describe(
+    "What was really used, the seed among them.",
+  ),
+  cached_tokens: Count.optional().describe(
+    "Of the prompt's tokens, those that a slot still had from an earlier task.",
+  ),
+  reasoning: z
+    .string()
+    .optional()
+    .describe(
       "What the model thought before it answered, where the server that runs it tells that apart.",
-  }),
+    ),
   continued: z.boolean().optional(),
 });
 export type GenerateCompleted = z.infer<typeof GenerateCompleted>;
@@ -218,12 +255,17 @@ export type GenerateFailed = z.infer<typeof GenerateFailed>;
 
 export const GenerateCancelled = z.object({
   task_id: TaskId,
-  /** The name of the key that cancelled; of a task whose cancel_after_ms was over, its owner. */
-  by: z.string(),
+  by: z
+    .string()
+    .describe(
+      "The name of the key that cancelled; of a task whose cancel_after_ms was over, its owner.",
+    ),
   reason: z.string(),
   stage: z.enum(["queued", "processing"]),
-  /** A prefix of what was streamed. */
-  partial_text: z.string().optional(),
+  partial_text: z
+    .string()
+    .optional()
+    .describe("A prefix of what was streamed."),
   metrics: Metrics,
 });
 export type GenerateCancelled = z.infer<typeof GenerateCancelled>;

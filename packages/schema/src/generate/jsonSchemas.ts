@@ -1,0 +1,15 @@
+/** The JSON Schemas of the events, out of the zod schemas. */
+import * as z from "zod";
+import { eventTypes } from "./events.ts";
+import type { EventType } from "./kinds.ts";
+
+/** What an event's header `ce-dataschema` says. */
+export const dataSchemaOf = (type: EventType): string =>
+  `urn:jetscribe:event:${type}:v1`;
+
+/** The schema (draft 2020-12) of an event's body. It takes fields that it does not name, as every reader has to. */
+export const jsonSchemaOf = (type: EventType): Record<string, unknown> => ({
+  $id: dataSchemaOf(type),
+  title: type,
+  ...z.toJSONSchema(eventTypes[type].schema, { io: "input" }),
+});
