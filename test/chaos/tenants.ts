@@ -38,9 +38,9 @@ const limitsOf: Record<TenantKind, KeyLimits> = {
 };
 const probeEveryMs = 250;
 /** So long it is looked whether a key that has ended is refused. */
-const lookedAfterMs = 3_000;
+const lookedAfterMs = 4_500;
 /** At 20 ms each: longer than the key has. */
-const heldTokens = 400;
+const heldTokens = 600;
 /** The stream, where nothing is in its way. */
 const openedWithinMs = 5_000;
 const bursts = 4;
