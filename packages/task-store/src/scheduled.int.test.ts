@@ -101,7 +101,7 @@ test("it is unfinished all the while: by the limits, for the queue keeper, and f
     assert.equal(unfinished?.waiting, 2);
     assert.deepEqual([...unfinished.byOwner], [["a", 2]]);
     assert.deepEqual(await reader.queues(), [{ queue, waiting: 2 }]);
-    assert.equal(await reader.oldestOpen(queue), 1);
+    assert.equal((await reader.startOf(queue))?.fromSeq, 1);
     const counted = [1, 2].map((seq) => ({ queue, seq }));
     assert.deepEqual(await reader.countOpen(counted), [1, 2]);
     assert.equal((await reader.logUse(0))?.oldestOpen?.seq, 1);

@@ -1,7 +1,8 @@
 import type { Queue, TaskState } from "@jetscribe/schema";
 import type { Redis } from "ioredis";
 import { useTo, type Store } from "./connection.ts";
-import { openField, readActive } from "./activeQueues.ts";
+import { readActive } from "./activeQueues.ts";
+import { decodeCheckpoint } from "./codec.ts";
 import { keys, parseQueueName, parseRunningName, queueName } from "./keys.ts";
 import { readLogUse } from "./logUse.ts";
 import { makeLook } from "./look.ts";
@@ -20,6 +21,14 @@ export interface OpenPlace {
   id: string;
   /** The sequence of its GenerateRequested. */
   seq: number;
+}
+
+/** Where the consumer of a queue has to begin, by the projection of the log that was made at `created`. */
+export interface QueueStart {
+  created: string;
+  /** The sequence of the log up to which the projection had read. */
+  asOf: number;
+  fromSeq: number;
 }
 
 /** The tasks as everybody may read them. Every call rejects within about a second where Redis is down. */
@@ -64,18 +73,31 @@ export function makeTaskReader(
       seq,
     }));
 
-  /** The sequence of a queue's oldest open request, waiting or running; undefined: it has none. */
-  async function oldestOpen(queue: Queue): Promise<number | undefined> {
+  /**
+   * Where a queue's consumer has to begin: at its oldest open request, waiting or running, or else behind all that is
+   * projected. Undefined: the projection is built just now, and can't say. All of it is read at one instant, since Redis may
+   * be emptied at any other.
+   */
+  async function startOf(queue: Queue): Promise<QueueStart | undefined> {
     const name = queueName(queue);
-    const [[waits], isRunning] = await Promise.all([
-      oldestWaiting(queue, 1),
-      redis.hexists(keys.open(queue.model), openField(queue, "running")),
-    ]);
-    const runs = isRunning ? await running() : [];
-    const first = runs.find((task) => queueName(task.queue) === name);
-    if (waits === undefined || first === undefined)
-      return (waits ?? first)?.seq;
-    return Math.min(waits.seq, first.seq);
+    const [stored, ...sets] = resultsOf(
+      await redis
+        .multi()
+        .get(keys.checkpoint)
+        .zrange(keys.queue(name), 0, "0", "WITHSCORES")
+        .zrange(keys.laterOf(name), 0, "0", "WITHSCORES")
+        .zrange(keys.running, 0, "-1", "WITHSCORES")
+        .exec(),
+    );
+    const checkpoint = decodeCheckpoint(stored as string | null);
+    if (checkpoint?.caughtUp !== true) return undefined;
+    const [waiting = [], later = [], running = []] = sets.map((set) =>
+      pairsOf(set as string[]),
+    );
+    const ofQueue = running.filter(({ id }) => queueOfRunning(id) === name);
+    const open = [...waiting, ...later, ...ofQueue].map(({ seq }) => seq);
+    const fromSeq = Math.min(checkpoint.seq + 1, ...open);
+    return { created: checkpoint.created, asOf: checkpoint.seq, fromSeq };
   }
 
   return {
@@ -126,14 +148,14 @@ export function makeTaskReader(
     },
     oldestWaiting,
     running,
-    oldestOpen,
+    startOf,
     /** Every queue that has open tasks, waiting or running. */
     async openQueues() {
       const [names, runs] = await Promise.all([
         redis.smembers(keys.queues),
         redis.zrange(keys.running, 0, "-1"),
       ]);
-      const ofRuns = runs.map((name) => name.slice(0, name.lastIndexOf(":")));
+      const ofRuns = runs.map(queueOfRunning);
       return [...new Set([...names, ...ofRuns])].map(parseQueueName);
     },
     /** For each place: how many tasks of the queue are open, waiting or running, up to that sequence; all at one instant. */
@@ -147,7 +169,7 @@ export function makeTaskReader(
           .zcount(keys.laterOf(queueName(queue)), 0, seq);
       const [runs, ...counts] = resultsOf(await commands.exec());
       const running = Map.groupBy(pairsOf(runs as string[]), ({ id }) =>
-        id.slice(0, id.lastIndexOf(":")),
+        queueOfRunning(id),
       );
       return places.map(({ queue, seq }, i) => {
         const ofQueue = running.get(queueName(queue)) ?? [];
@@ -181,6 +203,10 @@ export function makeTaskReader(
     ping: async (): Promise<void> => void (await redis.ping()),
   };
 }
+
+/** The name of the queue in which a running task waited, by the running task's. */
+const queueOfRunning = (name: string): string =>
+  name.slice(0, name.lastIndexOf(":"));
 
 /** The members of a sorted set up to the index `last`, lowest sequence first. */
 const members = async (

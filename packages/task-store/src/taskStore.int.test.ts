@@ -204,6 +204,27 @@ test("what is unfinished is not read from a Redis that is emptied meanwhile", as
   assert.equal(await store.reader.unfinished(), undefined);
 });
 
+test("where a queue begins is not read from a Redis that is emptied meanwhile", async () => {
+  await using server = await startRedis();
+  await using store = await open(server.url);
+  await using other = await open(server.url);
+  const task = queued();
+  const { lane, owner } = task;
+  const queue = { model: slugOf(task.model), lane, owner };
+  for (let round = 0; round < 50; round++) {
+    await store.writer.commit({
+      ...{ expected: undefined, next: at(task.seq), changed: added(task) },
+    });
+    const asked = [1, 2, 3].map(() => store.reader.startOf(queue));
+    const emptied = other.redis.flushdb();
+    const later = [1, 2, 3].map(() => store.reader.startOf(queue));
+    for (const start of await Promise.all([...asked, ...later]))
+      assert.ok([undefined, task.seq].includes(start?.fromSeq));
+    await emptied;
+    assert.equal(await store.reader.startOf(queue), undefined);
+  }
+});
+
 describe("the task store", () => {
   let server: TestServer;
   let db = 0;
@@ -262,11 +283,11 @@ describe("the task store", () => {
     const [waits, runs, done] = [queued(), queued(), queued()];
     const states = [waits, running(runs), completed(done)];
     const changed = added(...states);
-    const move = { expected: undefined, next: at(3), changed };
+    const move = { expected: undefined, next: at(lastSeq), changed };
     assert.equal(await store.writer.commit(move), true);
     const ids = [waits.task_id, runs.task_id, done.task_id];
     assert.deepEqual(await store.reader.look([...ids, newTaskId()]), {
-      checkpoint: at(3),
+      checkpoint: at(lastSeq),
       tasks: [...states, undefined],
     });
     const queue = {
@@ -278,7 +299,15 @@ describe("the task store", () => {
     assert.deepEqual(await store.reader.running(), [
       { queue, id: runs.task_id, seq: runs.seq },
     ]);
-    assert.equal(await store.reader.oldestOpen(queue), waits.seq);
+    const start = {
+      created: at(lastSeq).created,
+      asOf: lastSeq,
+      fromSeq: waits.seq,
+    };
+    assert.deepEqual(await store.reader.startOf(queue), start);
+    const other = { ...queue, owner: "nobody" };
+    const behind = { ...start, fromSeq: lastSeq + 1 };
+    assert.deepEqual(await store.reader.startOf(other), behind);
   });
 
   test("a task leaves every place when it ends, and an empty queue is no queue", async () => {

@@ -16,7 +16,6 @@ import {
   workQueueNames,
 } from "@jetscribe/event-log/streams/topology";
 import { newTaskId, streams, type Queue } from "@jetscribe/schema";
-import type { Look } from "@jetscribe/task-store";
 import {
   eventually,
   natsVersions,
@@ -58,15 +57,12 @@ async function open(version: NatsVersion, mostConsumers?: number) {
   } = {};
   const { created } = await streamState(broker, streams.events);
   const reader = {
-    async look(): Promise<Look> {
+    async startOf() {
       await Promise.resolve();
-      const { seq } = projection;
+      const { seq, oldestOpen } = projection;
       if (seq === undefined) throw new Error("Redis is away");
-      const open = { tasks: 0, tokens: 0, bytes: 0, bytesPerToken: 8 };
-      const at = { created, seq, id: "", bytes: 0, beat: 1, open };
-      return { checkpoint: { ...at, caughtUp: true }, tasks: [] };
+      return { created, asOf: seq, fromSeq: oldestOpen ?? seq + 1 };
     },
-    oldestOpen: () => Promise.resolve(projection.oldestOpen),
   };
   const queues = opened.use(
     makeWorkQueues(broker, reader, { ackWaitMs: 15_000 }),
@@ -90,10 +86,7 @@ async function open(version: NatsVersion, mostConsumers?: number) {
 }
 
 /** A projection that can't say anything. */
-const readsNothing = {
-  look: () => Promise.resolve({ checkpoint: undefined, tasks: [] } as Look),
-  oldestOpen: () => Promise.resolve(undefined),
-};
+const readsNothing = { startOf: () => Promise.resolve(undefined) };
 
 /** How often the broker is asked about a consumer from now on. */
 function countQuestions({ jsm: { consumers } }: Broker): () => number {

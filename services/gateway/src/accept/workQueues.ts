@@ -35,7 +35,7 @@ interface Made {
 
 export function makeWorkQueues(
   broker: Broker,
-  reader: Pick<TaskReader, "look" | "oldestOpen">,
+  reader: Pick<TaskReader, "startOf">,
   { ackWaitMs }: { ackWaitMs: number },
 ) {
   /** By the consumers' names, oldest first. */
@@ -58,16 +58,12 @@ export function makeWorkQueues(
    */
   async function startOf(queue: Queue): Promise<number | undefined> {
     try {
-      const { checkpoint } = await reader.look([]);
-      const { created, lastSeq } = await streamState(
-        broker,
-        broker.streams.events,
-      );
-      if (!checkpoint?.caughtUp || checkpoint.created !== created)
-        return undefined;
+      const start = await reader.startOf(queue);
+      if (start === undefined) return undefined;
+      const log = await streamState(broker, broker.streams.events);
+      if (start.created !== log.created) return undefined;
       // The log lost its tail: results will notice, and make the queues again.
-      if (checkpoint.seq > lastSeq) return undefined;
-      return (await reader.oldestOpen(queue)) ?? checkpoint.seq + 1;
+      return start.asOf > log.lastSeq ? undefined : start.fromSeq;
     } catch {
       return undefined;
     }

@@ -38,10 +38,9 @@ export function keepQueues({
   let short = new Map<string, number>();
   let last = "";
 
-  /** Everything up to the checkpoint that is still open is in the projection; what comes after it is yet to be delivered. */
+  /** Where Redis was emptied just now, it begins at the log's start: each delivery is looked up. */
   async function remake(queue: Queue, why: string): Promise<void> {
-    const { seq } = projection.role();
-    const fromSeq = (await reader.oldestOpen(queue)) ?? seq + 1;
+    const fromSeq = (await reader.startOf(queue))?.fromSeq;
     log.warn({ ...queue, from_seq: fromSeq, why }, "work queue made again");
     await remakeWorkQueue(broker, queue, { ackWaitMs, fromSeq });
     sendWake(broker, queue);
