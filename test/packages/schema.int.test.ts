@@ -93,7 +93,8 @@ describe("the packed schema", () => {
   test("has JavaScript, declarations, JSON Schemas and a README, and neither sources nor tests", async () => {
     const packed = join(folder, "node_modules/@jetscribe/schema");
     assert.deepEqual((await readdir(packed)).sort(), [
-      ...["LICENSE", "README.md", "dist", "json-schemas", "package.json"],
+      ...["LICENSE", "README.md", "asyncapi.json", "dist"],
+      ...["json-schemas", "package.json"],
     ]);
     const files = await readdir(join(packed, "dist"), { recursive: true });
     assert.deepEqual(

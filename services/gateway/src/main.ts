@@ -234,7 +234,7 @@ await runService(
             : undefined;
         },
       },
-      config,
+      { ...config, namespace: config.broker.NAMESPACE },
     );
     stack.defer(() => app.close());
     try {

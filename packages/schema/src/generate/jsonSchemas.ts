@@ -7,9 +7,12 @@ import type { EventType } from "./kinds.ts";
 export const dataSchemaOf = (type: EventType): string =>
   `urn:jetscribe:event:${type}:v1`;
 
-/** The schema (draft 2020-12) of an event's body. It takes fields that it does not name, as every reader has to. */
-export const jsonSchemaOf = (type: EventType): Record<string, unknown> => ({
+/** The schema of an event's body. It takes fields that it does not name, as every reader has to. */
+export const jsonSchemaOf = (
+  type: EventType,
+  target: "draft-2020-12" | "draft-7" = "draft-2020-12",
+): Record<string, unknown> => ({
   $id: dataSchemaOf(type),
   title: type,
-  ...z.toJSONSchema(eventTypes[type].schema, { io: "input" }),
+  ...z.toJSONSchema(eventTypes[type].schema, { io: "input", target }),
 });

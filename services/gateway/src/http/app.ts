@@ -4,6 +4,7 @@ import fastify, { type FastifyReply } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { App, AppDeps } from "./appDeps.ts";
 import { noteArrivals } from "./accepted.ts";
+import { asyncApiOf, asyncApiRoute } from "./asyncapi.ts";
 import { requireKey } from "./auth.ts";
 import { limitBodies, type BodyLimits } from "./bodiesInFlight.ts";
 import { readJson, readNoBody } from "./body.ts";
@@ -19,6 +20,7 @@ import { refuseOtherRoutes } from "./noSuchRoute.ts";
 import { changelogPage } from "./pages/changelogPage.ts";
 import { dashboardPage } from "./pages/dashboardPage.ts";
 import { docsPage } from "./pages/docsPage.ts";
+import { eventsPage } from "./pages/eventsPage.ts";
 import { pageFiles } from "./pages/page.ts";
 import { problemPages } from "./pages/problemPages.ts";
 import { actOnTasksRoutes } from "./routes/actOnTasks.ts";
@@ -51,6 +53,8 @@ export interface AppOptions extends BodyLimits {
   trustProxy: boolean | number | string[];
   /** The path that a proxy serves it under, as `/llm`; "": none. */
   publicPath?: string;
+  /** Stands before all names of the system on the broker; absent: nothing does. */
+  namespace?: string | undefined;
   /** The origins whose pages may call; none: no page of another origin. */
   corsOrigins?: CorsOrigins;
   /** A request has to come to its end within so long. */
@@ -109,6 +113,9 @@ export async function buildApp(
   pageFiles(app);
   docsPage(app);
   changelogPage(app);
+  const events = asyncApiOf(options.namespace);
+  asyncApiRoute(app, events);
+  eventsPage(app, events);
   problemPages(app);
   dashboardPage(app);
   await app.register(fastifySSE, {

@@ -79,7 +79,7 @@ ${groups
 <main>
 <h1>${escape(document.info.title)}</h1>
 ${prose(document.info.description)}
-<p class="links"><a href="${root}/openapi.json">openapi.json</a> <a href="${root}/docs/problems">Problems</a> <a href="${root}/docs/changelog">Changelog</a></p>
+<p class="links"><a href="${root}/openapi.json">openapi.json</a> <a href="${root}/docs/events">Events</a> <a href="${root}/docs/problems">Problems</a> <a href="${root}/docs/changelog">Changelog</a></p>
 <form class="key" id="key-form">
 <label>API key for the calls on this page <input id="key" type="password" autocomplete="off" spellcheck="false"></label>
 <small>It stays in this page, and is sent to this gateway alone.</small>

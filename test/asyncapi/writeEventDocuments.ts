@@ -1,4 +1,4 @@
-/** `npm run events:snapshot`: writes down the JSON Schemas of the events. Refuses to take back what was written before. */
+/** `npm run events:snapshot`: writes down the JSON Schemas of the events, and their AsyncAPI document. Refuses to take back what was written before. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import {
@@ -8,6 +8,7 @@ import {
   linesFile,
   schemaFolder,
 } from "../../packages/schema/test/committedSchemas.ts";
+import { asyncApi } from "./asyncApi.ts";
 import { linesOf } from "../../packages/schema/test/schemaLines.ts";
 
 const schemas = currentSchemas();
@@ -24,3 +25,7 @@ for (const [name, schema] of Object.entries(schemas)) {
   writeFileSync(schemaFolder + name, `${JSON.stringify(schema, null, 2)}\n`);
 }
 writeFileSync(linesFile, `${[...lines].join("\n")}\n`);
+writeFileSync(
+  new URL("../../packages/schema/asyncapi.json", import.meta.url),
+  `${JSON.stringify(asyncApi(), null, 2)}\n`,
+);

@@ -1,0 +1,122 @@
+/** The AsyncAPI document: by the official parser, by the code that it comes from, and by what a broker has. */
+import { Validator, type Schema } from "@cfworker/json-schema";
+import committed from "@jetscribe/schema/asyncapi.json" with { type: "json" };
+import { kinds, messageId, type EventType } from "@jetscribe/schema";
+import { makeClient } from "@jetscribe/client";
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import { startStack } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { describe, test } from "vitest";
+import { bringPackages } from "../../scripts/install/bringPackages.mjs";
+import { asyncApi } from "./asyncApi.ts";
+
+interface Parsed {
+  diagnostics: { code: string; message: string; path: string[] }[];
+  document?: { version(): string; messages(): { all(): unknown[] } };
+}
+interface ParserModule {
+  Parser: new () => { parse(text: string): Promise<Parsed> };
+}
+
+describe("the AsyncAPI document", () => {
+  test("is what the schemas, the subjects and the codec give", () => {
+    assert.deepEqual(committed, asyncApi(), "run `npm run events:snapshot`");
+  });
+
+  test("is valid by the official parser, without a warning", async () => {
+    const folder = await bringPackages(join(import.meta.dirname, "parser"), "asyncapi-parser"); // prettier-ignore
+    const load = createRequire(join(folder, "package.json"));
+    const { Parser } = load("@asyncapi/parser") as ParserModule;
+    const parser = new Parser();
+    const parse = async (document: object) => {
+      const parsed = await parser.parse(JSON.stringify(document));
+      const found = parsed.diagnostics.map(
+        ({ code, message, path }) => `${code}: ${message} (${path.join(".")})`,
+      );
+      return { ...parsed, found };
+    };
+    const { found, document } = await parse(committed);
+    assert.deepEqual(found, []);
+    assert.equal(document?.version(), "3.1.0");
+    assert.equal(
+      new Set(document.messages().all()).size,
+      2 * Object.keys(kinds).length,
+    );
+    const { channels: _, ...less } = committed;
+    const operations = await parse(less);
+    assert.ok(operations.found.some((line) => line.includes("operations")));
+  });
+
+  test("has examples that its own schemas take", () => {
+    for (const message of Object.values(committed.components.messages)) {
+      const [example] = message.examples;
+      assert.deepEqual(problemsOf(message.headers, example?.headers), []);
+      if (!("payload" in message)) continue;
+      const { schema } = message.payload;
+      const [{ payload } = {}] = message.examples;
+      assert.deepEqual(problemsOf(schema, payload), []);
+    }
+  });
+
+  test("holds for what a running system tells: subjects, headers and data", async () => {
+    await using stack = await startStack({ env: { ENGINE: "fake" } });
+    await using broker = await connectBroker({
+      ...{ url: stack.natsUrl, name: "test" },
+    });
+    const heard = broker.nc.subscribe("llm.*.*.>");
+    await broker.nc.flush();
+    const client = makeClient({ url: stack.url, apiKey: stack.key });
+    const { task_id } = await client.generate({
+      ...{ prompt: "hi", user_id: "Zoë", metadata: { a: "b c" } },
+      ...{ group: "g" },
+    });
+    const seen = new Set<string>();
+    for await (const { subject, headers, data } of heard) {
+      const [, kind, word] = subject.split(".");
+      if (kind !== "events" && kind !== "stored") continue;
+      if (headers?.get("ce-subject") !== task_id) continue;
+      check(subject, headersOf(headers), data);
+      seen.add(`${kind} ${word}`);
+      if (seen.size === 6) break;
+    }
+  });
+});
+
+type Headers = Record<string, string>;
+
+const headersOf = (of: {
+  keys(): string[];
+  get(name: string): string;
+}): Headers =>
+  Object.fromEntries(of.keys().map((name) => [name, of.get(name)]));
+
+const problemsOf = (schema: object, value: unknown): string[] =>
+  new Validator(schema as Schema, "7", false)
+    .validate(value)
+    .errors.map(({ error, instanceLocation }) => instanceLocation + error);
+
+/** One of the channels has the subject, and its message the headers and the body. */
+function check(subject: string, told: Headers, data: Uint8Array): void {
+  const channel = Object.values(committed.channels).find(({ address }) =>
+    new RegExp(`^${address.replaceAll(/\{\w+\}/g, "[^.]+")}$`).test(subject),
+  );
+  const [id = ""] = Object.keys(channel?.messages ?? {});
+  const message = Object.entries(committed.components.messages).find(
+    ([name]) => name === id,
+  )?.[1];
+  assert.ok(message, subject);
+  assert.deepEqual(problemsOf(message.headers, told), [], subject);
+  const known = new Set(Object.keys(message.headers.properties));
+  assert.deepEqual(
+    Object.keys(told).filter((name) => !known.has(name)),
+    [],
+    subject,
+  );
+  if (!("payload" in message)) return assert.equal(data.length, 0);
+  const body = JSON.parse(new TextDecoder().decode(data)) as { task_id: string }; // prettier-ignore
+  assert.deepEqual(problemsOf(message.payload.schema, body), [], subject);
+  const type = id as EventType;
+  assert.equal(told["ce-id"], messageId({ type, data: body } as never));
+}
