@@ -2,7 +2,6 @@
 import { Validator, type Schema } from "@cfworker/json-schema";
 import committed from "@jetscribe/schema/asyncapi.json" with { type: "json" };
 import { kinds, messageId, type EventType } from "@jetscribe/schema";
-import { makeClient } from "@jetscribe/client";
 import { connectBroker } from "@jetscribe/event-log/broker/connection";
 import { startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
@@ -19,6 +18,9 @@ interface Parsed {
 interface ParserModule {
   Parser: new () => { parse(text: string): Promise<Parsed> };
 }
+
+/** Of the call that makes the task. */
+const origin = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 describe("the AsyncAPI document", () => {
   test("is what the schemas, the subjects and the codec give", () => {
@@ -67,17 +69,25 @@ describe("the AsyncAPI document", () => {
     });
     const heard = broker.nc.subscribe("llm.*.*.>");
     await broker.nc.flush();
-    const client = makeClient({ url: stack.url, apiKey: stack.key });
-    const { task_id } = await client.generate({
-      ...{ prompt: "hi", user_id: "Zoë", metadata: { a: "b c" } },
-      ...{ group: "g" },
+    const posted = await fetch(`${stack.url}/generate`, {
+      method: "POST",
+      headers: {
+        ...{ "X-API-Key": stack.key, "Content-Type": "application/json" },
+        traceparent: origin,
+      },
+      body: JSON.stringify({
+        ...{ prompt: "hi", user_id: "Zoë", metadata: { a: "b c" } },
+        ...{ group: "g" },
+      }),
     });
+    const { task_id } = (await posted.json()) as { task_id: string };
     const seen = new Set<string>();
     for await (const { subject, headers, data } of heard) {
       const [, kind, word] = subject.split(".");
       if (kind !== "events" && kind !== "stored") continue;
       if (headers?.get("ce-subject") !== task_id) continue;
       check(subject, headersOf(headers), data);
+      assert.equal(headers.get("ce-traceparent"), origin);
       seen.add(`${kind} ${word}`);
       if (seen.size === 6) break;
     }

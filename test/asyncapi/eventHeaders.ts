@@ -45,7 +45,8 @@ const ofRequests = {
 
 function optional(type: EventType): Record<string, Header> {
   return {
-    traceparent: text("W3C Trace Context of the span that it came from.", traceparent), // prettier-ignore
+    traceparent: text("W3C Trace Context of the span that the event comes from: the last hop.", traceparent), // prettier-ignore
+    "ce-traceparent": text("W3C Trace Context of the call that made the task, where that named one: the origin.", traceparent), // prettier-ignore
     ...(type === "GenerateRequested" && ofRequests),
     ...(type === "GenerateFailed" && {
       "ce-errortype": text("The type of its error."),

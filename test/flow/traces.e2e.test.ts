@@ -1,4 +1,6 @@
 /** One trace for each task, over all services, whatever happens to it; and nothing of OpenTelemetry where none is asked for. */
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import { scan } from "@jetscribe/event-log/read/readLog";
 import type { HistoryResponse } from "@jetscribe/schema";
 import {
   eventually,
@@ -107,6 +109,22 @@ async function historyOf(stack: Stack, taskId: string) {
   return (body as unknown as HistoryResponse).events;
 }
 
+/** Of each event of a task: the last hop, and the origin. */
+async function headersOf({ natsUrl }: Stack, taskId: string) {
+  await using broker = await connectBroker({ url: natsUrl, name: "test" });
+  const reading = { stream: broker.streams.events, from: { seq: 1 } };
+  const found: [hop: string, origin: string][] = [];
+  await scan(broker, { ...reading, headersOnly: true }, (message) => {
+    if (message.header("ce-subject") === taskId)
+      found.push([
+        message.header("traceparent"),
+        message.header("ce-traceparent"),
+      ]);
+    return false;
+  });
+  return found;
+}
+
 describe("a task that nothing happens to", () => {
   const system = traced({ env: { FAKE_MS: "60" } });
   const prompt = "a prompt that nobody may see";
@@ -194,6 +212,18 @@ describe("a task that nothing happens to", () => {
     await outcome(stack, String(made["task_id"]));
     const spans = await traceOf(receiver, traceId);
     assert.deepEqual(treeOf(spans), wholeTree(spanId));
+    const attempt = spans.find(
+      ({ attributes }) => "jetscribe.attempt.end" in attributes,
+    );
+    const ofAttempt = `00-${traceId}-${attempt?.spanId}-01`;
+    assert.deepEqual(await headersOf(stack, String(made["task_id"])), [
+      [
+        `00-${traceId}-${one(spans, "send EVENTS").spanId}-01`,
+        headers.traceparent,
+      ],
+      [ofAttempt, headers.traceparent],
+      [ofAttempt, headers.traceparent],
+    ]);
   });
 
   test("has no trace where the client says that its own is not kept", async () => {
@@ -230,9 +260,11 @@ describe("a task whose attempts die", () => {
   ];
   const system = traced({ env, services });
 
-  async function posted(): Promise<string> {
+  async function posted(headers: Record<string, string> = {}): Promise<string> {
     const { stack } = system;
-    const taskId = await post(stack);
+    const body = JSON.stringify({ prompt: "hi", max_tokens: 24 });
+    const asked = { method: "POST", headers, body };
+    const taskId = String((await call(stack, "/generate", asked)).body["task_id"]); // prettier-ignore
     await eventually(async () => {
       const { body } = await call(stack, `/status/${taskId}`);
       return body["status"] === "processing";
@@ -320,16 +352,20 @@ describe("a task whose attempts die", () => {
 
   test("by a cancel: the outcome is a part of the same trace", async () => {
     const { stack, receiver } = system;
-    const taskId = await posted();
+    const traceId = "0c".repeat(16);
+    const origin = `00-${traceId}-00f067aa0ba902b7-01`;
+    const taskId = await posted({ traceparent: origin });
     const { status } = await call(stack, `/cancel/${taskId}`, {
       method: "POST",
     });
     assert.equal(status, 200);
     await outcome(stack, taskId);
-    const spans = await traceOf(receiver, idOf(taskId));
+    const spans = await traceOf(receiver, traceId);
     const sent = one(spans, "send EVENTS").spanId;
     for (const name of ["results", "logger"])
       assert.equal(one(spans, "process EVENTS", name).parentSpanId, sent);
+    const headers = await headersOf(stack, taskId);
+    assert.deepEqual(headers.at(-1), [`00-${traceId}-${sent}-01`, origin]);
     const attempt = spans.find(
       ({ attributes }) => "jetscribe.attempt.end" in attributes,
     );

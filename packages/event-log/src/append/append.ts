@@ -40,8 +40,15 @@ export class AppendError extends Error {
   }
 }
 
-interface AppendOptions {
+/** W3C Trace Context. */
+interface EventTrace {
+  /** Of the span that the event comes from. */
   traceparent?: string | undefined;
+  /** Of the call that made the task; a request has it in its data. */
+  origin?: string | undefined;
+}
+
+interface AppendOptions extends EventTrace {
   /** After so many ms without an answer the outcome is `unknown`. */
   timeoutMs?: number;
 }
@@ -59,12 +66,12 @@ export function makeAppender(
 ) {
   const answers = makeAnswers(broker);
 
-  const encode = (event: TaskEvent, queue: Queue, traceparent?: string) =>
+  const encode = (event: TaskEvent, queue: Queue, trace: EventTrace = {}) =>
     encodeEvent(event, queue, {
       names: broker,
       source,
       now: new Date(nowMs()),
-      traceparent,
+      ...trace,
     });
 
   return {
@@ -72,9 +79,9 @@ export function makeAppender(
     async append(
       event: TaskEvent,
       queue: Queue,
-      { traceparent, timeoutMs = publishTimeoutMs }: AppendOptions = {},
+      { timeoutMs = publishTimeoutMs, ...trace }: AppendOptions = {},
     ): Promise<Appended> {
-      const message = encode(event, queue, traceparent);
+      const message = encode(event, queue, trace);
       refuseUnsent(broker, message, answers.pending);
       const answer = await answers.ask(message, timeoutMs);
       if ("unanswered" in answer)
@@ -177,11 +184,10 @@ export async function appendUntilStored(
   queue: Queue,
   {
     signal,
-    traceparent,
     beforeRepeat,
-  }: {
+    ...trace
+  }: EventTrace & {
     signal: AbortSignal;
-    traceparent?: string | undefined;
     /** A broker that comes back may have lost what the event belongs to: then `signal` has to abort. */
     beforeRepeat?: () => Promise<void>;
   },
@@ -192,7 +198,7 @@ export async function appendUntilStored(
     signal.throwIfAborted();
     const sentAt = performance.now();
     try {
-      return await append(event, queue, { traceparent });
+      return await append(event, queue, trace);
     } catch (error) {
       if (!(error instanceof AppendError) || !isPassing(error)) throw error;
       const full = error.code === "full";

@@ -1,9 +1,11 @@
 /**
  * Extension attributes of CloudEvents, by which a reader that is sent no bodies can list and count tasks: the labels of a
- * request (user_id and metadata) and its not_before, the type of an error, and the metrics of an outcome.
+ * request (user_id and metadata) and its not_before, the type of an error, the metrics of an outcome, and the trace of the
+ * call that made the task.
  */
 import {
   ErrorType,
+  isTraceparent,
   type GenerateFailed,
   type GenerateRequested,
   type Metrics,
@@ -21,6 +23,8 @@ const metadataPairs = "ce-metadata";
 const notBefore = "ce-notbefore";
 const errorType = "ce-errortype";
 const metrics = "ce-metrics";
+/** CloudEvents' extension for distributed tracing: the origin, where the header `traceparent` is the last hop. */
+const origin = "ce-traceparent";
 
 export interface Headers {
   /** The value of a header; "" where there is none. */
@@ -54,6 +58,12 @@ export function labelsOf({ header }: Headers): Labels | undefined {
 }
 
 const Metadata = z.record(z.string(), z.string());
+
+/** "" where the call named no trace. A foreign writer's text that is none is left out. */
+export const originLine = ({
+  traceparent = "",
+}: Pick<GenerateRequested, "traceparent">): string =>
+  isTraceparent(traceparent) ? `${origin}: ${traceparent}\r\n` : "";
 
 export const errorLine = ({ type }: GenerateFailed["error"]): string =>
   `${errorType}: ${type}\r\n`;

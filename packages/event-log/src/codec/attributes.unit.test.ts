@@ -21,11 +21,15 @@ import { errorTypeOf, labelsOf, metricsOf, type Labels } from "./attributes.ts";
 /** The lines of the headers of a request with these labels, as the broker has them. */
 const headersOf = (labels: Labels) => linesOf(requested(newTaskId(), labels));
 
-function linesOf(event: TaskEvent) {
+function linesOf(
+  event: TaskEvent,
+  trace: { traceparent?: string; origin?: string | undefined } = {},
+) {
   const { headers, size, body } = encodeEvent(event, queue, {
     names: makeNames(),
     source: "test",
     now: new Date(0),
+    ...trace,
   });
   // Both kinds of headers have it, the client's as a method that its interface does not name.
   const encodable = headers as unknown as { encode(): Uint8Array };
@@ -141,4 +145,23 @@ test("what is no metrics is left out", () => {
     metricsOf(headersIn([`ce-metrics: ${value}`]));
   for (const value of ["", "1,2,3", "1,2,3,x", "1,2,-3,4", "1,2,3,Infinity"])
     assert.equal(read(value), undefined);
+});
+
+test("the trace of the call that made the task is an attribute of every event, beside the hop's", () => {
+  const origin = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const hop = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01";
+  const id = newTaskId();
+  const tracesOf = (event: TaskEvent, given?: string) =>
+    linesOf(event, { traceparent: hop, origin: given }).filter((line) =>
+      line.includes("traceparent"),
+    );
+  const both = [`ce-traceparent: ${origin}`, `traceparent: ${hop}`];
+  assert.deepEqual(tracesOf(requested(id, { traceparent: origin })), both);
+  assert.deepEqual(tracesOf(completed(id), origin), both);
+  const one = [`traceparent: ${hop}`];
+  assert.deepEqual(tracesOf(requested(id)), one);
+  assert.deepEqual(tracesOf(completed(id)), one);
+  const foreign = `${origin}\r\nNats-Rollup: all`;
+  assert.deepEqual(tracesOf(completed(id), foreign), one);
+  assert.deepEqual(tracesOf(requested(id, { traceparent: foreign })), one);
 });

@@ -15,7 +15,12 @@ import {
 import type { MsgHdrs } from "@nats-io/nats-core";
 import { compiled } from "../fast/compiled.ts";
 import { makeHeaders, sizeOfHeaders } from "./headers.ts";
-import { errorLine, labelLines, metricsLine } from "./attributes.ts";
+import {
+  errorLine,
+  labelLines,
+  metricsLine,
+  originLine,
+} from "./attributes.ts";
 
 /** A message as it goes to the broker. */
 export interface Encoded {
@@ -44,13 +49,16 @@ export function encodeEvent(
     source,
     now,
     traceparent,
+    origin,
   }: {
     names: Pick<Names, "eventSubject">;
     /** The service that appends it: `gateway`. */
     source: string;
     now: Date;
-    /** W3C Trace Context; must be one already. */
+    /** W3C Trace Context of the span that the event comes from; must be one already. */
     traceparent?: string | undefined;
+    /** That of the call that made the task; a request has it in its data. */
+    origin?: string | undefined;
   },
 ): Encoded {
   const id = messageId(event);
@@ -62,6 +70,9 @@ export function encodeEvent(
     (event.type === "GenerateRequested" ? labelLines(event.data) : "") +
     (event.type === "GenerateFailed" ? errorLine(event.data.error) : "") +
     ("metrics" in event.data ? metricsLine(event.data.metrics) : "") +
+    originLine(
+      event.type === "GenerateRequested" ? event.data : { traceparent: origin },
+    ) +
     (traceparent === undefined ? "" : `traceparent: ${traceparent}\r\n`) +
     `Nats-Msg-Id: ${id}\r\n`;
   const body = Buffer.from(JSON.stringify(event.data));

@@ -70,14 +70,17 @@ export function makeRecord(deps: {
   ) =>
     appendUntilStored(broker, appender, event, inHand.item.queue, {
       signal: inHand.signal,
-      traceparent: traceparentOf(inHand, event),
+      ...traceOf(inHand, event),
       beforeRepeat,
     });
 
-  function traceparentOf(inHand: TaskInHand, event: TaskEvent) {
-    if (traces === undefined) return inHand.item.traceparent;
-    const of = "attempt" in event.data ? event.data : inHand.state.task;
-    return traces.traceparent(inHand, of.attempt);
+  function traceOf(inHand: TaskInHand, event: TaskEvent) {
+    const { item, state } = inHand;
+    const { attempt } = "attempt" in event.data ? event.data : state.task;
+    return {
+      traceparent: traces?.traceparent(inHand, attempt) ?? item.traceparent,
+      origin: item.event.data.traceparent,
+    };
   }
 
   async function leaveIfLost(inHand: TaskInHand): Promise<void> {
@@ -194,7 +197,7 @@ export function makeRecord(deps: {
     const event = retried(task, { reason: "drain" }, workerId, clock.nowS());
     try {
       await appender.append(event, item.queue, {
-        traceparent: traceparentOf(inHand, event),
+        ...traceOf(inHand, event),
         timeoutMs: handBackMs,
       });
       const endS = event.data.retry_at;

@@ -64,9 +64,11 @@ test("a task whose cancel_after_ms is over is cancelled: one that waits for very
   await using _results = startResults(on, { EVENTS_MAX_AGE: "1h" });
   const ids = [newTaskId(), newTaskId(), newTaskId(), newTaskId()] as const;
   const [, handedBack, runs, longer] = ids;
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   for (const id of ids)
     await writer.append(
       requested(id, {
+        traceparent,
         cancel_after_ms: id === longer ? 60_000 : 2_000,
         start_timeout_ms: 1_800_000,
       }),
@@ -91,6 +93,13 @@ test("a task whose cancel_after_ms is over is cancelled: one that waits for very
   // The worker of the one that runs has some time to do it itself.
   for (const [i, atS] of [2, 2, 7].entries())
     assert.ok((ends[i] ?? 0) > atS - 0.5, ends.join(", "));
+  const { jsm, streams } = writer.broker;
+  for (const task of tasks.slice(0, 3)) {
+    assert.ok(task?.status === "cancelled");
+    const at = { seq: task.end_seq };
+    const outcome = await jsm.streams.getMessage(streams.events, at);
+    assert.equal(outcome?.header.get("ce-traceparent"), traceparent);
+  }
   assert.equal(await redis.reader.overdue(Date.now() / 1_000), 0);
 });
 

@@ -112,7 +112,10 @@ export function endOverdue({
     const eventWith = (text: JoinedText) =>
       overdue(task, { text, refusals, now });
     const event = eventWith(await textOf(task));
-    const trace = { traceparent: traceparentOf(task) };
+    const trace = {
+      traceparent: traceparentOf(task),
+      origin: task.traceparent,
+    };
     await appender.append(event, queue, trace).catch((error: unknown) => {
       if (!(error instanceof AppendError) || error.code !== "too_large")
         throw error;

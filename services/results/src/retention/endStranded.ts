@@ -122,7 +122,10 @@ async function check(deps: StrandedDeps, served: ServedModels): Promise<void> {
       return appender.append(
         failedOutside(task, fillingUp, facts),
         queueOf(task),
-        { traceparent: deps.traceparentOf(task) },
+        {
+          traceparent: deps.traceparentOf(task),
+          origin: task.traceparent,
+        },
       );
     }),
   );

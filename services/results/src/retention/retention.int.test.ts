@@ -153,13 +153,14 @@ test.concurrent(
       await work;
     });
     const stranded: Queue = { ...queue, model: "gone" };
-    const ask = async (of: Queue) => {
+    const ask = async (of: Queue, traceparent?: string) => {
       const id = newTaskId();
-      await writer.append(requested(id, of), of);
+      await writer.append(requested(id, { ...of, traceparent }), of);
       return id;
     };
     const old: string[] = [];
-    for (let i = 0; i < 30; i++) old.push(await ask(stranded));
+    const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (let i = 0; i < 30; i++) old.push(await ask(stranded, trace));
     const served: string[] = [];
     for (let i = 0; i < 30; i++) served.push(await ask(queue));
     await assertProjected(writer.broker, redis.reader);
@@ -180,6 +181,10 @@ test.concurrent(
     assert.ok(tasks[0]?.status === "failed");
     assert.equal(tasks[0].error.type, "ExpiredError");
     assert.match(tasks[0].error.message, /no worker of its model/);
+    const { jsm, streams } = writer.broker;
+    const at = { seq: tasks[0].end_seq };
+    const failure = await jsm.streams.getMessage(streams.events, at);
+    assert.equal(failure?.header.get("ce-traceparent"), trace);
     assert.ok((await statuses(served)).every((status) => status === "queued"));
   },
 );
