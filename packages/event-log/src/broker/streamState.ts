@@ -1,6 +1,10 @@
 /** What the broker says about a stream, and single messages of it. */
 import { messageId, type RecordedEvent } from "@jetscribe/schema";
-import { DiscardPolicy, JetStreamApiError } from "@nats-io/jetstream";
+import {
+  DiscardPolicy,
+  JetStreamApiError,
+  type StoredMsg,
+} from "@nats-io/jetstream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeEvent, type LogMessage } from "../codec/codec.ts";
 import type { Broker } from "./connection.ts";
@@ -113,13 +117,30 @@ export const lastMessageOf = (
 ): Promise<SingleMessage | undefined> =>
   getMessage(broker, stream, { last_by_subj: subject });
 
+/**
+ * As `lastMessageOf`, by a direct get: nats-server answers it on the connection itself, without its queue of API calls. In
+ * a cluster any copy answers, which may be behind. The stream has to allow it (`allow_direct`).
+ */
+export async function lastMessageOfAnyCopy(
+  { jsm }: Broker,
+  stream: string,
+  subject: string,
+): Promise<SingleMessage | undefined> {
+  const query = { last_by_subj: subject };
+  const found = await jsm.direct.getMessage(stream, query);
+  return found ? singleMessageOf(found) : undefined;
+}
+
 async function getMessage(
   { jsm }: Broker,
   stream: string,
   query: { seq: number } | { last_by_subj: string },
 ): Promise<SingleMessage | undefined> {
   const found = await orMissing(jsm.streams.getMessage(stream, query));
-  if (!found) return undefined;
+  return found ? singleMessageOf(found) : undefined;
+}
+
+function singleMessageOf(found: StoredMsg): SingleMessage {
   const { subject, seq, data, timestamp } = found;
   const time = Date.parse(timestamp) / 1000;
   return { subject, seq, time, data, header: (name) => found.header.get(name) };

@@ -13,6 +13,7 @@ import { openLog } from "../../test/eventLogTestKit.ts";
 import {
   hearTokens,
   lastToken,
+  lastTokenOfAnyCopy,
   makeTokenLog,
   readTokens,
   type PutChunk,
@@ -40,6 +41,7 @@ for (const version of await natsVersions())
       const [a, b] = [newTaskId(), newTaskId()];
       assert.deepEqual(await readTokens(log.broker, a, signal), []);
       assert.equal(await lastToken(log.broker, a), undefined);
+      assert.equal(await lastTokenOfAnyCopy(log.broker, a), undefined);
       const stored: { seq: number; chunk: TokenChunk }[] = [];
       for (let n = 1; n <= 700; n++) {
         const put = await tokens.put(a, chunk(n), stored.at(-1)?.seq ?? 0);
@@ -50,6 +52,7 @@ for (const version of await natsVersions())
       assert.deepEqual(all.map(withoutTime), stored);
       const last = await lastToken(log.broker, a);
       assert.deepEqual(last && withoutTime(last), stored.at(-1));
+      assert.deepEqual(await lastTokenOfAnyCopy(log.broker, a), last);
       for (const { time } of [...all, last!])
         assert.ok(Math.abs(time - Date.now() / 1000) < 60);
       const [only] = await readTokens(log.broker, b, signal);

@@ -10,7 +10,7 @@ import type { LogMessage } from "../codec/codec.ts";
 import { makeHeaders } from "../codec/headers.ts";
 import { parseJson } from "../codec/parseJson.ts";
 import type { Broker } from "../broker/connection.ts";
-import { lastMessageOf } from "../broker/streamState.ts";
+import { lastMessageOf, lastMessageOfAnyCopy } from "../broker/streamState.ts";
 import { scan } from "../read/readLog.ts";
 import { hear } from "../signals/signals.ts";
 
@@ -105,13 +105,25 @@ export async function readTokens(
 }
 
 /** A task's last chunk, from the stream's leader; undefined where there is none (any more). */
-export async function lastToken(
+export const lastToken = (
+  broker: Broker,
+  taskId: string,
+): Promise<StoredChunk | undefined> => askLast(lastMessageOf, broker, taskId);
+
+/** As `lastToken`, sooner, and for readers only: in a cluster the copy that answers may be behind. */
+export const lastTokenOfAnyCopy = (
+  broker: Broker,
+  taskId: string,
+): Promise<StoredChunk | undefined> =>
+  askLast(lastMessageOfAnyCopy, broker, taskId);
+
+async function askLast(
+  ask: typeof lastMessageOf,
   broker: Broker,
   taskId: string,
 ): Promise<StoredChunk | undefined> {
   const { streams, subjects } = broker;
-  const subject = subjects.tokens(taskId);
-  const found = await lastMessageOf(broker, streams.tokens, subject);
+  const found = await ask(broker, streams.tokens, subjects.tokens(taskId));
   return found && chunkOf(found);
 }
 

@@ -4,7 +4,10 @@ import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { orAborted } from "@jetscribe/event-log/broker/orAborted";
 import { subscribed } from "@jetscribe/event-log/signals/signals";
-import { hearTokens, lastToken } from "@jetscribe/event-log/tokens/tokens";
+import {
+  hearTokens,
+  lastTokenOfAnyCopy,
+} from "@jetscribe/event-log/tokens/tokens";
 import {
   isOpen,
   type EndedTask,
@@ -80,7 +83,7 @@ export function makeStreamTask(deps: {
     // On the connection of the subscription, and after it: what that one missed is found. One chunk is all there is of a
     // text that has just begun, and is read in a fraction of the time that all of a text takes.
     if (isOpen(found) && lastEventId === undefined)
-      lastToken(broker, task_id).then(
+      lastTokenOfAnyCopy(broker, task_id).then(
         (last) => last && hear({ chunk: last.chunk }),
         () => mayHaveText && inbox.putAlways("missed"),
       );
