@@ -2,7 +2,7 @@
 import type { TaskState } from "@jetscribe/schema";
 import type { Place, TaskReader } from "@jetscribe/task-store";
 
-/** Tells a task's place, at once and when it has changed, until it is disposed of. */
+/** Tells a task's place, soon and when it has changed, until it is disposed of. */
 export type WatchPlace = (
   task: TaskState,
   onPlace: (place: Place) => void,
@@ -17,7 +17,7 @@ interface Watched {
 
 export function makeWatchPlace(
   reader: Pick<TaskReader, "places">,
-  everyMs = 2_000,
+  { firstMs = 100, everyMs = 2_000 } = {},
 ): WatchPlace {
   const all = new Set<Watched>();
   let timer: NodeJS.Timeout | undefined;
@@ -48,9 +48,11 @@ export function makeWatchPlace(
     const watched: Watched = { task, onPlace };
     all.add(watched);
     timer ??= setInterval(() => void lookAtAll(), everyMs);
-    void look([watched]);
+    // Most tasks wait for less: their first text is not held up by the question.
+    const first = setTimeout(() => void look([watched]), firstMs);
     return {
       [Symbol.dispose]() {
+        clearTimeout(first);
         all.delete(watched);
         if (all.size > 0) return;
         clearInterval(timer);

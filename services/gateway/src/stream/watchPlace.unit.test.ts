@@ -29,12 +29,19 @@ function open() {
         );
       },
     },
-    5,
+    { firstMs: 5, everyMs: 5 },
   );
   return { places, reads, watchPlace };
 }
 
-test("a place is told at once, and again when it has changed", async () => {
+test("no place is read for a task that waits no longer", async () => {
+  const { reads, watchPlace } = open();
+  watchPlace(queued(), () => undefined)[Symbol.dispose]();
+  await new Promise(setImmediate);
+  assert.deepEqual(reads, []);
+});
+
+test("a place is told soon, and again when it has changed", async () => {
   const { places, reads, watchPlace } = open();
   const task = queued();
   places.set(task.task_id, 7);
