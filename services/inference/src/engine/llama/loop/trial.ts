@@ -13,6 +13,9 @@ export interface Trial {
 
 /** So many pairs of turns are compared: what is fast for a moment may not be. */
 const leastPairs = 7;
+/** After so many pairs the trial is over if the tried number was slower than this in each of them. */
+const hopelessPairs = 3;
+const hopelessGain = 0.9;
 /** How long a turn is, or one batch where that takes longer. */
 const turnMs = 20;
 /** The tried number is given up once it took so many ms more, and so many times what a batch takes. */
@@ -70,7 +73,7 @@ export function makeTrial(): Trial {
       present = undefined;
       turns += 1;
       if (pair !== undefined) pairs.push(pair);
-      if (pairs.length >= leastPairs) return gainOf(pairs);
+      if (pairs.length >= leastPairs || isHopeless(pairs)) return gainOf(pairs);
       return turns < mostTurns ? undefined : 1;
     },
   };
@@ -99,6 +102,10 @@ function pairOf(present: Costs, tried: Costs): Pair | undefined {
   }
   return pair.tried > 0 ? pair : undefined;
 }
+
+const isHopeless = (pairs: readonly Pair[]): boolean =>
+  pairs.length >= hopelessPairs &&
+  pairs.every(({ present, tried }) => present < hopelessGain * tried);
 
 /** In the middle and on the whole, of which the smaller counts. */
 function gainOf(pairs: readonly Pair[]): number {

@@ -36,6 +36,19 @@ test("batches of several shapes are each compared with their own", () => {
   assert.ok(Math.abs(gain - 1.6) < 1e-9, `${gain}`);
 });
 
+test("a number that is slower each time is given up after a few turns", () => {
+  const slower = gainOf(
+    () => "small",
+    (_, isTried) => (isTried ? 3 : 2),
+  );
+  const same = gainOf(
+    () => "small",
+    () => 2,
+  );
+  assert.ok(slower.gain < 0.7, `${slower.gain}`);
+  assert.ok(slower.batches < same.batches / 2, `${slower.batches} batches`);
+});
+
 test("a trial whose batches are never alike ends, and finds no gain", () => {
   const { gain, batches } = gainOf(
     (_, batch) => `${batch}`,
