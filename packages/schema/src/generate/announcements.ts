@@ -22,7 +22,7 @@ export const goneAfter = ({
 
 export const EngineThreads = z
   .object({
-    /** For a token of one answer; for one of each of several at once; for a piece of a prompt. */
+    /** For a token of one answer; for one of each of several, in the latest such step; for a piece of a prompt. */
     alone: z.int().positive(),
     together: z.int().positive(),
     prompts: z.int().positive(),

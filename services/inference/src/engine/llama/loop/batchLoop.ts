@@ -9,13 +9,14 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Token } from "node-llama-cpp";
 import type { Native, Sampler } from "../internals.ts";
 import type { Sampling, Sequence, Writing } from "../sequence.ts";
+import type { Batch } from "./batchClass.ts";
 import { makeCells, type Cells } from "./cells.ts";
 import type { DraftModel } from "./draftModel.ts";
 import { makeDrafts, type Drafts } from "./drafts.ts";
 import { makePace } from "./pace.ts";
 import { nextPieces } from "./plan.ts";
 import type { Speculation } from "./speculation.ts";
-import type { Batch, Threads } from "./threads.ts";
+import type { Threads } from "./threads.ts";
 
 /** What a sequence is asked to do, until it is done. */
 interface Task {

@@ -1,24 +1,16 @@
 /**
  * How many threads the next batch gets. Pure but for its clock. llama.cpp's threads meet at a barrier after each step and
  * spin there: where another process has one's core, all of them wait for it, and two threads on two cores can be a
- * hundred times slower than one. So the number is chosen by measuring while it runs, for each kind of batch:
+ * hundred times slower than one. So the number is chosen by measuring while it runs, for each kind of batch, and for steps of
+ * several sequences by their rows:
  *
  * - Now and then the next number up or down is tried against the present one, and taken where it is faster; more threads
  *   have to be faster by a tenth. The longer nothing changes, the more seldom it is tried.
  * - Batches that take several times what they usually do with this number lower it at once, for all kinds.
  */
 import type { EngineThreads } from "@jetscribe/schema";
+import { classOf, levelName, rowClasses, type Batch } from "./batchClass.ts";
 import { makeTrial, type Trial } from "./trial.ts";
-
-/** A step of one sequence; of several; a piece of a prompt. The best number differs: prompts like all cores. */
-export type BatchKind = "alone" | "together" | "prompts";
-
-export interface Batch {
-  kind: BatchKind;
-  tokens: number;
-  /** The longest context in it, in tokens: attention takes its time by that. */
-  depth: number;
-}
 
 export interface Threads {
   /** How many for this batch, which is the next one. */
@@ -54,6 +46,7 @@ function countsFrom(most: number): number[] {
 }
 
 interface Level {
+  name: string;
   count: number;
   /** By shape: what a batch costs with the present number. */
   usual: Map<string, number>;
@@ -78,28 +71,39 @@ export function makeThreads({
   onChange: (choice: EngineThreads) => void;
 }): Threads {
   const counts = countsFrom(most);
-  const levels = {
-    alone: makeLevel(),
-    together: makeLevel(),
-    prompts: makeLevel(),
-  };
+  const alone = makeLevel("alone");
+  const prompts = makeLevel("prompts");
+  const together = new Map(
+    rowClasses.map((tokens) => [
+      tokens,
+      makeLevel(levelName({ kind: "together", tokens })),
+    ]),
+  );
+  const levels = [alone, prompts, ...together.values()];
+  /** Of the latest step of several sequences. */
+  let latest = together.get(rowClasses[0]!)!;
   let because = "measured at the start";
   let raisedAt = -Infinity;
   let restMs = firstRestMs;
   let excessMs = 0;
   let lastAt = now();
 
-  function makeLevel(): Level {
+  function makeLevel(name: string): Level {
     const count = Math.min(first, most);
     const tryAt = now() + firstWaitMs;
     const waitMs = firstWaitMs;
-    return { count, usual: new Map(), tryAt, waitMs, up: true };
+    return { name, count, usual: new Map(), tryAt, waitMs, up: true };
+  }
+
+  function levelOf({ kind, tokens }: Batch): Level {
+    if (kind === "together") return together.get(classOf(tokens))!;
+    return kind === "alone" ? alone : prompts;
   }
 
   const choice = (): EngineThreads => ({
-    alone: levels.alone.count,
-    together: levels.together.count,
-    prompts: levels.prompts.count,
+    alone: alone.count,
+    together: latest.count,
+    prompts: prompts.count,
     because,
   });
 
@@ -116,8 +120,9 @@ export function makeThreads({
       ? counts.findLast((other) => other > count)
       : counts.find((other) => other < count);
 
-  function next({ kind }: Batch): number {
-    const level = levels[kind];
+  function next(batch: Batch): number {
+    const level = levelOf(batch);
+    if (batch.kind === "together") latest = level;
     if (level.tried === undefined && now() >= level.tryAt) {
       let count = neighbour(level);
       if (count === undefined) {
@@ -132,24 +137,19 @@ export function makeThreads({
 
   function took(batch: Batch, ms: number): void {
     const { kind, tokens, depth } = batch;
-    const level = levels[kind];
+    const level = levelOf(batch);
     const cost = kind === "prompts" ? ms / tokens : ms;
     const shape = `${kind === "prompts" ? "" : tokens}/${Math.ceil(Math.log2(depth + 1))}`;
     const { tried } = level;
-    if (tried?.trial.isTried !== true) watch(level, kind, shape, cost, ms);
+    if (tried?.trial.isTried !== true) watch(level, shape, cost, ms);
     const gain = tried?.trial.took(shape, cost, ms);
     // While it was watched the number may have been lowered.
     if (gain !== undefined && level.tried === tried)
-      settle(kind, level, tried!.count, gain);
+      settle(level, tried!.count, gain);
   }
 
   /** A trial has ended. */
-  function settle(
-    kind: BatchKind,
-    level: Level,
-    count: number,
-    gain: number,
-  ): void {
+  function settle(level: Level, count: number, gain: number): void {
     const raises = count > level.count;
     const wins = gain >= (raises ? worthIt : 1 / worthIt);
     const isGivenUp = gain === 0;
@@ -160,26 +160,20 @@ export function makeThreads({
     level.tryAt = now() + level.waitMs;
     // Other work is on the cores, whatever the kind. One batch can take half a second then.
     if (isGivenUp)
-      for (const other of Object.values(levels))
+      for (const other of levels)
         other.tryAt = Math.max(other.tryAt, now() + level.waitMs / 2);
     if (!wins) {
       level.up = !level.up;
       return;
     }
     if (raises) raisedAt = now();
-    const why = `${count} instead of ${level.count} ${kind}: ${gain.toFixed(2)} times as fast`;
+    const why = `${count} instead of ${level.count} ${level.name}: ${gain.toFixed(2)} times as fast`;
     change(level, count, why);
     onChange(choice());
   }
 
   /** Learns what is usual, and lowers the number where batches are late. */
-  function watch(
-    level: Level,
-    kind: BatchKind,
-    shape: string,
-    cost: number,
-    ms: number,
-  ): void {
+  function watch(level: Level, shape: string, cost: number, ms: number): void {
     const usual = level.usual.get(shape);
     const at = now();
     excessMs = Math.max(0, excessMs - forgiven * (at - lastAt));
@@ -201,7 +195,7 @@ export function makeThreads({
     const most = Math.max(leastExcessMs, mostExcess * usualMs);
     if (excessMs > Math.min(most, mostExcessMs))
       lower(
-        `batches (${kind}) take ${(cost / usual).toFixed(0)} times what is usual: other work is on the cores`,
+        `batches (${level.name}) take ${(cost / usual).toFixed(0)} times what is usual: other work is on the cores`,
       );
   }
 
@@ -211,7 +205,7 @@ export function makeThreads({
       now() - raisedAt > mostRestMs
         ? firstRestMs
         : Math.min(2 * restMs, mostRestMs);
-    for (const level of Object.values(levels)) {
+    for (const level of levels) {
       const fewer = counts.find((other) => other < level.count);
       if (fewer !== undefined) change(level, fewer, why);
       level.tried = undefined;

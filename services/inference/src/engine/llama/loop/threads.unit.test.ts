@@ -1,7 +1,8 @@
 import type { EngineThreads } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
-import { fixedThreads, makeThreads, type Batch } from "./threads.ts";
+import type { Batch } from "./batchClass.ts";
+import { fixedThreads, makeThreads } from "./threads.ts";
 
 const step: Batch = { kind: "together", tokens: 4, depth: 100 };
 
@@ -44,7 +45,10 @@ describe("threads that are chosen while the engine runs", () => {
     const { run, choice, changes } = machine({ most: 8, first: 1 }, quiet);
     run(10_000);
     assert.equal(choice().together, 8);
-    assert.match(changes[0]?.because ?? "", /^2 instead of 1 together: 2\.00/);
+    assert.match(
+      changes[0]?.because ?? "",
+      /^2 instead of 1 together, 4 to 7 rows: 2\.00/,
+    );
     assert.equal(changes.at(-1)?.together, 8);
   });
 
@@ -117,6 +121,17 @@ describe("threads that are chosen while the engine runs", () => {
     }
     const { together, prompts } = choice();
     assert.deepEqual({ together, prompts }, { together: 1, prompts: 4 });
+  });
+
+  test("are chosen for steps of few and of many rows by themselves", () => {
+    const costOf = (n: number, { tokens }: Batch) => tokens / n + (n - 1) * 3;
+    const { run, choice } = machine({ most: 2, first: 1 }, costOf);
+    const chosen = (tokens: number) => {
+      run(40, { ...step, tokens });
+      return choice().together;
+    };
+    for (let i = 0; i < 100; i++) [4, 16].map(chosen);
+    assert.deepEqual([4, 5, 16, 24].map(chosen), [1, 1, 2, 2]);
   });
 
   test("become fewer within a second when other work comes, for all kinds", () => {
