@@ -7,16 +7,13 @@ import {
 } from "@jetscribe/schema";
 import type { LogMessage } from "../codec/codec.ts";
 import { parseJson } from "../codec/parseJson.ts";
+import { recordHeaders } from "../codec/recordHeaders.ts";
 
 /** `id` is the message id, too: the broker stores it once within its duplicate window. */
 export const keyHeaders = (
   { type, data }: KeyEvent,
-  { id, source, now }: { id: string; source: string; now: Date },
-): string =>
-  `ce-specversion: 1.0\r\nce-id: ${id}\r\nce-source: /jetscribe/${source}\r\n` +
-  `ce-type: jetscribe.${type}.v1\r\nce-subject: ${data.key_id}\r\nce-time: ${now.toISOString()}\r\n` +
-  `ce-dataschema: urn:jetscribe:event:${type}:v1\r\nce-datacontenttype: application/json\r\n` +
-  `Nats-Msg-Id: ${id}\r\n`;
+  by: { id: string; source: string; now: Date },
+): string => recordHeaders({ type, subject: data.key_id, ...by });
 
 /** Undefined: the message is no event of a key that this version knows. */
 export function decodeKeyEvent({

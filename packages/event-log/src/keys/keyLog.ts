@@ -2,14 +2,12 @@
 import {
   evolveKey,
   keyEventTypes,
-  publishTimeoutMs,
   type KeyEvent,
   type KeyRecord,
 } from "@jetscribe/schema";
-import { AppendError, readPubAck } from "../append/append.ts";
+import { appendRecord } from "../append/appendRecord.ts";
 import type { Broker } from "../broker/connection.ts";
 import { streamState } from "../broker/streamState.ts";
-import { makeHeaders } from "../codec/headers.ts";
 import type { Delivery } from "../read/pull.ts";
 import { followStream, scan } from "../read/readLog.ts";
 import { decodeKeyEvent, keyHeaders } from "./keyCodec.ts";
@@ -31,24 +29,13 @@ export async function appendKeyEvent(
   event: KeyEvent,
   { after, id, now }: { after: number; id: string; now: Date },
 ): Promise<number> {
-  // It would be kept back, and stored after its caller gave up.
-  if (!broker.connected)
-    throw new AppendError("unavailable", "not connected to the broker");
-  const { nc, subjects } = broker;
+  const { data } = event;
   const { word } = keyEventTypes[event.type];
-  const headers = makeHeaders(
+  const headers =
     keyHeaders(event, { id, source: "gateway", now }) +
-      `Nats-Expected-Last-Sequence: ${after}\r\n`,
-  );
-  const subject = subjects.keyEvent(word, event.data.key_id);
-  const answer = await nc
-    .request(subject, JSON.stringify(event.data), {
-      ...{ headers, timeout: publishTimeoutMs },
-    })
-    .catch((error: unknown) => {
-      throw new AppendError("unknown", String(error));
-    });
-  return readPubAck(answer).seq;
+    `Nats-Expected-Last-Sequence: ${after}\r\n`;
+  const subject = broker.subjects.keyEvent(word, data.key_id);
+  return (await appendRecord(broker, subject, { headers, data })).seq;
 }
 
 /**
