@@ -73,7 +73,7 @@ const services = ["gateway", "inference", "results", "logger"];
 const rooms = {
   "packages/event-log/src": [
     ...["fast/", "codec/", "broker/", "append/", "read/", "state/"],
-    ...["keys/", "streams/", "signals/", "work/", "tokens/"],
+    ...["keys/", "audit/", "streams/", "signals/", "work/", "tokens/"],
   ],
   "services/gateway/src": [
     ...[
@@ -81,6 +81,7 @@ const rooms = {
       "forecast/",
       "admission/",
       "accept/",
+      "audit/",
       "read/",
       "cancel/",
       "stream/",

@@ -20,6 +20,7 @@ const TRY_EVERY_MS = 50;
 const topology = {
   eventsMaxBytes: 2 ** 30,
   taskTimeoutMs: 300_000,
+  ...{ auditMaxAgeMs: 3_600_000, auditMaxBytes: 2 ** 24 },
   replicas: 3,
 };
 

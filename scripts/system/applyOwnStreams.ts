@@ -8,7 +8,10 @@ import { writePrivate } from "./dataDir.ts";
 import { nodeFlags } from "./services.ts";
 
 /** What the streams are made by: another value is another stream. */
-const settings = ["NAMESPACE", "EVENTS_MAX_BYTES", "TASK_TIMEOUT"];
+const settings = [
+  ...["NAMESPACE", "EVENTS_MAX_BYTES", "TASK_TIMEOUT"],
+  ...["AUDIT_MAX_AGE", "AUDIT_MAX_BYTES"],
+];
 const madeBy = ["streams/topology.ts", "streams/logLimit.ts"].map((file) =>
   join(root, "packages/event-log/src", file),
 );

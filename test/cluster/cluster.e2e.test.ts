@@ -34,7 +34,8 @@ async function copies({ nats }: Fleet): Promise<Record<string, number>> {
     const { replicas } = cluster as { replicas?: unknown[] };
     counted[name] = 1 + (replicas ?? []).length;
   };
-  for (const stream of ["EVENTS", "TOKENS", "LOGS", "IDEMPOTENCY", "KEYS"])
+  const streams = ["EVENTS", "TOKENS", "LOGS", "IDEMPOTENCY", "KEYS", "AUDIT"];
+  for (const stream of streams)
     await count(stream, `$JS.API.STREAM.INFO.${stream}`);
   const { consumers } = await broker.request("$JS.API.CONSUMER.NAMES.EVENTS");
   for (const name of consumers as string[])

@@ -25,6 +25,7 @@ import {
 export const settings: TopologySettings = {
   eventsMaxBytes: 2 ** 30,
   taskTimeoutMs: 300_000,
+  ...{ auditMaxAgeMs: 3_600_000, auditMaxBytes: 2 ** 24 },
   replicas: 1,
 };
 

@@ -35,6 +35,9 @@ export const BrokerSettings = z.object({
     .optional(),
   EVENTS_MAX_AGE: duration("30d"),
   EVENTS_MAX_BYTES: size("10GiB"),
+  /** Of the records of who opened a text. */
+  AUDIT_MAX_AGE: duration("365d"),
+  AUDIT_MAX_BYTES: size("256MB"),
   TASK_TIMEOUT: duration("300s"),
   /** Of each stream and work queue in a cluster: an even number survives no more losses than the one below it. */
   REPLICAS: count(1, { min: 1, max: 5 }).refine(
@@ -141,6 +144,8 @@ export async function joinBroker(
 export const topologyOf = (settings: BrokerSettings): TopologySettings => ({
   eventsMaxBytes: settings.EVENTS_MAX_BYTES,
   taskTimeoutMs: settings.TASK_TIMEOUT,
+  auditMaxAgeMs: settings.AUDIT_MAX_AGE,
+  auditMaxBytes: settings.AUDIT_MAX_BYTES,
   replicas: settings.REPLICAS,
 });
 

@@ -85,6 +85,7 @@ export const makeStreams = (broker: Broker): Promise<unknown> =>
   ensureTopology(broker, {
     eventsMaxBytes: 2 ** 28,
     taskTimeoutMs: 60_000,
+    ...{ auditMaxAgeMs: 3_600_000, auditMaxBytes: 2 ** 24 },
     replicas: 1,
   });
 

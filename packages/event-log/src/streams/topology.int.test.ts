@@ -77,9 +77,13 @@ for (const version of await natsVersions())
       await log.request(3);
       const found = await ensureTopology(log.broker, {
         ...{ eventsMaxBytes: 2 ** 20, taskTimeoutMs: 60_000, replicas: 3 },
+        ...{ auditMaxAgeMs: 60_000, auditMaxBytes: 2 ** 20 },
       });
       const fields = found.map(({ stream, field }) => `${stream}.${field}`);
       assert.deepEqual(fields.toSorted(), [
+        "AUDIT.max_age",
+        "AUDIT.max_bytes",
+        "AUDIT.num_replicas",
         "EVENTS.max_bytes",
         "EVENTS.num_replicas",
         "IDEMPOTENCY.num_replicas",
@@ -88,7 +92,9 @@ for (const version of await natsVersions())
         "TOKENS.max_age",
         "TOKENS.num_replicas",
       ]);
-      const [size] = found.filter(({ field }) => field === "max_bytes");
+      const size = found.find(
+        ({ stream, field }) => stream === "EVENTS" && field === "max_bytes",
+      );
       const bytes = maxBytesOf(settings.eventsMaxBytes);
       assert.deepEqual([size?.wanted, size?.found], [1_310_720, bytes]);
       const { config, state } = await log.broker.jsm.streams.info(

@@ -31,6 +31,9 @@ export interface TopologySettings {
   /** Bytes up to which requests are accepted; the stream is larger: see `logLimit.ts`. */
   eventsMaxBytes: number;
   taskTimeoutMs: number;
+  /** How long an audit record stays. */
+  auditMaxAgeMs: number;
+  auditMaxBytes: number;
   /** Copies of each stream in a cluster: 1, 3 or 5. */
   replicas: number;
 }
@@ -94,6 +97,15 @@ export const wantedStreams = (
     max_age: 0,
     max_msgs_per_subject: -1,
     max_bytes: 64_000_000,
+  },
+  {
+    ...common(settings),
+    name: streams.audit,
+    subjects: [subjects.allAuditRecords],
+    // Whoever reads much would drop the records of others: a full stream refuses, and then no text is shown.
+    discard: DiscardPolicy.New,
+    max_age: nanos(settings.auditMaxAgeMs),
+    max_bytes: settings.auditMaxBytes,
   },
 ];
 

@@ -43,7 +43,7 @@ export const isNamespace = (text: string): boolean =>
   /^[A-Za-z_-][A-Za-z0-9_-]{0,63}$/.test(text);
 
 /**
- * The names of a namespace, which stands before each of them, so that several systems share one NATS account: `shop` has the streams `shop-EVENTS`, `shop-TOKENS`, `shop-LOGS`, `shop-IDEMPOTENCY` and `shop-KEYS`, subjects as
+ * The names of a namespace, which stands before each of them, so that several systems share one NATS account: `shop` has the streams `shop-EVENTS`, `shop-TOKENS`, `shop-LOGS`, `shop-IDEMPOTENCY`, `shop-KEYS` and `shop-AUDIT`, subjects as
  * `shop.llm.events.…` and consumers as `shop=infer=…`. Without one they are `EVENTS`, `llm.events.…` and `infer=…`.
  * Throws a RangeError where the namespace is no token of a subject.
  */
@@ -64,6 +64,7 @@ export function makeNames(namespace?: string) {
       logs: `${stream}LOGS`,
       idempotency: `${stream}IDEMPOTENCY`,
       keys: `${stream}KEYS`,
+      audit: `${stream}AUDIT`,
     },
     subjects,
     /** The subject of an event of a queue's task. */
@@ -125,6 +126,10 @@ function subjectsUnder(root: string) {
     /** `llm.keys.<type>.<key id>`. */
     keyEvent: (word: KeyEventWord, keyId: string) =>
       `${root}keys.${word}.${keyId}`,
+    /** All audit records: what AUDIT holds. */
+    allAuditRecords: `${root}audit.>`,
+    /** That somebody read the texts of a task. */
+    textRead: (taskId: string) => `${root}audit.read.${taskId}`,
     /** Where the task index is asked, by request and reply. */
     index: `${root}index`,
     /** Where the task index is asked for an owner's tasks, by request and reply. */

@@ -87,18 +87,19 @@ test("a namespace stands before all streams, subjects and consumers, and is pass
   ];
   assert.deepEqual(said, [
     ...["shop-EVENTS", "shop-TOKENS", "shop-LOGS", "shop-IDEMPOTENCY"],
-    "shop-KEYS",
+    ...["shop-KEYS", "shop-AUDIT"],
     "shop.llm.events.requested.demo.batch.team-a",
     "shop=infer=demo=batch=team-a",
   ]);
   const { event, stored, wake, tokens, worker, projection, ...others } =
     shop.subjects;
-  const { log, idempotencyKey, keyEvent, groupChanged, ...rest } = others;
+  const { log, idempotencyKey, keyEvent, groupChanged, textRead, ...rest } =
+    others;
   const all = [
     ...[event("*", demo), stored("*", demo), wake(demo), tokens("id")],
     ...[worker("demo", "w1"), projection("results"), log("gateway")],
     ...[idempotencyKey("a", "0f"), keyEvent("created", "abcdef123456")],
-    groupChanged({ ...demo, group: "g" }),
+    ...[groupChanged({ ...demo, group: "g" }), textRead("id")],
     ...Object.values(rest),
   ];
   for (const subject of all) assert.match(subject, /^shop\.llm\.[a-z]/);

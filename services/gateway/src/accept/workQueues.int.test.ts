@@ -34,6 +34,7 @@ const queueOf = (owner: string): Queue => ({
 const settings = {
   ...{ eventsMaxAgeMs: 3_600_000, eventsMaxBytes: 2 ** 28 },
   ...{ taskTimeoutMs: 60_000, replicas: 1 },
+  ...{ auditMaxAgeMs: 3_600_000, auditMaxBytes: 2 ** 24 },
 };
 
 /** `mostConsumers`: the broker makes no more. */

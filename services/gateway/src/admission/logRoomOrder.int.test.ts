@@ -16,7 +16,10 @@ const queue: Queue = { model: "demo", lane: "interactive", owner: "a" };
 test("an event that is stored while the gateway looks is in the bytes that it counts", async () => {
   await using nats = await startNats();
   await using broker = await connectBroker({ url: nats.url, name: "test" });
-  const size = { eventsMaxBytes: 200_000, taskTimeoutMs: 300_000, replicas: 1 };
+  const size = {
+    ...{ eventsMaxBytes: 200_000, taskTimeoutMs: 300_000, replicas: 1 },
+    ...{ auditMaxAgeMs: 3_600_000, auditMaxBytes: 2 ** 24 },
+  };
   await ensureTopology(broker, size);
   using appender = makeAppender(broker, "test");
   const { created, maxBytes } = await streamState(broker, streams.events);

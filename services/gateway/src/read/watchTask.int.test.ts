@@ -81,6 +81,7 @@ function watchOn(version: NatsVersion): void {
     await ensureTopology(broker, {
       ...{ eventsMaxAgeMs: 3_600_000, eventsMaxBytes: 2 ** 24 },
       ...{ taskTimeoutMs: 60_000, replicas: 1 },
+      ...{ auditMaxAgeMs: 3_600_000, auditMaxBytes: 2 ** 24 },
     });
     appender = makeAppender(broker, "gateway");
     recent = makeRecentlyStored(broker);

@@ -84,6 +84,7 @@ describe("a reader's stream", () => {
     await ensureTopology(broker, {
       eventsMaxBytes: 2 ** 24,
       ...{ taskTimeoutMs: 60_000, replicas: 1 },
+      ...{ auditMaxAgeMs: 3_600_000, auditMaxBytes: 2 ** 24 },
     });
     redis = await startRedis();
     store = connectStore({ url: redis.url, prefix: redisPrefix, name: "test" });

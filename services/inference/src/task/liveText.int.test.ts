@@ -125,6 +125,7 @@ async function open(version: NatsVersion, request: Request = {}) {
   await ensureTopology(a.broker, {
     eventsMaxBytes: 2 ** 28,
     taskTimeoutMs: 60_000,
+    ...{ auditMaxAgeMs: 3_600_000, auditMaxBytes: 2 ** 24 },
     replicas: 1,
   });
   const stored = async () => {
