@@ -18,6 +18,7 @@ import { makeAcceptRequest } from "./accept/acceptRequest.ts";
 import { makeAcceptBatch } from "./accept/acceptBatch.ts";
 import { makeRetryTask } from "./accept/retryTask.ts";
 import { makeAcceptOnce } from "./accept/acceptOnce.ts";
+import { makeAudit } from "./audit/audit.ts";
 import { makeCancelTask } from "./cancel/cancelTask.ts";
 import { Config } from "./config.ts";
 import {
@@ -179,6 +180,7 @@ await runService(
         ...makeActOnTasks({ ...lists, ...tasks }),
         ...{ readTask, readSurely, readHistory: searches.history },
         models,
+        audit: makeAudit(broker, clock),
         waitForOutcome,
         stopping,
         ...{ traces, log },

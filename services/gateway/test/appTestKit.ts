@@ -98,6 +98,10 @@ export async function startApp(
         { ...requested(task_id), seq: 1, time: 1 },
         { ...eventOfCancel(task_id), seq: 2, time: 2 },
       ]),
+    audit: {
+      record: () => Promise.resolve(),
+      readsOf: () => Promise.resolve([]),
+    },
     acceptBatch(requests) {
       accepted.push(requests);
       const value = { taskId: running.task_id, task: running };

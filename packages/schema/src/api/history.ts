@@ -10,7 +10,9 @@ import {
   TaskError,
   type TaskEvent,
 } from "../generate/events.ts";
+import { TextRead, type RecordedTextRead } from "../audit/textRead.ts";
 import { TaskTiming } from "../generate/timing.ts";
+import { TaskFilter } from "./tasks.ts";
 
 const recorded = <Type extends TaskEvent["type"], Data extends z.ZodType>(
   type: Type,
@@ -42,6 +44,31 @@ export const HistoryEvent = z.discriminatedUnion("type", [
 ]);
 export type HistoryEvent = z.infer<typeof HistoryEvent>;
 
+export const HistoryQuery = z.object({
+  owner: TaskFilter.shape.owner,
+  texts: z.enum(["true", "false"]).default("true").meta({
+    description: "`false`: without the texts, which then nobody has read.",
+  }),
+});
+
+/** That somebody read the texts of the task. */
+export const ShownTextRead = TextRead.omit({ task_id: true, owner: true })
+  .extend({
+    time: z.number().meta({
+      description: "When the broker stored it, in seconds since the epoch.",
+    }),
+  })
+  .meta({ description: "Which key was shown which texts, and where." });
+export type ShownTextRead = z.infer<typeof ShownTextRead>;
+
+/** The record without what the task itself says. */
+export const shownTextRead = ({
+  seq: _seq,
+  task_id: _task,
+  owner: _owner,
+  ...shown
+}: RecordedTextRead): ShownTextRead => shown;
+
 export const HistoryResponse = z.object({
   task_id: z.uuid(),
   status: z.enum(["queued", "processing", "completed", "failed", "cancelled"]),
@@ -49,6 +76,10 @@ export const HistoryResponse = z.object({
   timing: TaskTiming.nullable().meta({
     description:
       "Where the time went; null where the log has dropped the task's request.",
+  }),
+  text_reads: z.array(ShownTextRead).optional().meta({
+    description:
+      "Who read the texts in the dashboard, or as another owner: the newest 100, oldest first. Absent: nobody, and in the frames of `GET /feed`.",
   }),
 });
 export type HistoryResponse = z.infer<typeof HistoryResponse>;

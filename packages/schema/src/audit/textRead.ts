@@ -14,18 +14,23 @@ export type Surface = z.infer<typeof Surface>;
 
 export const TextRead = z.object({
   task_id: z.string(),
-  /** The name whose task it is. */
-  owner: z.string(),
-  /** The id of the key that read, which is no secret. */
-  key_id: z.string(),
-  /** The name of that key. */
-  key_owner: z.string(),
-  /** What the answer had. */
-  parts: z.array(z.string()).min(1),
-  /** `dashboard`, or `api`: a call that names no surface. Others are of a later version. */
-  surface: z.string(),
-  /** Of the call where it named a trace, else of the task. 32 hex digits. */
-  trace_id: z.string(),
+  owner: z.string().describe("The name whose task it is."),
+  key_id: z.string().describe("Of the key that read; it is no secret."),
+  key_owner: z.string().describe("The name of that key."),
+  parts: z
+    .array(z.string())
+    .min(1)
+    .describe("What the answer had: `prompt`, `result`."),
+  surface: z
+    .string()
+    .describe(
+      "`dashboard`, or `api`: a call that names no surface. Others are of a later version.",
+    ),
+  trace_id: z
+    .string()
+    .describe(
+      "Of the call where it named a trace, else of the task: 32 hex digits.",
+    ),
 });
 export type TextRead = z.infer<typeof TextRead>;
 

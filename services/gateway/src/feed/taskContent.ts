@@ -12,7 +12,7 @@ import type { makeTurns } from "../accept/turns.ts";
 import { ApiError } from "../apiError.ts";
 import type { ApiKey } from "../keys/apiKeys.ts";
 import { ownerOf } from "../list/listTasks.ts";
-import { historyOf, visibleEvent } from "../read/historyOf.ts";
+import { historyOf, visibleEvent, withoutTexts } from "../read/historyOf.ts";
 import type { ReadHistory, ReadTask } from "../read/readTask.ts";
 import type { Content } from "./view.ts";
 
@@ -24,9 +24,6 @@ export interface TaskDeps {
   /** A history holds whole prompts and results until they are left out: so it is read in turns. */
   histories: ReturnType<typeof makeTurns>;
 }
-
-/** Whoever reads the view with the fewest rights sees what all see. */
-const withoutTexts: Pick<ApiKey, "scopes"> = { scopes: new Set() };
 
 export function taskContent(
   { broker, clock, readTask, readHistory, histories }: TaskDeps,
@@ -44,6 +41,7 @@ export function taskContent(
     const read = await histories.take(async () => {
       const events = await readHistory({ task_id, owner });
       const seq = events.at(-1)?.seq ?? task.seq;
+      // Whoever reads the view with the fewest rights sees what all see.
       return { seq, ...historyOf(task, events, withoutTexts, clock) };
     });
     waiting = [];

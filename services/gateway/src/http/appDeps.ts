@@ -13,6 +13,7 @@ import type { AcceptOnce } from "../accept/acceptOnce.ts";
 import type { AcceptBatch } from "../accept/acceptBatch.ts";
 import type { RetryTask } from "../accept/retryTask.ts";
 import type { TraceCalls } from "../accept/traceCalls.ts";
+import type { Audit } from "../audit/audit.ts";
 import type { AuthThrottle } from "../admission/authThrottle.ts";
 import type { Limits } from "../admission/limits.ts";
 import type { RequestRates } from "../admission/requestRates.ts";
@@ -54,6 +55,7 @@ export interface AppDeps {
   readTask: ReadTask;
   readSurely: ReadTask;
   readHistory: ReadHistory;
+  audit: Audit;
   acceptBatch: AcceptBatch;
   retryTask: RetryTask;
   waitForOutcome: WaitForOutcome;

@@ -15,7 +15,10 @@ export const TaskParams = z.object({
 /** The task that the path names. Rejects with the same "not found" for one of another key as for one that never was. */
 export async function taskOfCall(
   readTask: ReadTask,
-  { params, key }: { params: z.infer<typeof TaskParams>; key: ApiKey },
+  {
+    params,
+    key,
+  }: { params: z.infer<typeof TaskParams>; key: Pick<ApiKey, "owner"> },
 ): Promise<TaskState> {
   const task = await readTask(params.task_id, key.owner);
   if (task === undefined) throw new ApiError("not_found", "no such task");

@@ -12,9 +12,10 @@ import {
 } from "@jetscribe/schema";
 import type { ApiKey } from "../keys/apiKeys.ts";
 import { hasExpired } from "./resultOf.ts";
+import { textFields } from "./textParts.ts";
 
-/** What people wrote, or a model. */
-const texts = ["prompt", "messages", "result", "reasoning", "partial_text"];
+/** Whoever may read no texts. */
+export const withoutTexts: Pick<ApiKey, "scopes"> = { scopes: new Set() };
 
 /**
  * As this key may see it: texts need the scope `read:text`, and those of an outcome are not shown after their time.
@@ -45,7 +46,7 @@ export function visibleEvent(
   withText: boolean,
 ): HistoryEvent {
   const shown: Record<string, unknown> = { ...event.data };
-  if (!withText) for (const name of texts) delete shown[name];
+  if (!withText) for (const name of textFields) delete shown[name];
   delete shown["stderr_tail"];
   if (event.type === "GenerateFailed") {
     const { traceback: _, ...error } = event.data.error;

@@ -1,11 +1,19 @@
-import { HistoryResponse, type TaskState } from "@jetscribe/schema";
+import {
+  HistoryQuery,
+  HistoryResponse,
+  type TaskState,
+} from "@jetscribe/schema";
+import type { FastifyRequest } from "fastify";
+import type * as z from "zod";
 import { makeTurns } from "../../accept/turns.ts";
 import { ApiError, unavailable } from "../../apiError.ts";
-import { historyOf } from "../../read/historyOf.ts";
-import type { ApiKey } from "../../keys/apiKeys.ts";
+import { ownerOf } from "../../list/listTasks.ts";
+import { historyOf, withoutTexts } from "../../read/historyOf.ts";
+import { textPartsIn } from "../../read/textParts.ts";
 import type { App, AppDeps } from "../appDeps.ts";
 import { answer, problems, readSecurity } from "../docs.ts";
 import { historyExample } from "../examples.ts";
+import { recordRead, SurfaceHeader } from "../recordRead.ts";
 import { taskOfCall, TaskParams } from "../taskOfCall.ts";
 
 const schema = {
@@ -15,8 +23,11 @@ const schema = {
   description:
     "Every event of the task, oldest first, with the time and the place at which the log has it, and where the time went: " +
     "in the gateway, in the queue, and in each attempt. The texts are left out for a key without the scope `read:text`, and those of the outcome after `result_ttl_ms`. " +
+    "`text_reads` tells who read the texts. A key with the scope `admin` may name another `owner`, whose texts it then reads on the record. " +
     "410 where the log has dropped all events of a task whose result is still known.",
   params: TaskParams,
+  querystring: HistoryQuery,
+  headers: SurfaceHeader,
   response: {
     200: answer(HistoryResponse, "The history", { example: historyExample }),
     ...problems(401, 403, 404, 410, "rate_limited", 503),
@@ -38,25 +49,32 @@ export function eventsRoute(app: App, deps: AppDeps): void {
   /** The answer's text: the events themselves are free when the turn is over. */
   async function read(
     task: TaskState,
-    key: ApiKey,
-    { destroyed }: { destroyed: boolean },
+    owner: string,
+    request: FastifyRequest<{ Querystring: z.infer<typeof HistoryQuery> }>,
   ): Promise<string> {
     // The caller hung up while the call waited.
-    if (destroyed) return "";
+    if (request.raw.destroyed) return "";
     const { task_id } = task;
-    const events = await deps.readHistory({ task_id, owner: key.owner });
+    const events = await deps.readHistory({ task_id, owner });
     if (events.length === 0)
       throw new ApiError("gone", "the log has the task's events no more");
-    return JSON.stringify(historyOf(task, events, key, deps.clock));
+    const reader = request.query.texts === "true" ? request.key : withoutTexts;
+    const history = historyOf(task, events, reader, deps.clock);
+    const parts = textPartsIn(history.events.map(({ data }) => data));
+    await recordRead(deps.audit, request, task, parts);
+    const text_reads = await deps.audit.readsOf(task_id);
+    const told = text_reads.length > 0 ? { ...history, text_reads } : history;
+    return JSON.stringify(told);
   }
 
   const path = "/tasks/:task_id/events";
   app.get(path, { schema, config }, async (request, reply) => {
-    const task = await taskOfCall(deps.readTask, request);
+    const { params } = request;
+    const owner = ownerOf(request.query, request.key);
+    const task = await taskOfCall(deps.readTask, { params, key: { owner } });
     if (turns.waiting >= mostWaiting)
       throw unavailable("too many histories are asked for at once");
-    const { key, raw } = request;
-    const text = await turns.take(() => read(task, key, raw));
+    const text = await turns.take(() => read(task, owner, request));
     return reply.type("application/json; charset=utf-8").send(text as never);
   });
 }

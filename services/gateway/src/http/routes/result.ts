@@ -1,10 +1,12 @@
 import { isOpen, OutcomeResponse, PendingResponse } from "@jetscribe/schema";
 import type { ReadTask } from "../../read/readTask.ts";
 import { pendingOf, visibleOutcome } from "../../read/resultOf.ts";
+import { textPartsIn } from "../../read/textParts.ts";
 import type { App, AppDeps } from "../appDeps.ts";
 import { endOfCall, refuseEnded } from "../auth.ts";
 import { answer, problems, readSecurity } from "../docs.ts";
 import { completedExample, taskIdExample } from "../examples.ts";
+import { recordRead, SurfaceHeader } from "../recordRead.ts";
 import { taskOfCall, TaskParams, WaitQuery } from "../taskOfCall.ts";
 
 const schema = {
@@ -15,6 +17,7 @@ const schema = {
     "200 with the outcome, 202 while there is none. Without the scope `read:text` it has no text. Right after a 202 of `POST /generate` it is never 404.",
   params: TaskParams,
   querystring: WaitQuery,
+  headers: SurfaceHeader,
   response: {
     200: answer(OutcomeResponse, "The outcome", { example: completedExample }),
     202: answer(PendingResponse, "It has none yet", {
@@ -36,8 +39,9 @@ export function resultRoute(app: App, deps: AppDeps): void {
       });
     const task = await taskOfCall(ms > 0 ? waiting : deps.readTask, request);
     if (ms > 0) refuseEnded(deps.keys, request);
-    return isOpen(task)
-      ? reply.code(202).send(pendingOf(task))
-      : reply.code(200).send(visibleOutcome(task, request.key, deps.clock));
+    if (isOpen(task)) return reply.code(202).send(pendingOf(task));
+    const outcome = visibleOutcome(task, request.key, deps.clock);
+    await recordRead(deps.audit, request, task, textPartsIn([outcome]));
+    return reply.code(200).send(outcome);
   });
 }

@@ -4,7 +4,9 @@ import type { App, AppDeps } from "../appDeps.ts";
 import { endOfCall } from "../auth.ts";
 import { answer, problems, readSecurity } from "../docs.ts";
 import { streamExample } from "../examples.ts";
+import { recordRead, SurfaceHeader } from "../recordRead.ts";
 import { taskOfCall, TaskParams } from "../taskOfCall.ts";
+import { hasExpired } from "../../read/resultOf.ts";
 import { outcomeId } from "../../stream/textFeed.ts";
 
 const schema = {
@@ -17,7 +19,7 @@ const schema = {
     "`GET /result` and the id `end`. Connect before, during or after the generation; with `Last-Event-ID` the stream goes " +
     "on behind it, and a reader that has everything gets a 204.",
   params: TaskParams,
-  headers: z.object({
+  headers: SurfaceHeader.extend({
     "last-event-id": z
       .string()
       .optional()
@@ -46,10 +48,13 @@ export function streamRoute(app: App, { log, ...deps }: AppDeps): void {
         return await reply.code(204).send(undefined);
       void reply.header("content-type", "text/event-stream; charset=utf-8");
       if (request.method === "HEAD") return reply.sse.sendHeaders();
+      const signal = endOfCall(deps.keys, request, reply);
+      const hasText = isOpen(task) || !hasExpired(task, deps.clock);
+      await recordRead(deps.audit, request, task, hasText ? ["result"] : []);
       const events = deps.streamTask(task, {
         owner: request.key.owner,
         lastEventId,
-        signal: endOfCall(deps.keys, request, reply),
+        signal,
         onSlow() {
           if (reply.raw.destroyed) return;
           log.warn(aboutTask(task), "a stream's reader is too slow: dropped");

@@ -1,0 +1,219 @@
+/** Who opens a text is recorded before the text is answered, on a whole system. */
+import { scanTextReads } from "@jetscribe/event-log/audit/auditLog";
+import {
+  connectBroker,
+  type Broker,
+} from "@jetscribe/event-log/broker/connection";
+import { streamState } from "@jetscribe/event-log/broker/streamState";
+import {
+  HistoryResponse,
+  type CreatedKeyResponse,
+  type RecordedTextRead,
+  type Scope,
+} from "@jetscribe/schema";
+import { connectStore } from "@jetscribe/task-store";
+import {
+  eventually,
+  redisPrefix,
+  startStack,
+  type Stack,
+} from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, test } from "vitest";
+
+const inDashboard = { "jetscribe-surface": "dashboard" };
+const prompt = "the words of a secret prompt";
+
+describe("the texts of a task", () => {
+  let stack: Stack;
+  let broker: Broker;
+  beforeAll(async () => {
+    stack = await startStack({
+      env: { ENGINE: "fake", API_KEYS: "a:key-a,b:key-b" },
+      services: ["gateway", "inference", "results"],
+    });
+    broker = await connectBroker({ url: stack.natsUrl, name: "test" });
+  });
+  afterAll(async () => {
+    await broker?.[Symbol.asyncDispose]();
+    await stack?.stop();
+  });
+
+  interface Call {
+    key?: string;
+    headers?: Record<string, string>;
+    body?: object;
+    method?: string;
+  }
+  async function call(path: string, options: Call = {}) {
+    const { key = "key-a", headers = {}, body } = options;
+    const { method = body ? "POST" : "GET" } = options;
+    const response = await fetch(stack.url + path, {
+      method,
+      headers: {
+        ...{ "x-api-key": key, ...headers },
+        ...(body && { "content-type": "application/json" }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, text: await response.text() };
+  }
+  async function endedTask(key = "key-a"): Promise<string> {
+    const posted = await call("/generate", {
+      key,
+      body: { prompt, max_tokens: 4 },
+    });
+    assert.equal(posted.status, 202, posted.text);
+    const { task_id } = JSON.parse(posted.text) as { task_id: string };
+    const ended = await call(`/result/${task_id}?wait=60`, { key });
+    assert.equal(ended.status, 200, ended.text);
+    return task_id;
+  }
+  async function recordsOf(taskId: string): Promise<RecordedTextRead[]> {
+    const reads: RecordedTextRead[] = [];
+    const onRead = (read: RecordedTextRead) => reads.push(read) === Infinity;
+    const { signal } = new AbortController();
+    await scanTextReads(broker, { taskId, onRead }, signal);
+    return reads;
+  }
+  const readsIn = (text: string) =>
+    HistoryResponse.parse(JSON.parse(text)).text_reads;
+  async function keyWith(name: string, ...scopes: Scope[]): Promise<string> {
+    const body = { name, scopes, rotate: true };
+    const made = await call("/admin/keys", { body });
+    assert.equal(made.status, 201, made.text);
+    return (JSON.parse(made.text) as CreatedKeyResponse).key;
+  }
+  const routesOf = (id: string) =>
+    [`/tasks/${id}/events`, `/result/${id}`, `/stream/${id}`] as const;
+
+  test("read by a program of the owner's own leave no record", async () => {
+    const id = await endedTask();
+    for (const path of routesOf(id)) {
+      const { status, text } = await call(path);
+      assert.deepEqual([status, /"result"/.test(text)], [200, true], path);
+    }
+    assert.deepEqual(await recordsOf(id), []);
+    const { text } = await call(`/tasks/${id}/events`);
+    assert.equal(readsIn(text), undefined);
+  });
+
+  test("opened in the dashboard leave one record, which the history tells at once", async () => {
+    const id = await endedTask();
+    const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const traceparent = `00-${trace}-00f067aa0ba902b7-01`;
+    const headers = { ...inDashboard, traceparent };
+    const { text } = await call(`/tasks/${id}/events`, { headers });
+    assert.ok(text.includes(prompt));
+    const [record, ...more] = await recordsOf(id);
+    assert.ok(record);
+    assert.deepEqual(more, []);
+    const { seq: _, time, ...told } = record;
+    const key = { key_id: "env:a", key_owner: "a" };
+    const read = { parts: ["prompt", "result"], surface: "dashboard" };
+    const shown = { ...key, ...read, trace_id: trace };
+    assert.deepEqual(told, { task_id: id, owner: "a", ...shown });
+    assert.deepEqual(readsIn(text), [{ ...shown, time }]);
+    // The same again is the same record; a stream and a result are the result's.
+    for (const path of [...routesOf(id), ...routesOf(id)])
+      assert.equal((await call(path, { headers: inDashboard })).status, 200);
+    const parts = (await recordsOf(id)).map(({ parts }) => parts);
+    assert.deepEqual(parts, [["prompt", "result"], ["result"]]);
+    const [, second] = await recordsOf(id);
+    assert.equal(second?.trace_id, id.replaceAll("-", ""));
+  });
+
+  test("are in no record, and neither is a key", async () => {
+    const id = await endedTask();
+    await call(`/tasks/${id}/events`, { headers: inDashboard });
+    const records = JSON.stringify(await recordsOf(id));
+    assert.ok(records.includes(id));
+    for (const secret of ["secret prompt", "key-a"])
+      assert.ok(!records.includes(secret), secret);
+  });
+
+  test("that are not answered leave no record", async () => {
+    const id = await endedTask();
+    const headers = inDashboard;
+    const key = await keyWith("a", "read");
+    const plain = await call(`/tasks/${id}/events`, { key, headers });
+    assert.equal(plain.status, 200);
+    assert.ok(!plain.text.includes(prompt));
+    assert.ok(!/"result"/.test((await call(`/result/${id}`, { key, headers })).text)); // prettier-ignore
+    assert.equal((await call(`/stream/${id}`, { key, headers })).status, 403);
+    const path = `/tasks/${id}/events?texts=false`;
+    assert.ok(!(await call(path, { headers })).text.includes(prompt));
+    for (const route of routesOf(id))
+      assert.equal((await call(route, { headers, method: "HEAD" })).status, 200); // prettier-ignore
+    const of = await call(`/tasks/${id}/events`, { key: "key-b", headers });
+    assert.equal(of.status, 404);
+    assert.deepEqual(await recordsOf(id), []);
+  });
+
+  test("of another owner are read by an administrator on the record, by nobody else", async () => {
+    const id = await endedTask("key-b");
+    const path = `/tasks/${id}/events`;
+    assert.equal((await call(path)).status, 404);
+    const mayNot = await call(`${path}?owner=a`, { key: "key-b" });
+    assert.equal(mayNot.status, 403);
+    const without = await call(`${path}?owner=b&texts=false`);
+    assert.equal(without.status, 200);
+    assert.ok(!without.text.includes(prompt));
+    const blind = await keyWith("a", "read", "admin");
+    const unread = await call(`${path}?owner=b`, { key: blind });
+    assert.equal(unread.status, 200);
+    assert.ok(!unread.text.includes(prompt));
+    assert.deepEqual(await recordsOf(id), []);
+
+    const whole = await call(`${path}?owner=b`);
+    assert.ok(whole.text.includes(prompt));
+    const [record] = await recordsOf(id);
+    assert.deepEqual(
+      [record?.owner, record?.key_owner, record?.key_id, record?.surface],
+      ["b", "a", "env:a", "api"],
+    );
+    const { text } = await call(path, { key: "key-b" });
+    assert.deepEqual(readsIn(text)?.map(({ key_owner }) => key_owner), ["a"]); // prettier-ignore
+    const none = await call(`${path}?owner=no-one`);
+    assert.equal(none.status, 404);
+  });
+
+  test("are not answered where the broker refuses the record, and an own program reads on", async () => {
+    const id = await endedTask();
+    const { audit } = broker.streams;
+    const { bytes, maxBytes } = await streamState(broker, audit);
+    await broker.jsm.streams.update(audit, { max_bytes: bytes + 10 });
+    try {
+      for (const path of routesOf(id)) {
+        const refused = await call(path, { headers: inDashboard });
+        assert.equal(refused.status, 503, path);
+        assert.match(refused.text, /the stream AUDIT is full/);
+        assert.ok(!refused.text.includes("secret"));
+        assert.equal((await call(path)).status, 200);
+      }
+      const of = await endedTask("key-b");
+      assert.equal((await call(`/tasks/${of}/events?owner=b`)).status, 503);
+      assert.deepEqual(await recordsOf(id), []);
+    } finally {
+      await broker.jsm.streams.update(audit, { max_bytes: maxBytes });
+    }
+    const again = await call(`/tasks/${id}/events`, { headers: inDashboard });
+    assert.equal(again.status, 200);
+    assert.equal((await recordsOf(id)).length, 1);
+  });
+
+  test("keep their records when the gateway is killed and Redis has forgotten all", async () => {
+    const id = await endedTask();
+    await call(`/tasks/${id}/events`, { headers: inDashboard });
+    await stack.kill("gateway");
+    await using store = connectStore({
+      ...{ url: stack.redisUrl, prefix: redisPrefix, name: "test" },
+    });
+    await eventually(() => store.ready());
+    await store.redis.flushall();
+    await stack.restart("gateway");
+    await stack.healthy();
+    const { text } = await call(`/tasks/${id}/events`);
+    assert.equal(readsIn(text)?.length, 1);
+  });
+});

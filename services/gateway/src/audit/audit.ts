@@ -1,0 +1,50 @@
+/** Readings of texts as records in AUDIT: decision 0047. */
+import { AppendError } from "@jetscribe/event-log/append/append";
+import {
+  appendTextRead,
+  textReadsOf,
+} from "@jetscribe/event-log/audit/auditLog";
+import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import {
+  gatewayLookUpMs,
+  shownTextRead,
+  type ShownTextRead,
+  type TextRead,
+} from "@jetscribe/schema";
+import type { ApiError } from "../apiError.ts";
+import { unavailable } from "../apiError.ts";
+
+export type Audit = ReturnType<typeof makeAudit>;
+
+export function makeAudit(broker: Broker, clock: Pick<BrokerClock, "nowS">) {
+  return {
+    /** Resolves once AUDIT has the record. Rejects with an ApiError: then no text may be shown. */
+    async record(read: TextRead): Promise<void> {
+      const now = new Date(clock.nowS() * 1_000);
+      const by = { source: "gateway", now };
+      await appendTextRead(broker, read, by).catch((error: unknown) => {
+        throw refusalOf(error, broker.streams.audit);
+      });
+    },
+    /** The newest records of a task, oldest first. Rejects with an ApiError. */
+    async readsOf(taskId: string): Promise<ShownTextRead[]> {
+      const signal = AbortSignal.timeout(gatewayLookUpMs);
+      const reads = await textReadsOf(broker, taskId, signal).catch(
+        (cause: unknown) => {
+          throw unavailable("the audit records can't be read in time", cause);
+        },
+      );
+      return reads.map(shownTextRead);
+    },
+  };
+}
+
+function refusalOf(error: unknown, stream: string): ApiError {
+  const isFull = error instanceof AppendError && error.code === "full";
+  const why = isFull ? `the stream ${stream} is full` : "the broker did not";
+  return unavailable(
+    `no text is shown without a record of who reads it, and ${isFull ? why : `${why} take one`}`,
+    error,
+  );
+}
