@@ -220,7 +220,7 @@ await describeDashboard("the dashboard under faults", env, (dashboard) => {
       const row = page.getByRole("row").filter({ hasText: task_id.slice(-12) });
       await row.getByRole("link").click();
       await page.getByText("GenerateCompleted").waitFor();
-      await page.getByText("The prompt is not shown").waitFor();
+      await page.getByRole("button", { name: "Open the texts" }).waitFor();
       await page.getByText("It is another owner's task").waitFor();
       assert.equal(await page.getByRole("alert").count(), 0);
       assert.equal(page.url(), `${home()}#/tasks/${task_id}?owner=team-b`);

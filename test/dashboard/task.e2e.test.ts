@@ -1,4 +1,5 @@
 /** The page of one task in a real browser; the engine is the fake one, which writes as slowly as a test needs it. */
+import { makeClient } from "@jetscribe/client";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "vitest";
@@ -37,6 +38,10 @@ await describeDashboard("the page of a task", env, (dashboard) => {
     await eventually(
       async () => ((await text.textContent()) ?? "").length > before.length,
     );
+    // Pieces of text that come are no readings of their own.
+    const { text_reads = [] } = await client().events(second);
+    const parts = text_reads.map(({ parts }) => parts.join());
+    assert.deepEqual(parts.toSorted(), ["prompt", "result"]);
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.getByText("by default, while processing").waitFor();
     assert.equal((await client().result(second)).status, "cancelled");
@@ -79,6 +84,45 @@ await describeDashboard("the page of a task", env, (dashboard) => {
       return (await pieces()) > before;
     });
     await page.getByText("5.7 MB").waitFor();
+    assert.deepEqual(complaints, []);
+  });
+
+  test("shows which keys opened the texts", async () => {
+    const id = await accept({ max_tokens: 2, prompt: "an own prompt" });
+    await client().wait(id);
+    await using opened = await openTask(id);
+    const { page, complaints } = opened;
+    const reads = page.getByRole("listitem").filter({ hasText: "opened by" });
+    const own = "Prompt and result opened by the key default (env:default) in the dashboard"; // prettier-ignore
+    await reads.filter({ hasText: own }).waitFor();
+    await assertAccessible(page);
+    const body = { name: "default", rotate: true, scopes: ["read", "read:text"] }; // prettier-ignore
+    const { key } = await admin<{ key: string }>("POST", "/admin/keys", body);
+    await using other = await open(`#/tasks/${id}`, { key });
+    await other.page.getByText("opened by the key default").nth(1).waitFor();
+    assert.deepEqual(complaints, []);
+  });
+
+  test("opens another owner's texts when it is asked to, and their owner sees who did", async () => {
+    const scopes = ["generate", "read", "read:text"];
+    const { key } = await admin<{ key: string }>("POST", "/admin/keys", { name: "team-c", scopes }); // prettier-ignore
+    const other = makeClient({ url: dashboard.stack.url, apiKey: key });
+    const request = { prompt: "a prompt of team-c", max_tokens: 2 };
+    const { task_id } = await other.generate(request);
+    await other.wait(task_id);
+    await using opened = await open(`#/tasks/${task_id}?owner=team-c`);
+    const { page, complaints } = opened;
+    const button = page.getByRole("button", { name: "Open the texts" });
+    await button.waitFor();
+    assert.ok(!(await page.content()).includes(request.prompt));
+    assert.equal((await other.events(task_id)).text_reads, undefined);
+    await assertAccessible(page);
+    await button.click();
+    await page.getByRole("region", { name: "prompt" }).waitFor();
+    assert.ok((await page.content()).includes(request.prompt));
+    await using owners = await open(`#/tasks/${task_id}`, { key });
+    const told = "Prompt and result opened by the key default (env:default) in the dashboard"; // prettier-ignore
+    await owners.page.getByText(told).waitFor();
     assert.deepEqual(complaints, []);
   });
 

@@ -1,5 +1,5 @@
 /** One call of the REST interface, sent once: a person sees what went wrong and repeats it. */
-import type { Problem } from "@jetscribe/schema";
+import type { Problem, Surface } from "@jetscribe/schema";
 
 export type Call = <T>(
   path: string,
@@ -9,6 +9,11 @@ export type Call = <T>(
     signal?: AbortSignal;
   },
 ) => Promise<T>;
+
+/** Of every call that may show a text: the gateway records that a person reads it here. */
+export const surfaceHeader = {
+  "jetscribe-surface": "dashboard" satisfies Surface,
+};
 
 /** What a person is to read of a call that failed. */
 export class CallError extends Error {
@@ -32,6 +37,7 @@ export const makeCall =
       method,
       headers: {
         "x-api-key": key,
+        ...surfaceHeader,
         ...(body && { "content-type": "application/json" }),
       },
       ...(body && { body: JSON.stringify(body) }),

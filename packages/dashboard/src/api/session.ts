@@ -2,7 +2,7 @@
 import { makeClient, type Client } from "@jetscribe/client";
 import type { LimitsResponse } from "@jetscribe/schema";
 import { computed, signal } from "@preact/signals";
-import { makeCall, type Call } from "./call.ts";
+import { makeCall, surfaceHeader, type Call } from "./call.ts";
 
 /** The gateway that served the page, with the path that a proxy serves it under; without a slash at its end. */
 export const gatewayUrl = new URL("..", document.baseURI).href.replace(
@@ -26,10 +26,17 @@ export const session = computed<Session | undefined>(() =>
 );
 
 const sessionOf = (key: string): Session => ({
-  client: makeClient({ url: gatewayUrl, apiKey: key }),
+  client: makeClient({ url: gatewayUrl, apiKey: key, fetch: fetchHere }),
   call: makeCall(gatewayUrl, key, dropKey),
   headers: { "x-api-key": key },
 });
+
+const fetchHere: typeof fetch = (input, init) => {
+  const headers = new Headers(init?.headers);
+  for (const [name, value] of Object.entries(surfaceHeader))
+    headers.set(name, value);
+  return fetch(input, { ...init, headers });
+};
 
 /** Why the last session ended, or could not begin. */
 export const signInError = signal<string | undefined>(undefined);

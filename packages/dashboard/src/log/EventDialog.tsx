@@ -3,6 +3,7 @@ import type {
   HistoryEvent,
   HistoryResponse,
 } from "@jetscribe/schema";
+import { kinds } from "@jetscribe/schema/evolve";
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { CallError, messageOf } from "../api/call.ts";
@@ -17,12 +18,18 @@ interface Props {
   onClose: () => void;
 }
 
+/** Of an event that has no text, nobody reads one. */
+function historyPath({ task_id, type }: FeedEvent): string {
+  const hasText = type === "GenerateRequested" || kinds[type].outcome;
+  return `/tasks/${task_id}/events?texts=${hasText}`;
+}
+
 /** The raw event, as far as the key may read it. */
 export function EventDialog({ event, session: { call }, onClose }: Props) {
   const whole = useSignal<HistoryEvent | undefined>(undefined);
   const note = useSignal("Reading it…");
   useEffect(() => {
-    call<HistoryResponse>(`/tasks/${event.task_id}/events`)
+    call<HistoryResponse>(historyPath(event))
       .then(({ events }) => {
         whole.value = events.find(({ seq }) => seq === event.seq);
         note.value = "";

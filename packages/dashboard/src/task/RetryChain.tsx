@@ -31,7 +31,7 @@ export function RetryChain({
     async function read(): Promise<void> {
       for (let id = of; id && chain.value.length < longest;) {
         const { status, request } = await call<HistoryResponse>(
-          `/tasks/${id}/events`,
+          `/tasks/${id}/events?texts=false`,
           { signal },
         ).then(
           (history) => ({

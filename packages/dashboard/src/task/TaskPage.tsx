@@ -9,6 +9,7 @@ import { Facts } from "./Facts.tsx";
 import { openTask } from "./openTask.ts";
 import { RawEvents } from "./RawEvents.tsx";
 import { RetryChain } from "./RetryChain.tsx";
+import { TextReads } from "./TextReads.tsx";
 import { Texts } from "./Texts.tsx";
 import { Timeline } from "./Timeline.tsx";
 import { WhyWaiting } from "./WhyWaiting.tsx";
@@ -46,8 +47,7 @@ function Task({ session, id, owner }: Props & { session: Session }) {
           <span class="note">Nothing can be done with it in the past.</span>
         ) : task.isForeign.value ? (
           <span class="note">
-            It is another owner's task: its own keys read its texts and act on
-            it.
+            It is another owner's task: only its own keys act on it.
           </span>
         ) : (
           value && <Actions task={task} session={session} />
@@ -64,6 +64,7 @@ function Task({ session, id, owner }: Props & { session: Session }) {
           <Facts task={task} />
           <Timeline history={value} />
           <Texts task={task} />
+          <TextReads task={task} />
           <RawEvents events={value.events} />
         </>
       )}

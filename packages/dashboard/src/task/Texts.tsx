@@ -8,6 +8,8 @@ import type { OpenTask } from "./openTask.ts";
 export function Texts({ task }: { task: OpenTask }) {
   const { value: request } = task.request;
   const { value: outcome } = task.outcome;
+  if (task.isForeign.value && !task.isOpened.value)
+    return <Closed task={task} />;
   const status = task.page.value?.status ?? "queued";
   const prompt = request && promptOf(request.data);
   const live = isOpen(status) ? task.text.value : undefined;
@@ -55,6 +57,24 @@ export function Texts({ task }: { task: OpenTask }) {
         ) : (
           <NotShown what="The text" />
         )}
+      </div>
+    </section>
+  );
+}
+
+/** Another owner's texts, before somebody asks for them. */
+function Closed({ task }: { task: OpenTask }) {
+  return (
+    <section class="texts">
+      <div>
+        <h2>Prompt and result</h2>
+        <p class="note">
+          They are another owner's. That your key opened them is recorded, and
+          stands on this page for the owner.
+        </p>
+        <button type="button" onClick={() => void task.openTexts()}>
+          Open the texts
+        </button>
       </div>
     </section>
   );

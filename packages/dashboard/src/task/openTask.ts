@@ -40,21 +40,38 @@ export function openTask(
   const place = signal<StreamStatus | undefined>(undefined);
   /** Of the attempt that runs; undefined: none came yet. */
   const text = signal<string | undefined>(undefined);
-  /** Another owner's: it has no texts for this key, and nothing can be done with it. */
+  /** Another owner's: nothing can be done with it. */
   const isForeign = signal(false);
+  /** Its texts are shown once somebody asks for them: its owner is told who does. */
+  const isOpened = signal(false);
   const ending = new AbortController();
 
-  async function readTexts(): Promise<void> {
+  function historyPath(isAsked: boolean): string {
+    const query = new URLSearchParams();
+    if (isForeign.value && owner !== undefined) {
+      query.set("owner", owner);
+      query.set("texts", String(isAsked));
+    }
+    return `/tasks/${id}/events?${query}`;
+  }
+
+  /** `isAsked`: somebody asks for another owner's texts. */
+  async function readTexts(isAsked = isOpened.value): Promise<void> {
     const { signal } = ending;
+    const { value: wasForeign } = isForeign;
     try {
-      const history = await call<HistoryResponse>(`/tasks/${id}/events`, { signal }); // prettier-ignore
+      const path = historyPath(isAsked);
+      const history = await call<HistoryResponse>(path, { signal });
       withTexts.value = historyAt(history, at);
+      isOpened.value ||= isAsked;
     } catch (problem) {
-      if (!signal.aborted) tell(problem);
+      if (signal.aborted) return;
+      tell(problem);
+      if (isForeign.value && !wasForeign) await readTexts();
     }
   }
 
-  /** With an owner named, the feed has the task where calls have none. */
+  /** The feed has a task of the owner that is named, where calls have none. */
   function tell(problem: unknown): void {
     const isCall = problem instanceof CallError || problem instanceof ClientError; // prettier-ignore
     if (owner !== undefined && isCall && problem.status === 404)
@@ -110,7 +127,12 @@ export function openTask(
   const known = (find: (history: HistoryResponse) => HistoryEvent | undefined) =>
     (withTexts.value && find(withTexts.value)) ?? (page.value && find(page.value)); // prettier-ignore
   return {
-    ...{ id, at, page, error, place, text, isForeign },
+    ...{ id, at, page, error, place, text, isForeign, isOpened },
+    openTexts: () => readTexts(true),
+    /** No moment of the log tells them: they stand in another stream. */
+    textReads: computed(() =>
+      at === undefined ? (withTexts.value?.text_reads ?? []) : [],
+    ),
     request: computed(
       () =>
         known((history) => eventOf(history, "GenerateRequested")) as
