@@ -110,7 +110,8 @@ export function filterOf(options: FilterOptions): EventFilter {
   };
 }
 
-function slugIn(option: string, name: string): string {
+/** The slug of a name that was given to an option. */
+export function slugIn(option: string, name: string): string {
   try {
     return slugOf(name);
   } catch (error) {

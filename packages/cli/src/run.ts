@@ -1,6 +1,7 @@
 /** The commands, and how the program ends. */
 import { Command } from "commander";
 import type { Env } from "@jetscribe/runtime";
+import { audit, type AuditOptions } from "./commands/audit.ts";
 import { history, type HistoryOptions } from "./commands/history.ts";
 import { replay, type ReplayOptions } from "./commands/replay.ts";
 import { tail, type TailOptions } from "./commands/tail.ts";
@@ -115,6 +116,18 @@ function makeProgram(context: Context): Command {
   )
     .addOption(jsonOption("JSON lines; it has no other form"))
     .action((options: ReplayOptions) => replay(options, context));
+  program
+    .command("audit")
+    .description(
+      "Who read the texts of tasks in the dashboard or as another owner, as JSON lines, oldest first.",
+    )
+    .option("--task <task>", "only the texts of this task")
+    .option("--owner <name>", "only of tasks of this API key")
+    .option("--key <id>", "only what this key read: its id, not the key")
+    .option("--from <time>", "stored at this time or later")
+    .option("--to <time>", "stored before this time")
+    .addOption(jsonOption("JSON lines; it has no other form"))
+    .action((options: AuditOptions) => audit(options, context));
   addTaskFilters(
     program
       .command("state")

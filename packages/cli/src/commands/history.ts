@@ -1,11 +1,14 @@
 /** `jetscribe history TASK`: everything that happened to a task, and where its time went. */
+import { textReadsOf } from "@jetscribe/event-log/audit/auditLog";
 import { readHighWaterMark } from "@jetscribe/event-log/state/highWaterMark";
 import { searchHistory } from "@jetscribe/event-log/state/searchLog";
 import {
   evolve,
+  shownTextRead,
   taskIdTime,
   timingOf,
   type RecordedEvent,
+  type RecordedTextRead,
   type TaskState,
   type TaskStatus,
   type TaskTiming,
@@ -28,6 +31,7 @@ interface History {
   task: TaskState | undefined;
   events: readonly RecordedEvent[];
   timing: TaskTiming | undefined;
+  reads: readonly RecordedTextRead[];
 }
 
 export async function history(
@@ -57,16 +61,18 @@ async function read(task_id: string, context: Context): Promise<History> {
       exitCodes.failed,
     );
   const task = events.reduce<TaskState | undefined>(evolve, undefined);
-  return { task, events, timing: timingOf(events, Date.now() / 1_000) };
+  const reads = await textReadsOf(broker, task_id, context.signal);
+  return { task, events, timing: timingOf(events, Date.now() / 1_000), reads };
 }
 
-const asJson = (task_id: string, { task, events, timing }: History) => ({
+const asJson = (task_id: string, { task, events, timing, reads }: History) => ({
   task_id,
   status: task?.status ?? null,
   events: events.map(({ seq, time, type, data }) => ({
     ...{ seq, time, type, data },
   })),
   timing: timing ?? null,
+  ...(reads.length > 0 && { text_reads: reads.map(shownTextRead) }),
 });
 
 const statusStyles: Record<TaskStatus, Style> = {
@@ -79,7 +85,7 @@ const statusStyles: Record<TaskStatus, Style> = {
 
 function describe(
   task_id: string,
-  { task, events, timing }: History,
+  { task, events, timing, reads }: History,
   withText: boolean,
   paint: Paint,
   width: number,
@@ -96,8 +102,20 @@ function describe(
           `${paint("bold", "where the time went")}  ${span(timing.total)}${timing.end === null ? " so far" : ""}`,
           ...timeline(timing, paint, width),
         ]),
+    ...(reads.length === 0
+      ? []
+      : ["", paint("bold", "who opened the texts"), ...reads.map(readLine)]),
   ];
 }
+
+const readLine = ({
+  time,
+  parts,
+  key_owner,
+  key_id,
+  surface,
+}: RecordedTextRead): string =>
+  `  ${dateTime(time)}  ${plain(`${parts.join(" and ")}, key ${key_owner} (${key_id}), ${surface}`)}`;
 
 function headline(
   task: TaskState | undefined,
