@@ -198,6 +198,7 @@ await runService(
           withId: ring.withId,
           endOf: ring.endOf,
           ofToken: readTokens.keyOf,
+          ofLink: readTokens.keyOfLink,
           noteUse: keyUse.note,
           whyUnknown: () =>
             keysWatched.current === undefined ? notRead() : undefined,

@@ -57,6 +57,7 @@ export function callKeys(keys: readonly ApiKey[]) {
     ...ring,
     readTokens,
     ofToken: readTokens.keyOf,
+    ofLink: readTokens.keyOfLink,
     noteUse: () => undefined,
     whyUnknown: () => undefined,
   };

@@ -9,7 +9,7 @@ import { subscribed } from "@jetscribe/event-log/signals/signals";
 import type { FeedQuery } from "@jetscribe/schema";
 import { makeTurns } from "../accept/turns.ts";
 import { unavailable } from "../apiError.ts";
-import type { ApiKey } from "../keys/apiKeys.ts";
+import { seesAllOwners, type ApiKey } from "../keys/apiKeys.ts";
 import type { Lists } from "../list/listTasks.ts";
 import { logContent, type ReadNewest } from "./logContent.ts";
 import { nowContent, type NowDeps } from "./nowContent.ts";
@@ -114,7 +114,7 @@ export function makeFeed(deps: FeedDeps) {
     connect: () => Connection,
     lastEventId: string | undefined,
   ): Promise<Reader> {
-    const name = JSON.stringify([key.owner, key.scopes.has("admin"), query]);
+    const name = JSON.stringify([key.owner, seesAllOwners(key), query]);
     const { view } = enter(name, query, key);
     try {
       await view.ready;

@@ -14,7 +14,7 @@ import type { StreamRooms } from "../health/streamRooms.ts";
 import type { WorkerMemory } from "../health/workerMemory.ts";
 import type { Models } from "../accept/models.ts";
 import type { ProjectionsHeard } from "../admission/projectionsHeard.ts";
-import type { ApiKey } from "../keys/apiKeys.ts";
+import { seesAllOwners, type ApiKey } from "../keys/apiKeys.ts";
 import type { Lists } from "../list/listTasks.ts";
 import { makeChanges } from "./changes.ts";
 import { makeFailures } from "./failures.ts";
@@ -71,7 +71,7 @@ function changedOf(
 export function nowContent(deps: NowDeps, key: ApiKey): Content {
   const { workers, projections } = deps;
   /** Whose tasks are shown; undefined: everybody's. */
-  const owner = key.scopes.has("admin") ? undefined : key.owner;
+  const owner = seesAllOwners(key) ? undefined : key.owner;
   const readRows = makeReadRows(deps, key.owner, owner);
   const failures = makeFailures(deps, key, owner);
   const statistics = makeLiveStatistics(deps, owner);

@@ -35,6 +35,7 @@ import { keyRoutes, revokeKeyRoute } from "./routes/adminKeys.ts";
 import { listTasksRoute } from "./routes/listTasks.ts";
 import { logRoutes } from "./routes/log.ts";
 import { keyLimitsRoute, limitsRoute } from "./routes/limits.ts";
+import { linkRoutes } from "./routes/links.ts";
 import { readTokenRoute } from "./routes/readToken.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { openaiRoutes } from "./routes/openai.ts";
@@ -142,6 +143,7 @@ export async function buildApp(
     keyRoutes(closed, deps);
     resultRoute(closed, deps);
     readTokenRoute(closed, deps);
+    linkRoutes(closed, deps);
     statusRoute(closed, deps);
     eventsRoute(closed, deps);
     limitsRoute(closed, deps);

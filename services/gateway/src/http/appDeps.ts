@@ -46,7 +46,7 @@ declare module "fastify" {
 export interface AppDeps {
   keys: CallKeys;
   manageKeys: ManageKeys;
-  readTokens: Pick<ReadTokens, "sign">;
+  readTokens: Pick<ReadTokens, "sign" | "signLink">;
   throttle: AuthThrottle;
   rates: RequestRates;
   limits: Pick<Limits, "standing" | "refusalOfAny">;

@@ -1,4 +1,4 @@
-/** Who calls: the API key in `X-API-Key`, or as a bearer token. */
+/** Who calls: the API key in `X-API-Key`, or as a bearer token; a read-only link stands in for its key there. */
 import type { Scope } from "@jetscribe/schema";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type * as z from "zod";
@@ -41,6 +41,8 @@ export function requireKey(
   function admit(request: FastifyRequest, key: ApiKey): ApiError | undefined {
     keys.noteUse(key.id);
     request.key = key;
+    if (key.link && !readMethods.has(request.method))
+      return new ApiError("forbidden", "a read-only link changes nothing");
     const { scope } = request.routeOptions.config;
     const allowed = scope !== undefined && key.scopes.has(scope);
     return allowed ? undefined : lacking(scope);
@@ -54,7 +56,9 @@ export function requireKey(
     const key = await keyOfToken(keys, request, given);
     if (key === undefined)
       return (
-        keys.whyUnknown() ?? (await throttle.note(request)) ?? unknownKey()
+        keys.whyUnknown() ??
+        (await throttle.note(request)) ??
+        (isToken(given) ? unknownToken() : unknownKey())
       );
     // The address of the call may hold the token.
     void reply.headers({
@@ -73,20 +77,29 @@ export function requireKey(
   });
 }
 
-/** A JWT in its compact form. */
-const tokenForm = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+/** Of the calls that change nothing, also not by making another token. */
+const readMethods: ReadonlySet<string> = new Set(["GET", "HEAD"]);
 
-/** The key behind a read token, where the route takes one; undefined: there is none. */
+/** Ours have about 250 characters. */
+const longestToken = 1_000;
+
+/** A JWT in its compact form. */
+const isToken = (text: string): boolean =>
+  text.length <= longestToken && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text);
+
+/** The key behind a link, or behind a read token where the route takes one; undefined: there is none. */
 async function keyOfToken(
-  keys: Pick<CallKeys, "ofToken">,
+  keys: Pick<CallKeys, "ofToken" | "ofLink">,
   { routeOptions, query, params }: FastifyRequest,
   given: string,
 ): Promise<ApiKey | undefined> {
-  if (routeOptions.config.readToken !== true) return undefined;
+  // A link is for headers alone: it would let in whoever reads an address somewhere.
+  const ofLink = isToken(given) ? await keys.ofLink(given) : undefined;
+  if (ofLink || routeOptions.config.readToken !== true) return ofLink;
   // EventSource can't send a header.
   const { token: asked } = query as { token?: unknown };
   const token = given === "" ? asked : given;
-  if (typeof token !== "string" || !tokenForm.test(token)) return undefined;
+  if (typeof token !== "string" || !isToken(token)) return undefined;
   const { task_id } = params as z.infer<typeof TaskParams>;
   return await keys.ofToken(token, task_id.toLowerCase());
 }
@@ -94,6 +107,7 @@ async function keyOfToken(
 /** What calls ask of the keys. */
 export interface CallKeys extends Pick<KeyRing, "find" | "endOf" | "withId"> {
   ofToken: ReadTokens["keyOf"];
+  ofLink: ReadTokens["keyOfLink"];
   noteUse: (id: string) => void;
   /** Where a key that is not found may be a good one: keys are not read yet. */
   whyUnknown: () => ApiError | undefined;
@@ -130,6 +144,12 @@ export const unknownKey = () =>
   new ApiError(
     "unauthorized",
     "send an API key as X-API-Key or as Authorization: Bearer",
+  );
+
+const unknownToken = () =>
+  new ApiError(
+    "unauthorized",
+    "the link or read token has ended, is not whole, or is not for this call",
   );
 
 const lacking = (scope = "") =>

@@ -71,7 +71,8 @@ export async function describeRoutes(app: App): Promise<void> {
           },
           bearer: {
             ...{ type: "http", scheme: "bearer" },
-            description: "The same key, or a read token, as a bearer token.",
+            description:
+              "The same key, a read token, or for GET calls the token of a read-only link, as a bearer token.",
           },
           readToken: {
             ...{ type: "apiKey", in: "query", name: "token" },

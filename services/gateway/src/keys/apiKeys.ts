@@ -25,7 +25,16 @@ export interface ApiKey {
   expires_at?: number;
   /** Of a read token, when it ends: seconds since the epoch, by the broker's clock. Absent: the key itself was given. */
   token_expires_at?: number;
+  /** Of a read-only link: whether it shows the tasks of every owner. Absent: no link was given. */
+  link?: { all_owners: boolean };
 }
+
+/** Whether tasks of every owner are shown for the key, without their texts. */
+export const seesAllOwners = ({
+  scopes,
+  link,
+}: Pick<ApiKey, "scopes" | "link">): boolean =>
+  link?.all_owners ?? scopes.has("admin");
 
 /**
  * `name:key,name:key`; a key may be given as `sha256:<hex>`. Each key has every scope but `admin`; the first key has that

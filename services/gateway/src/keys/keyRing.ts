@@ -2,7 +2,7 @@
 import { sweepEvery } from "@jetscribe/event-log/broker/sweepEvery";
 import type { KeyRecord } from "@jetscribe/schema";
 import { hash } from "node:crypto";
-import { keyOf, type ApiKey } from "./apiKeys.ts";
+import { keyOf, seesAllOwners, type ApiKey } from "./apiKeys.ts";
 
 export type KeyRing = ReturnType<typeof makeKeyRing>;
 
@@ -30,7 +30,8 @@ export function makeKeyRing(
       now !== undefined &&
       !isExpired(now, nowS()) &&
       !isExpired({ expires_at: key.token_expires_at }, nowS()) &&
-      key.scopes.isSubsetOf(now.scopes)
+      key.scopes.isSubsetOf(now.scopes) &&
+      (seesAllOwners(now) || !seesAllOwners(key))
     );
   };
   function endWhatIsOver(): void {
@@ -73,7 +74,8 @@ export function makeKeyRing(
       // It may have ended since it was looked up.
       if (now === undefined || !holds(key)) return AbortSignal.abort(ended);
       const given = token_expires_at === undefined ? now : key;
-      const name = [id, token_expires_at, ...given.scopes].join(" ");
+      const sees = seesAllOwners(given);
+      const name = [id, token_expires_at, sees, ...given.scopes].join(" ");
       const end = held.get(name)?.end ?? new AbortController();
       held.set(name, { key: given, end });
       return end.signal;

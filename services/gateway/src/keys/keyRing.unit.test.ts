@@ -106,3 +106,16 @@ test("of two read tokens that end together, each ends by its own scopes", () => 
   ring.set([record("one", { scopes: ["read"] })]);
   assert.deepEqual([both?.aborted, one?.aborted], [true, false]);
 });
+
+test("what a link to every owner's tasks holds ends when its key sees them no more, and another link's goes on", () => {
+  using ring = makeKeyRing([], () => 10);
+  ring.set([record("one", { scopes: ["read", "admin"] })]);
+  const key = ring.find("key one");
+  assert.ok(key);
+  const scopes: ReadonlySet<Scope> = new Set(["read"]);
+  const [own, all] = [false, true].map((all_owners) =>
+    ring.endOf({ ...key, scopes, token_expires_at: 20, link: { all_owners } }),
+  );
+  ring.set([record("one", { scopes: ["read"] })]);
+  assert.deepEqual([own?.aborted, all?.aborted], [false, true]);
+});

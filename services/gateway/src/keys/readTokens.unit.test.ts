@@ -1,7 +1,7 @@
 import type { Scope } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { ApiKeyList, type ApiKey } from "./apiKeys.ts";
+import { ApiKeyList, seesAllOwners, type ApiKey } from "./apiKeys.ts";
 import { makeKeyRing } from "./keyRing.ts";
 import { makeReadTokens } from "./readTokens.ts";
 
@@ -12,12 +12,19 @@ const record = {
   created_by: "env:default",
 };
 
-/** A gateway with these API_KEYS and the one made key; its clock can be set. */
+/** An administrator's. */
+const bossId = "bbbbbb123456";
+const boss = {
+  ...record,
+  ...{ id: bossId, name: "Boss", scopes: ["read", "admin"] },
+};
+
+/** A gateway with these API_KEYS and the two made keys; its clock can be set. */
 function gateway(apiKeys: string) {
   const clock = { now: 1_000 };
   const fromSettings = ApiKeyList.parse(apiKeys);
   const ring = makeKeyRing(fromSettings, () => clock.now);
-  ring.set([record]);
+  ring.set([record, boss]);
   const tokens = makeReadTokens(fromSettings, ring, () => clock.now);
   const key = ring.withId(id);
   assert.ok(key);
@@ -56,6 +63,46 @@ test("a token ends with its time, with its key, and with the scopes of its key",
   assert.deepEqual(scopesOf(await at.keyOf(token, "task-1")), ["read"]);
   at.ring.set([{ ...record, revoked_at: 5 }]);
   assert.equal(await at.keyOf(token, "task-1"), undefined);
+});
+
+test("a link is its key, with the right to read and nothing else, and is no token of a task", async () => {
+  using at = gateway("a:one");
+  const rights = { text: true, all_owners: false };
+  const link = await at.signLink(at.key, rights, 1_060);
+  const read = await at.keyOfLink(link);
+  assert.deepEqual([read?.id, read?.owner], [id, "team-a"]);
+  assert.deepEqual([scopesOf(read), read?.link], [both, { all_owners: false }]);
+  const less = await at.signLink(at.key, { ...rights, text: false }, 1_060);
+  assert.deepEqual(scopesOf(await at.keyOfLink(less)), ["read"]);
+  const ofTask = await at.sign("dashboard-1", at.key, 1_060);
+  assert.equal(await at.keyOfLink(ofTask), undefined);
+  assert.equal(await at.keyOf(link, "task-1"), undefined);
+  at.clock.now = 1_060;
+  assert.equal(await at.keyOfLink(link), undefined);
+  at.clock.now = 1_000;
+  at.ring.set([{ ...record, scopes: ["generate"] }]);
+  assert.equal(await at.keyOfLink(link), undefined);
+  at.ring.set([{ ...record, revoked_at: 5 }]);
+  assert.equal(await at.keyOfLink(link), undefined);
+});
+
+test("a link shows every owner's tasks only while its key sees them", async () => {
+  using at = gateway("a:one");
+  const all = { text: false, all_owners: true };
+  const own = { text: false, all_owners: false };
+  const wide = await at.signLink(boss, all, 1_060);
+  const narrow = await at.signLink(boss, own, 1_060);
+  const seen = async (link: string) => {
+    const key = await at.keyOfLink(link);
+    return key && [seesAllOwners(key), ...key.scopes];
+  };
+  assert.deepEqual(await seen(wide), [true, "read"]);
+  assert.deepEqual(await seen(narrow), [false, "read"]);
+  const forged = await at.signLink(at.key, all, 1_060);
+  assert.equal(await at.keyOfLink(forged), undefined);
+  at.ring.set([{ ...boss, scopes: ["read"] }]);
+  assert.equal(await at.keyOfLink(wide), undefined);
+  assert.deepEqual(await seen(narrow), [false, "read"]);
 });
 
 test("gateways with the same API_KEYS take each other's tokens, others don't", async () => {

@@ -9,7 +9,7 @@ import { allOwners, slugIfAny, type TaskFilter } from "@jetscribe/schema";
 import type { Models } from "../accept/models.ts";
 import { ApiError } from "../apiError.ts";
 import { checkMoment } from "./checkMoment.ts";
-import type { ApiKey } from "../keys/apiKeys.ts";
+import { seesAllOwners, type ApiKey } from "../keys/apiKeys.ts";
 import { askIndex } from "./askIndex.ts";
 
 export type Lists = ReturnType<typeof makeListTasks>;
@@ -90,7 +90,7 @@ export function ownerOf(
   key: ApiKey,
 ): string {
   const slug = owner === undefined ? key.owner : (slugIfAny(owner) ?? "");
-  if (slug !== key.owner && !key.scopes.has("admin"))
+  if (slug !== key.owner && !seesAllOwners(key))
     throw new ApiError(
       "forbidden",
       "only a key with the scope admin may name another owner",
@@ -103,7 +103,7 @@ export function ownersOf(
   filter: Pick<TaskFilter, "owner">,
   key: ApiKey,
 ): string | undefined {
-  if (filter.owner === allOwners && key.scopes.has("admin")) return undefined;
+  if (filter.owner === allOwners && seesAllOwners(key)) return undefined;
   return ownerOf(filter, key);
 }
 

@@ -24,7 +24,7 @@ import type { Models } from "../accept/models.ts";
 import { unavailable } from "../apiError.ts";
 import { makeFailures } from "../feed/failures.ts";
 import { makeTellEvent } from "../feed/tellEvent.ts";
-import type { ApiKey } from "../keys/apiKeys.ts";
+import { seesAllOwners, type ApiKey } from "../keys/apiKeys.ts";
 import { noIndexAnswers } from "../list/askIndex.ts";
 import { ownersOf, type Lists } from "../list/listTasks.ts";
 import { checkMoment, readLogState } from "../list/checkMoment.ts";
@@ -103,7 +103,7 @@ export function makePast({ broker, models, lists }: PastDeps) {
     const seq = await seqOf(query, await readLogState(broker));
     const state = await checkMoment(broker, seq, "seq");
     /** Whose tasks are shown; undefined: everybody's. */
-    const owner = key.scopes.has("admin") ? undefined : key.owner;
+    const owner = seesAllOwners(key) ? undefined : key.owner;
     const asked = { at: seq, ...(owner !== undefined && { owner }) };
     const [event, rows] = await Promise.all([
       eventOf(state, seq),

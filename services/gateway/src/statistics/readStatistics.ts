@@ -18,7 +18,7 @@ import {
 } from "@jetscribe/schema";
 import type { Models } from "../accept/models.ts";
 import { ApiError } from "../apiError.ts";
-import type { ApiKey } from "../keys/apiKeys.ts";
+import { seesAllOwners, type ApiKey } from "../keys/apiKeys.ts";
 import { askIndex } from "../list/askIndex.ts";
 import { ownerOf } from "../list/listTasks.ts";
 
@@ -96,7 +96,7 @@ function wantedOf(query: StatisticsQuery, key: ApiKey): Omit<Wanted, "parts"> {
 
 /** The slug of the owner whose tasks are meant; undefined: those of every owner. */
 function whose({ owner }: StatisticsQuery, key: ApiKey): string | undefined {
-  if (isOfAllOwners(owner, key.scopes.has("admin"))) return undefined;
+  if (isOfAllOwners(owner, seesAllOwners(key))) return undefined;
   return ownerOf({ owner }, key);
 }
 
