@@ -1,14 +1,16 @@
+import { isReadOnly } from "./api/link.ts";
 import { apiKey } from "./api/session.ts";
 import { HealthPage } from "./health/HealthPage.tsx";
+import { Entrance } from "./link/Entrance.tsx";
+import { LinkBar, NotByLink } from "./link/LinkBar.tsx";
 import { LogPage } from "./log/LogPage.tsx";
 import { KeysPage } from "./keys/KeysPage.tsx";
 import { NowPage } from "./now/NowPage.tsx";
 import { Header } from "./parts/Header.tsx";
-import { SignIn } from "./parts/SignIn.tsx";
 import { at } from "./past/moment.ts";
 import { MomentBar } from "./past/MomentBar.tsx";
 import { PlayPage } from "./play/PlayPage.tsx";
-import { route } from "./route.ts";
+import { pagesOfKeys, route } from "./route.ts";
 import { TasksPage } from "./tasks/TasksPage.tsx";
 import { WorkersPage } from "./workers/WorkersPage.tsx";
 import { TaskPage } from "./task/TaskPage.tsx";
@@ -20,13 +22,14 @@ export function App() {
         To the content
       </a>
       <Header />
+      <LinkBar />
       {apiKey.value !== undefined && <MomentBar />}
       <main
         id="main"
         tabIndex={-1}
         class={at.value === undefined ? "" : "past"}
       >
-        {apiKey.value === undefined ? <SignIn /> : <Page />}
+        {apiKey.value === undefined ? <Entrance /> : <Page />}
       </main>
     </>
   );
@@ -40,6 +43,7 @@ function skip(event: Event): void {
 
 function Page() {
   const { page, id, query } = route.value;
+  if (isReadOnly.value && pagesOfKeys.has(page)) return <NotByLink />;
   if (page === "now") return <NowPage />;
   if (page === "workers") return <WorkersPage />;
   if (page === "health") return <HealthPage />;

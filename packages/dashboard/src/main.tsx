@@ -1,6 +1,6 @@
 import { render } from "preact";
 import { App } from "./App.tsx";
-import { signInByLink } from "./api/session.ts";
+import { enter, enterByAddress } from "./api/enter.ts";
 import "./style/base.css";
 import "./style/parts.css";
 import "./style/tasks.css";
@@ -12,8 +12,9 @@ import "./style/keys.css";
 import "./style/play.css";
 import "./style/past.css";
 import "./style/log.css";
+import "./style/link.css";
 
-signInByLink();
-addEventListener("hashchange", signInByLink);
+enter();
+addEventListener("hashchange", enterByAddress);
 const root = document.getElementById("app");
 if (root) render(<App />, root);

@@ -20,6 +20,12 @@ export const pagesOfEvents: ReadonlySet<PageName> = new Set([
   "keys",
 ]);
 
+/** Those that are for who may change something. */
+export const pagesOfKeys: ReadonlySet<PageName> = new Set([
+  "keys",
+  "playground",
+]);
+
 export interface Route {
   page: PageName;
   /** Of the task that is open: `#/tasks/<id>`. */

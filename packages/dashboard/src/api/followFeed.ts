@@ -2,7 +2,8 @@
 import { readServerSentEvents } from "@jetscribe/client/serverSentEvents";
 import { signal } from "@preact/signals";
 import { CallError, problemIn } from "./call.ts";
-import { dropKey, gatewayUrl, type Session } from "./session.ts";
+import { gatewayUrl } from "./gatewayUrl.ts";
+import { dropKey, type Session } from "./session.ts";
 
 /** `refused`: it is not tried again. */
 export type ConnectionState = "live" | "connecting" | "away" | "refused";

@@ -1,15 +1,12 @@
-/** Who is signed in: an API key, which stays in this page's memory and is sent to this gateway alone. */
+/** Who is signed in: an API key, which stays in this page's memory and is sent to this gateway alone, or the token of a link. */
 import { makeClient, type Client } from "@jetscribe/client";
 import type { LimitsResponse } from "@jetscribe/schema";
-import { computed, signal } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals";
 import { makeCall, surfaceHeader, type Call } from "./call.ts";
+import { gatewayUrl } from "./gatewayUrl.ts";
+import { keepLink, linkState } from "./link.ts";
 
-/** The gateway that served the page, with the path that a proxy serves it under; without a slash at its end. */
-export const gatewayUrl = new URL("..", document.baseURI).href.replace(
-  /\/$/,
-  "",
-);
-
+/** Or the token of a link, which calls take in its place. */
 export const apiKey = signal<string | undefined>(undefined);
 
 export interface Session {
@@ -45,30 +42,32 @@ export const signInError = signal<string | undefined>(undefined);
 export async function signIn(key: string): Promise<void> {
   const refuse = () => undefined;
   await makeCall(gatewayUrl, key, refuse)<LimitsResponse>("/limits");
-  signInError.value = undefined;
-  apiKey.value = key;
+  beginSession(key);
 }
 
-/** The gateway does not take the key, or no longer. */
+/** In the place of any link. */
+export function beginSession(key: string): void {
+  keepLink(undefined);
+  batch(() => {
+    signInError.value = undefined;
+    linkState.value = { state: "none" };
+    apiKey.value = key;
+  });
+}
+
+/** The gateway does not take the key or the link, or no longer. */
 export function dropKey(): void {
-  apiKey.value = undefined;
-  signInError.value = "The gateway does not take this key.";
+  const isKey = linkState.value.state === "none";
+  if (!isKey) keepLink(undefined);
+  batch(() => {
+    apiKey.value = undefined;
+    if (isKey) signInError.value = "The gateway does not take this key.";
+    else linkState.value = { state: "ended" };
+  });
 }
 
 /** A page that is loaded anew knows nothing: no key, no text of a task, nothing that was typed. */
-export const signOut = (): void => location.reload();
-
-/**
- * `npm start` prints an address that ends in `#key=…`: the key is taken out of the address at once. Called when the page
- * opens, and when its address changes: somebody may open that address where the page is open already.
- */
-export function signInByLink(): void {
-  const [, key] = /^#key=(.+)$/.exec(location.hash) ?? [];
-  if (key === undefined) return;
-  history.replaceState(null, "", "#/now");
-  try {
-    apiKey.value = decodeURIComponent(key);
-  } catch {
-    dropKey();
-  }
+export function signOut(): void {
+  keepLink(undefined);
+  location.reload();
 }

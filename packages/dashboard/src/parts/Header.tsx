@@ -1,5 +1,7 @@
+import { isReadOnly } from "../api/link.ts";
 import { apiKey, signOut } from "../api/session.ts";
-import { hrefOf, pages, route } from "../route.ts";
+import { Share } from "../link/Share.tsx";
+import { hrefOf, pages, pagesOfKeys, route } from "../route.ts";
 import { theme, themes, type Theme } from "../theme.ts";
 import { When } from "../past/When.tsx";
 
@@ -16,6 +18,9 @@ const names = {
 export function Header() {
   const { page } = route.value;
   const isIn = apiKey.value !== undefined;
+  const shown = pages.filter(
+    (name) => !isReadOnly.value || !pagesOfKeys.has(name),
+  );
   return (
     <header class="bar">
       <a class="brand" href={hrefOf("now")}>
@@ -26,7 +31,7 @@ export function Header() {
       </a>
       {isIn && (
         <nav aria-label="Pages">
-          {pages.map((name) => (
+          {shown.map((name) => (
             <a
               key={name}
               href={hrefOf(name)}
@@ -39,6 +44,7 @@ export function Header() {
       )}
       <span class="space" />
       {isIn && <When />}
+      {isIn && !isReadOnly.value && <Share />}
       <label class="theme">
         <span class="hidden">Colours</span>
         <select
@@ -56,7 +62,7 @@ export function Header() {
       </label>
       {isIn && (
         <button type="button" class="quiet" onClick={signOut}>
-          Sign out
+          {isReadOnly.value ? "Leave" : "Sign out"}
         </button>
       )}
     </header>

@@ -1,7 +1,9 @@
 import type { AcceptedResponse } from "@jetscribe/schema";
 import { useSignal } from "@preact/signals";
 import { messageOf } from "../api/call.ts";
-import { gatewayUrl, type Session } from "../api/session.ts";
+import { gatewayUrl } from "../api/gatewayUrl.ts";
+import { isReadOnly } from "../api/link.ts";
+import type { Session } from "../api/session.ts";
 import { copyText } from "../parts/copyText.ts";
 import { go, hrefOf } from "../route.ts";
 import { isOpen } from "../taskStatus.ts";
@@ -48,7 +50,7 @@ export function Actions({ task, session: { call } }: Props) {
       <span class="note" role="status">
         {said.value}
       </span>
-      {isOpen(status) ? (
+      {isReadOnly.value ? null : isOpen(status) ? (
         <button
           type="button"
           class="danger"

@@ -1,4 +1,5 @@
 import type { HistoryEvent } from "@jetscribe/schema";
+import { isReadOnly } from "../api/link.ts";
 import { count } from "../format.ts";
 import { isOpen } from "../taskStatus.ts";
 import { LongText } from "./LongText.tsx";
@@ -83,8 +84,9 @@ function Closed({ task }: { task: OpenTask }) {
 function NotShown({ what }: { what: string }) {
   return (
     <p class="note">
-      {what} is not shown: there is none, it has expired, or the key lacks the
-      scope <code>read:text</code>.
+      {what} is not shown: there is none, it has expired, or{" "}
+      {isReadOnly.value ? "the link" : "the key"} lacks the scope{" "}
+      <code>read:text</code>.
     </p>
   );
 }

@@ -1,7 +1,8 @@
 import type { HealthResponse } from "@jetscribe/schema";
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { gatewayUrl, type Session } from "../api/session.ts";
+import { gatewayUrl } from "../api/gatewayUrl.ts";
+import type { Session } from "../api/session.ts";
 import { duration, plural } from "../format.ts";
 import type { OpenTask } from "./openTask.ts";
 

@@ -1,5 +1,6 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { isReadOnly } from "../api/link.ts";
 import { session, type Session } from "../api/session.ts";
 import { count, plural } from "../format.ts";
 import { ErrorNote } from "../parts/ErrorNote.tsx";
@@ -46,7 +47,9 @@ function Tasks({ session }: { session: Session }) {
         <button type="button" onClick={() => (picksView.value = true)}>
           Views…
         </button>
-        <BulkButtons list={list} onPick={(picked) => (act.value = picked)} />
+        {!isReadOnly.value && (
+          <BulkButtons list={list} onPick={(picked) => (act.value = picked)} />
+        )}
       </div>
       <Summary list={list} onReload={again} />
       {list.error.value && (

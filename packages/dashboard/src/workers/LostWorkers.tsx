@@ -1,6 +1,7 @@
 import type { LostWorker } from "@jetscribe/schema";
 import { useSignal } from "@preact/signals";
 import { messageOf, type Call } from "../api/call.ts";
+import { isReadOnly } from "../api/link.ts";
 import { count, duration } from "../format.ts";
 import { nowS } from "../parts/clock.ts";
 import { ErrorNote } from "../parts/ErrorNote.tsx";
@@ -36,7 +37,7 @@ export function LostWorkers({ lost, call }: Props) {
           fell silent without a goodbye: they crashed, or their machine did
         </span>
         <span class="space" />
-        {shown.length > 1 && (
+        {shown.length > 1 && !isReadOnly.value && (
           <button type="button" onClick={() => void dismiss(shown)}>
             Dismiss all
           </button>
@@ -70,9 +71,11 @@ function LostTable({
             <th>Last heartbeat</th>
             <th class="num wide">Ran for</th>
             <th class="num wide">Engine restarts</th>
-            <th>
-              <span class="hidden">Dismiss</span>
-            </th>
+            {!isReadOnly.value && (
+              <th>
+                <span class="hidden">Dismiss</span>
+              </th>
+            )}
           </tr>
         </thead>
         <tbody>
@@ -95,15 +98,17 @@ function LostTable({
                   : duration(one.last_heard_at - one.started_at)}
               </td>
               <td class="num wide">{count(one.engine_restarts ?? 0)}</td>
-              <td class="num">
-                <button
-                  type="button"
-                  aria-label={`Dismiss ${one.worker_id}`}
-                  onClick={() => void dismiss([one])}
-                >
-                  Dismiss
-                </button>
-              </td>
+              {!isReadOnly.value && (
+                <td class="num">
+                  <button
+                    type="button"
+                    aria-label={`Dismiss ${one.worker_id}`}
+                    onClick={() => void dismiss([one])}
+                  >
+                    Dismiss
+                  </button>
+                </td>
+              )}
             </tr>
           ))}
         </tbody>

@@ -1,0 +1,143 @@
+/** Makes a link by which others see what this key may read, on the page that is open. */
+import type { LinkResponse } from "@jetscribe/schema";
+import { useSignal } from "@preact/signals";
+import { messageOf, type Call } from "../api/call.ts";
+import { gatewayUrl } from "../api/gatewayUrl.ts";
+import { session } from "../api/session.ts";
+import { copyText } from "../parts/copyText.ts";
+import { Dialog } from "../parts/Dialog.tsx";
+import { ErrorNote } from "../parts/ErrorNote.tsx";
+import { Time } from "../parts/Time.tsx";
+
+/** In seconds. */
+const terms = [
+  [3_600, "an hour"],
+  [28_800, "8 hours"],
+  [86_400, "a day"],
+  [604_800, "a week"],
+] as const;
+
+export function Share() {
+  const isOpen = useSignal(false);
+  const { call } = session.value ?? {};
+  return (
+    <>
+      <button type="button" class="quiet" onClick={() => (isOpen.value = true)}>
+        Share…
+      </button>
+      {isOpen.value && call && (
+        <ShareDialog call={call} onClose={() => (isOpen.value = false)} />
+      )}
+    </>
+  );
+}
+
+interface Props {
+  call: Call;
+  onClose: () => void;
+}
+
+function ShareDialog({ call, onClose }: Props) {
+  const made = useSignal<LinkResponse | undefined>(undefined);
+  const error = useSignal<string | undefined>(undefined);
+  const busy = useSignal(false);
+  async function make(event: SubmitEvent): Promise<void> {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget as HTMLFormElement);
+    const body = {
+      expires_in: Number(form.get("expires_in")),
+      text: form.has("text"),
+      all_owners: form.has("all_owners"),
+    };
+    busy.value = true;
+    error.value = undefined;
+    try {
+      made.value = await call<LinkResponse>("/dashboard/links", { body });
+    } catch (problem) {
+      error.value = messageOf(problem);
+    }
+    busy.value = false;
+  }
+  return (
+    <Dialog title="Share a read-only link" onClose={onClose}>
+      {error.value && <ErrorNote text={error.value} />}
+      {made.value ? (
+        <Made made={made.value} onClose={onClose} />
+      ) : (
+        <form class="share" onSubmit={(event) => void make(event)}>
+          <p class="note">
+            Whoever has the link sees this page and what the other pages show of
+            your tasks, and can change nothing.
+          </p>
+          <label>
+            It works for{" "}
+            <select name="expires_in">
+              {terms.map(([seconds, name]) => (
+                <option
+                  key={seconds}
+                  value={seconds}
+                  selected={seconds === 86_400}
+                >
+                  {name}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label>
+            <input type="checkbox" name="text" />
+            with prompts and texts
+          </label>
+          <label>
+            <input type="checkbox" name="all_owners" />
+            with the tasks of every owner (needs the scope <code>admin</code>)
+          </label>
+          <div class="buttons">
+            <button type="button" onClick={onClose}>
+              Leave
+            </button>
+            <button class="primary" disabled={busy.value}>
+              Make the link
+            </button>
+          </div>
+        </form>
+      )}
+    </Dialog>
+  );
+}
+
+/** The link stands in the dialog until it is closed, and nowhere after that. */
+function Made({
+  made: { token, expires_at },
+  onClose,
+}: {
+  made: LinkResponse;
+  onClose: () => void;
+}) {
+  const said = useSignal("");
+  const url = `${gatewayUrl}/dashboard/#link=${token}${location.hash.slice(1)}`;
+  async function copy(): Promise<void> {
+    said.value = await copyText(url).then(() => "Copied.", messageOf);
+  }
+  return (
+    <>
+      <p>
+        It works until <Time s={expires_at} />, and ends earlier only with your
+        key.
+      </p>
+      <pre class="body whole" tabIndex={0} aria-label="The link">
+        {url}
+      </pre>
+      <div class="buttons">
+        <span class="note" role="status">
+          {said.value}
+        </span>
+        <button type="button" onClick={() => void copy()}>
+          Copy
+        </button>
+        <button type="button" class="primary" onClick={onClose}>
+          Done
+        </button>
+      </div>
+    </>
+  );
+}
