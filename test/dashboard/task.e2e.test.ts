@@ -54,7 +54,7 @@ await describeDashboard("the page of a task", env, (dashboard) => {
     await using opened = await openTask(id);
     const { page, complaints } = opened;
     for (const part of ["gateway", "queue", "prompt", "generation"])
-      await page.getByRole("listitem").filter({ hasText: part }).waitFor();
+      await page.locator(".parts li").filter({ hasText: part }).waitFor();
     await page.getByText("GenerateCompleted").click();
     await page.getByText('"finish_reason": "length"').waitFor();
     await assertAccessible(page);
