@@ -153,6 +153,7 @@ await describeDashboard("a link to the dashboard", env, (dashboard) => {
     await row.waitFor();
     await row.click();
     await page.getByText("It is another owner's task").waitFor();
+    await page.getByText("The link shows no texts of another owner's").waitFor(); // prettier-ignore
     await goTo(page, "#/workers");
     await page.getByRole("heading", { name: "Lost workers" }).waitFor();
     assert.deepEqual(complaints, []);

@@ -25,5 +25,10 @@ export function TextReads({ task }: { task: OpenTask }) {
 const capital = (text: string): string =>
   text.slice(0, 1).toUpperCase() + text.slice(1);
 
+const places: Readonly<Record<string, string>> = {
+  dashboard: "in the dashboard",
+  link: "by a read-only link",
+};
+
 const whereOf = ({ surface }: ShownTextRead): string =>
-  surface === "dashboard" ? "in the dashboard" : `by ${surface}`;
+  places[surface] ?? `by ${surface}`;

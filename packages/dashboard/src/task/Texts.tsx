@@ -10,7 +10,7 @@ export function Texts({ task }: { task: OpenTask }) {
   const { value: request } = task.request;
   const { value: outcome } = task.outcome;
   if (task.isForeign.value && !task.isOpened.value)
-    return <Closed task={task} />;
+    return isReadOnly.value ? <NotByLink /> : <Closed task={task} />;
   const status = task.page.value?.status ?? "queued";
   const prompt = request && promptOf(request.data);
   const live = isOpen(status) ? task.text.value : undefined;
@@ -80,6 +80,12 @@ function Closed({ task }: { task: OpenTask }) {
     </section>
   );
 }
+
+const NotByLink = () => (
+  <section class="texts">
+    <p class="note">The link shows no texts of another owner&apos;s tasks.</p>
+  </section>
+);
 
 function NotShown({ what }: { what: string }) {
   return (

@@ -24,7 +24,7 @@ export const TextRead = z.object({
   surface: z
     .string()
     .describe(
-      "`dashboard`, or `api`: a call that names no surface. Others are of a later version.",
+      "`dashboard`; `link`: by a read-only link of the key; `api`: a call that names no surface. Others are of a later version.",
     ),
   trace_id: z
     .string()

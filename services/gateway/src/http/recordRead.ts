@@ -31,14 +31,16 @@ export async function recordRead(
 ): Promise<void> {
   const { data } = Surface.safeParse(headers["jetscribe-surface"]);
   const isForeign = slugOf(task.owner) !== key.owner;
-  if (data === undefined && !isForeign) return;
+  /** Whoever has a link is somebody else than its key's programs. */
+  const surface = key.link ? "link" : data;
+  if (surface === undefined && !isForeign) return;
   if (parts.length === 0 || method === "HEAD") return;
   const { task_id, owner } = task;
   const { traceparent } = headers;
   const isTraced = typeof traceparent === "string" && isTraceparent(traceparent); // prettier-ignore
   await record({
     ...{ task_id, owner, key_id: key.id, key_owner: key.name },
-    ...{ parts, surface: data ?? "api" },
+    ...{ parts, surface: surface ?? "api" },
     trace_id: traceIdOf(isTraced ? { task_id, traceparent } : task),
   });
 }

@@ -1,6 +1,7 @@
 /** Read-only links on two gateways that share a broker. */
 import type {
   CreatedKeyResponse,
+  HistoryResponse,
   LinkResponse,
   LinkSelfResponse,
   TaskListResponse,
@@ -197,6 +198,15 @@ describe("a read-only link", () => {
     const withText = await share(key, { text: true });
     assert.deepEqual(await read(without.token), ["completed", "undefined"]);
     assert.deepEqual(await read(withText.token), ["completed", "string"]);
+    // Who has the link is nobody that the owner knows: each reading is recorded as one by a link.
+    const history = await call<HistoryResponse>("GET", `/tasks/${id}/events`, {
+      key,
+    });
+    const reads = history.body.text_reads ?? [];
+    assert.deepEqual(
+      reads.map(({ surface, parts }) => [surface, ...parts]),
+      [["link", "result"]],
+    );
     const stream = await call("GET", `/stream/${id}`, { key: without.token });
     assert.equal(stream.body["detail"], "the key has no scope read:text");
   });
@@ -220,6 +230,12 @@ describe("a read-only link", () => {
         const { status } = await call("GET", `${path}/${id}`, { key: token });
         assert.equal(status, 404);
       }
+    const path = `/tasks/${id}/events?owner=somebody-else`;
+    const history = await call("GET", path, { key: all.token });
+    assert.equal(history.status, 200);
+    assert.doesNotMatch(JSON.stringify(history.body), /the prompt|text_reads/);
+    const byKey = await call("GET", path);
+    assert.match(JSON.stringify(byKey.body), /the prompt/);
     for (const path of ["/admin/keys", "/metrics"]) {
       const { status } = await call("GET", path, { key: all.token });
       assert.equal(status, 403);
