@@ -57,9 +57,27 @@ function lifeOf(i: number) {
 }
 
 const changes = [
-  { kind: "accepted", before: undefined, now: "waiting", wasStarted: false },
-  { kind: "started", before: "waiting", now: "running", wasStarted: true },
-  { kind: "completed", before: "running", now: undefined, wasStarted: true },
+  {
+    kind: "accepted",
+    before: undefined,
+    now: "waiting",
+    wasStarted: false,
+    scheduledS: 0,
+  },
+  {
+    kind: "started",
+    before: "waiting",
+    now: "running",
+    wasStarted: true,
+    scheduledS: 0,
+  },
+  {
+    kind: "completed",
+    before: "running",
+    now: undefined,
+    wasStarted: true,
+    scheduledS: 0,
+  },
 ] as const;
 
 function open() {

@@ -22,13 +22,6 @@ export interface Range {
   step: number;
 }
 
-const durations = {
-  wait: "queue_wait_time",
-  first_token: "time_to_first_token",
-  processing: "processing_time",
-  total: "total_time",
-} as const;
-
 type Counted = Omit<StatisticsRow, "failures" | DurationKind> & {
   failures: Record<string, number>;
   /** Each in seconds. */
@@ -89,12 +82,18 @@ function countInto(
   row.completion_tokens += metrics.completion_tokens;
   if ("error" in data)
     row.failures[data.error.type] = (row.failures[data.error.type] ?? 0) + 1;
-  for (const [kind, field] of Object.entries(durations)) {
-    const seconds = metrics[field];
-    const counts = kind === "total" || before?.first_start !== undefined;
-    if (seconds !== undefined && counts)
-      (row.durations[kind] ??= []).push(seconds);
-  }
+  const { queue_wait_time, processing_time, time_to_first_token } = metrics;
+  const { enqueue_time = 0, not_before = 0, first_start } = before ?? {};
+  const ahead = Math.max(0, not_before - enqueue_time);
+  const wait = Math.max(0, queue_wait_time - ahead);
+  const note = (kind: DurationKind, seconds: number | undefined) => {
+    if (seconds !== undefined) (row.durations[kind] ??= []).push(seconds);
+  };
+  note("total", wait + processing_time);
+  if (first_start === undefined) return;
+  note("wait", wait);
+  note("processing", processing_time);
+  note("first_token", time_to_first_token);
 }
 
 /** With the rows of steps in which nothing happened, as a page fills them in. */

@@ -1,11 +1,12 @@
 /**
  * Extension attributes of CloudEvents, by which a reader that is sent no bodies can list and count tasks: the labels of a
- * request (user_id and metadata) and its not_before, the type of an error, the metrics of an outcome, and the trace of the
- * call that made the task.
+ * request (user_id and metadata) and its not_before with how long that is ahead, the type of an error, the metrics of an
+ * outcome, and the trace of the call that made the task.
  */
 import {
   ErrorType,
   isTraceparent,
+  waitsFrom,
   type GenerateFailed,
   type GenerateRequested,
   type Metrics,
@@ -21,6 +22,7 @@ export type Labels = Pick<
 const userId = "ce-userid";
 const metadataPairs = "ce-metadata";
 const notBefore = "ce-notbefore";
+const scheduledTime = "ce-scheduledtime";
 const errorType = "ce-errortype";
 const metrics = "ce-metrics";
 /** CloudEvents' extension for distributed tracing: the origin, where the header `traceparent` is the last hop. */
@@ -32,13 +34,17 @@ export interface Headers {
 }
 
 /** Each is `name: value` with a line end behind it; "" of a request without labels. */
-export function labelLines({ user_id, metadata, not_before }: Labels): string {
+export function labelLines(request: GenerateRequested): string {
+  const { user_id, metadata, not_before } = request;
   let lines = "";
   if (user_id !== undefined)
     lines += `${userId}: ${percentEncode(user_id)}\r\n`;
   if (metadata !== undefined)
     lines += `${metadataPairs}: ${percentEncode(JSON.stringify(metadata))}\r\n`;
-  if (not_before !== undefined) lines += `${notBefore}: ${not_before}\r\n`;
+  if (not_before !== undefined)
+    lines +=
+      `${notBefore}: ${not_before}\r\n` +
+      `${scheduledTime}: ${waitsFrom(request) - request.enqueue_time}\r\n`;
   return lines;
 }
 
@@ -55,6 +61,12 @@ export function labelsOf({ header }: Headers): Labels | undefined {
     ...(metadata && { metadata }),
     ...(Number.isFinite(not_before) && { not_before }),
   };
+}
+
+/** How long a request's not_before was ahead when it was accepted, in seconds; undefined: it has none, or it is of an earlier version. */
+export function scheduledTimeOf({ header }: Headers): number | undefined {
+  const seconds = Number(header(scheduledTime) || NaN);
+  return seconds >= 0 && seconds < Infinity ? seconds : undefined;
 }
 
 const Metadata = z.record(z.string(), z.string());

@@ -16,7 +16,13 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { encodeEvent } from "./codec.ts";
-import { errorTypeOf, labelsOf, metricsOf, type Labels } from "./attributes.ts";
+import {
+  errorTypeOf,
+  labelsOf,
+  metricsOf,
+  scheduledTimeOf,
+  type Labels,
+} from "./attributes.ts";
 
 /** The lines of the headers of a request with these labels, as the broker has them. */
 const headersOf = (labels: Labels) => linesOf(requested(newTaskId(), labels));
@@ -89,6 +95,21 @@ test("any labels come back as they were", () => {
       );
     }),
   );
+});
+
+test("a request for later says how long that is ahead", () => {
+  const ahead = (enqueue_time: number, not_before?: number) => {
+    const over = { enqueue_time, ...(not_before && { not_before }) };
+    const lines = linesOf(requested(newTaskId(), over));
+    return scheduledTimeOf(headersIn(lines));
+  };
+  assert.equal(ahead(1_000.25, 1_060.5), 60.25);
+  assert.equal(ahead(1_000, 999), 0);
+  assert.equal(ahead(1_000), undefined);
+  for (const value of ["", "x", "-1", "Infinity"]) {
+    const headers = headersIn([`ce-scheduledtime: ${value}`]);
+    assert.equal(scheduledTimeOf(headers), undefined);
+  }
 });
 
 test("headers that are no labels are left out", () => {

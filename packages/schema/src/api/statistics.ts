@@ -111,7 +111,7 @@ export const StatisticsRow = z.object({
   }),
   wait: StatisticsDurations.optional().meta({
     description:
-      "From acceptance to the first start, of the tasks that ended and had been started. Durations are absent of one owner's statistics, and where there is no task.",
+      "From acceptance, or `not_before`, to the first start, of the tasks that ended and had been started. Durations are absent of one owner's statistics, and where there is no task.",
   }),
   first_token: StatisticsDurations.optional().meta({
     description: "From the first start to the first token.",
@@ -121,7 +121,7 @@ export const StatisticsRow = z.object({
       "From the first start to the outcome, of the tasks that were started.",
   }),
   total: StatisticsDurations.optional().meta({
-    description: "From acceptance to the outcome, of all tasks that ended.",
+    description: "From acceptance, or `not_before`, to the outcome, of all tasks that ended.",
   }),
 });
 export type StatisticsRow = z.infer<typeof StatisticsRow>;

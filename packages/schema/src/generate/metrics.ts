@@ -1,3 +1,4 @@
+import type { DurationKind } from "../api/statistics.ts";
 import type { Metrics } from "./events.ts";
 import type { TaskState } from "./task.ts";
 
@@ -47,5 +48,33 @@ export function metricsOf(
       firstToken !== undefined && {
         time_to_first_token: between(firstStart, firstToken),
       }),
+  };
+}
+
+/** From when on a task waits for a worker: its acceptance, or its `not_before` where that is later. Seconds since the epoch. */
+export const waitsFrom = ({
+  enqueue_time,
+  not_before = enqueue_time,
+}: Pick<TaskState, "enqueue_time" | "not_before">): number =>
+  Math.max(enqueue_time, not_before);
+
+/**
+ * How long the parts of an ended task took, in seconds, none below 0, as statistics and metrics tell it. `scheduledS`:
+ * from its acceptance until it waited for a worker. A task that never started has a total alone.
+ */
+export function durationsOf(
+  metrics: Pick<
+    Metrics,
+    "queue_wait_time" | "processing_time" | "time_to_first_token"
+  >,
+  { scheduledS, wasStarted }: { scheduledS: number; wasStarted: boolean },
+): Record<DurationKind, number | undefined> & { total: number } {
+  const { processing_time, time_to_first_token } = metrics;
+  const wait = between(scheduledS, metrics.queue_wait_time);
+  return {
+    wait: wasStarted ? wait : undefined,
+    first_token: wasStarted ? time_to_first_token : undefined,
+    processing: wasStarted ? processing_time : undefined,
+    total: wait + processing_time,
   };
 }

@@ -2,7 +2,12 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { Metrics } from "./events.ts";
-import { metricsOf, type TaskTimes } from "./metrics.ts";
+import {
+  durationsOf,
+  metricsOf,
+  waitsFrom,
+  type TaskTimes,
+} from "./metrics.ts";
 
 /** Seconds since the epoch, up to the finest step that a float has there. */
 const time = fc.double({ min: 1e9, max: 4e9, noNaN: true });
@@ -44,6 +49,23 @@ test("a task that never started only waited, until its outcome", () => {
     prompt_tokens: 0,
     completion_tokens: 0,
     tokens_per_second: 0,
+  });
+});
+
+test("a task waits for a worker from its not_before on, if that is later than its acceptance", () => {
+  assert.equal(waitsFrom({ enqueue_time: 100 }), 100);
+  assert.equal(waitsFrom({ enqueue_time: 100, not_before: 99 }), 100);
+  assert.equal(waitsFrom({ enqueue_time: 100, not_before: 160 }), 160);
+  const life = { enqueue: 100, firstStart: 162.5, outcome: 168 };
+  const metrics = metricsOf({ ...life, firstToken: 163 }, 50, 200);
+  const started = { scheduledS: 60, wasStarted: true };
+  const wait = { wait: 2.5, first_token: 0.5, processing: 5.5, total: 8 };
+  assert.deepEqual(durationsOf(metrics, started), wait);
+  const early = metricsOf({ enqueue: 100, outcome: 130 }, 0, 0);
+  const never = { scheduledS: 60, wasStarted: false };
+  const none = { wait: undefined, first_token: undefined };
+  assert.deepEqual(durationsOf(early, never), {
+    ...{ ...none, processing: undefined, total: 0 },
   });
 });
 

@@ -8,6 +8,7 @@
  */
 import type { RecordedEvent } from "./events.ts";
 import { isOutcome } from "./isOutcome.ts";
+import { waitsFrom } from "./metrics.ts";
 import type { TaskTiming, TimingPart } from "./timing.ts";
 
 type Of<Type extends RecordedEvent["type"]> = Extract<
@@ -29,7 +30,8 @@ export function timingOf(
   );
   if (requested === undefined) return undefined;
   const { enqueue_time, received_time, tasks_ahead } = requested.data;
-  const { not_before } = requested.data;
+  const isScheduled = requested.data.not_before !== undefined;
+  const due = waitsFrom(requested.data);
   /** Until an attempt has it. */
   let firstToken = firstTokenIn(events);
   const start = Math.min(received_time ?? enqueue_time, requested.time);
@@ -53,8 +55,8 @@ export function timingOf(
   let end: number | null = null;
   function wait(time: number): void {
     const attempt = last + 1;
-    if (last === 0 && not_before !== undefined && at < not_before)
-      until(Math.min(time, not_before), "scheduled", { attempt });
+    if (last === 0 && isScheduled && at < due)
+      until(Math.min(time, due), "scheduled", { attempt });
     if (time > at || parts.at(-1)?.part !== "scheduled")
       until(time, "queue", { attempt });
   }

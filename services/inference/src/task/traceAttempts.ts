@@ -18,6 +18,7 @@ import {
 } from "@jetscribe/runtime";
 import {
   traceIdOf,
+  waitsFrom,
   type Names,
   type TaskEvent,
   type TaskState,
@@ -64,12 +65,11 @@ export function makeTraceAttempts(
     before: TaskState,
     { attempt, start_time }: Of<"GenerateStarted">["data"],
   ): void {
-    const { enqueue_time, not_before = enqueue_time, since } = before;
     const span = tracing.begin({
       name: "queue",
       kind: "internal",
       parent: causeOf(inHand),
-      startS: since ?? not_before,
+      startS: before.since ?? waitsFrom(before),
       attributes: {
         [attr.messagingConsumerGroup]: workQueue(inHand),
         [own.attempt]: attempt,

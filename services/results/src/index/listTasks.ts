@@ -213,7 +213,8 @@ function taskOf(
   row: Listed,
   { model, lane }: NumberedQueue,
 ): ListedTask {
-  const { requestedAt, startedAt, endedAt, error, labels } = row;
+  const { requestedAt, startedAt, endedAt, error } = row;
+  const { scheduled_time: _, ...labels } = row.labels ?? {};
   return {
     task_id: uuidOf(id),
     status: statuses[row.status] ?? "queued",

@@ -66,9 +66,10 @@ export function makeRows({ db, sql, atomically }: OwnDatabase) {
       user_id = null,
       metadata,
       not_before = null,
+      scheduled_time = null,
       group = null,
     } = labels;
-    sql.run`INSERT OR REPLACE INTO labelled VALUES (${key}, ${user_id}, ${metadata ? JSON.stringify(metadata) : null}, ${not_before}, ${group})`;
+    sql.run`INSERT OR REPLACE INTO labelled VALUES (${key}, ${user_id}, ${metadata ? JSON.stringify(metadata) : null}, ${not_before}, ${scheduled_time}, ${group})`;
     anyLabels = true;
   }
 
@@ -189,15 +190,16 @@ export function readLabels(
   sql: OwnDatabase["sql"],
   key: Uint8Array,
 ): Labels | undefined {
-  const row = sql.get`SELECT user_id, metadata, not_before, in_group FROM labelled WHERE id = ${key}`;
+  const row = sql.get`SELECT user_id, metadata, not_before, scheduled_time, in_group FROM labelled WHERE id = ${key}`;
   if (row === undefined) return undefined;
-  const { user_id, metadata, not_before, in_group } = row;
+  const { user_id, metadata, not_before, scheduled_time, in_group } = row;
   return {
     ...(typeof user_id === "string" && { user_id }),
     ...(typeof metadata === "string" && {
       metadata: JSON.parse(metadata) as Record<string, string>,
     }),
     ...(typeof not_before === "number" && { not_before }),
+    ...(typeof scheduled_time === "number" && { scheduled_time }),
     ...(typeof in_group === "string" && { group: in_group }),
   };
 }

@@ -12,7 +12,7 @@ export interface Position {
 }
 
 /** A file of another version is not read: the index is built again. */
-export const schemaVersion = 6;
+export const schemaVersion = 7;
 
 /**
  * UUIDv7 keys come nearly in order, so the trees' pages are nearly full. `lists` has an owner's tasks of one queue and one
@@ -36,7 +36,7 @@ export const schema = `
   CREATE TABLE times (at INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
   CREATE INDEX times_seq ON times (seq);
   CREATE TABLE queues (number INTEGER PRIMARY KEY, model TEXT, lane TEXT, owner TEXT) STRICT;
-  CREATE TABLE labelled (id BLOB PRIMARY KEY, user_id TEXT, metadata TEXT, not_before REAL, in_group TEXT) STRICT, WITHOUT ROWID;
+  CREATE TABLE labelled (id BLOB PRIMARY KEY, user_id TEXT, metadata TEXT, not_before REAL, scheduled_time REAL, in_group TEXT) STRICT, WITHOUT ROWID;
   CREATE TABLE labels (
     queue INTEGER, status INTEGER, label TEXT, id BLOB,
     PRIMARY KEY (queue, status, label, id)) STRICT, WITHOUT ROWID;

@@ -95,7 +95,8 @@ export function openTaskPlaces(dir: string, kept: Kept) {
     if (kind === undefined) return;
     const wasStarted = row.startedAt !== null;
     const now = openStateOf(row);
-    statistics.note(message, { kind, before, now, wasStarted });
+    const scheduledS = row.labels?.scheduled_time ?? 0;
+    statistics.note(message, { kind, before, now, wasStarted, scheduledS });
   }
 
   return {

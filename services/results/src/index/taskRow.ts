@@ -5,6 +5,7 @@
 import {
   errorTypeOf,
   labelsOf,
+  scheduledTimeOf,
   type Labels as HeaderLabels,
 } from "@jetscribe/event-log/codec/attributes";
 import type { Delivery } from "@jetscribe/event-log/read/pull";
@@ -30,7 +31,11 @@ export const statuses = [
 const [queued, processing] = [0, 1];
 
 /** What tasks are listed by, beside their queue and status. */
-export type Labels = HeaderLabels & Pick<GenerateRequested, "group">;
+export type Labels = HeaderLabels &
+  Pick<GenerateRequested, "group"> & {
+    /** How long its not_before was ahead, in seconds: the statistics want that, and no list tells it. */
+    scheduled_time?: number;
+  };
 
 export interface TaskRow {
   /** The sequences of all its events, in order. */
@@ -114,7 +119,7 @@ export function foldInto(
     row.requestedAt = message.time;
     row.since = message.seq;
     const { group } = queue;
-    row.labels = labelsOf(message);
+    row.labels = withSchedule(labelsOf(message), message);
     if (group !== undefined) row.labels = { ...row.labels, group };
     return "accepted";
   }
@@ -124,6 +129,16 @@ export function foldInto(
   if (type === "GenerateRetried")
     return giveUp(row, 2 * attemptIn(id), message);
   return end(row, outcomes[type] ?? "failed", message);
+}
+
+/** Of an earlier version it is told from when the request was stored, some milliseconds behind its acceptance. */
+function withSchedule(
+  labels: HeaderLabels | undefined,
+  message: Message,
+): Labels | undefined {
+  if (labels?.not_before === undefined) return labels;
+  const sinceStored = Math.max(0, labels.not_before - message.time);
+  return { ...labels, scheduled_time: scheduledTimeOf(message) ?? sinceStored };
 }
 
 /** Its status ends with the event at this sequence. */

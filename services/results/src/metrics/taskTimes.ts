@@ -1,6 +1,6 @@
 /** How long the parts of a task's life took, as histograms: our own by model and lane, and those of the conventions for generative AI. */
 import type { Metrics } from "@jetscribe/runtime/metrics";
-import type { EndedTask } from "@jetscribe/schema";
+import { durationsOf, waitsFrom, type EndedTask } from "@jetscribe/schema";
 import {
   firstTokenBuckets,
   perTokenBuckets,
@@ -11,24 +11,18 @@ import { labels, labelsOf } from "./taskCounters.ts";
 
 /** In seconds; undefined: that part was not there. */
 export function timesOf(task: EndedTask) {
-  const { metrics, first_start, enqueue_time, not_before = 0 } = task;
+  const { metrics, first_start, enqueue_time } = task;
   const { processing_time, time_to_first_token, completion_tokens } = metrics;
-  const scheduled = Math.max(0, not_before - enqueue_time);
-  const wait = Math.max(0, metrics.queue_wait_time - scheduled);
   const isFirst = task.status === "completed" && task.attempt === 1;
   const written =
     time_to_first_token === undefined || completion_tokens < 2 || !isFirst
       ? undefined
       : processing_time - time_to_first_token;
   return {
-    /** Until the first start, without the time before `not_before`. */
-    wait: first_start === undefined ? undefined : wait,
-    /** From the first start to the first token. */
-    firstToken: time_to_first_token,
-    /** From the first start to the outcome. */
-    processing: first_start === undefined ? undefined : processing_time,
-    /** From the acceptance to the outcome, without the time before `not_before`. */
-    total: wait + processing_time,
+    ...durationsOf(metrics, {
+      scheduledS: waitsFrom(task) - enqueue_time,
+      wasStarted: first_start !== undefined,
+    }),
     /** Of each token but the first, where one attempt wrote all of them. */
     perToken: written && Math.max(0, written / (completion_tokens - 1)),
   };
@@ -62,7 +56,7 @@ export function makeTaskTimes(metrics: Metrics) {
       if (value !== undefined) histogram.observe(of, value, traceId);
     };
     note(wait, times.wait);
-    note(firstToken, times.firstToken);
+    note(firstToken, times.first_token);
     note(processing, times.processing);
     if (task.status === "completed") note(total, times.total);
     genAi(task, times, traceId);
@@ -111,7 +105,7 @@ function makeGenAiTimes({ histogram }: Metrics) {
       duration.observe({ ...labels, error_type }, times.total, traceId);
     }
     if (task.status !== "completed") return;
-    const { wait = 0, firstToken: first, perToken: each } = times;
+    const { wait = 0, first_token: first, perToken: each } = times;
     if (first !== undefined) firstToken.observe(labels, wait + first, traceId);
     if (each !== undefined) perToken.observe(labels, each, traceId);
   };

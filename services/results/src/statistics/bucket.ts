@@ -3,6 +3,7 @@ import type { OutcomeMetrics } from "@jetscribe/event-log/codec/attributes";
 import {
   addHistogram,
   durationKinds,
+  durationsOf,
   newHistogram,
   observe,
   type DurationKind,
@@ -50,6 +51,8 @@ export interface Change {
   error?: ErrorType | undefined;
   /** Some attempt of the task began. */
   wasStarted: boolean;
+  /** How long its `not_before` was ahead when it was accepted, in seconds. */
+  scheduledS: number;
 }
 
 export function count(
@@ -67,17 +70,14 @@ export function count(
 }
 
 /** How long an ended task took. */
-export function time(bucket: Bucket, { metrics, wasStarted }: Change): void {
-  if (metrics === undefined) return;
-  const { queue_wait_time, processing_time, time_to_first_token } = metrics;
-  const note = (kind: DurationKind, seconds: number) =>
-    observe((bucket.durations[kind] ??= newHistogram()), seconds);
-  note("total", queue_wait_time + processing_time);
-  if (!wasStarted) return;
-  note("wait", queue_wait_time);
-  note("processing", processing_time);
-  if (time_to_first_token !== undefined)
-    note("first_token", time_to_first_token);
+export function time(bucket: Bucket, change: Change): void {
+  if (change.metrics === undefined) return;
+  const took = durationsOf(change.metrics, change);
+  for (const kind of durationKinds) {
+    const seconds = took[kind];
+    if (seconds !== undefined)
+      observe((bucket.durations[kind] ??= newHistogram()), seconds);
+  }
 }
 
 /** Adds one bucket to another. */

@@ -47,12 +47,14 @@ const step = fc.record({
   processing: fc.double({ min: 0, max: 100, noNaN: true }),
   first: fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
   tokens: fc.nat(1_000),
+  /** How long its not_before is ahead, in seconds; below 0: it is over. */
+  ahead: fc.option(fc.integer({ min: -5, max: 60 })),
   flush: fc.boolean(),
 });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 function eventOf(id: string, one: Step, queue: Queue): TaskEvent {
-  const { attempt, wait, processing, first, tokens } = one;
+  const { attempt, wait, processing, first, tokens, ahead } = one;
   const { time_to_first_token: _, ...rest } = metrics;
   const over = {
     metrics: {
@@ -63,7 +65,9 @@ function eventOf(id: string, one: Step, queue: Queue): TaskEvent {
       ...(first !== null && { time_to_first_token: first }),
     },
   };
-  if (one.what === "requested") return requested(id, queue);
+  const schedule = { enqueue_time: t0, not_before: t0 + (ahead ?? 0) };
+  if (one.what === "requested")
+    return requested(id, { ...queue, ...(ahead !== null && schedule) });
   if (one.what === "started") return started(id, attempt);
   if (one.what === "retried") return retried(id, attempt);
   if (one.what === "completed") return completed(id, attempt, over);
