@@ -2,9 +2,16 @@ import {
   ensureTopology,
   ensureWorkQueue,
   listWorkQueues,
+  workQueueInfo,
 } from "@jetscribe/event-log/streams/topology";
+import { hearGroupsChanged } from "@jetscribe/event-log/signals/signals";
 import { streamState } from "@jetscribe/event-log/broker/streamState";
-import { newTaskId, streams, workConsumerName } from "@jetscribe/schema";
+import {
+  newTaskId,
+  streams,
+  workConsumerName,
+  type Queue,
+} from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { cp, rm } from "node:fs/promises";
@@ -68,6 +75,28 @@ for (const version of await natsVersions())
         ...{ deliveredSeq: oldest - 1, deliveries: 0, maxAckPending: -1 },
       });
       await eventually(() => results.said(remade) === 1);
+    });
+
+    test("a group that is made again lets as many run as the log's newest request says, and gateways are told", async () => {
+      await using on = await servers(version);
+      await using writer = await openWriter(on.nats.url);
+      const { broker, append } = writer;
+      const group = { ...queue, group: "g" };
+      const heard: Queue[] = [];
+      using _hearing = hearGroupsChanged(broker, (of) => void heard.push(of));
+      await append(requested(newTaskId(), group), group);
+      // A gateway lets three run, for a request that it has not stored yet.
+      await ensureWorkQueue(broker, group, { ackWaitMs, concurrency: 3 });
+      await broker.jsm.consumers.delete(
+        streams.events,
+        workConsumerName(group),
+      );
+      await using results = startResults(on);
+      await eventually(() => results.said(remade) === 1);
+      await eventually(() => heard.length > 0);
+      assert.deepEqual(heard, [group]);
+      const found = await workQueueInfo(broker, group);
+      assert.equal(found?.maxAckPending, 1);
     });
 
     test("a work queue that is gone is made again for tasks that run, though none waits", async () => {

@@ -1,6 +1,9 @@
 /** The work queues are cursors that the broker keeps; whatever it lost of them is noticed here and made again. */
 import type { Broker } from "@jetscribe/event-log/broker/connection";
-import { sendWake } from "@jetscribe/event-log/signals/signals";
+import {
+  sendGroupChanged,
+  sendWake,
+} from "@jetscribe/event-log/signals/signals";
 import { streamState } from "@jetscribe/event-log/broker/streamState";
 import {
   remakeWorkQueue,
@@ -43,6 +46,8 @@ export function keepQueues({
     const fromSeq = (await reader.startOf(queue))?.fromSeq;
     log.warn({ ...queue, from_seq: fromSeq, why }, "work queue made again");
     await remakeWorkQueue(broker, queue, { ackWaitMs, fromSeq });
+    // It lets as many run as the log's newest request says: a gateway whose newer one is on its way there has to ask again.
+    if (queue.group !== undefined) sendGroupChanged(broker, queue);
     sendWake(broker, queue);
   }
 
