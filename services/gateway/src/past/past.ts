@@ -25,7 +25,7 @@ import { unavailable } from "../apiError.ts";
 import { makeFailures } from "../feed/failures.ts";
 import { makeTellEvent } from "../feed/tellEvent.ts";
 import { seesAllOwners, type ApiKey } from "../keys/apiKeys.ts";
-import { noIndexAnswers } from "../list/askIndex.ts";
+import { answered } from "../list/askIndex.ts";
 import { ownersOf, type Lists } from "../list/listTasks.ts";
 import { checkMoment, readLogState } from "../list/checkMoment.ts";
 
@@ -107,9 +107,8 @@ export function makePast({ broker, models, lists }: PastDeps) {
     const asked = { at: seq, ...(owner !== undefined && { owner }) };
     const [event, rows] = await Promise.all([
       eventOf(state, seq),
-      askMoment(broker, state, asked),
+      answered(() => askMoment(broker, state, asked)),
     ]);
-    if (rows === undefined) throw noIndexAnswers();
     const failures = event ? await failuresAt(seq, event.time, key, owner) : [];
     return {
       ...{ seq, ...rangeOf(state) },
@@ -128,11 +127,11 @@ export function makePast({ broker, models, lists }: PastDeps) {
     const state = await readLogState(broker);
     if (state.messages === 0)
       return { ...rangeOf(state), from: 0, bucket_s: 10, events: [] };
-    const density = await askDensity(broker, state, {
+    const wanted = {
       ...{ from: state.firstTimeMs / 1_000, to: state.lastTimeMs / 1_000 },
       ...{ first_seq: state.firstSeq, buckets },
-    });
-    if (density === undefined) throw noIndexAnswers();
+    };
+    const density = await answered(() => askDensity(broker, state, wanted));
     return { ...rangeOf(state), ...density };
   }
 
