@@ -1,128 +1,49 @@
-/** What the statistics cost a task, and how large they are: the fold in this process, in turns with a file that only gets its position. */
+/** What the statistics cost a task, how large they are, and what an answer costs. */
 import { encodeEvent } from "@jetscribe/event-log/codec/codec";
-import {
-  completed,
-  requested,
-  started,
-} from "@jetscribe/schema/test/taskEventsTestKit";
 import { makeNames, newTaskId, type Queue } from "@jetscribe/schema";
-import { openOwnDatabase } from "@jetscribe/runtime/ownDatabase";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { statisticsSchema } from "../services/results/src/statistics/buckets.ts";
-import { openStatistics } from "../services/results/src/statistics/statistics.ts";
-import { deliveryOf, kept } from "../services/results/test/indexTestKit.ts";
+import { completed } from "@jetscribe/schema/test/taskEventsTestKit";
+import { execFileSync } from "node:child_process";
 import { median, round, type Figures, type Options } from "./figures.ts";
+import {
+  BEGIN,
+  cpuUsOf,
+  lifeOf,
+  noteLife,
+  openFold,
+  queue,
+} from "./folding.ts";
 
 /** The fold writes once for so many tasks under load, and once for each where they come one by one. */
 const GATHERED = 2_048;
-const TURNS = 5;
-/** Seconds since the epoch. */
-const BEGIN = 1_764_000_000;
+const TURNS = 7;
 
 const names = makeNames();
-const queue: Queue = { model: "demo", lane: "interactive", owner: "a" };
 
 export function statistics({ tasks }: Options): Promise<Figures> {
-  const lives = Array.from({ length: tasks }, (_, i) => lifeOf(i));
-  const inTurns = (once: () => number) =>
-    round(median(Array.from({ length: TURNS }, once)));
+  const headers = Array.from({ length: TURNS }, () => headerUs(tasks));
   return Promise.resolve({
     "statistics, CPU per task, µs": {
-      gathered: inTurns(() => foldUs(lives, GATHERED)),
-      one_by_one: inTurns(() => foldUs(lives, 1)),
-      header: inTurns(() => headerUs(tasks)),
+      gathered: foldUs(tasks, GATHERED),
+      one_by_one: foldUs(tasks, 1),
+      header: round(median(headers)),
     },
     "statistics, bytes": sizes(),
+    ...week(),
   });
 }
 
-/** Durations as they vary in a system, so that histograms have some buckets. */
-function lifeOf(i: number) {
-  const id = newTaskId();
-  const [wait, run] = [((i * 37) % 500) / 100, 0.5 + ((i * 17) % 200) / 100];
-  const { data } = completed(id) as { data: { metrics: object } };
-  const metrics = {
-    ...data.metrics,
-    ...{ queue_wait_time: wait, processing_time: run, total_time: wait + run },
-    time_to_first_token: run / 10,
+/** More than where only the place in the log is written as often, in turns, each in a process of its own. */
+function foldUs(tasks: number, flushEvery: number): number {
+  const turn = new URL("foldTurn.ts", import.meta.url).pathname;
+  const us = (withStatistics: number) => {
+    const args = [turn, tasks, flushEvery, withStatistics].map(String);
+    return Number(execFileSync(process.execPath, args));
   };
-  const over = { metrics } as Parameters<typeof completed>[2];
-  const events = [requested(id, queue), started(id), completed(id, 1, over)];
-  return events.map((event, part) => {
-    const at = { seq: 3 * i + part + 1, time: BEGIN + i / 100, queue };
-    return deliveryOf(event, at);
-  });
-}
-
-const changes = [
-  {
-    kind: "accepted",
-    before: undefined,
-    now: "waiting",
-    wasStarted: false,
-    scheduledS: 0,
-  },
-  {
-    kind: "started",
-    before: "waiting",
-    now: "running",
-    wasStarted: true,
-    scheduledS: 0,
-  },
-  {
-    kind: "completed",
-    before: "running",
-    now: undefined,
-    wasStarted: true,
-    scheduledS: 0,
-  },
-] as const;
-
-function open() {
-  const dir = mkdtempSync(join(tmpdir(), "jetscribe-statistics-"));
-  const path = join(dir, "statistics.sqlite");
-  const schema = `${statisticsSchema};
-    CREATE TABLE position (one INTEGER PRIMARY KEY, seq INTEGER) STRICT`;
-  const file = openOwnDatabase(path, { schema, version: 1 });
-  if (file === undefined) throw new Error("the file is another process's");
-  return {
-    file,
-    folded: openStatistics(file, kept, []),
-    bytes: () => statSync(path).size,
-    [Symbol.dispose]() {
-      file[Symbol.dispose]();
-      rmSync(dir, { recursive: true });
-    },
-  };
-}
-
-type Life = ReturnType<typeof lifeOf>;
-
-/** More than where only the place in the log is written as often, which the task index does anyway. */
-const foldUs = (lives: readonly Life[], flushEvery: number): number =>
-  writeUs(lives, flushEvery, true) - writeUs(lives, flushEvery, false);
-
-function writeUs(
-  lives: readonly Life[],
-  flushEvery: number,
-  withStatistics: boolean,
-): number {
-  using opened = open();
-  const { folded, file } = opened;
-  const flush = (seq: number) =>
-    file.atomically(() => {
-      if (withStatistics) folded.write();
-      file.sql.run`INSERT OR REPLACE INTO position VALUES (1, ${seq})`;
-    });
-  return cpuUsOf(lives.length, () => {
-    for (const [i, life] of lives.entries()) {
-      if (withStatistics)
-        life.forEach((message, part) => folded.note(message, changes[part]!));
-      if ((i + 1) % flushEvery === 0) flush(i);
-    }
-  });
+  const turns = Array.from({ length: TURNS }, () => [us(1), us(0)] as const);
+  return round(
+    median(turns.map(([withThem]) => withThem)) -
+      median(turns.map(([, without]) => without)),
+  );
 }
 
 /** What an outcome's header more costs its worker. */
@@ -144,48 +65,67 @@ const bodyUs = (metrics: object, count: number): number =>
     for (let i = 0; i < count; i++) JSON.stringify(metrics);
   });
 
-function cpuUsOf(count: number, work: () => void): number {
-  const before = process.cpuUsage();
-  work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / count;
-}
-
-/** A row of a model and lane in which 60 tasks ended, and a row of an owner, on disk. */
+/** Of a model and lane, and of an owner, of which a task ends each second. */
 function sizes(): Record<string, number> {
-  using opened = open();
+  using opened = openFold();
   const { folded, file, bytes } = opened;
   const minutes = 1_000;
   for (let i = 0; i < 60 * minutes; i++) {
-    const life = lifeOf(i);
-    life.forEach((message, part) => {
-      const at = { ...message, time: BEGIN + i };
-      folded.note(at, changes[part]!);
-    });
+    noteLife(folded, lifeOf(i, BEGIN + i));
     if (i % 600 === 0) file.atomically(folded.write);
   }
   file.atomically(folded.write);
-  const rows = (series: number) =>
-    Number(
-      file.sql
-        .get`SELECT count(*) AS n FROM statistics WHERE series = ${series}`?.[
-        "n"
-      ],
-    );
-  const length = (series: number) =>
-    Number(
-      file.sql
-        .get`SELECT avg(length(data)) AS n FROM statistics WHERE series = ${series}`?.[
-        "n"
-      ],
-    );
-  file.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  const all = file.sql
+    .all`SELECT count(*) AS n, avg(length(data)) AS bytes FROM statistics GROUP BY series ORDER BY series`;
+  const [s10, minute, five, hour, ownerMinute, ownerHour] = all.map(
+    ({ bytes }) => round(Number(bytes)),
+  );
   return {
-    rows: [1, 2, 3, 4].reduce((sum, series) => sum + rows(series), 0),
+    rows: all.reduce((sum, { n }) => sum + Number(n), 0),
     file: bytes(),
-    ten_seconds: round(length(1)),
-    minute: round(length(2)),
-    owner_minute: round(length(3)),
-    owner_hour: round(length(4)),
+    ...{ ten_seconds: s10!, minute: minute!, five_minutes: five!, hour: hour! },
+    ...{ owner_minute: ownerMinute!, owner_hour: ownerHour! },
+  };
+}
+
+const MODELS = 10;
+const WEEK_S = 7 * 86_400;
+
+const questions = {
+  "a week in hours": { from: 0, step: 3_600 },
+  "a day in five minutes": { from: WEEK_S - 86_400, step: 300 },
+  "a week in hours by model, the first answer": {
+    ...{ from: 0, step: 3_600, byModel: true, histograms: true },
+  },
+};
+
+/** What answers cost where ten models have been used in both lanes every minute of a week. */
+function week(): Figures {
+  using opened = openFold();
+  const { folded, file, bytes } = opened;
+  const queues: Queue[] = Array.from({ length: 2 * MODELS }, (_, i) => ({
+    ...{ model: `model-${i >> 1}`, owner: "a" },
+    lane: i % 2 === 0 ? "interactive" : "batch",
+  }));
+  for (let minute = 0, i = 0; minute < WEEK_S / 60; minute++) {
+    for (const one of queues)
+      noteLife(folded, lifeOf(i++, BEGIN + 60 * minute + 10, one));
+    if (minute % 10 === 0) file.atomically(folded.write);
+  }
+  file.atomically(folded.write);
+  const to = BEGIN + WEEK_S;
+  const ms = Object.entries(questions).map(([name, { from, step, ...how }]) => {
+    const parts = [{ from: BEGIN + from, to, step }];
+    const wanted = { created: "", seq: 0, ...how, parts };
+    const times = Array.from({ length: TURNS }, () =>
+      cpuUsOf(1_000, () => void folded.read(wanted)),
+    );
+    return [name, round(median(times))] as const;
+  });
+  return {
+    "statistics, CPU per answer, ms": Object.fromEntries(ms),
+    "statistics of a week, of each model and lane": {
+      bytes: Math.round(bytes() / queues.length),
+    },
   };
 }

@@ -85,6 +85,9 @@ function makeSql(db: DatabaseSync) {
       prepare(text).get(...values),
     all: (text: TemplateStringsArray, ...values: Values) =>
       prepare(text).all(...values),
+    /** Row by row: who stops early has read no more. Until it ends, the same statement must not be run. */
+    iterate: (text: TemplateStringsArray, ...values: Values) =>
+      prepare(text).iterate(...values),
   };
 }
 

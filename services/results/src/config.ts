@@ -10,7 +10,7 @@ export const Config = z.object({
   ACK_WAIT: duration("15s"),
   /** The task index is in its folder `index`. */
   DATA_DIR: z.string().default(".data"),
-  /** How long statistics are kept: steps of 10 s, and minutes, of each model and lane; minutes and hours of each owner. */
+  /** How long statistics are kept: steps of 10 s, and minutes and longer steps, of each model and lane; minutes and hours of each owner. */
   STATISTICS_10S_FOR: duration("1h"),
   STATISTICS_MINUTES_FOR: duration("7d"),
   STATISTICS_OWNER_MINUTES_FOR: duration("1d"),

@@ -81,8 +81,10 @@ export const errorLine = ({ type }: GenerateFailed["error"]): string =>
   `${errorType}: ${type}\r\n`;
 
 /** The type of a failed task's error; undefined where the event doesn't say it in its headers. */
-export const errorTypeOf = ({ header }: Headers): ErrorType | undefined =>
-  ErrorType.safeParse(header(errorType)).data;
+export function errorTypeOf({ header }: Headers): ErrorType | undefined {
+  const type = header(errorType);
+  return type === "" ? undefined : ErrorType.safeParse(type).data;
+}
 
 /** What an outcome says of its task's times (in seconds) and tokens. */
 export type OutcomeMetrics = Pick<

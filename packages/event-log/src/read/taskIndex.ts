@@ -9,6 +9,8 @@ import {
   StatisticsRow,
   TaskStatus,
 } from "@jetscribe/schema";
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
 import * as z from "zod";
 import { subscribe, type Broker } from "../broker/connection.ts";
 import { orAborted } from "../broker/orAborted.ts";
@@ -247,7 +249,8 @@ export async function askStatistics(
   { created, lastSeq }: End,
   wanted: Omit<StatisticsQuestion, keyof UpTo>,
 ): Promise<StatisticsAt | undefined> {
-  const question: StatisticsQuestion = { ...wanted, created, seq: lastSeq };
+  const end = { created, seq: lastSeq };
+  const question = { ...wanted, ...end, packed: true };
   const { statistics } = broker.subjects;
   const answer = await ask(broker, statistics, question, StatisticsAnswer);
   if (answer?.parts === undefined) return undefined;
@@ -266,7 +269,8 @@ async function ask<Answer extends z.ZodType>(
     timeout: indexAnswersWithinMs,
   });
   try {
-    return Answer.parse((await orAborted(asking, signal)).json());
+    const { data } = await orAborted(asking, signal);
+    return Answer.parse(JSON.parse(String(await unpacked(data))));
   } catch {
     signal?.throwIfAborted();
     return undefined;
@@ -295,8 +299,25 @@ export function serveTaskIndex(
 }
 
 /** The client throws where it does not. */
-const fits = ({ maxPayload }: Broker, text: string): boolean =>
-  Buffer.byteLength(text) <= maxPayload;
+const fits = ({ maxPayload }: Broker, bytes: Uint8Array): boolean =>
+  bytes.length <= maxPayload;
+
+/** Who asks for `packed` takes gzip: an answer of many rows is a tenth then. */
+const Packed = z.object({ packed: z.literal(true) });
+const pack = promisify(gzip);
+const unpack = promisify(gunzip);
+/** An answer is JSON, or gzip by its first byte. */
+const unpacked = (data: Uint8Array): Promise<Buffer> | Buffer =>
+  data[0] === 0x1f ? unpack(data) : Buffer.from(data);
+
+async function bytesOf(answer: object, question: unknown): Promise<Buffer> {
+  const bytes = Buffer.from(JSON.stringify(answer));
+  if (bytes.length < packFrom || !Packed.safeParse(question).success)
+    return bytes;
+  return await pack(bytes, { level: 4 });
+}
+/** Smaller ones are sooner sent than packed. */
+const packFrom = 16_384;
 
 function serve<Question extends z.ZodType>(
   broker: Broker,
@@ -308,12 +329,14 @@ function serve<Question extends z.ZodType>(
     broker,
     subject,
     (msg) => {
-      const question = Question.safeParse(parseJson(msg.string()));
+      const asked = parseJson(msg.string());
+      const question = Question.safeParse(asked);
       if (!question.success) return;
-      void answer(question.data).then((word) => {
-        const text = JSON.stringify(word);
-        if (broker.connected && fits(broker, text)) msg.respond(text);
-      });
+      void answer(question.data)
+        .then((word) => bytesOf(word, asked))
+        .then((bytes) => {
+          if (broker.connected && fits(broker, bytes)) msg.respond(bytes);
+        });
     },
     { queue: subject },
   );

@@ -86,7 +86,7 @@ export const StatisticsRow = z.object({
   }),
   model: z.string().optional().meta({
     description:
-      "With `by=model`. `*`: all models beyond the first 256 of a step.",
+      "With `by=model`. `*`: all models beyond the first 256 of an hour.",
   }),
   lane: Lane.optional().meta({ description: "With `by=model`." }),
   accepted: Count.meta({ description: "Tasks that were accepted." }),
@@ -121,7 +121,8 @@ export const StatisticsRow = z.object({
       "From the first start to the outcome, of the tasks that were started.",
   }),
   total: StatisticsDurations.optional().meta({
-    description: "From acceptance, or `not_before`, to the outcome, of all tasks that ended.",
+    description:
+      "From acceptance, or `not_before`, to the outcome, of all tasks that ended.",
   }),
 });
 export type StatisticsRow = z.infer<typeof StatisticsRow>;

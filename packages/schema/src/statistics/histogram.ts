@@ -42,7 +42,10 @@ export function observe(histogram: Histogram, seconds: number): void {
 }
 
 /** Adds one histogram to another. */
-export function addHistogram(to: Histogram, from: Histogram): void {
+export function addHistogram(
+  to: Histogram,
+  from: { counts: Iterable<[bucket: number, count: number]>; sum: number },
+): void {
   for (const [bucket, count] of from.counts)
     to.counts.set(bucket, (to.counts.get(bucket) ?? 0) + count);
   to.sum += from.sum;

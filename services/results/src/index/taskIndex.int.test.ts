@@ -169,9 +169,14 @@ async function eventsIn({ broker }: Writer): Promise<Told[]> {
 /** Holds the statistics of the log as it is now against a count of its events. */
 async function assertStatistics(writer: Writer): Promise<void> {
   const told = await eventsIn(writer);
-  const from = Math.floor((told[0]?.event.time ?? 0) / 60) * 60;
-  const to = Math.ceil(((told.at(-1)?.event.time ?? 0) + 1) / 60) * 60;
-  const parts = [10, 60].map((step) => ({ from, to, step }));
+  const [first = 0, last = 0] = [told[0], told.at(-1)].map(
+    (one) => one?.event.time,
+  );
+  const parts = [10, 60, 300, 3_600].map((step) => ({
+    from: Math.floor(first / step) * step,
+    to: Math.ceil((last + 1) / step) * step,
+    step,
+  }));
   const answer = await eventually(async () => {
     const end = await streamState(writer.broker, streams.events);
     return await askStatistics(writer.broker, end, { parts });

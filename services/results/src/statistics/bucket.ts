@@ -80,22 +80,6 @@ export function time(bucket: Bucket, change: Change): void {
   }
 }
 
-/** Adds one bucket to another. */
-export function addBucket(to: Bucket, from: Bucket): void {
-  for (const counter of counters) to.counts[counter] += from.counts[counter];
-  to.waiting += from.waiting;
-  to.running += from.running;
-  for (const [type, failed] of Object.entries(from.failures)) {
-    const error = type as ErrorType;
-    to.failures[error] = (to.failures[error] ?? 0) + failed;
-  }
-  for (const kind of durationKinds) {
-    const histogram = from.durations[kind];
-    if (histogram)
-      addHistogram((to.durations[kind] ??= newHistogram()), histogram);
-  }
-}
-
 /** A bucket but for its changes of what waits and runs, which are columns of their own: `[counts, failures, durations]`. */
 type Stored = [
   number[],
@@ -115,17 +99,28 @@ export function encodeBucket({ counts, failures, durations }: Bucket): string {
   return JSON.stringify(stored);
 }
 
-export function decodeBucket(
-  data: string,
-  changes: Pick<Bucket, "waiting" | "running">,
-): Bucket {
+/** Adds a stored bucket to one. */
+export function addStored(
+  to: Bucket,
+  {
+    waiting,
+    running,
+    data,
+  }: Pick<Bucket, "waiting" | "running"> & { data: string },
+): void {
   const [counts, failures, stored] = JSON.parse(data) as Stored;
-  const bucket = { ...newBucket(), ...changes, failures };
-  counters.forEach((counter, i) => (bucket.counts[counter] = counts[i] ?? 0));
+  counters.forEach((counter, i) => (to.counts[counter] += counts[i] ?? 0));
+  to.waiting += waiting;
+  to.running += running;
+  for (const [type, failed] of Object.entries(failures)) {
+    const error = type as ErrorType;
+    to.failures[error] = (to.failures[error] ?? 0) + failed;
+  }
   for (const kind of durationKinds) {
     const [sum, ...buckets] = stored[kind] ?? [];
     if (sum !== undefined)
-      bucket.durations[kind] = { sum, counts: new Map(buckets) };
+      addHistogram((to.durations[kind] ??= newHistogram()), {
+        ...{ sum, counts: buckets },
+      });
   }
-  return bucket;
 }

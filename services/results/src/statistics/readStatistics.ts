@@ -5,203 +5,159 @@ import type {
   StatisticsQuestion,
 } from "@jetscribe/event-log/read/taskIndex";
 import type { OwnDatabase } from "@jetscribe/runtime/ownDatabase";
+import type { StatisticsRow } from "@jetscribe/schema";
+import { addStored, type Bucket } from "./bucket.ts";
 import {
-  countIn,
-  durationKinds,
-  quantile,
-  sortedBuckets,
-  type Histogram,
-  type Lane,
-  type StatisticsDurations,
-  type StatisticsRow,
-} from "@jetscribe/schema";
-import { addBucket, decodeBucket, newBucket, type Bucket } from "./bucket.ts";
-import type { Buckets, StoredBucket } from "./buckets.ts";
+  bucketIn,
+  storedIn,
+  type Buckets,
+  type Step,
+  type StoredBucket,
+} from "./buckets.ts";
 import type { Open, OpenCounts } from "./openCounts.ts";
-import { otherNames, seriesFor, type Series } from "./series.ts";
+import { rowOf } from "./rowOf.ts";
+import { cover, seriesFor, type Covered } from "./series.ts";
 
-/** Rows of an answer have so many characters at most: the answer is one message. */
+/** Rows of an answer have so many characters at most, but for one whole step: the answer is one message. */
 const maxChars = 600_000;
 
 type Wanted = Omit<StatisticsQuestion, "created" | "seq" | "parts">;
 interface Deps {
   file: Pick<OwnDatabase, "sql">;
-  buckets: Pick<Buckets, "keptFrom">;
+  buckets: Pick<Buckets, "keptFrom" | "endOf">;
   open: OpenCounts;
 }
 
-/** What the file has has to be whole: what is only in memory is not looked at. */
+/** What the file has has to be whole: what is only in memory is not looked at. It reads no more than it tells. */
 export function readStatistics(
   deps: Deps,
   wanted: Wanted,
   part: StatisticsPart,
 ): AnsweredPart {
-  const of = wanted.owner === undefined ? "model" : "owner";
-  const series = seriesFor(part.step, of);
-  if (series === undefined) return { ...part, to: part.from, rows: [] };
   const { step } = part;
+  const [series] = seriesFor(step, ofWhat(wanted));
+  if (series === undefined) return { ...part, to: part.from, rows: [] };
   const kept = Math.ceil(deps.buckets.keptFrom(series) / step) * step;
   const range = { ...part, from: Math.max(part.from, kept) };
   if (range.from >= range.to) return { ...part, from: part.to, rows: [] };
-  const rows = [...groups(deps.file, series, range, wanted)].flatMap(
-    ([name, group]) =>
-      rowsOf(group, range, openNow(deps.open, name, wanted)).map((row) =>
-        named(row, name, wanted),
-      ),
-  );
-  return cut({ ...range, rows: rows.sort((a, b) => a.time - b.time) });
-}
-
-function read(
-  { sql }: Deps["file"],
-  { number }: Series,
-  { from, to }: StatisticsPart,
-  owner: string | undefined,
-): StoredBucket[] {
-  const found =
-    owner === undefined
-      ? sql.all`SELECT name, start, waiting, running, data FROM statistics
-          WHERE series = ${number} AND start >= ${from} AND start < ${to}`
-      : sql.all`SELECT name, start, waiting, running, data FROM statistics INDEXED BY statistics_of_owners
-          WHERE series >= 3 AND series = ${number} AND name = ${owner} AND start >= ${from} AND start < ${to}`;
-  return found as unknown as StoredBucket[];
-}
-
-/** How many more tasks wait and run now than at a time, by name: what waited then follows from what waits now. */
-function changesSince(
-  { sql }: Deps["file"],
-  { number }: Series,
-  time: number,
-  owner: string | undefined,
-): (Open & { name: string })[] {
-  const found =
-    owner === undefined
-      ? sql.all`SELECT name, sum(waiting) AS waiting, sum(running) AS running FROM statistics
-          WHERE series = ${number} AND start >= ${time} GROUP BY name`
-      : sql.all`SELECT name, sum(waiting) AS waiting, sum(running) AS running FROM statistics INDEXED BY statistics_of_owners
-          WHERE series >= 3 AND series = ${number} AND name = ${owner} AND start >= ${time} GROUP BY name`;
-  return found as unknown as (Open & { name: string })[];
-}
-
-interface Group {
-  /** By their starts. */
-  steps: Map<number, Bucket>;
-  /** How many more tasks wait and run now than at the end of the range. */
-  since: Open;
-}
-
-const newGroup = (): Group => ({
-  steps: new Map(),
-  since: { waiting: 0, running: 0 },
-});
-
-/** By model and lane, or "" for all together. */
-function groups(
-  file: Deps["file"],
-  series: Series,
-  range: StatisticsPart,
-  wanted: Wanted,
-): Map<string, Group> {
-  const all = new Map(wanted.byModel ? [] : [["", newGroup()]]);
-  const groupOf = (name: string): Group => {
-    const key = wanted.byModel ? name : "";
-    const group = all.get(key) ?? newGroup();
-    all.set(key, group);
-    return group;
-  };
-  for (const row of read(file, series, range, wanted.owner)) {
-    if (!isMeant(row.name, wanted)) continue;
-    const { steps } = groupOf(row.name);
-    const start = row.start - (row.start % range.step);
-    const bucket = steps.get(start) ?? newBucket();
-    addBucket(bucket, decodeBucket(row.data, row));
-    steps.set(start, bucket);
+  const open = openAt(deps, range.from, wanted);
+  const told: StatisticsRow[] = [];
+  let chars = 0;
+  for (const [time, buckets] of stepsIn(deps, range, wanted)) {
+    // The first step has a row of each group.
+    if (time === range.from)
+      for (const name of open.keys()) bucketIn(buckets, name);
+    const rows = [...buckets].map(
+      ([name, bucket]) =>
+      rowOf(time, name, bucket, move(open, name, bucket), wanted.histograms === true), // prettier-ignore
+    );
+    chars += JSON.stringify(rows).length;
+    if (chars >= maxChars && time > range.from)
+      return { ...range, to: time, rows: told };
+    told.push(...rows);
   }
-  for (const one of changesSince(file, series, range.to, wanted.owner)) {
-    if (!isMeant(one.name, wanted)) continue;
-    const { since } = groupOf(one.name);
-    since.waiting += one.waiting;
-    since.running += one.running;
-  }
-  return all;
+  return { ...range, rows: told };
+}
+
+const ofWhat = ({ owner }: Wanted) => (owner === undefined ? "model" : "owner");
+
+/** What a bucket's tasks are told with: their model and lane, or "" for all together; undefined: they are not meant. */
+function groupOf(name: string, wanted: Wanted): string | undefined {
+  if (!isMeant(name, wanted)) return undefined;
+  return wanted.byModel ? name : "";
 }
 
 function isMeant(name: string, { owner, model, lane }: Wanted): boolean {
   if (owner !== undefined) return name === owner;
+  if (model === undefined && lane === undefined) return true;
   const [itsModel, itsLane] = name.split(" ");
   return (model ?? itsModel) === itsModel && (lane ?? itsLane) === itsLane;
 }
 
-const openNow = (open: OpenCounts, name: string, wanted: Wanted): Open =>
-  open.sum(wanted.owner === undefined ? "model" : "owner", (one) =>
-    name === "" ? isMeant(one, wanted) : one === name,
-  );
-
-/** From the last step to the first: what waited at the end of a step follows from the one behind it. */
-function rowsOf(
-  { steps, since }: Group,
-  { from }: StatisticsPart,
-  now: Open,
-): [row: Omit<StatisticsRow, "model" | "lane">, Bucket][] {
-  let waiting = now.waiting - since.waiting;
-  let running = now.running - since.running;
-  if (!steps.has(from)) steps.set(from, newBucket());
-  return [...steps]
-    .sort(([a], [b]) => b - a)
-    .map(([time, bucket]) => {
-      const { counts, failures } = bucket;
-      // Tasks that left the log without an outcome are not told.
-      const at = {
-        waiting: Math.max(0, waiting),
-        running: Math.max(0, running),
-      };
-      waiting -= bucket.waiting;
-      running -= bucket.running;
-      return [{ time, ...counts, failures, ...at }, bucket];
-    });
+/** The steps in which something happened, and the first one, in their order: the buckets of each, by group. */
+function* stepsIn(
+  { file, buckets: { endOf } }: Deps,
+  range: StatisticsPart,
+  wanted: Wanted,
+): Generator<[time: number, Step]> {
+  let time = range.from;
+  let step: Step = new Map();
+  const series = seriesFor(range.step, ofWhat(wanted));
+  for (const covered of cover(series, range, endOf))
+    for (const row of read(file, covered, wanted)) {
+      const group = groupOf(row.name, wanted);
+      if (group === undefined) continue;
+      const start = row.start - (row.start % range.step);
+      if (start > time) {
+        yield [time, step];
+        time = start;
+        step = new Map();
+      }
+      addStored(bucketIn(step, group), row);
+    }
+  yield [time, step];
 }
 
-function named(
-  [row, { durations }]: ReturnType<typeof rowsOf>[number],
-  name: string,
-  { histograms = false }: Wanted,
-): StatisticsRow {
-  const told = durationKinds.flatMap((kind) => {
-    const histogram = durations[kind];
-    return histogram ? [[kind, durationsOf(histogram, histograms)]] : [];
-  });
-  const [model = "", lane] = name.split(" ");
-  const { time, ...counts } = row;
-  return {
-    time,
-    ...(name !== "" && { model }),
-    ...(name !== "" && name !== otherNames && { lane: lane as Lane }),
-    ...counts,
-    ...(Object.fromEntries(told) as Partial<StatisticsRow>),
+/** The buckets of a range, of all models and lanes or of an owner, in the order of their steps. */
+const read = (
+  file: Deps["file"],
+  range: Covered,
+  { owner }: Wanted,
+): Iterable<StoredBucket> =>
+  owner === undefined
+    ? storedIn(file, range)
+    : (file.sql
+        .iterate`SELECT name, start, waiting, running, data FROM statistics INDEXED BY statistics_of_owners
+          WHERE series >= 5 AND series = ${range.series.number} AND name = ${owner} AND start >= ${range.from} AND start < ${range.to}
+          ORDER BY start` as unknown as Iterable<StoredBucket>);
+
+/** What waited and ran at a time, by group: it follows from what waits and runs now, without a count of every step. */
+function openAt(
+  { file, buckets, open }: Deps,
+  time: number,
+  wanted: Wanted,
+): Map<string, Open> {
+  const of = ofWhat(wanted);
+  const now = (group: string): Open =>
+    open.sum(of, (name) =>
+      group === "" ? isMeant(name, wanted) : name === group,
+    );
+  const all = new Map(wanted.byModel ? [] : [["", now("")]]);
+  const since = { from: time, to: Infinity };
+  for (const covered of cover(seriesFor(0, of), since, buckets.endOf))
+    for (const { name, waiting, running } of changesIn(file, covered, wanted)) {
+      const group = groupOf(name, wanted);
+      if (group === undefined) continue;
+      const then = all.get(group) ?? now(group);
+      then.waiting -= waiting;
+      then.running -= running;
+      all.set(group, then);
+    }
+  return all;
+}
+
+/** How many more tasks wait and run at the end of a range than at its beginning, by name. */
+function changesIn(
+  { sql }: Deps["file"],
+  { series: { number }, from, to }: Covered,
+  { owner }: Wanted,
+): (Open & { name: string })[] {
+  const found =
+    owner === undefined
+      ? sql.all`SELECT name, sum(waiting) AS waiting, sum(running) AS running FROM statistics
+          WHERE series = ${number} AND start >= ${from} AND start < ${to} GROUP BY name`
+      : sql.all`SELECT name, sum(waiting) AS waiting, sum(running) AS running FROM statistics INDEXED BY statistics_of_owners
+          WHERE series >= 5 AND series = ${number} AND name = ${owner} AND start >= ${from} AND start < ${to} GROUP BY name`;
+  return found as unknown as (Open & { name: string })[];
+}
+
+/** To the end of a step. */
+function move(open: Map<string, Open>, name: string, bucket: Bucket): Open {
+  const before = open.get(name) ?? { waiting: 0, running: 0 };
+  const after = {
+    waiting: before.waiting + bucket.waiting,
+    running: before.running + bucket.running,
   };
-}
-
-function durationsOf(
-  histogram: Histogram,
-  whole: boolean,
-): StatisticsDurations {
-  const at = (q: number) => quantile(histogram, q) ?? 0;
-  return {
-    ...{ count: countIn(histogram), sum: histogram.sum },
-    ...{ p50: at(0.5), p95: at(0.95), p99: at(0.99) },
-    ...(whole && { histogram: sortedBuckets(histogram) }),
-  };
-}
-
-/** Whole steps, so many as one answer holds; one at least. */
-function cut(part: AnsweredPart): AnsweredPart {
-  let chars = 0;
-  const { rows, from } = part;
-  for (const row of rows) {
-    chars += JSON.stringify(row).length;
-    const { time } = row;
-    if (chars < maxChars || time === from) continue;
-    return { ...part, to: time, rows: rows.filter((one) => one.time < time) };
-  }
-  return part;
+  open.set(name, after);
+  return after;
 }

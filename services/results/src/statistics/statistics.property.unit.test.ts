@@ -1,5 +1,10 @@
 /** Statistics against a count of the same events one by one. */
-import { newTaskId, type Queue, type TaskEvent } from "@jetscribe/schema";
+import {
+  durationKinds,
+  newTaskId,
+  type Queue,
+  type TaskEvent,
+} from "@jetscribe/schema";
 import {
   cancelled,
   completed,
@@ -22,6 +27,7 @@ import {
   type Range,
   type Told,
 } from "../../test/statisticsTestKit.ts";
+import { addStored, newBucket } from "./bucket.ts";
 import { openTaskPlaces, type TaskPlaces } from "../index/taskPlaces.ts";
 
 /** A full hour. */
@@ -159,6 +165,61 @@ describe("statistics", () => {
     );
   });
 
+  /** All buckets that are kept, as they stand in the file. */
+  function bucketsOf(steps: readonly Step[], flushed: "given" | "never") {
+    using dir = tempDir();
+    {
+      using places = openTaskPlaces(dir.path, kept);
+      places.restart(beginning);
+      const isNever = flushed === "never";
+      take(places, isNever ? steps.map((one) => ({ ...one, flush: false })) : steps); // prettier-ignore
+      places.flush();
+    }
+    using db = new DatabaseSync(join(dir.path, "tasks-1.sqlite"));
+    const rows = db
+      .prepare(
+        `SELECT series, start, name, waiting, running, data FROM statistics
+        WHERE series <> 1 OR start > (SELECT max(start) FROM statistics) - 3500 ORDER BY 1, 2, 3`,
+      )
+      .all();
+    return rows.map(({ data, waiting, running, ...row }) => {
+      const bucket = newBucket();
+      addStored(bucket, {
+        ...{ waiting: Number(waiting), running: Number(running) },
+        data: String(data),
+      });
+      return { ...row, ...bucket };
+    });
+  }
+
+  test("come to the same buckets when the log is read again, also where a clock was set back", () => {
+    const seconds = fc.oneof(fc.integer({ min: -600, max: 500 }), fc.nat(15));
+    const backwards = fc
+      .tuple(step, seconds)
+      .map(([one, seconds]) => ({ ...one, seconds }));
+    const lives = fc.array(backwards, { minLength: 1, maxLength: 60 });
+    fc.assert(
+      fc.property(lives, (steps) => {
+        const [first, again] = [
+          bucketsOf(steps, "given"),
+          bucketsOf(steps, "never"),
+        ];
+        assert.equal(first.length, again.length);
+        for (const [i, { durations, ...counted }] of first.entries()) {
+          const { durations: others, ...rest } = again[i]!;
+          assert.deepEqual(counted, rest);
+          for (const kind of durationKinds) {
+            const [one, other] = [durations[kind], others[kind]];
+            assert.deepEqual(one?.counts, other?.counts);
+            const apart = Math.abs((one?.sum ?? 0) - (other?.sum ?? 0));
+            assert.ok(apart <= 1e-9 * (1 + (one?.sum ?? 0)), kind);
+          }
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   const life = (queue: Queue, at: number, seq: number) => {
     const id = newTaskId();
     return [requested(id, queue), started(id), completed(id)].map((event, i) =>
@@ -215,8 +276,9 @@ describe("statistics", () => {
     const db = new DatabaseSync(join(dir.path, "tasks-1.sqlite"));
     const rows = db.prepare("SELECT count(*) AS n FROM statistics").get();
     db.close();
-    // Of twelve tasks the last two's, but of ten seconds the last one's.
-    assert.equal(rows?.["n"], 7);
+    // Of twelve tasks the last two's: the last one's in ten seconds, which longer steps are added up of later, the other
+    // one's in the three longer steps, and both in an owner's minutes and hours.
+    assert.equal(rows?.["n"], 8);
   });
 
   test("have so many names in a step, and count the others together", () => {

@@ -12,7 +12,7 @@ const schema = {
     "What happened in each step of a range of time. An event counts in the step in which the broker stored it. " +
     "A key with the scope `admin` gets the tasks of all owners, by model and lane if it wants, with durations. " +
     "Any other key gets its own tasks: counts and tokens, in steps of 60 s or more. " +
-    "Steps of 10 s are kept for an hour, minutes for 7 days (for one owner a day), and an owner's hours for 90 days, where the settings say nothing else. " +
+    "Steps of 10 s are kept for an hour, minutes and longer steps for 7 days (for one owner minutes for a day), and an owner's hours for 90 days, where the settings say nothing else. " +
     "An answer covers 1,500 steps at most, and all events that the log had when it was asked. 503 while the task index is being built.",
   querystring: StatisticsQuery,
   response: {
