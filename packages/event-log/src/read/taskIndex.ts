@@ -9,13 +9,12 @@ import {
   StatisticsRow,
   TaskStatus,
 } from "@jetscribe/schema";
-import { promisify } from "node:util";
-import { gunzip, gzip } from "node:zlib";
 import * as z from "zod";
 import { subscribe, type Broker } from "../broker/connection.ts";
 import { orAborted } from "../broker/orAborted.ts";
 import { parseJson } from "../codec/parseJson.ts";
 import type { StreamState } from "../broker/streamState.ts";
+import { packedFor, unpacked } from "./packed.ts";
 
 /** The log's end, up to which the answer has to know the log. */
 const upTo = { created: z.string(), seq: z.int().nonnegative() };
@@ -270,7 +269,7 @@ async function ask<Answer extends z.ZodType>(
   });
   try {
     const { data } = await orAborted(asking, signal);
-    return Answer.parse(JSON.parse(String(await unpacked(data))));
+    return Answer.parse(await unpacked(data));
   } catch {
     signal?.throwIfAborted();
     return undefined;
@@ -302,23 +301,6 @@ export function serveTaskIndex(
 const fits = ({ maxPayload }: Broker, bytes: Uint8Array): boolean =>
   bytes.length <= maxPayload;
 
-/** Who asks for `packed` takes gzip: an answer of many rows is a tenth then. */
-const Packed = z.object({ packed: z.literal(true) });
-const pack = promisify(gzip);
-const unpack = promisify(gunzip);
-/** An answer is JSON, or gzip by its first byte. */
-const unpacked = (data: Uint8Array): Promise<Buffer> | Buffer =>
-  data[0] === 0x1f ? unpack(data) : Buffer.from(data);
-
-async function bytesOf(answer: object, question: unknown): Promise<Buffer> {
-  const bytes = Buffer.from(JSON.stringify(answer));
-  if (bytes.length < packFrom || !Packed.safeParse(question).success)
-    return bytes;
-  return await pack(bytes, { level: 4 });
-}
-/** Smaller ones are sooner sent than packed. */
-const packFrom = 16_384;
-
 function serve<Question extends z.ZodType>(
   broker: Broker,
   subject: string,
@@ -333,7 +315,7 @@ function serve<Question extends z.ZodType>(
       const question = Question.safeParse(asked);
       if (!question.success) return;
       void answer(question.data)
-        .then((word) => bytesOf(word, asked))
+        .then((word) => packedFor(asked, word))
         .then((bytes) => {
           if (broker.connected && fits(broker, bytes)) msg.respond(bytes);
         });
