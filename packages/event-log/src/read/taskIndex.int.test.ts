@@ -1,5 +1,10 @@
 import { upperBound, type StatisticsRow } from "@jetscribe/schema";
-import { natsVersions, testRandom, type Random } from "@jetscribe/testing";
+import {
+  eventually,
+  natsVersions,
+  testRandom,
+  type Random,
+} from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import { openLog } from "../../test/eventLogTestKit.ts";
@@ -71,7 +76,9 @@ for (const version of await natsVersions())
       });
       const wanted = { parts: [range], byModel: true, histograms: true };
       const end = { created: "", lastSeq: 1 };
-      const told = await askStatistics(broker, end, wanted);
-      assert.deepEqual(told?.parts, answer.parts);
+      // A busy machine may be late with an answer of this size.
+      const told = await eventually(() => askStatistics(broker, end, wanted));
+      // As texts: a difference of objects of this size is nothing to be shown.
+      assert.ok(JSON.stringify(told.parts) === JSON.stringify(answer.parts));
     });
   });
