@@ -24,7 +24,11 @@ const within = { timeoutMs: 60_000 };
 const FILTERS = {
   all: "",
   status: "status=completed",
-  "a rare status": "status=failed",
+  "status failed": "status=failed",
+  "a frequent error": "error=no+outcome",
+  "a rare error": "error=out+of+memory",
+  "an error that no task has": "error=no+such+error",
+  "an error and user_id": "error=no+outcome&user_id=user-7",
   "two statuses": "status=completed,failed",
   user_id: "user_id=user-7",
   model: "model=demo",
@@ -55,6 +59,18 @@ export async function list({ tasks }: Options): Promise<Figures> {
   return figures;
 }
 
+/** Three in a hundred fail, and few of them of the rare error. */
+const failsAt = (number: number) => number % 100 < 3;
+
+function failure(id: string, number: number): TaskEvent {
+  const message =
+    number % 20_000
+      ? `no outcome ${number % 600} s after its first start, at token ${number}`
+      : "out of memory: the context takes 2,147,483,648 bytes";
+  const error = { type: "TimeoutError" as const, message, traceback: "" };
+  return failed(id, 1, { error });
+}
+
 /** Tasks that have ended, one in ten with labels. */
 async function fill(
   appender: Appender,
@@ -69,7 +85,7 @@ async function fill(
       metadata: { tenth: "yes", number: String((number / 10) % 1_000) },
     };
     const request = requested(id, number % 10 ? {} : labels);
-    return [request, number % 5_000 ? completed(id) : failed(id)];
+    return [request, failsAt(number) ? failure(id, number) : completed(id)];
   });
   await Promise.all(
     events.flat().map((event) => appender.append(event, queue, within)),

@@ -38,12 +38,18 @@ describe("a filter", () => {
     );
   });
 
-  test("looks for errors among failed tasks, by itself", () => {
-    const filter = readFilter("error:timeout");
-    assert.equal(hasOwnPart(filter), true);
-    assert.equal(serverQuery(filter).toString(), "status=failed");
-    assert.ok(matches(task, filter));
+  test("asks the server for an error's text, and looks for it in what comes live", () => {
+    const filter = readFilter('error:"timeoutERROR: too"');
+    assert.equal(hasOwnPart(filter), false);
+    assert.equal(serverQuery(filter).toString(), "error=timeoutERROR%3A+too");
+    assert.ok(matches({ ...task, error_message: "too slow" }, filter));
     assert.ok(!matches(task, readFilter("error:memory")));
+    const waiting = { ...task, status: "queued" } as const;
+    assert.ok(!matches(waiting, readFilter("error:timeout")));
+    assert.equal(bulkBody("cancel", readFilter("error:timeout")), undefined);
+    assert.deepEqual(bulkBody("retry", readFilter("error:timeout")), {
+      ...{ status: ["failed"], error: "timeout" },
+    });
   });
 
   test("is matched by a task that has all of it", () => {

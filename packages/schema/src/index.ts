@@ -1,5 +1,6 @@
 export * from "./api/batch.ts";
 export * from "./api/feed.ts";
+export * from "./api/errorText.ts";
 export * from "./api/foldFeed.ts";
 export * from "./api/generate.ts";
 export * from "./api/history.ts";

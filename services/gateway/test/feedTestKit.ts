@@ -64,8 +64,10 @@ export async function openPage(
   const frames: FeedFrame[] = [];
   const parts: string[] = [];
   const { searchParams } = new URL(`http://any/?${query}`);
-  const status = searchParams.get("status")?.split(",") as TaskStatus[];
-  const wanted = status && new Set(status);
+  const filter = {
+    status: searchParams.get("status")?.split(",") as TaskStatus[] | undefined,
+    error: searchParams.get("error") ?? undefined,
+  };
   const limit = Number(searchParams.get("limit") ?? 20);
   const rows: TaskRows = new Map();
   let task: TaskSnapshot | undefined;
@@ -89,7 +91,7 @@ export async function openPage(
     else if (log) log = [...(data as LogEvents).events.toReversed(), ...log];
     else if (now) now = withDelta(now, data as NowDelta);
     else
-      takeTasksFrame(rows, data as TasksEvents | TasksDelta, { wanted, limit });
+      takeTasksFrame(rows, data as TasksEvents | TasksDelta, { filter, limit });
   }
 
   async function read(): Promise<void> {

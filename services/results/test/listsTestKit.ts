@@ -2,10 +2,13 @@
 import type { ListQuestion } from "@jetscribe/event-log/read/taskIndex";
 import {
   evolve,
+  failedWith,
   slugOf,
   taskIdTime,
+  listedError,
   type ListedTask,
   type RecordedEvent,
+  type TaskError,
   type TaskEvent,
   type TaskState,
 } from "@jetscribe/schema";
@@ -49,9 +52,35 @@ export function anyEvent(
     ...[request, request],
     ...[started(task_id, attempt), started(task_id, attempt)],
     ...[retried(task_id, attempt), completed(task_id, startsSoFar)],
-    ...[failed(task_id, startsSoFar), cancelled(task_id)],
+    ...[failedBy(random, task_id, startsSoFar), cancelled(task_id)],
   ]);
 }
+
+const errors = [
+  "no end after 100% of 60 s",
+  "out of\n\tmemory: a\\b",
+  "",
+  "x_y Größe \u0000",
+];
+
+function failedBy(random: Random, task_id: string, attempt: number): TaskEvent {
+  const type = random.pick(["TimeoutError", "RuntimeError"] as const);
+  const error = { type, message: random.pick(errors), traceback: "" };
+  return failed(task_id, attempt, { error });
+}
+
+/** Parts of these errors, and of none. */
+const parts = [
+  "timeout",
+  "TimeoutError: NO END",
+  "% of",
+  "x_y g",
+  "memory: a\\b",
+  "_",
+  "r: O",
+  "größe",
+  "x-y",
+];
 
 export interface Known {
   state: TaskState;
@@ -89,11 +118,17 @@ export function listed(
     attempt,
     ...(startedAt !== undefined && { started_at: startedAt }),
     ...("end_time" in state && { ended_at: state.end_time }),
-    ...(state.status === "failed" && { error_type: state.error.type }),
+    ...(state.status === "failed" && failureOf(state.error)),
     ...(user_id !== undefined && { user_id }),
     ...(metadata !== undefined && { metadata }),
   };
 }
+
+function failureOf({ type, message }: Omit<TaskError, "traceback">) {
+  const error_message = listedError(message);
+  return { error_type: type, ...(error_message && { error_message }) };
+}
+
 export type Requests = Map<string, ReturnType<typeof requested>>;
 
 export function isMeant({ state }: Known, filter: Filter): boolean {
@@ -107,10 +142,15 @@ export function isMeant({ state }: Known, filter: Filter): boolean {
     (filter.status?.includes(state.status) ?? true) &&
     (filter.user_id ?? state.user_id) === state.user_id &&
     pairs.every(([key, value]) => state.metadata?.[key] === value) &&
+    (filter.error === undefined || isFailedWith(state, filter.error)) &&
     (filter.after_ms ?? 0) <= time &&
     time < (filter.before_ms ?? Infinity)
   );
 }
+
+const isFailedWith = (state: TaskState, part: string): boolean =>
+  state.status === "failed" &&
+  failedWith({ status: state.status, ...failureOf(state.error) }, part);
 
 export function anyFilter(random: Random): Filter {
   const some = random.pick([0, 0.2, 0.5]);
@@ -128,6 +168,7 @@ export function anyFilter(random: Random): Filter {
     }),
     ...(random.chance(some) && { user_id: data.user_id ?? "nobody" }),
     ...(random.chance(some) && data.metadata && { metadata: data.metadata }),
+    ...(random.chance(some) && { error: random.pick(parts) }),
     ...(random.chance(some) && { after_ms: firstMs + random.int(0, 8) }),
     ...(random.chance(some) && { before_ms: firstMs + random.int(2, 12) }),
   };

@@ -1,5 +1,6 @@
 /** A list of any length: only the rows that can be seen are in the page. */
 import type { FeedEvent } from "@jetscribe/schema";
+import { errorTextOf } from "@jetscribe/schema/evolve";
 import { useSignalEffect } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { count } from "../format.ts";
@@ -115,13 +116,14 @@ function Row({
 const wordsOf = ({
   attempt,
   error_type,
+  error_message,
   user_id,
   metadata = {},
   group,
 }: FeedEvent) =>
   [
     ...(attempt === undefined ? [] : [`attempt ${attempt}`]),
-    ...(error_type === undefined ? [] : [error_type]),
+    ...[errorTextOf({ error_type, error_message })].filter((text) => text),
     ...(user_id === undefined ? [] : [`user ${user_id}`]),
     ...(group === undefined ? [] : [`group ${group}`]),
     ...Object.entries(metadata).map((pair) => pair.join("=")),

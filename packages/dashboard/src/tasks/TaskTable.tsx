@@ -1,5 +1,6 @@
 /** A list of any length: only the rows that can be seen are in the page. Arrow keys go through it, Enter opens a task. */
 import type { ListedTask } from "@jetscribe/schema";
+import { errorTextOf } from "@jetscribe/schema/evolve";
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { duration } from "../format.ts";
@@ -197,8 +198,11 @@ function Row({ task, href, place, isFocused, onFocus }: RowProps) {
       <span role="gridcell" class="num att">
         {task.attempt > 0 && task.attempt}
       </span>
-      <span role="gridcell" class="more">
+      <span role="gridcell" class="more" title={errorTextOf(task)}>
         {task.error_type && <b class="error-type">{task.error_type}</b>}
+        {task.error_message && (
+          <span class="error-message">{task.error_message}</span>
+        )}
         {Object.entries(task.metadata ?? {}).map(([key, value]) => (
           <span key={key} class="pair">
             {key}={value}

@@ -125,7 +125,7 @@ function BulkButtons({
 function whyNot(filter: Filter, at: number | undefined): string | undefined {
   if (at !== undefined) return "Not in the past: go back to live first";
   return hasOwnPart(filter)
-    ? "Not with error: or free words, which only the page looks for"
+    ? "Not with free words, which only the page looks for"
     : undefined;
 }
 

@@ -12,6 +12,8 @@ export function bulkBody(act: BulkAct, filter: Filter): object | undefined {
   // A retry makes tasks of the caller's own.
   if (act === "retry" && owner !== undefined) return undefined;
   if (owner === everyOwner) return undefined;
+  // Only ended tasks have errors.
+  if (act === "cancel" && filter.error !== undefined) return undefined;
   const all = act === "cancel" ? openStates : endedStates;
   const shown = filter.status.length === 0 ? defaults[act] : filter.status;
   const status = all.filter((state) => shown.includes(state));

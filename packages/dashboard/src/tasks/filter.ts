@@ -1,4 +1,6 @@
 /** Which tasks are shown. As text it stands in the address: `#/tasks?status=failed&q=user:ada+order=A-17`. */
+import type { ErrorType } from "@jetscribe/schema";
+import { stateMatches } from "@jetscribe/schema/evolve";
 import { TaskStatuses, type TaskStatusName } from "../taskStatus.ts";
 
 export interface Filter {
@@ -9,8 +11,9 @@ export interface Filter {
   owner?: string;
   lane?: string;
   metadata: Readonly<Record<string, string>>;
-  /** The server doesn't know these two: the page looks for them in what it has loaded. */
+  /** A part of type and message of a failed task's error. */
   error?: string;
+  /** The server doesn't know these: the page looks for them in what it has loaded. */
   words: readonly string[];
 }
 
@@ -48,31 +51,30 @@ export function readFilter(text: string, status = ""): Filter {
 
 /** The filter of `GET /tasks` and of the calls that act on many tasks. */
 export function serverFilter(filter: Filter) {
-  const { status, user, model, owner, lane, metadata } = filter;
+  const { status, user, model, owner, lane, error, metadata } = filter;
   return {
     ...(status.length > 0 && { status: [...status] }),
     ...(user !== undefined && { user_id: user }),
     ...(model !== undefined && { model }),
     ...(owner !== undefined && { owner }),
     ...(lane !== undefined && { lane }),
+    ...(error !== undefined && { error }),
     ...(Object.keys(metadata).length > 0 && { metadata }),
   };
 }
 
-/** The same as a query. An error is looked for among failed tasks. */
+/** The same as a query. */
 export function serverQuery(filter: Filter): URLSearchParams {
   const { metadata = {}, status, ...plain } = serverFilter(filter);
   const query = new URLSearchParams(plain);
-  const states = filter.error === undefined ? status : ["failed"];
-  if (states) query.set("status", states.join());
+  if (status) query.set("status", status.join());
   for (const [key, value] of Object.entries(metadata))
     query.set(`metadata.${key}`, value);
   return query;
 }
 
 /** What the page has to look for itself. */
-export const hasOwnPart = ({ error, words }: Filter): boolean =>
-  error !== undefined || words.length > 0;
+export const hasOwnPart = ({ words }: Filter): boolean => words.length > 0;
 
 export interface Searchable {
   task_id: string;
@@ -82,14 +84,15 @@ export interface Searchable {
   user_id?: string | undefined;
   owner?: string | undefined;
   metadata?: Readonly<Record<string, string>> | undefined;
-  error_type?: string | undefined;
+  error_type?: ErrorType | undefined;
   error_message?: string | undefined;
 }
 
 /** Whether a task has all that the filter asks for. */
 export function matches(task: Searchable, filter: Filter): boolean {
   const { status, user, model, owner, lane, metadata, error, words } = filter;
-  if (status.length > 0 && !status.includes(task.status)) return false;
+  const states = status.length > 0 ? [...status] : undefined;
+  if (!stateMatches({ status: states, error }, task)) return false;
   if (user !== undefined && task.user_id !== user) return false;
   if (model !== undefined && task.model !== model) return false;
   if (lane !== undefined && task.lane !== lane) return false;
@@ -97,8 +100,6 @@ export function matches(task: Searchable, filter: Filter): boolean {
   if (!isOfOwner && task.owner !== undefined) return false;
   for (const [key, value] of Object.entries(metadata))
     if (task.metadata?.[key] !== value) return false;
-  const failure = `${task.error_type ?? ""} ${task.error_message ?? ""}`;
-  if (error !== undefined && !has(failure, error)) return false;
   return words.every((word) => has(textOf(task), word));
 }
 

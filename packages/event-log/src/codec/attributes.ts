@@ -1,11 +1,12 @@
 /**
  * Extension attributes of CloudEvents, by which a reader that is sent no bodies can list and count tasks: the labels of a
- * request (user_id and metadata) and its not_before with how long that is ahead, the type of an error, the metrics of an
- * outcome, and the trace of the call that made the task.
+ * request (user_id and metadata) and its not_before with how long that is ahead, the type of an error and the beginning of
+ * its message, the metrics of an outcome, and the trace of the call that made the task.
  */
 import {
   ErrorType,
   isTraceparent,
+  listedError,
   waitsFrom,
   type GenerateFailed,
   type GenerateRequested,
@@ -24,6 +25,7 @@ const metadataPairs = "ce-metadata";
 const notBefore = "ce-notbefore";
 const scheduledTime = "ce-scheduledtime";
 const errorType = "ce-errortype";
+const errorMessage = "ce-errormessage";
 const metrics = "ce-metrics";
 /** CloudEvents' extension for distributed tracing: the origin, where the header `traceparent` is the last hop. */
 const origin = "ce-traceparent";
@@ -77,14 +79,23 @@ export const originLine = ({
 }: Pick<GenerateRequested, "traceparent">): string =>
   isTraceparent(traceparent) ? `${origin}: ${traceparent}\r\n` : "";
 
-export const errorLine = ({ type }: GenerateFailed["error"]): string =>
-  `${errorType}: ${type}\r\n`;
+export function errorLines({ type, message }: GenerateFailed["error"]): string {
+  const listed = percentEncode(listedError(message));
+  return (
+    `${errorType}: ${type}\r\n` +
+    (listed === "" ? "" : `${errorMessage}: ${listed}\r\n`)
+  );
+}
 
 /** The type of a failed task's error; undefined where the event doesn't say it in its headers. */
 export function errorTypeOf({ header }: Headers): ErrorType | undefined {
   const type = header(errorType);
   return type === "" ? undefined : ErrorType.safeParse(type).data;
 }
+
+/** The beginning of a failed task's message, as lists have it; "" where the event doesn't say it in its headers. */
+export const errorMessageOf = ({ header }: Headers): string =>
+  listedError(percentDecode(header(errorMessage)));
 
 /** What an outcome says of its task's times (in seconds) and tokens. */
 export type OutcomeMetrics = Pick<

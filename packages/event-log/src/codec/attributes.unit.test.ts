@@ -17,6 +17,7 @@ import assert from "node:assert/strict";
 import { test } from "vitest";
 import { encodeEvent } from "./codec.ts";
 import {
+  errorMessageOf,
   errorTypeOf,
   labelsOf,
   metricsOf,
@@ -127,6 +128,23 @@ test("the type of an error is an attribute of the event", () => {
   assert.equal(errorTypeOf(headersIn(lines)), "TimeoutError");
   assert.equal(errorTypeOf(headersIn([])), undefined);
   assert.equal(errorTypeOf(headersIn(["ce-errortype: odd"])), undefined);
+});
+
+test("the beginning of an error's message is an attribute of the event", () => {
+  const of = (message: string) => {
+    const error = { type: "RuntimeError" as const, message, traceback: "" };
+    return linesOf(failed(newTaskId(), 1, { error }));
+  };
+  assert.ok(
+    of("no room: 100%").includes("ce-errormessage: no%20room:%20100%25"),
+  );
+  assert.equal(
+    errorMessageOf(headersIn(of("Größe\r\nce-errortype: x"))),
+    "Größe ce-errortype: x",
+  );
+  assert.equal(errorMessageOf(headersIn(of("é".repeat(300)))), "é".repeat(256));
+  assert.ok(!of(" ").some((line) => line.includes("errormessage")));
+  assert.equal(errorMessageOf(headersIn(["ce-errormessage: %E0%A4%A"])), "");
 });
 
 test("the metrics of an outcome are an attribute of the event", () => {

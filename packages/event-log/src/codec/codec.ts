@@ -16,7 +16,7 @@ import type { MsgHdrs } from "@nats-io/nats-core";
 import { compiled } from "../fast/compiled.ts";
 import { makeHeaders, sizeOfHeaders } from "./headers.ts";
 import {
-  errorLine,
+  errorLines,
   labelLines,
   metricsLine,
   originLine,
@@ -68,7 +68,7 @@ export function encodeEvent(
     `ce-type: jetscribe.${event.type}.v1\r\nce-subject: ${event.data.task_id}\r\nce-time: ${now.toISOString()}\r\n` +
     `ce-dataschema: urn:jetscribe:event:${event.type}:v1\r\nce-datacontenttype: application/json\r\n` +
     (event.type === "GenerateRequested" ? labelLines(event.data) : "") +
-    (event.type === "GenerateFailed" ? errorLine(event.data.error) : "") +
+    (event.type === "GenerateFailed" ? errorLines(event.data.error) : "") +
     ("metrics" in event.data ? metricsLine(event.data.metrics) : "") +
     originLine(
       event.type === "GenerateRequested" ? event.data : { traceparent: origin },

@@ -1,6 +1,7 @@
 /** Events by their subjects and headers, which is what a reader without bodies gets. */
 import type { ErrorType, EventType, Queue } from "@jetscribe/schema";
 import {
+  errorMessageOf,
   errorTypeOf,
   labelsOf,
   type Headers,
@@ -22,6 +23,8 @@ export interface StoredEvent {
   labels?: Labels | undefined;
   /** Of a failure. */
   errorType?: ErrorType | undefined;
+  /** Of a failure, as lists have it. */
+  errorMessage?: string | undefined;
 }
 
 /** An event by its subject, which is parsed, and its headers; undefined where these don't name it. */
@@ -35,6 +38,9 @@ export function headedEvent(
     ...{ seq, time, type, taskId, queue },
     attempt: Number(attempt),
     ...(type === "GenerateRequested" && { labels: labelsOf({ header }) }),
-    ...(type === "GenerateFailed" && { errorType: errorTypeOf({ header }) }),
+    ...(type === "GenerateFailed" && {
+      errorType: errorTypeOf({ header }),
+      errorMessage: errorMessageOf({ header }) || undefined,
+    }),
   };
 }

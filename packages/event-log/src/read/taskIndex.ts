@@ -52,6 +52,8 @@ const ListQuestion = z.object({
   /** All of these pairs. */
   metadata: z.record(z.string(), z.string()).optional(),
   group: z.string().optional(),
+  /** It failed, and its error's type and message contain this. */
+  error: z.string().optional(),
   /** The time in the task's id is this or later, and earlier than the other, in ms since the epoch. */
   after_ms: z.number().nonnegative().optional(),
   before_ms: z.number().nonnegative().optional(),

@@ -103,6 +103,8 @@ export const FeedEvent = z.object({
   group: z.string().optional(),
   /** Of a failure. */
   error_type: ErrorType.optional(),
+  /** Of a failure: the beginning, as lists have it. */
+  error_message: z.string().optional(),
 });
 export type FeedEvent = z.infer<typeof FeedEvent>;
 

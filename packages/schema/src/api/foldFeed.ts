@@ -11,6 +11,7 @@ import type {
   TasksEvents,
   TaskSnapshot,
 } from "./feed.ts";
+import { stateMatches, type StateFilter } from "./errorText.ts";
 import type { ListedTask, TaskStatus } from "./tasks.ts";
 
 /** By their ids. */
@@ -38,6 +39,7 @@ export function evolveListed(
     return {
       ...{ ...task, status, ended_at: time },
       ...(event.error_type && { error_type: event.error_type }),
+      ...(event.error_message && { error_message: event.error_message }),
     };
   if (type !== "GenerateStarted" && type !== "GenerateRetried") return task;
   if (!isPast(task, type, attempt)) return task;
@@ -63,33 +65,30 @@ function requested(event: FeedEvent): ListedTask {
   };
 }
 
-/** Takes an event into the rows; `wanted`: the statuses of the filter, undefined for any. */
+/** Takes an event into the rows; `filter`: what the query says of a task's state. */
 export function takeEvent(
   rows: TaskRows,
   event: FeedEvent,
-  wanted?: ReadonlySet<TaskStatus>,
+  filter: StateFilter = {},
 ): void {
   const task = evolveListed(rows.get(event.task_id), event);
   if (task === undefined) return;
   // A row that left the filter can come back with a retry: the gateway sends it then.
-  if (wanted?.has(task.status) === false) rows.delete(task.task_id);
+  if (!stateMatches(filter, task)) rows.delete(task.task_id);
   else rows.set(task.task_id, task);
 }
 
 /**
- * Takes a frame into the rows; `wanted` and `limit`: those of the query. A delta tells nothing of older rows than the
+ * Takes a frame into the rows; `filter` and `limit`: those of the query. A delta tells nothing of older rows than the
  * `limit` newest: they go, and `GET /tasks` has them.
  */
 export function takeTasksFrame(
   rows: TaskRows,
   frame: TasksEvents | TasksDelta,
-  {
-    wanted,
-    limit,
-  }: { wanted?: ReadonlySet<TaskStatus> | undefined; limit: number },
+  { filter, limit }: { filter?: StateFilter | undefined; limit: number },
 ): void {
   if ("events" in frame)
-    for (const event of frame.events) takeEvent(rows, event, wanted);
+    for (const event of frame.events) takeEvent(rows, event, filter);
   for (const task of frame.tasks ?? []) rows.set(task.task_id, task);
   if (!("gone" in frame)) return;
   for (const id of frame.gone) rows.delete(id);

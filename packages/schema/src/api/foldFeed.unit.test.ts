@@ -82,10 +82,20 @@ describe("a listed task", () => {
 
   test("leaves the rows where its status is not wanted", () => {
     const rows: TaskRows = new Map();
-    const wanted = new Set(["queued"] as const);
+    const wanted = { status: ["queued" as const] };
     takeEvent(rows, told(requested(task_id), 1), wanted);
     assert.equal(rows.size, 1);
     takeEvent(rows, told(started(task_id), 2), wanted);
+    assert.equal(rows.size, 0);
+  });
+
+  test("leaves the rows where its error is not the one that is looked for", () => {
+    const rows: TaskRows = new Map();
+    const end = told(failed(task_id), 3);
+    takeEvent(rows, told(requested(task_id), 1));
+    takeEvent(rows, { ...end, error_message: "too slow" }, { error: "SLOW" });
+    assert.equal(rows.get(task_id)?.error_message, "too slow");
+    takeEvent(rows, told(started(task_id), 4), { error: "memory" });
     assert.equal(rows.size, 0);
   });
 });

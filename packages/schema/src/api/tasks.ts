@@ -1,7 +1,7 @@
 /** Lists of tasks: what a caller can ask for, and what is answered. */
 import * as z from "zod";
 import { ErrorType, Lane } from "../generate/events.ts";
-import { Group, Metadata, UserId } from "./labels.ts";
+import { Group, Metadata, printable, UserId } from "./labels.ts";
 
 /** In the order of a task's life. */
 export const TaskStatus = z.enum([
@@ -44,6 +44,17 @@ export const TaskFilter = z.strictObject({
     description: "The group that the request named.",
     example: "report-42",
   }),
+  error: z
+    .string()
+    .min(1)
+    .max(256)
+    .refine((text) => printable.test(text), "printable characters only")
+    .optional()
+    .meta({
+      description:
+        "It failed, and `error_type: error_message` of the list contains this; A to Z and a to z are the same.",
+      example: "out of memory",
+    }),
   after: Time.optional().meta({
     description:
       "Accepted at this time or later, in seconds since the epoch, by the time in the task's id.",
@@ -159,6 +170,10 @@ export const ListedTask = z.object({
       "It is not started before this time, in seconds since the epoch; absent where its request names none.",
   }),
   error_type: ErrorType.optional().meta({ description: "Of a failed task." }),
+  error_message: z.string().optional().meta({
+    description:
+      "Of a failed task: the first 256 characters, on one line. `GET /result` has all of it.",
+  }),
   user_id: z.string().optional(),
   metadata: z.record(z.string(), z.string()).optional(),
   group: z.string().optional(),
@@ -186,7 +201,7 @@ const goOn = Cursor.optional().meta({
 });
 
 /** Which unfinished tasks are to be cancelled; with no field at all of the filter, every one of the caller's. */
-export const CancelTasksRequest = TaskFilter.extend({
+export const CancelTasksRequest = TaskFilter.omit({ error: true }).extend({
   status: z
     .array(z.enum(["queued", "processing"]))
     .min(1)

@@ -16,6 +16,7 @@ describe("GET /feed", () => {
     stack = await startStack({
       env: {
         ...{ ENGINE: "fake", FAKE_MS: "20", FAKE_TOKENS: "4", SLOTS: "8" },
+        CONTEXT_SIZE: "9000",
         API_KEYS: "root:key-of-root,a:key-of-a,b:key-of-b",
       },
     });
@@ -92,6 +93,22 @@ describe("GET /feed", () => {
     const kinds = page.frames.map(({ event }) => event);
     assert.deepEqual([...new Set(kinds)], ["snapshot", "events"]);
     for (const { id, data } of page.frames) assert.equal(id, `${data.seq}`);
+  });
+
+  test("a page of errors takes a task in once it failed with such a text", async () => {
+    const failed = "error=the+context+holds";
+    const page = await open(`view=tasks&${failed}`);
+    const others = await open("view=tasks&error=timeout");
+    const id = await post({ max_tokens: 9_001, user_id: "ada" });
+    await post();
+    await eventually(() => page.tasks().length > 0);
+    assert.deepEqual(page.tasks().map(({ task_id }) => task_id), [id]); // prettier-ignore
+    await agrees(page, failed);
+    const later = await open(`view=tasks&${failed}&user_id=ada`);
+    await agrees(later, failed);
+    await agrees(others, "error=timeout");
+    assert.deepEqual(others.tasks(), []);
+    assert.doesNotMatch(page.text(), /secret/);
   });
 
   test("the page of one task has each of its events as the log takes it, as its history says", async () => {

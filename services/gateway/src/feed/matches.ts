@@ -36,6 +36,15 @@ export function isMeantBy(
   };
 }
 
+/** The statuses that a task has to have one of; undefined: any. An error is looked for among failed tasks. */
+export function wantedStatuses({
+  status,
+  error,
+}: TaskFilter): ReadonlySet<ListedTask["status"]> | undefined {
+  if (error === undefined) return status && new Set(status);
+  return new Set((status ?? ["failed"]).filter((word) => word === "failed"));
+}
+
 /** By what only a request says. */
 export const labelsMatch = (
   { user_id, metadata = {}, group }: TaskFilter,

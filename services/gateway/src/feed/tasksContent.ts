@@ -4,6 +4,7 @@ import {
   evolveListed,
   kinds,
   newestRows,
+  stateMatches,
   type FeedEvent,
   type FeedQuery,
   type ListedTask,
@@ -14,7 +15,12 @@ import {
 } from "@jetscribe/schema";
 import type { ApiKey } from "../keys/apiKeys.ts";
 import { cursorBehind, ownersOf, type Lists } from "../list/listTasks.ts";
-import { isMeantBy, labelsMatch, statusAfter } from "./matches.ts";
+import {
+  isMeantBy,
+  labelsMatch,
+  statusAfter,
+  wantedStatuses,
+} from "./matches.ts";
 import { noCounts, type TellEvent } from "./tellEvent.ts";
 import type { Content } from "./view.ts";
 
@@ -31,7 +37,7 @@ export function tasksContent(
 ): Content {
   const owner = ownersOf(filter, key);
   const isMeant = isMeantBy(filter, owner);
-  const wanted = filter.status && new Set(filter.status);
+  const wanted = wantedStatuses(filter);
   const { status: _2, ...anyStatus } = filter;
 
   let rows: TaskRows = new Map();
@@ -55,7 +61,7 @@ export function tasksContent(
 
   function put(task: ListedTask, before?: ListedTask): void {
     const { task_id } = task;
-    if (wanted?.has(task.status) === false) {
+    if (!stateMatches(filter, task)) {
       rows.delete(task_id);
       news.changed.delete(task_id);
       if (before) news.gone.add(task_id);

@@ -9,7 +9,7 @@ export type TellEvent = (event: StoredEvent, withOwner: boolean) => FeedEvent;
 export const makeTellEvent =
   (nameOf: (slug: string) => string): TellEvent =>
   (
-    { seq, time, type, taskId, queue, attempt, labels, errorType },
+    { seq, time, type, taskId, queue, attempt, labels, ...failure },
     withOwner,
   ) => ({
     ...{ seq, time, type, task_id: taskId },
@@ -18,7 +18,8 @@ export const makeTellEvent =
     ...(hasAttempt(type) && { attempt }),
     ...labels,
     ...(queue.group !== undefined && { group: queue.group }),
-    ...(errorType && { error_type: errorType }),
+    ...(failure.errorType && { error_type: failure.errorType }),
+    ...(failure.errorMessage && { error_message: failure.errorMessage }),
   });
 
 const hasAttempt = (type: StoredEvent["type"]): boolean =>

@@ -21,7 +21,7 @@ describe("GET /tasks", () => {
         ...(["results", "results-2", "logger"] as const),
       ],
       env: {
-        ...{ ENGINE: "fake", FAKE_MS: "5" },
+        ...{ ENGINE: "fake", FAKE_MS: "5", CONTEXT_SIZE: "9000" },
         API_KEYS: "root:key-of-root,a:key-of-a,b:key-of-b",
       },
     });
@@ -174,6 +174,10 @@ describe("GET /tasks", () => {
       ...[
         ["after=now", "after"],
         ["user_id=", "user_id"],
+        ["error=", "error"],
+        [`error=${"x".repeat(257)}`, "error"],
+        ["error=a%00b", "error"],
+        ["error=a&error=b", "error"],
       ],
       ...[
         ["metadata=x", "metadata"],
@@ -261,6 +265,43 @@ describe("GET /tasks", () => {
     assert.equal((await act("cancel", foreign)).status, 403);
     assert.equal((await act("retry", foreign)).status, 400);
     assert.equal((await act("cancel", { colour: "red" })).status, 400);
+  });
+
+  test("failed tasks are found, counted and run again by a part of their error", async () => {
+    const metadata = { group: "errors" };
+    const ids = [
+      await post({ metadata, max_tokens: 9_001 }),
+      await post({ metadata, max_tokens: 9_002, user_id: "ada" }),
+      await post({ metadata }),
+    ];
+    await ended(ids);
+    const [first, second] = ids;
+    for (const [query, found] of [
+      ["error=the+context+holds", [second, first]],
+      ["error=validationerror:+the+PROMPT", [second, first]],
+      ["error=max_tokens+is+9001", [first]],
+      ["error=max_tokens+is+900_", []],
+      ["error=%25", []],
+      ["error=context&user_id=ada", [second]],
+      ["error=context&user_id=ada&metadata.group=errors", [second]],
+      ["error=context&user_id=grace", []],
+      ["error=context&status=completed", []],
+      ["error=TimeoutError", []],
+    ] as const) {
+      assert.deepEqual(await walk(query), found, query);
+      assert.deepEqual(await walk(`${query}&limit=1`), found, query);
+    }
+    const { body } = await get("/tasks?error=is+9001");
+    const result = (await get(`/result/${first}`)).body as unknown as {
+      error_message: string;
+    };
+    assert.equal(body.tasks[0]?.error_message, result.error_message);
+    assert.deepEqual(await walk("error=context", "key-of-b"), []);
+    const asked = await act("retry", { error: "context holds", dry_run: true });
+    assert.equal(asked.matched, 2);
+    const again = await act("retry", { error: "is 9002" });
+    assert.deepEqual(again.results, { accepted: 1 });
+    assert.equal((await act("cancel", { error: "context" })).status, 400);
   });
 
   test("a key with the scope admin cancels another owner's tasks", async () => {

@@ -115,7 +115,7 @@ function wantedOf(
   cursor: string | undefined,
 ): Omit<Wanted, "limit"> {
   const { model, lane, status, user_id, metadata, group } = filter;
-  const { after, before } = filter;
+  const { error, after, before } = filter;
   const owner = ownersOf(filter, key);
   return {
     ...(owner !== undefined && { owner }),
@@ -125,6 +125,7 @@ function wantedOf(
     ...(user_id !== undefined && { user_id }),
     ...(metadata && { metadata }),
     ...(group !== undefined && { group }),
+    ...(error !== undefined && { error }),
     ...(after !== undefined && { after_ms: after * 1_000 }),
     ...(before !== undefined && { before_ms: before * 1_000 }),
     ...(cursor !== undefined && { cursor: pageEndOf(cursor) }),

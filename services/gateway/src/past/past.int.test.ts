@@ -139,7 +139,9 @@ function listed({ state, requestedAt, startedAt }: Known): ListedTask {
     requested_at: requestedAt,
     ...(startedAt !== undefined && { started_at: startedAt }),
     ...("end_time" in state && { ended_at: state.end_time }),
-    ...(state.status === "failed" && { error_type: state.error.type }),
+    ...(state.status === "failed" && {
+      ...{ error_type: state.error.type, error_message: state.error.message },
+    }),
     ...(user_id !== undefined && { user_id }),
     ...(metadata !== undefined && { metadata }),
   };
@@ -212,6 +214,8 @@ describe("moments of the past", () => {
     ["status=queued,processing", isOpen],
     ["status=processing&lane=batch", ({ status, lane }) => status === "processing" && lane === "batch"], // prettier-ignore
     ["status=failed,queued&model=demo", ({ status, model }) => ["failed", "queued"].includes(status) && model === "demo"], // prettier-ignore
+    ["error=r:+too", ({ status }) => status === "failed"],
+    ["metadata.order=1&error=SLOW", ({ status, metadata }) => status === "failed" && metadata?.["order"] === "1"], // prettier-ignore
     ["metadata.order=1", ({ metadata }) => metadata?.["order"] === "1"],
     ["user_id=ada&status=queued,cancelled", ({ user_id, status }) => user_id === "ada" && ["queued", "cancelled"].includes(status)], // prettier-ignore
   ];

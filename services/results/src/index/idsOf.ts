@@ -18,7 +18,7 @@ export const lowest = "";
 export const highest = "f".repeat(32);
 
 export const bytes = (hex: string): Uint8Array => Buffer.from(hex, "hex");
-const hexOf = (id: unknown): string =>
+export const hexOf = (id: unknown): string =>
   Buffer.from(id as Uint8Array).toString("hex");
 
 export type Ids = ReturnType<typeof makeIds>;

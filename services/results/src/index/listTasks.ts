@@ -8,13 +8,14 @@ import type {
   TaskPage,
 } from "@jetscribe/event-log/read/taskIndex";
 import type { OwnDatabase } from "@jetscribe/runtime/ownDatabase";
-import type { ListedTask } from "@jetscribe/schema";
-import { bytes, highest, lowest, makeIds, type Ids, type Range } from "./idsOf.ts"; // prettier-ignore
+import { failedWith } from "@jetscribe/schema";
+import { idsWithError, looksFor } from "./errorTexts.ts";
+import { cursorAt, pageOf } from "./pageOf.ts";
+import { bytes, highest, lowest, makeIds, type Range } from "./idsOf.ts"; // prettier-ignore
 import type { OpenAt } from "./openAt.ts";
 import type { NumberedQueue, QueueNumbers } from "./queueNumbers.ts";
-import { labelTexts, readLabels } from "./rows.ts";
-import { uuidOf } from "./schema.ts";
-import { attemptOf, statuses, type TaskRow } from "./taskRow.ts";
+import { labelTexts } from "./rows.ts";
+import { statuses } from "./taskRow.ts";
 import { storedBefore } from "./times.ts";
 
 type Sql = Pick<OwnDatabase, "sql">;
@@ -23,9 +24,6 @@ type Filter = Omit<ListQuestion, "created" | "seq">;
 /** Of several labels, all ranges together are looked into so often for a page. */
 const maxLooks = 4_000;
 const fewestLooks = 64;
-/** A page ends early where its labels have so many characters: the answer is one message. */
-const maxPageChars = 300_000;
-
 /** The time in a task's id may be so far ahead of the broker's clock, for a list at a moment of the past. */
 const aheadMs = 120_000;
 
@@ -41,13 +39,12 @@ export function listTasks(
   if (filter.ids) return named({ sql }, filter.ids, mine, filter);
   const ranges = rangesOf(mine, open ? withinPast({ sql }, filter, open) : filter); // prettier-ignore
   const labels = labelTexts(filter);
-  if (filter.count && labels.length < 2)
+  if (filter.count && labels.length < 2 && filter.error === undefined)
     return { tasks: [], count: countOf({ sql }, ranges, labels[0]) };
   const most = filter.count ? Infinity : filter.limit + 1;
   const { ids, seenDownTo } = find(
-    makeIds({ sql }, open),
+    searchIn({ sql }, ranges.length, filter, open),
     ranges,
-    labels,
     most,
   );
   return filter.count
@@ -79,7 +76,8 @@ function named(
     const own = new Set(labelTexts(task));
     return (
       (filter.status?.includes(task.status) ?? true) &&
-      labels.every((label) => own.has(label))
+      labels.every((label) => own.has(label)) &&
+      (filter.error === undefined || failedWith(task, filter.error))
     );
   });
   return { ...page, tasks };
@@ -92,6 +90,8 @@ function rangesOf(queues: readonly NumberedQueue[], filter: Filter): Range[] {
     filter.cursor ?? highest,
   );
   const wanted = new Set(filter.status ?? statuses);
+  if (filter.error !== undefined)
+    for (const word of statuses) if (word !== "failed") wanted.delete(word);
   return [...wanted].flatMap((word) => {
     const status = statuses.indexOf(word);
     return queues.map(({ number }) => ({
@@ -103,23 +103,43 @@ function rangesOf(queues: readonly NumberedQueue[], filter: Filter): Range[] {
   });
 }
 
+/** The ids in a range that match, so many at most; `end`: below it there was no more looking. */
+type Search = (range: Range, most: number) => { ids: string[]; end: string };
+
+/** By an error's text, by labels or by neither, in one of so many ranges. */
+function searchIn(
+  { sql }: Sql,
+  ranges: number,
+  filter: Filter,
+  open: OpenAt | undefined,
+): Search {
+  const labels = labelTexts(filter);
+  const { error } = filter;
+  if (error !== undefined) {
+    const looks = looksFor(ranges, labels.length);
+    const seq = open?.seq ?? Number.MAX_SAFE_INTEGER;
+    return (range, most) =>
+      idsWithError({ sql }, range, error, labels, { most, looks, seq });
+  }
+  const { idsOf, idsWithLabels } = makeIds({ sql }, open);
+  if (labels.length === 0)
+    return (range, most) => ({ ids: idsOf(range, most), end: lowest });
+  const looks = Math.max(fewestLooks, Math.floor(maxLooks / ranges));
+  return (range, most) => idsWithLabels(range, labels, { most, looks });
+}
+
 /** The newest ids of all ranges, so many at most; `seenDownTo`: below that it was not looked everywhere. */
 function find(
-  { idsOf, idsWithLabels }: Ids,
+  search: Search,
   ranges: readonly Range[],
-  labels: readonly string[],
   most: number,
 ): { ids: string[]; seenDownTo: string } {
-  const looks = Math.max(fewestLooks, Math.floor(maxLooks / ranges.length));
   let found: string[] = [];
   let seenDownTo = lowest;
   let above = lowest;
   for (const range of ranges) {
     const at = { ...range, above: higher(range.above, above) };
-    const { ids, end } =
-      labels.length === 0
-        ? { ids: idsOf(at, most), end: lowest }
-        : idsWithLabels(at, labels, { most, looks });
+    const { ids, end } = search(at, most);
     found = [...found, ...ids].sort().reverse().slice(0, most);
     seenDownTo = higher(seenDownTo, end);
     above = higher(above, higher(seenDownTo, found[most - 1] ?? lowest));
@@ -147,9 +167,6 @@ function countOf(
   return count;
 }
 
-const cursorAt = (seenDownTo: string) =>
-  seenDownTo === lowest ? {} : { cursor: seenDownTo };
-
 const isMeant = ({ model, lane }: NumberedQueue, filter: Filter): boolean =>
   (filter.model ?? model) === model && (filter.lane ?? lane) === lane;
 
@@ -163,68 +180,3 @@ const idBefore = (ms: number | undefined): string | undefined =>
 
 const lower = (a: string, b: string): string => (a < b ? a : b);
 const higher = (a: string, b: string): string => (a > b ? a : b);
-
-function pageOf(
-  { sql }: Sql,
-  ids: readonly string[],
-  queues: readonly NumberedQueue[],
-  page: Pick<Filter, "limit" | "owner"> & { seenDownTo: string },
-  open?: OpenAt,
-): TaskPage {
-  const { limit, seenDownTo } = page;
-  const byNumber = new Map(queues.map((queue) => [queue.number, queue]));
-  const tasks: ListedTask[] = [];
-  let chars = 0;
-  let end = seenDownTo;
-  for (const id of ids) {
-    const row = readRow({ sql }, id, open);
-    const queue = byNumber.get(row?.queue ?? 0);
-    if (row === undefined || queue === undefined) continue;
-    chars += JSON.stringify(row.labels ?? "").length;
-    const isFull = tasks.length === limit || chars > maxPageChars;
-    if (isFull && tasks.length > 0) return { tasks, cursor: end };
-    const { owner } = queue;
-    const ofWhom = page.owner === undefined ? { owner } : {};
-    tasks.push({ ...taskOf(id, row, queue), ...ofWhom });
-    end = id;
-  }
-  return { tasks, ...cursorAt(seenDownTo) };
-}
-
-type Listed = Omit<TaskRow, "seqs" | "since" | "stays">;
-
-/** As it is now, or was at a moment: a task that had an outcome by then has changed no more. */
-function readRow({ sql }: Sql, id: string, open?: OpenAt): Listed | undefined {
-  const key = bytes(id);
-  const row =
-    sql.get`SELECT queue, status, progress, requested_at AS requestedAt, started_at AS startedAt, ended_at AS endedAt, error
-      FROM tasks WHERE id = ${key}` as (Listed & object) | undefined;
-  if (row === undefined) return undefined;
-  const labels = readLabels(sql, key);
-  const then = open?.rows.get(id);
-  if (then === undefined) return { ...row, labels };
-  const { status, progress, startedAt } = then;
-  const before = { status, progress, startedAt, endedAt: null, error: null };
-  return { ...row, ...before, labels };
-}
-
-function taskOf(
-  id: string,
-  row: Listed,
-  { model, lane }: NumberedQueue,
-): ListedTask {
-  const { requestedAt, startedAt, endedAt, error } = row;
-  const { scheduled_time: _, ...labels } = row.labels ?? {};
-  return {
-    task_id: uuidOf(id),
-    status: statuses[row.status] ?? "queued",
-    model,
-    lane,
-    attempt: attemptOf(row),
-    requested_at: requestedAt,
-    ...(startedAt !== null && { started_at: startedAt }),
-    ...(endedAt !== null && { ended_at: endedAt }),
-    ...(error !== null && { error_type: error }),
-    ...labels,
-  };
-}

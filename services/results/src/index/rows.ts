@@ -4,11 +4,13 @@ import type { SQLInputValue } from "node:sqlite";
 import { keyOf, type Position } from "./schema.ts";
 import { forkOf, snapshotBefore } from "./snapshots.ts";
 import { decodeSeqs, encodeSeqs } from "./seqList.ts";
-import type { Labels, TaskRow } from "./taskRow.ts";
+import { statuses, type Labels, type TaskRow } from "./taskRow.ts";
 
 /** A row of many at once takes less than one alone. */
 const rowsAtOnce = 16;
 const columns = 10;
+
+const failed = statuses.indexOf("failed");
 
 type StoredRow = Omit<TaskRow, "seqs" | "labels" | "stays"> & {
   seqs: Uint8Array;
@@ -83,15 +85,22 @@ export function makeRows({ db, sql, atomically }: OwnDatabase) {
   }
 
   /** Removes a task and all that is said of it. */
-  function remove(id: Uint8Array): void {
+  function remove(
+    id: Uint8Array,
+    row: Pick<StoredRow, "queue" | "status">,
+  ): void {
     const labels = labelsOf(id);
-    const row = labels && find(id);
-    if (labels && row) {
+    if (labels) {
       dropLabels(id, row, labels);
       sql.run`DELETE FROM labelled WHERE id = ${id}`;
     }
+    if (row.status === failed)
+      sql.run`DELETE FROM errors WHERE queue = ${row.queue} AND id = ${id}`;
     sql.run`DELETE FROM tasks WHERE id = ${id}`;
   }
+
+  const putError = (key: Uint8Array, { queue, since }: TaskRow, text: string) =>
+    sql.run`INSERT OR REPLACE INTO errors VALUES (${queue}, ${key}, ${since}, ${text})`;
 
   function putStays(key: Uint8Array, row: TaskRow): void {
     for (const stay of row.stays ?? []) {
@@ -121,6 +130,7 @@ export function makeRows({ db, sql, atomically }: OwnDatabase) {
           if (key.length !== 16) continue;
           if (row.labels !== undefined) putLabels(key, row, row.labels);
           if (row.stays !== undefined) putStays(key, row);
+          if (row.errorText) putError(key, row, row.errorText);
           rows.push(key, encodeSeqs(row.seqs), row.queue, row.status);
           rows.push(row.progress, row.requestedAt, row.startedAt);
           rows.push(row.endedAt, row.error, row.since);
@@ -144,7 +154,7 @@ export function makeRows({ db, sql, atomically }: OwnDatabase) {
     restart(position: Position, removeMore: () => void): void {
       atomically(() => {
         db.exec(`DELETE FROM tasks; DELETE FROM labelled; DELETE FROM labels;
-          DELETE FROM stays; DELETE FROM times`);
+          DELETE FROM errors; DELETE FROM stays; DELETE FROM times`);
         removeMore();
         moveTo(position);
       });
@@ -167,14 +177,14 @@ export function makeRows({ db, sql, atomically }: OwnDatabase) {
      */
     removeBefore(firstSeq: number, most: number): boolean {
       const rows = (
-        sql.all`SELECT id, seqs FROM tasks WHERE id > ${cursor} ORDER BY id LIMIT ${most}` as {
-          id: Uint8Array;
-          seqs: Uint8Array;
-        }[]
-      ).map(({ id, seqs }) => ({ id, seqs: decodeSeqs(seqs) }));
+        sql.all`SELECT id, seqs, queue, status FROM tasks WHERE id > ${cursor} ORDER BY id LIMIT ${most}` as (Pick<
+          StoredRow,
+          "seqs" | "queue" | "status"
+        > & { id: Uint8Array })[]
+      ).map((row) => ({ ...row, seqs: decodeSeqs(row.seqs) }));
       const old = rows.filter(({ seqs }) => (seqs.at(-1) ?? 0) < firstSeq);
       atomically(() => {
-        for (const { id } of old) remove(id);
+        for (const row of old) remove(row.id, row);
       });
       // Ids are nearly in the order of the log: behind a task that was requested after its beginning none is old.
       const last = rows.at(-1);

@@ -17,7 +17,7 @@ export const schemaVersion = 7;
 /**
  * UUIDv7 keys come nearly in order, so the trees' pages are nearly full. `lists` has an owner's tasks of one queue and one
  * status in the order of their ids, and `labels` those of them with one label: a page of any filter is read from the
- * ends of such ranges.
+ * ends of such ranges. `errors` has the texts of its failed tasks in the same order, which a search scans.
  *
  * `since` is the sequence of the event that made a task's status. `stays` has what tasks were before, as far as a snapshot
  * needs it, and `times` the last sequence of each ten seconds: decision 0046.
@@ -40,6 +40,9 @@ export const schema = `
   CREATE TABLE labels (
     queue INTEGER, status INTEGER, label TEXT, id BLOB,
     PRIMARY KEY (queue, status, label, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE errors (
+    queue INTEGER, id BLOB, since INTEGER NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (queue, id)) STRICT, WITHOUT ROWID;
   CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), created TEXT, seq INTEGER, id TEXT) STRICT;
   ${statisticsSchema}`;
 

@@ -3,6 +3,7 @@
  * `evolve`: only a request makes a task, the first outcome counts, and a start or a retry counts if it is past what was.
  */
 import {
+  errorMessageOf,
   errorTypeOf,
   labelsOf,
   scheduledTimeOf,
@@ -10,6 +11,7 @@ import {
 } from "@jetscribe/event-log/codec/attributes";
 import type { Delivery } from "@jetscribe/event-log/read/pull";
 import {
+  errorTextOf,
   parseEventSubject,
   type ErrorType,
   type EventType,
@@ -51,6 +53,8 @@ export interface TaskRow {
   startedAt: number | null;
   endedAt: number | null;
   error: ErrorType | null;
+  /** Of a failure that is not in the file yet: what a search looks into. */
+  errorText?: string;
   labels?: Labels | undefined;
   /** The sequence of the event that made the status; 0: it is not a task yet. */
   since: number;
@@ -178,7 +182,14 @@ function end(row: TaskRow, outcome: Outcome, message: Message): Happening {
   leave(row, message);
   row.status = statuses.indexOf(outcome);
   row.endedAt = message.time;
-  if (outcome === "failed") row.error = errorTypeOf(message) ?? null;
+  if (outcome === "failed") {
+    const error_type = errorTypeOf(message);
+    row.error = error_type ?? null;
+    row.errorText = errorTextOf({
+      error_type,
+      error_message: errorMessageOf(message),
+    });
+  }
   return outcome;
 }
 

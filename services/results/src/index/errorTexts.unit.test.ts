@@ -1,0 +1,77 @@
+import { newTaskId, type ListedTask } from "@jetscribe/schema";
+import { failed, requested } from "@jetscribe/schema/test/taskEventsTestKit";
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import { deliveryOf, kept } from "../../test/indexTestKit.ts";
+import { tempDir } from "../../test/resultsTestKit.ts";
+import { openTaskPlaces, type TaskPlaces } from "./taskPlaces.ts";
+
+const beginning = { created: "then", seq: 0, id: "" };
+
+/** Takes in failed tasks, each with two events from `seq` on, and returns their ids. */
+function fail(places: TaskPlaces, messages: readonly string[], seq = 1) {
+  const ids = messages.map(() => newTaskId());
+  places.take(
+    ids.flatMap((id, i) => {
+      const message = messages[i] ?? "";
+      const error = { type: "RuntimeError" as const, message, traceback: "" };
+      return [
+        deliveryOf(requested(id), { seq: seq + 2 * i }),
+        deliveryOf(failed(id, 1, { error }), { seq: seq + 2 * i + 1 }),
+      ];
+    }),
+  );
+  return ids;
+}
+
+function walk(places: TaskPlaces, error: string) {
+  const pages: ListedTask[][] = [];
+  let cursor: string | undefined;
+  do {
+    const at = cursor && { cursor };
+    const question = { ...beginning, owner: "a", limit: 100, error, ...at };
+    const page = places.list(question);
+    pages.push(page.tasks);
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return { pages, ids: pages.flat().map(({ task_id }) => task_id) };
+}
+
+test("a page is short where few of many errors have a text, and the next pages have the others", () => {
+  using dir = tempDir();
+  using places = openTaskPlaces(dir.path, kept);
+  places.restart(beginning);
+  const rare = (i: number) => i % 10_500 === 0;
+  const messages = Array.from({ length: 21_001 }, (_, i) =>
+    rare(i) ? `out of memory, ${i}` : `no outcome after ${i} s`,
+  );
+  const ids = fail(places, messages);
+  const expected = ids.filter((_, i) => rare(i)).reverse();
+  const found = walk(places, "memory");
+  assert.deepEqual(found.ids, expected);
+  assert.ok(found.pages.length > 2, `${found.pages.length} pages`);
+  const count = { ...beginning, owner: "a", limit: 1, count: true };
+  let counted = 0;
+  let cursor: string | undefined;
+  do {
+    const at = cursor && { cursor };
+    const page = places.list({ ...count, error: "memory", ...at });
+    counted += page.count ?? 0;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  assert.equal(counted, 3);
+});
+
+test("an error that the log drops is found no more", () => {
+  using dir = tempDir();
+  using places = openTaskPlaces(dir.path, kept);
+  places.restart(beginning);
+  const [old, young] = fail(places, ["out of memory", "Memory is short"]);
+  assert.deepEqual(walk(places, "memory").ids, [young, old]);
+  places.removeBefore(3);
+  places.flush();
+  places.flush();
+  assert.deepEqual(walk(places, "MEMORY").ids, [young]);
+  places.restart(beginning);
+  assert.deepEqual(walk(places, "memory").ids, []);
+});
