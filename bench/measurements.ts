@@ -6,6 +6,7 @@ import { deaths } from "./deaths.ts";
 import { drive } from "./drive.ts";
 import { durability } from "./durability.ts";
 import { engine } from "./engine.ts";
+import { errors } from "./errors.ts";
 import { estimate } from "./estimate.ts";
 import { featureCosts } from "./features.ts";
 import { percentiles, round, type Figures, type Options } from "./figures.ts";
@@ -34,7 +35,17 @@ const POLL_MS = 2;
 
 export const measurements = {
   ...{ accept, drain, latency, get },
-  ...{ queued, memory, rebuild, replay, index: taskIndex, list, past, deaths },
+  ...{
+    queued,
+    memory,
+    rebuild,
+    replay,
+    index: taskIndex,
+    list,
+    errors,
+    past,
+    deaths,
+  },
   ...{ durability, cluster },
   ...{ tokens, mixed, first_token: firstToken, abort, estimate, prefix },
   ...{ speculation, engine, overload, features: featureCosts },

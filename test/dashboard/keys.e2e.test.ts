@@ -42,6 +42,25 @@ await describeDashboard("the page Keys", env, (dashboard) => {
     await page.getByText("No key is like this.").waitFor();
     await page.getByLabel("Search keys").fill("TEAM");
 
+    await row.getByRole("button", { name: /^Change/ }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("does not expire.").waitFor();
+    await assertAccessible(page);
+    await dialog.getByLabel("Unfinished tasks").fill("7");
+    await dialog.getByLabel("Calls a minute").fill("");
+    await dialog.getByLabel("Expires in days").fill("30");
+    await dialog.getByLabel("cancel").uncheck();
+    await dialog.getByRole("button", { name: "Change" }).click();
+    await row.getByText("1 of 7").waitFor();
+    await row.getByText("calls in this minute").waitFor({ state: "detached" });
+    await row.getByText("generate, read, read:text, metrics").waitFor();
+    await row.getByText("101 of 1,000").waitFor();
+    await row.getByRole("button", { name: /^Change/ }).click();
+    await dialog.getByText("expires", { exact: false }).first().waitFor();
+    await dialog.getByLabel("Does not expire").check();
+    await dialog.getByRole("button", { name: "Change" }).click();
+    await row.getByText("never").waitFor();
+
     await row.getByRole("button", { name: /^Revoke/ }).click();
     await assertAccessible(page);
     await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click(); // prettier-ignore

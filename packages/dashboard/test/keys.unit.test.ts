@@ -1,7 +1,7 @@
 import type { KeyResponse } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { keyBody } from "../src/keys/keyBody.ts";
+import { changeBody, keyBody } from "../src/keys/keyBody.ts";
 import { shownKeys } from "../src/keys/shownKeys.ts";
 
 const formOf = (fields: Record<string, string>): FormData => {
@@ -20,6 +20,28 @@ test("what is left empty in the form is left out of the call", () => {
   assert.deepEqual(keyBody(formOf({ name: "b", admin: "on", ...all })), {
     ...{ name: "b", scopes: ["admin"], expires_in: 129_600, rotate: true },
     limits: { max_tasks: 3, tokens_per_day: 10 },
+  });
+});
+
+test("a change says what is different, and a limit that was emptied is lifted", () => {
+  const had = {
+    scopes: ["read", "cancel"] as const,
+    limits: { max_tasks: 3, tokens_per_day: 10 },
+  };
+  const same = { read: "on", cancel: "on", max_tasks: "3", tokens_per_day: "10" }; // prettier-ignore
+  const changeOf = (fields: Record<string, string>) =>
+    changeBody(formOf({ ...same, days: "", ...fields }), {
+      ...{ scopes: [...had.scopes], limits: had.limits },
+    });
+  assert.deepEqual(changeOf({}), {});
+  assert.deepEqual(changeOf({ admin: "on", days: "2" }), {
+    ...{ scopes: ["read", "cancel", "admin"], expires_in: 172_800 },
+  });
+  assert.deepEqual(changeOf({ tokens_per_day: " ", never: "on" }), {
+    ...{ limits: { max_tasks: 3 }, expires_at: null },
+  });
+  assert.deepEqual(changeOf({ max_tasks: "", tokens_per_day: "" }), {
+    limits: {},
   });
 });
 

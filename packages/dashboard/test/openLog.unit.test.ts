@@ -1,4 +1,4 @@
-import type { LogResponse } from "@jetscribe/schema";
+import type { FeedEvent, LogResponse } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, test, vi } from "vitest";
@@ -13,7 +13,10 @@ type OpenLog = (
   at: number,
 ) => {
   error: Value<string | undefined>;
+  events: Value<readonly FeedEvent[]>;
+  isFull: Value<boolean>;
   loading: Value<boolean>;
+  loadMore(): Promise<void>;
   close(): void;
 };
 
@@ -58,4 +61,24 @@ test("behind a page without a match the next one is read", async () => {
   await sleep(0);
   assert.deepEqual(paths, ["/log?limit=100&before=6", "/log?before=3"]);
   assert.equal(log.loading.value, false);
+});
+
+test("a list that holds all that it may says so, and reads no more", async () => {
+  const event = { type: "GenerateStarted" } as FeedEvent;
+  const events = new Array<FeedEvent>(20_000).fill(event);
+  const { log, paths } = openWith(page({ events, next: "/log?before=3" }));
+  await sleep(0);
+  assert.equal(log.events.value.length, 20_000);
+  assert.equal(log.isFull.value, false);
+  await log.loadMore();
+  assert.equal(log.isFull.value, true);
+  assert.equal(paths.length, 1);
+});
+
+test("a list that holds the whole log is not called full", async () => {
+  const events = new Array<FeedEvent>(20_000).fill({} as FeedEvent);
+  const { log } = openWith(page({ events }));
+  await sleep(0);
+  await log.loadMore();
+  assert.equal(log.isFull.value, false);
 });

@@ -7,6 +7,7 @@ import { plural } from "../format.ts";
 import { ErrorNote } from "../parts/ErrorNote.tsx";
 import { at } from "../past/moment.ts";
 import { moment } from "../past/openPast.ts";
+import { ChangeKey } from "./ChangeKey.tsx";
 import { KeyTable } from "./KeyTable.tsx";
 import { MakeKey } from "./MakeKey.tsx";
 import { RevokeKey } from "./RevokeKey.tsx";
@@ -28,6 +29,7 @@ function Keys({ session: { call } }: { session: Session }) {
   const withEnded = useSignal(false);
   const most = useSignal(rowsAtOnce);
   const making = useSignal(false);
+  const changing = useSignal<KeyResponse | undefined>(undefined);
   const revoking = useSignal<KeyResponse | undefined>(undefined);
   const reads = useSignal(0);
   const latest = useRef("");
@@ -108,8 +110,13 @@ function Keys({ session: { call } }: { session: Session }) {
             key={reads.value}
             keys={found.slice(0, most.value)}
             call={call}
-            onRevoke={
-              isPast ? undefined : (picked) => (revoking.value = picked)
+            actions={
+              isPast
+                ? undefined
+                : {
+                    onChange: (picked) => (changing.value = picked),
+                    onRevoke: (picked) => (revoking.value = picked),
+                  }
             }
           />
         )}
@@ -125,6 +132,16 @@ function Keys({ session: { call } }: { session: Session }) {
           onClose={(isMade) => {
             making.value = false;
             if (isMade) void load();
+          }}
+        />
+      )}
+      {changing.value && (
+        <ChangeKey
+          picked={changing.value}
+          call={call}
+          onClose={(isDone) => {
+            changing.value = undefined;
+            if (isDone) void load();
           }}
         />
       )}

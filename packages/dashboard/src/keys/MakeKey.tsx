@@ -4,7 +4,9 @@ import { messageOf, type Call } from "../api/call.ts";
 import { copyText } from "../parts/copyText.ts";
 import { Dialog } from "../parts/Dialog.tsx";
 import { ErrorNote } from "../parts/ErrorNote.tsx";
-import { keyBody, limitNames, scopeNames } from "./keyBody.ts";
+import { formOf } from "../parts/formOf.ts";
+import { keyBody, scopeNames } from "./keyBody.ts";
+import { KeyFields } from "./KeyFields.tsx";
 
 interface Props {
   call: Call;
@@ -12,21 +14,14 @@ interface Props {
   onClose: (isMade: boolean) => void;
 }
 
-const labels = {
-  max_tasks: "Unfinished tasks",
-  requests_per_minute: "Calls a minute",
-  tokens_per_day: "Tokens a day",
-};
-
 /** The key stands in the dialog until it is closed, and nowhere after that. */
 export function MakeKey({ call, onClose }: Props) {
   const made = useSignal<CreatedKeyResponse | undefined>(undefined);
   const error = useSignal<string | undefined>(undefined);
   const busy = useSignal(false);
-  const form = (event: SubmitEvent) => new FormData(event.currentTarget as HTMLFormElement); // prettier-ignore
   async function make(event: SubmitEvent): Promise<void> {
     event.preventDefault();
-    const body = keyBody(form(event));
+    const body = keyBody(formOf(event));
     busy.value = true;
     error.value = undefined;
     try {
@@ -45,48 +40,15 @@ export function MakeKey({ call, onClose }: Props) {
       {made.value ? (
         <NewKey made={made.value} onClose={() => onClose(true)} />
       ) : (
-        <form class="make-key" onSubmit={(event) => void make(event)}>
+        <form class="key-form" onSubmit={(event) => void make(event)}>
           <label>
             Name <small>the owner of its tasks</small>
             <input name="name" required maxLength={64} autocomplete="off" />
           </label>
-          <fieldset>
-            <legend>Scopes</legend>
-            {scopeNames.map((name) => (
-              <label key={name}>
-                <input
-                  type="checkbox"
-                  name={name}
-                  defaultChecked={name !== "admin"}
-                />
-                {name}
-              </label>
-            ))}
-          </fieldset>
-          <fieldset class="limits">
-            <legend>Limits</legend>
-            {limitNames.map((name) => (
-              <label key={name}>
-                {labels[name]}
-                <input
-                  type="number"
-                  name={name}
-                  min={1}
-                  placeholder="as the gateway's"
-                />
-              </label>
-            ))}
-            <label>
-              Expires in days
-              <input
-                type="number"
-                name="days"
-                min={0.01}
-                step="any"
-                placeholder="never"
-              />
-            </label>
-          </fieldset>
+          <KeyFields
+            scopes={scopeNames.filter((name) => name !== "admin")}
+            otherwise="never"
+          />
           <label>
             <input type="checkbox" name="rotate" />
             Another key of this name may exist: both see the same tasks

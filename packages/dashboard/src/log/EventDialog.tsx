@@ -32,7 +32,9 @@ export function EventDialog({ event, session: { call }, onClose }: Props) {
     call<HistoryResponse>(historyPath(event))
       .then(({ events }) => {
         whole.value = events.find(({ seq }) => seq === event.seq);
-        note.value = "";
+        note.value = whole.value
+          ? ""
+          : "Its headers: the log has dropped the event meanwhile.";
       })
       .catch((error: unknown) => {
         const isForeign = error instanceof CallError && error.status === 404;

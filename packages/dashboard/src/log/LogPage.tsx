@@ -4,7 +4,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { session, type Session } from "../api/session.ts";
 import { count, plural } from "../format.ts";
 import { ErrorNote } from "../parts/ErrorNote.tsx";
-import { at } from "../past/moment.ts";
+import { at, goToMoment } from "../past/moment.ts";
 import { route } from "../route.ts";
 import { EventDialog } from "./EventDialog.tsx";
 import { filterIn } from "./logFilter.ts";
@@ -27,7 +27,7 @@ function Log({ session }: { session: Session }) {
   );
   useEffect(() => log.close, [log]);
   const opened = useSignal<FeedEvent | undefined>(undefined);
-  const { events, loading, error, skipped } = log;
+  const { events, loading, error, skipped, isFull } = log;
   const shown = events.value.length;
   return (
     <section class="tasks log" aria-label="Log">
@@ -43,6 +43,7 @@ function Log({ session }: { session: Session }) {
             them
           </span>
         )}
+        {isFull.value && <OlderEvents last={events.value.at(-1)} />}
         <span class="space" />
         <button type="button" class="link" onClick={() => reads.value++}>
           Reload
@@ -60,5 +61,19 @@ function Log({ session }: { session: Session }) {
         />
       )}
     </section>
+  );
+}
+
+/** Behind the last event that the page keeps. */
+function OlderEvents({ last }: { last: FeedEvent | undefined }) {
+  return (
+    last && (
+      <span>
+        the list is full and ends with {count(last.seq)}:{" "}
+        <button type="button" class="link" onClick={() => goToMoment(last.seq)}>
+          go there to see older ones
+        </button>
+      </span>
+    )
   );
 }

@@ -27,6 +27,8 @@ export function openLog(
   const error = signal<string | undefined>(undefined);
   /** So many came too fast to be shown one by one; the list has a hole there. */
   const skipped = signal(0);
+  /** There are older events, which the list does not load: it is full. */
+  const isFull = signal(false);
   /** The path of the next page; undefined: there are no older events. */
   let next: string | undefined = pathBefore((at ?? Infinity) + 1);
   const ending = new AbortController();
@@ -39,8 +41,8 @@ export function openLog(
   }
 
   async function loadMore(): Promise<void> {
-    if (next === undefined || events.value.length >= mostEvents) return;
-    if (loading.value) return;
+    isFull.value = next !== undefined && events.value.length >= mostEvents;
+    if (next === undefined || isFull.value || loading.value) return;
     loading.value = true;
     error.value = undefined;
     const path = next;
@@ -66,16 +68,16 @@ export function openLog(
     if (event === "snapshot") {
       events.value = (data as LogSnapshot).events;
       skipped.value = 0;
+      isFull.value = false;
       const oldest = events.value.at(-1);
       next = oldest && pathBefore(oldest.seq);
       loading.value = false;
     } else {
       const { events: more, skipped: left = 0 } = data as LogEvents;
       skipped.value += left;
-      events.value = [...more.toReversed(), ...events.value].slice(
-        0,
-        mostEvents,
-      );
+      const all = [...more.toReversed(), ...events.value];
+      isFull.value ||= all.length > mostEvents;
+      events.value = all.slice(0, mostEvents);
     }
   }
 
@@ -100,6 +102,7 @@ export function openLog(
     loading,
     error,
     skipped,
+    isFull,
     loadMore,
     close: () => ending.abort(),
   };

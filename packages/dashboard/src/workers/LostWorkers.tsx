@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import { messageOf, type Call } from "../api/call.ts";
 import { isReadOnly } from "../api/link.ts";
 import { count, duration } from "../format.ts";
+import { ActionTable } from "../parts/ActionTable.tsx";
 import { nowS } from "../parts/clock.ts";
 import { ErrorNote } from "../parts/ErrorNote.tsx";
 import { Time } from "../parts/Time.tsx";
@@ -53,6 +54,17 @@ export function LostWorkers({ lost, call }: Props) {
   );
 }
 
+const columns = [
+  ...[
+    { title: "Worker" },
+    { title: "Model" },
+    { title: "Engine", class: "wide" },
+  ],
+  { title: "Last heartbeat" },
+  { title: "Ran for", class: "num wide" },
+  { title: "Engine restarts", class: "num wide" },
+];
+
 function LostTable({
   shown,
   dismiss,
@@ -61,58 +73,43 @@ function LostTable({
   dismiss: (workers: readonly LostWorker[]) => Promise<void>;
 }) {
   return (
-    <div class="scrolls" tabIndex={0} role="region" aria-label="Lost workers">
-      <table>
-        <thead>
-          <tr>
-            <th>Worker</th>
-            <th>Model</th>
-            <th class="wide">Engine</th>
-            <th>Last heartbeat</th>
-            <th class="num wide">Ran for</th>
-            <th class="num wide">Engine restarts</th>
-            {!isReadOnly.value && (
-              <th>
-                <span class="hidden">Dismiss</span>
-              </th>
-            )}
-          </tr>
-        </thead>
-        <tbody>
-          {shown.map((one) => (
-            <tr key={one.worker_id}>
-              <th scope="row" class="mono">
-                {one.worker_id}
-              </th>
-              <td>{one.model}</td>
-              <td class="wide">
-                {[one.engine, one.device].filter(Boolean).join(", ")}
-              </td>
-              <td>
-                <Time s={one.last_heard_at} />{" "}
-                <small>{duration(nowS.value - one.last_heard_at)} ago</small>
-              </td>
-              <td class="num wide">
-                {one.started_at === undefined
-                  ? "–"
-                  : duration(one.last_heard_at - one.started_at)}
-              </td>
-              <td class="num wide">{count(one.engine_restarts ?? 0)}</td>
-              {!isReadOnly.value && (
-                <td class="num">
-                  <button
-                    type="button"
-                    aria-label={`Dismiss ${one.worker_id}`}
-                    onClick={() => void dismiss([one])}
-                  >
-                    Dismiss
-                  </button>
-                </td>
-              )}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <ActionTable
+      label="Lost workers"
+      columns={columns}
+      action={isReadOnly.value ? undefined : "Dismiss"}
+    >
+      {shown.map((one) => (
+        <tr key={one.worker_id}>
+          <th scope="row" class="mono">
+            {one.worker_id}
+          </th>
+          <td>{one.model}</td>
+          <td class="wide">
+            {[one.engine, one.device].filter(Boolean).join(", ")}
+          </td>
+          <td>
+            <Time s={one.last_heard_at} />{" "}
+            <small>{duration(nowS.value - one.last_heard_at)} ago</small>
+          </td>
+          <td class="num wide">
+            {one.started_at === undefined
+              ? "–"
+              : duration(one.last_heard_at - one.started_at)}
+          </td>
+          <td class="num wide">{count(one.engine_restarts ?? 0)}</td>
+          {!isReadOnly.value && (
+            <td class="num">
+              <button
+                type="button"
+                aria-label={`Dismiss ${one.worker_id}`}
+                onClick={() => void dismiss([one])}
+              >
+                Dismiss
+              </button>
+            </td>
+          )}
+        </tr>
+      ))}
+    </ActionTable>
   );
 }

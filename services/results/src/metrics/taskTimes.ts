@@ -63,7 +63,7 @@ export function makeTaskTimes(metrics: Metrics) {
   };
 }
 
-/** Names and labels of OpenTelemetry's semantic conventions 1.37, as Prometheus spells them. */
+/** Names and labels of the conventions for generative AI that `otel/conventions.ts` pins, as Prometheus spells them. */
 const of = {
   gen_ai_provider_name: "jetscribe",
   gen_ai_operation_name: "generate_content",
