@@ -14,7 +14,7 @@ import { percentiles, type Figures, type Options } from "./figures.ts";
 import { indexed, openIndexed } from "./openIndexed.ts";
 
 /** Times the number of tasks; each has two events. */
-const MANY = 200;
+export const finishedPerTask = 200;
 const AT_ONCE = 1_000;
 const CALLS = 200;
 /** A busy machine may be late. */
@@ -40,9 +40,8 @@ export async function list({ tasks }: Options): Promise<Figures> {
   await using system = await openIndexed(20 * 2 ** 30);
   const { broker, ask } = system;
   using appender = makeAppender(broker, "bench");
-  const count = MANY * tasks;
-  for (let from = 0; from < count; from += AT_ONCE)
-    await fill(appender, from, Math.min(AT_ONCE, count - from));
+  const count = finishedPerTask * tasks;
+  await fillFinished(appender, count);
   await indexed(broker);
   const figures: Figures = {};
   for (const [name, query] of Object.entries(FILTERS)) {
@@ -71,7 +70,15 @@ function failure(id: string, number: number): TaskEvent {
   return failed(id, 1, { error });
 }
 
-/** Tasks that have ended, one in ten with labels. */
+/** Stores so many tasks that have ended, one in ten with labels. */
+export async function fillFinished(
+  appender: Appender,
+  count: number,
+): Promise<void> {
+  for (let from = 0; from < count; from += AT_ONCE)
+    await fill(appender, from, Math.min(AT_ONCE, count - from));
+}
+
 async function fill(
   appender: Appender,
   from: number,

@@ -16,6 +16,7 @@ import { metrics } from "./metrics.ts";
 import { mixed } from "./mixed.ts";
 import { abort, firstToken, tokens } from "./model.ts";
 import { overload } from "./overload.ts";
+import { page } from "./page.ts";
 import { past } from "./past.ts";
 import { prefix } from "./prefix.ts";
 import { cpuPerTask } from "./perPart.ts";
@@ -44,6 +45,7 @@ export const measurements = {
     list,
     errors,
     past,
+    page,
     deaths,
   },
   ...{ durability, cluster },

@@ -33,7 +33,8 @@ export async function openIndexed(maxBytes: number) {
     );
   while ((await ask("/tasks?limit=1")).status !== 200) await sleep(100);
   const all = opened.move();
-  return { broker, ask, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  const { url } = stack;
+  return { url, broker, ask, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 /** The log's end, once the index has read it. */

@@ -77,29 +77,6 @@ await describeDashboard("the dashboard", {}, (dashboard) => {
     assert.deepEqual(complaints, []);
   });
 
-  test("finds failed tasks by a part of their error, also those that fail later", async () => {
-    const tooLong = { max_tokens: 30_000, metadata: { find: "error" } };
-    const [failed, completed] = await generate(tooLong, {});
-    await using opened = await openTasks();
-    const { page, complaints } = opened;
-    const grid = page.getByRole("grid", { name: "Tasks" });
-    await grid.getByText(cellOf(completed)).waitFor();
-    await page.getByLabel("Search tasks").fill('error:"THE context holds"');
-    await grid.getByText(cellOf(completed)).waitFor({ state: "detached" });
-    await grid.getByText(cellOf(failed)).waitFor();
-    await grid
-      .getByText(/max_tokens is 30000, together/)
-      .first()
-      .waitFor();
-    const [later] = await generate(tooLong);
-    await grid.getByText(cellOf(later)).waitFor();
-    await assertAccessible(page);
-    assert.ok(await page.getByRole("button", { name: "Cancel all…" }).isDisabled()); // prettier-ignore
-    await page.getByRole("button", { name: "Retry all…" }).click();
-    await page.getByRole("dialog").getByText("2 tasks match now.").waitFor();
-    assert.deepEqual(complaints, []);
-  });
-
   test("keeps a filter by a name, in this browser", async () => {
     await using opened = await openTasks();
     const { page, complaints } = opened;
@@ -166,5 +143,28 @@ await describeDashboard("the dashboard", {}, (dashboard) => {
       const ids = await Array.fromAsync(client().tasks({ metadata: { bulk: "a" } })); // prettier-ignore
       return ids.length === 4;
     });
+  });
+
+  test("finds failed tasks by a part of their error, also those that fail later", async () => {
+    const tooLong = { max_tokens: 30_000, metadata: { find: "error" } };
+    const [failed, completed] = await generate(tooLong, {});
+    await using opened = await openTasks();
+    const { page, complaints } = opened;
+    const grid = page.getByRole("grid", { name: "Tasks" });
+    await grid.getByText(cellOf(completed)).waitFor();
+    await page.getByLabel("Search tasks").fill('error:"THE context holds"');
+    await grid.getByText(cellOf(completed)).waitFor({ state: "detached" });
+    await grid.getByText(cellOf(failed)).waitFor();
+    await grid
+      .getByText(/max_tokens is 30000, together/)
+      .first()
+      .waitFor();
+    const [later] = await generate(tooLong);
+    await grid.getByText(cellOf(later)).waitFor();
+    await assertAccessible(page);
+    assert.ok(await page.getByRole("button", { name: "Cancel all…" }).isDisabled()); // prettier-ignore
+    await page.getByRole("button", { name: "Retry all…" }).click();
+    await page.getByRole("dialog").getByText("2 tasks match now.").waitFor();
+    assert.deepEqual(complaints, []);
   });
 });
