@@ -12,7 +12,7 @@ async function someText(): Promise<string> {
   const calls = { name: "a_calls_total", help: "Calls.", labels };
   metrics.counter(calls).inc(of, 2);
   const wait = { name: "a_wait_seconds", help: "Wait.", labels };
-  metrics.histogram({ ...wait, buckets: [1, 5] }).observe(of, 0.5, trace);
+  metrics.histogram({ ...wait, buckets: [1, 5] })(of).observe(0.5, { trace_id: trace }); // prettier-ignore
   return await metrics.text();
 }
 

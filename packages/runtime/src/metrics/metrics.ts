@@ -1,7 +1,14 @@
 /** Metrics of a process. Names and units as Prometheus has them: `_seconds`, `_bytes`, `_total` behind a counter. */
 import type * as client from "@prometheus-io/client";
-import { Counter, Gauge, Histogram, Registry } from "./client.ts";
+import { Counter, Gauge, Registry } from "./client.ts";
+import {
+  makeCounterSeries,
+  makeHistogramSeries,
+  type CounterSeries,
+  type HistogramSeries,
+} from "./series.ts";
 
+export type { HistogramSeries };
 export type Metrics = ReturnType<typeof makeMetrics>;
 
 interface Described<Label extends string> {
@@ -22,24 +29,6 @@ export function makeMetrics() {
     ...of,
     ...{ labelNames: of.labels ?? [], registers: [registry] },
   });
-  /** `buckets`: upper bounds, in ascending order. Each bucket keeps the latest value's trace as its exemplar. */
-  function histogram<Label extends string = never>(
-    of: Described<Label> & { buckets: readonly number[] },
-  ) {
-    // Its types take an exemplar's labels for the metric's.
-    const made = new Histogram<string>({
-      ...common(of),
-      ...{ buckets: [...of.buckets], enableExemplars: true },
-    });
-    function observe(
-      labels: Record<Label, string>,
-      value: number,
-      trace_id: string,
-    ): void {
-      made.observe({ labels, value, exemplarLabels: { trace_id } });
-    }
-    return { observe };
-  }
   return {
     registry,
     counter: <Label extends string = never>(
@@ -47,7 +36,16 @@ export function makeMetrics() {
     ) => new Counter<Label>(common(of)),
     gauge: <Label extends string = never>(of: Of<Label, client.Gauge<Label>>) =>
       new Gauge<Label>(common(of)),
-    histogram,
+    /** For what is counted for each task: gives the series of these labels. */
+    counterSeries: <Label extends string>(
+      of: Described<Label>,
+    ): ((labels: Record<Label, string>) => CounterSeries) =>
+      makeCounterSeries(common(of)),
+    /** `buckets`: upper bounds, in ascending order. Each bucket keeps the latest value's trace as its exemplar. */
+    histogram: <Label extends string>(
+      of: Described<Label> & { buckets: readonly number[] },
+    ): ((labels: Record<Label, string>) => HistogramSeries) =>
+      makeHistogramSeries(common(of), of.buckets),
     /** In the OpenMetrics format, without the line that ends it: `makeExposition` joins several. */
     text: async (): Promise<string> =>
       (await registry.metrics()).replace(/# EOF\n$/, ""),

@@ -1,5 +1,5 @@
 /** How long the parts of a task's life took, as histograms: our own by model and lane, and those of the conventions for generative AI. */
-import type { Metrics } from "@jetscribe/runtime/metrics";
+import type { HistogramSeries, Metrics } from "@jetscribe/runtime/metrics";
 import { durationsOf, waitsFrom, type EndedTask } from "@jetscribe/schema";
 import {
   firstTokenBuckets,
@@ -7,7 +7,7 @@ import {
   requestBuckets,
   taskBuckets,
 } from "./buckets.ts";
-import { labels, labelsOf } from "./taskCounters.ts";
+import { labels, perModelAndLane, type Labels } from "./perModelAndLane.ts";
 
 /** In seconds; undefined: that part was not there. */
 export function timesOf(task: EndedTask) {
@@ -48,18 +48,24 @@ export function makeTaskTimes(metrics: Metrics) {
     "From acceptance, or not_before, to the outcome; completed tasks.",
   );
   const genAi = makeGenAiTimes(metrics);
+  const seriesOf = perModelAndLane((of) => ({
+    ...{ wait: wait(of), firstToken: firstToken(of) },
+    ...{ processing: processing(of), total: total(of) },
+    noteGenAi: genAi(of),
+  }));
 
-  return (task: EndedTask, traceId: string): void => {
-    const of = labelsOf(task);
+  return (task: EndedTask, trace_id: string): void => {
+    const series = seriesOf(task);
     const times = timesOf(task);
-    const note = (histogram: typeof wait, value: number | undefined) => {
-      if (value !== undefined) histogram.observe(of, value, traceId);
+    const trace = { trace_id };
+    const note = (of: HistogramSeries, value: number | undefined) => {
+      if (value !== undefined) of.observe(value, trace);
     };
-    note(wait, times.wait);
-    note(firstToken, times.first_token);
-    note(processing, times.processing);
-    if (task.status === "completed") note(total, times.total);
-    genAi(task, times, traceId);
+    note(series.wait, times.wait);
+    note(series.firstToken, times.first_token);
+    note(series.processing, times.processing);
+    if (task.status === "completed") note(series.total, times.total);
+    series.noteGenAi(task, times, trace);
   };
 }
 
@@ -94,19 +100,31 @@ function makeGenAiTimes({ histogram }: Metrics) {
     labels: genAiLabels,
     buckets: perTokenBuckets,
   });
-  return (
-    task: EndedTask,
-    times: ReturnType<typeof timesOf>,
-    traceId: string,
-  ): void => {
-    const labels = { ...of, gen_ai_request_model: labelsOf(task).model };
-    if (task.status !== "cancelled") {
-      const error_type = task.status === "failed" ? task.error.type : "";
-      duration.observe({ ...labels, error_type }, times.total, traceId);
+  return ({ model }: Labels) => {
+    const labels = { ...of, gen_ai_request_model: model };
+    const durations = new Map<string, HistogramSeries>();
+    const [first, each] = [firstToken(labels), perToken(labels)];
+    function durationOf(error_type: string): HistogramSeries {
+      const made =
+        durations.get(error_type) ?? duration({ ...labels, error_type });
+      durations.set(error_type, made);
+      return made;
     }
-    if (task.status !== "completed") return;
-    const { wait = 0, first_token: first, perToken: each } = times;
-    if (first !== undefined) firstToken.observe(labels, wait + first, traceId);
-    if (each !== undefined) perToken.observe(labels, each, traceId);
+    return (
+      task: EndedTask,
+      times: ReturnType<typeof timesOf>,
+      trace: { trace_id: string },
+    ): void => {
+      const { status } = task;
+      if (status !== "cancelled")
+        durationOf(status === "failed" ? task.error.type : "").observe(
+          times.total,
+          trace,
+        );
+      if (status !== "completed") return;
+      const { wait = 0, first_token, perToken } = times;
+      if (first_token !== undefined) first.observe(wait + first_token, trace);
+      if (perToken !== undefined) each.observe(perToken, trace);
+    };
   };
 }
