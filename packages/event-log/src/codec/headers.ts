@@ -5,7 +5,7 @@ import {
   type MsgHdrs,
 } from "@nats-io/nats-core";
 import { fastPaths } from "../fast/fastPaths.ts";
-import { rawHeaderBytes, rawHeaderOf } from "../fast/rawHeaders.ts";
+import { rawHeaderBytes, rawHeadersOf } from "../fast/rawHeaders.ts";
 import { writtenHeaders } from "../fast/writtenHeaders.ts";
 
 /** `lines`: each is `name: value` with a line end behind it; ASCII. */
@@ -16,9 +16,11 @@ function setHeaders(lines: string): MsgHdrs {
   return headers;
 }
 
-/** The value of a header, which is named as it was written; "" where there is none. */
-const decodedHeaderOf = ({ headers }: Msg, name: string): string =>
-  headers?.get(name) ?? "";
+/** Gives the value of a header, which is named as it was written; "" where there is none. */
+const decodedHeadersOf =
+  ({ headers }: Msg) =>
+  (name: string): string =>
+    headers?.get(name) ?? "";
 
 /** Bytes of a message's headers; 0 where it has none. */
 function decodedHeaderBytes({ headers }: Msg): number {
@@ -32,7 +34,7 @@ function decodedHeaderBytes({ headers }: Msg): number {
 }
 
 export const makeHeaders = fastPaths ? writtenHeaders : setHeaders;
-export const headerOf = fastPaths ? rawHeaderOf : decodedHeaderOf;
+export const headersOf = fastPaths ? rawHeadersOf : decodedHeadersOf;
 export const headerBytes = fastPaths ? rawHeaderBytes : decodedHeaderBytes;
 
 /** How many bytes headers of these lines take in a message: before them stands `NATS/1.0`, and an empty line behind them. */

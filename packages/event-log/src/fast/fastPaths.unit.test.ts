@@ -6,14 +6,14 @@ import { test } from "vitest";
 
 const program = `
   import * as z from "zod";
-  import { makeHeaders, headerOf, headerBytes } from "${import.meta.resolve("../codec/headers.ts")}";
+  import { makeHeaders, headersOf, headerBytes } from "${import.meta.resolve("../codec/headers.ts")}";
   import { compiled } from "${import.meta.resolve("./compiled.ts")}";
   import { fastPaths } from "${import.meta.resolve("./fastPaths.ts")}";
   import { PassingMap } from "${import.meta.resolve("./passingMap.ts")}";
   const schema = z.object({ a: z.string() });
   console.log(JSON.stringify({
     fastPaths,
-    headers: [makeHeaders, headerOf, headerBytes].map(({ name }) => name),
+    headers: [makeHeaders, headersOf, headerBytes].map(({ name }) => name),
     map: PassingMap.name,
     compiles: compiled(schema) !== schema,
   }));
@@ -36,14 +36,14 @@ async function taken(setting: string | undefined): Promise<unknown> {
 test("FAST_PATHS=off takes the plain way of everything, any other setting the fast one", async () => {
   assert.deepEqual(await taken("off"), {
     fastPaths: false,
-    headers: ["setHeaders", "decodedHeaderOf", "decodedHeaderBytes"],
+    headers: ["setHeaders", "decodedHeadersOf", "decodedHeaderBytes"],
     map: "Map",
     compiles: false,
   });
   for (const setting of [undefined, "", "on"])
     assert.deepEqual(await taken(setting), {
       fastPaths: true,
-      headers: ["writtenHeaders", "rawHeaderOf", "rawHeaderBytes"],
+      headers: ["writtenHeaders", "rawHeadersOf", "rawHeaderBytes"],
       map: "BoxedMap",
       compiles: true,
     });

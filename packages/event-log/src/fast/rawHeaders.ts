@@ -1,5 +1,5 @@
 /**
- * One header of a message out of the headers' bytes. The client decodes all headers of a message to tell one.
+ * Headers of a message out of their bytes. The client decodes all headers of a message to tell one.
  *
  * Gain, CPU per task: results 38 %, inference 20 %.
  * Depends on: the client's `_msg.hdr` and `_rdata` of a message, how many bytes its headers have and those bytes with the
@@ -18,17 +18,24 @@ const rawOf = (msg: Msg) => msg as unknown as RawMsg;
 export const rawHeaderBytes = (msg: Msg): number =>
   Math.max(0, rawOf(msg)._msg.hdr);
 
-/** The value of a header, which is named as it was written; "" where there is none. */
-export function rawHeaderOf(msg: Msg, name: string): string {
-  const size = rawHeaderBytes(msg);
-  if (size === 0) return "";
-  const { buffer, byteOffset } = rawOf(msg)._rdata;
-  const bytes = Buffer.from(buffer, byteOffset, size);
-  const line = `\r\n${name}:`;
-  const at = bytes.indexOf(line, 0, "latin1");
-  if (at < 0) return "";
-  const from = at + line.length;
-  // The value alone becomes a text: a part of a longer one would keep all of that.
-  const to = bytes.indexOf("\r\n", from, "latin1");
-  return bytes.toString("latin1", from, to).trim();
+/**
+ * Reads the headers of a message, which are named as they were written; "" where there is none. The first look makes a
+ * text of all of them, in which a name is found, or missed, several times as fast as in bytes.
+ */
+export function rawHeadersOf(msg: Msg): (name: string) => string {
+  let bytes: Buffer | undefined;
+  let text = "";
+  return (name) => {
+    if (bytes === undefined) {
+      const { buffer, byteOffset } = rawOf(msg)._rdata;
+      bytes = Buffer.from(buffer, byteOffset, rawHeaderBytes(msg));
+      text = bytes.latin1Slice();
+    }
+    const line = `\r\n${name}:`;
+    const at = text.indexOf(line);
+    if (at < 0) return "";
+    const from = at + line.length;
+    // Out of the bytes: a part of the text would keep all of it.
+    return bytes.latin1Slice(from, text.indexOf("\r\n", from)).trim();
+  };
 }

@@ -6,7 +6,7 @@ import { createInbox, nanos, type Msg } from "@nats-io/nats-core";
 import type { LogMessage } from "../codec/codec.ts";
 import { subscribe, type Broker } from "../broker/connection.ts";
 import { sweepEvery } from "../broker/sweepEvery.ts";
-import { headerBytes, headerOf } from "../codec/headers.ts";
+import { headerBytes, headersOf } from "../codec/headers.ts";
 
 /** What the broker says of a delivery in the subject that acknowledges it. */
 interface AckSubject extends Pick<LogMessage, "seq" | "time"> {
@@ -218,7 +218,7 @@ function toDelivery(msg: Msg): Delivery | undefined {
     time: ack.time,
     pending: ack.pending,
     storedBytes: subject.length + headerBytes(msg) + data.length + recordBytes,
-    header: (name) => headerOf(msg, name),
+    header: headersOf(msg),
   };
 }
 

@@ -2,7 +2,7 @@
 import { parseStoredSubject } from "@jetscribe/schema";
 import type { Msg } from "@nats-io/nats-core";
 import { subscribe, type Broker } from "../broker/connection.ts";
-import { headerOf } from "../codec/headers.ts";
+import { headersOf } from "../codec/headers.ts";
 import { headedEvent, type StoredEvent } from "../codec/storedEvent.ts";
 import { hearProjections } from "./signals.ts";
 
@@ -63,7 +63,7 @@ function secondsOf(timestamp: string): number {
 /** Undefined where the message is not the broker's. */
 function storedEventOf(msg: Msg): StoredEvent | undefined {
   const parsed = parseStoredSubject(msg.subject);
-  const header = (name: string) => headerOf(msg, name);
+  const header = headersOf(msg);
   const seq = Number(header("Nats-Sequence"));
   if (parsed === undefined || !(seq > 0)) return undefined;
   const time = secondsOf(header("Nats-Time-Stamp") || header("ce-time"));

@@ -12,7 +12,7 @@ import type { Msg } from "@nats-io/nats-core";
 import type * as z from "zod";
 import { parseJson } from "../codec/parseJson.ts";
 import { subscribe, type Broker } from "../broker/connection.ts";
-import { headerOf } from "../codec/headers.ts";
+import { headersOf } from "../codec/headers.ts";
 
 /** False while the broker is away: nothing is sent then, nor kept for later. */
 function say({ connected, nc }: Broker, subject: string, body?: string) {
@@ -151,8 +151,9 @@ export const hearCancelled = (
 /** Undefined where the message is not the broker's. */
 function storedHintOf(msg: Msg): StoredHint | undefined {
   const type = parseStoredSubject(msg.subject)?.type;
-  const id = headerOf(msg, "Nats-Msg-Id");
-  const seq = Number(headerOf(msg, "Nats-Sequence"));
+  const header = headersOf(msg);
+  const id = header("Nats-Msg-Id");
+  const seq = Number(header("Nats-Sequence"));
   const [taskId, , attempt] = id.split(".");
   if (type === undefined || !taskId || !(seq > 0)) return undefined;
   return { type, taskId, attempt: Number(attempt), seq };

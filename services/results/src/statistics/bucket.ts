@@ -99,6 +99,31 @@ export function encodeBucket({ counts, failures, durations }: Bucket): string {
   return JSON.stringify(stored);
 }
 
+/** Adds one bucket to another. */
+export function addBucket(
+  to: Bucket,
+  from: Bucket,
+  { withDurations }: { withDurations: boolean },
+): void {
+  for (const counter of counters) to.counts[counter] += from.counts[counter];
+  to.waiting += from.waiting;
+  to.running += from.running;
+  addFailures(to, from);
+  if (!withDurations) return;
+  for (const kind of durationKinds) {
+    const histogram = from.durations[kind];
+    if (histogram !== undefined)
+      addHistogram((to.durations[kind] ??= newHistogram()), histogram);
+  }
+}
+
+function addFailures(to: Bucket, { failures }: Pick<Bucket, "failures">): void {
+  for (const [type, failed] of Object.entries(failures)) {
+    const error = type as ErrorType;
+    to.failures[error] = (to.failures[error] ?? 0) + failed;
+  }
+}
+
 /** Adds a stored bucket to one. */
 export function addStored(
   to: Bucket,
@@ -112,10 +137,7 @@ export function addStored(
   counters.forEach((counter, i) => (to.counts[counter] += counts[i] ?? 0));
   to.waiting += waiting;
   to.running += running;
-  for (const [type, failed] of Object.entries(failures)) {
-    const error = type as ErrorType;
-    to.failures[error] = (to.failures[error] ?? 0) + failed;
-  }
+  addFailures(to, { failures });
   for (const kind of durationKinds) {
     const [sum, ...buckets] = stored[kind] ?? [];
     if (sum !== undefined)

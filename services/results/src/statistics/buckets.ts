@@ -2,13 +2,11 @@
 import type { OwnDatabase } from "@jetscribe/runtime/ownDatabase";
 import type { Queue } from "@jetscribe/schema";
 import {
+  addBucket,
   addStored,
-  count,
   encodeBucket,
   newBucket,
-  time,
   type Bucket,
-  type Change,
 } from "./bucket.ts";
 import { keepNewest } from "./keepNewest.ts";
 import { makeNames } from "./names.ts";
@@ -78,15 +76,14 @@ export function openBuckets(file: OwnDatabase, kept: Kept) {
     return step;
   }
 
-  function noteIn(of: OfSeries, at: number, queue: Queue, change: Change) {
+  function addIn(of: OfSeries, at: number, queue: Queue, more: Bucket) {
     const { series, changed, addedUpTo } = of;
     const start = at - (at % series.step);
     // A step that is added up later has the event then; one that was added up is met again where a clock was set back.
     if (series.sumOf !== undefined && start >= addedUpTo) return;
     const name = names.nameAt(series.of, at, queue);
     const bucket = bucketIn(stepAt(of, start), name);
-    count(bucket, change);
-    if (series.of === "model") time(bucket, change);
+    addBucket(bucket, more, { withDurations: series.of === "model" });
     const those = changed.get(start) ?? new Set();
     changed.set(start, those.add(name));
   }
@@ -144,10 +141,10 @@ export function openBuckets(file: OwnDatabase, kept: Kept) {
   return {
     /** When the latest event was stored, in seconds since the epoch; 0: not known. */
     latest: () => latest,
-    /** Counts what an event changed; `at`: when it was stored, in seconds since the epoch. */
-    note(at: number, queue: Queue, change: Change): void {
+    /** Adds what came of a queue in one of the shortest steps; `at`: when the latest of it was stored, in seconds since the epoch. */
+    add(at: number, queue: Queue, more: Bucket): void {
       const second = Math.floor(at);
-      for (const of of steps) noteIn(of, second, queue, change);
+      for (const of of steps) addIn(of, second, queue, more);
       latest = Math.max(latest, at);
     },
     /** Writes what changed. To be called in a transaction with the place in the log. */

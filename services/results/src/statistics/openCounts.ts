@@ -1,6 +1,5 @@
 /** How many tasks wait and run now, by model and lane and by owner. */
 import type { Queue } from "@jetscribe/schema";
-import type { Change } from "./bucket.ts";
 import { modelAndLane } from "./series.ts";
 
 export interface Open {
@@ -27,16 +26,10 @@ export function makeOpenCounts() {
     byName[of].set(name, open);
   }
 
-  function addTo(queue: Queue, state: keyof Open, by: number): void {
-    add("model", modelAndLane(queue), state, by);
-    add("owner", queue.owner, state, by);
-  }
-
   return {
-    addTo,
-    note(queue: Queue, { before, now }: Pick<Change, "before" | "now">): void {
-      if (before !== undefined) addTo(queue, before, -1);
-      if (now !== undefined) addTo(queue, now, 1);
+    addTo(queue: Queue, state: keyof Open, by: number): void {
+      add("model", modelAndLane(queue), state, by);
+      add("owner", queue.owner, state, by);
     },
     clear(): void {
       byName.model.clear();

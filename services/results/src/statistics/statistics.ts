@@ -8,6 +8,7 @@ import type { OwnDatabase } from "@jetscribe/runtime/ownDatabase";
 import { kinds, parseEventSubject, type Queue } from "@jetscribe/schema";
 import type { Change } from "./bucket.ts";
 import { openBuckets } from "./buckets.ts";
+import { makeGathered } from "./gathered.ts";
 import { makeOpenCounts, type Open } from "./openCounts.ts";
 import { outcomeOf } from "./outcomeOf.ts";
 import { readStatistics } from "./readStatistics.ts";
@@ -25,21 +26,36 @@ export function openStatistics(
   const open = makeOpenCounts();
   for (const [queue, state, count] of openTasks)
     open.addTo(queue, state, count);
+  const gathered = makeGathered();
+  const addGathered = () =>
+    gathered.drain((at, queue, bucket) => {
+      buckets.add(at, queue, bucket);
+      open.addTo(queue, "waiting", bucket.waiting);
+      open.addTo(queue, "running", bucket.running);
+    });
 
   return {
     /** When the latest event that was counted was stored, in seconds since the epoch; 0: not known. */
-    latest: () => buckets.latest(),
+    latest(): number {
+      addGathered();
+      return buckets.latest();
+    },
     /** Takes what an event changed of its task. */
     note(message: Delivery, change: Omit<Change, "metrics" | "error">): void {
       const parsed = parseEventSubject(message.subject);
       if (parsed === undefined) return;
       const { type, queue } = parsed;
-      const outcome = kinds[type].outcome ? outcomeOf(message) : {};
-      buckets.note(message.time, queue, { ...change, ...outcome });
-      open.note(queue, change);
+      const whole = kinds[type].outcome
+        ? { ...change, ...outcomeOf(message) }
+        : change;
+      gathered.note(message.time, queue, whole);
     },
-    write: () => buckets.write(),
+    write(): void {
+      addGathered();
+      buckets.write();
+    },
     restart(): void {
+      gathered.clear();
       buckets.restart();
       open.clear();
     },
