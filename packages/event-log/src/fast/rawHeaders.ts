@@ -29,13 +29,13 @@ export function rawHeadersOf(msg: Msg): (name: string) => string {
     if (bytes === undefined) {
       const { buffer, byteOffset } = rawOf(msg)._rdata;
       bytes = Buffer.from(buffer, byteOffset, rawHeaderBytes(msg));
-      text = bytes.latin1Slice();
+      text = bytes.toString("latin1");
     }
     const line = `\r\n${name}:`;
     const at = text.indexOf(line);
     if (at < 0) return "";
     const from = at + line.length;
     // Out of the bytes: a part of the text would keep all of it.
-    return bytes.latin1Slice(from, text.indexOf("\r\n", from)).trim();
+    return bytes.toString("latin1", from, text.indexOf("\r\n", from)).trim();
   };
 }

@@ -89,31 +89,21 @@ type Completion = Pick<
   | "engine_version"
 >;
 
-/** What an event and a state say alike of a completed task. By name: a loop over the names takes twice the time. */
-export function completionOf({
-  result,
-  finish_reason,
-  params,
-  cached_tokens,
-  reasoning,
-  model_sha256,
-  lora_sha256,
-  lora_scale,
-  quantization,
-  engine_version,
-}: Completion): Completion {
-  return {
-    result,
-    finish_reason,
-    ...(params !== undefined && { params }),
-    ...(cached_tokens !== undefined && { cached_tokens }),
-    ...(reasoning !== undefined && { reasoning }),
-    ...(model_sha256 !== undefined && { model_sha256 }),
-    ...(lora_sha256 !== undefined && { lora_sha256 }),
-    ...(lora_scale !== undefined && { lora_scale }),
-    ...(quantization !== undefined && { quantization }),
-    ...(engine_version !== undefined && { engine_version }),
-  };
+/** What an event and a state say alike of a completed task. */
+export function completionOf(from: Completion): Completion {
+  const { params, cached_tokens, reasoning, model_sha256 } = from;
+  const { lora_sha256, lora_scale, quantization, engine_version } = from;
+  const { result, finish_reason } = from;
+  const completion: Completion = { result, finish_reason };
+  if (params !== undefined) completion.params = params;
+  if (cached_tokens !== undefined) completion.cached_tokens = cached_tokens;
+  if (reasoning !== undefined) completion.reasoning = reasoning;
+  if (model_sha256 !== undefined) completion.model_sha256 = model_sha256;
+  if (lora_sha256 !== undefined) completion.lora_sha256 = lora_sha256;
+  if (lora_scale !== undefined) completion.lora_scale = lora_scale;
+  if (quantization !== undefined) completion.quantization = quantization;
+  if (engine_version !== undefined) completion.engine_version = engine_version;
+  return completion;
 }
 
 export interface CompletedTask extends TaskEnd, Completion {
@@ -289,39 +279,40 @@ export const isPast = (
   attempt > last ||
   (attempt === last && type === "GenerateRetried" && status === "processing");
 
+/** Fields that are there are set one by one: to spread each of them takes ten times as long. */
 function requested(data: GenerateRequested, seq: number): QueuedTask {
   const { user_id, metadata, estimated_wait, params } = data;
   const { result_ttl_ms, cancel_after_ms, not_before } = data;
-  const { reserved_tokens } = data;
+  const { reserved_tokens, group, group_concurrency, traceparent } = data;
   const params_bytes = longParamsBytes(params);
-  return {
+  const task: QueuedTask = {
     task_id: data.task_id,
     model: data.model,
     lane: data.lane,
     owner: data.owner,
-    ...(user_id !== undefined && { user_id }),
-    ...(metadata !== undefined && { metadata }),
     enqueue_time: data.enqueue_time,
     timeout_ms: data.timeout_ms,
     start_timeout_ms: data.start_timeout_ms,
-    ...(estimated_wait !== undefined && { estimated_wait }),
-    ...(cancel_after_ms !== undefined && { cancel_after_ms }),
-    ...(result_ttl_ms !== undefined && { result_ttl_ms }),
-    ...(reserved_tokens !== undefined && { reserved_tokens }),
-    ...(data.group !== undefined && { group: data.group }),
-    ...(data.group_concurrency !== undefined && {
-      group_concurrency: data.group_concurrency,
-    }),
-    ...(data.no_retry && { no_retry: true }),
-    ...(not_before !== undefined && { not_before }),
-    ...(data.traceparent !== undefined && { traceparent: data.traceparent }),
     seq,
     max_tokens: params.max_tokens,
-    ...(params_bytes > 0 && { params_bytes }),
     status: "queued",
     attempt: 0,
     failures: 0,
   };
+  if (user_id !== undefined) task.user_id = user_id;
+  if (metadata !== undefined) task.metadata = metadata;
+  if (estimated_wait !== undefined) task.estimated_wait = estimated_wait;
+  if (cancel_after_ms !== undefined) task.cancel_after_ms = cancel_after_ms;
+  if (result_ttl_ms !== undefined) task.result_ttl_ms = result_ttl_ms;
+  if (reserved_tokens !== undefined) task.reserved_tokens = reserved_tokens;
+  if (group !== undefined) task.group = group;
+  if (group_concurrency !== undefined)
+    task.group_concurrency = group_concurrency;
+  if (data.no_retry) task.no_retry = true;
+  if (not_before !== undefined) task.not_before = not_before;
+  if (traceparent !== undefined) task.traceparent = traceparent;
+  if (params_bytes > 0) task.params_bytes = params_bytes;
+  return task;
 }
 
 /** What stays of a task when its state changes: all but what only a running one has. */
