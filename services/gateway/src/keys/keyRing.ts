@@ -21,8 +21,9 @@ export function makeKeyRing(
   /** Of the keys and read tokens that hold a stream or a wait, or held one. */
   const held = new Map<string, { key: ApiKey; end: AbortController }>();
 
+  // The clock is asked only about a key that expires: every call comes here.
   const working = (key: ApiKey | undefined): ApiKey | undefined =>
-    key === undefined || isExpired(key, nowS()) ? undefined : key;
+    key?.expires_at !== undefined && isExpired(key, nowS()) ? undefined : key;
   /** Whether the key may still do all that it might when it was looked up. */
   const holds = (key: ApiKey): boolean => {
     const now = byId.get(key.id);
