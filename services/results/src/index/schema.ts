@@ -12,7 +12,7 @@ export interface Position {
 }
 
 /** A file of another version is not read: the index is built again. */
-export const schemaVersion = 7;
+export const schemaVersion = 8;
 
 /**
  * UUIDv7 keys come nearly in order, so the trees' pages are nearly full. `lists` has an owner's tasks of one queue and one
