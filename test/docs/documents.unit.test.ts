@@ -45,6 +45,18 @@ function leadsSomewhere(document: Document, target: string): boolean {
   return anchorsOf(readDocument(to)).has(anchor);
 }
 
+test("the programs on docs/subscribe.md are the files that they are links to, which tests run", () => {
+  const { text } = readDocument("docs/subscribe.md");
+  const shown = [
+    ...text.matchAll(
+      /^\[`[^`\n]+`\]\(\.\.\/([^)\n]+)\):\n\n```\w+\n(.*?)^```$/gms,
+    ),
+  ];
+  assert.ok(shown.length >= 4);
+  for (const [, path = "", program] of shown)
+    assert.equal(program, readText(path), path);
+});
+
 test("a link whose text is a file's name leads to a file of that name", () => {
   const leadsToFile = ({ label, target }: { label: string; target: string }) =>
     /^[\w./-]+$/.test(label) &&

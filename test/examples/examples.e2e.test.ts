@@ -7,12 +7,10 @@ import {
   type Stack,
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { execFile, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { promisify } from "node:util";
+import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { root } from "../docs/documents.ts";
 import { chromium, openPage } from "./chromium.ts";
+import { makePrograms, node } from "./programs.ts";
 
 const has = (program: string) => spawnSync(program, ["--version"]).status === 0;
 const hasPython = has("python3");
@@ -31,7 +29,6 @@ describe("the example", () => {
   afterAll(() => stack?.stop());
 
   const envOf = ({ url, key, natsUrl }: Stack) => ({
-    ...process.env,
     PYTHONDONTWRITEBYTECODE: "1",
     JETSCRIBE_URL: url,
     JETSCRIBE_KEY: key,
@@ -39,38 +36,7 @@ describe("the example", () => {
     PORT: String(port),
   });
 
-  /** What it prints. Rejects where it ends with another code than 0, or says anything on stderr. */
-  async function run(command: string, ...args: string[]): Promise<string> {
-    const options = { cwd: root, env: envOf(stack), timeout: 60_000 };
-    const ran = await promisify(execFile)(command, args, options);
-    assert.equal(ran.stderr, "");
-    return ran.stdout;
-  }
-
-  /** Runs a program that ends on Ctrl-C while `use` runs, which begins when it has said `ready`. */
-  async function runWhile(
-    program: string,
-    ready: string,
-    use: (printed: () => string) => Promise<void>,
-  ): Promise<void> {
-    const stdio = ["ignore", "pipe", "inherit"] as const;
-    const options = { cwd: root, env: envOf(stack), stdio: [...stdio] };
-    const child = spawn(process.execPath, [program], options);
-    const exited = once(child, "exit");
-    try {
-      let printed = "";
-      child.stdout!.setEncoding("utf8").on("data", (text: string) => {
-        printed += text;
-      });
-      await eventually(() => printed.startsWith(ready));
-      await use(() => printed);
-      child.kill("SIGINT");
-      assert.deepEqual(await exited, [0, null]);
-    } finally {
-      child.kill("SIGKILL");
-      await exited;
-    }
-  }
+  const { run, runWhile } = makePrograms(() => envOf(stack));
 
   const id = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
@@ -138,40 +104,48 @@ describe("the example", () => {
   });
 
   test("subscribe.ts", async () => {
-    await runWhile("examples/subscribe.ts", "listening\n", async (printed) => {
-      const client = makeClient({ url: stack.url, apiKey: stack.key });
-      const { task_id } = await client.generate({ prompt: "hi" });
-      const lines = await eventually(() => {
-        const own = printed().split("\n").filter((line) => line.endsWith(task_id)); // prettier-ignore
-        return own.some((line) => line.startsWith("completed")) && own;
-      });
-      assert.deepEqual(
-        lines,
-        ["requested", "started", "completed"].map(
-          (type) => `${type} demo default ${task_id}`,
-        ),
-      );
-    });
+    await runWhile(
+      node("examples/subscribe.ts"),
+      "listening\n",
+      async (printed) => {
+        const client = makeClient({ url: stack.url, apiKey: stack.key });
+        const { task_id } = await client.generate({ prompt: "hi" });
+        const lines = await eventually(() => {
+          const own = printed().split("\n").filter((line) => line.endsWith(task_id)); // prettier-ignore
+          return own.some((line) => line.startsWith("completed")) && own;
+        });
+        assert.deepEqual(
+          lines,
+          ["requested", "started", "completed"].map(
+            (type) => `${type} demo default ${task_id}`,
+          ),
+        );
+      },
+    );
   });
 
   test.skipIf(!chromium)("browser.ts and browser.html", async () => {
     const address = `http://127.0.0.1:${port}`;
-    await runWhile("examples/browser.ts", `open ${address}\n`, async () => {
-      await using page = await openPage(chromium!, address);
-      await eventually(() =>
-        page.evaluate(
-          `document.readyState === "complete" && (document.querySelector("button").click(), true)`,
-        ),
-      );
-      const shown = (id: string) =>
-        page.evaluate(`document.querySelector("#${id}").textContent`);
-      const ends = ["completed", "failed", "the gateway refused the stream"];
-      const status = await eventually(async () => {
-        const now = String(await shown("status"));
-        return ends.includes(now) && now;
-      });
-      assert.equal(status, "completed");
-      assert.match(String(await shown("text")), /^(\w+ ?)+$/);
-    });
+    await runWhile(
+      node("examples/browser.ts"),
+      `open ${address}\n`,
+      async () => {
+        await using page = await openPage(chromium!, address);
+        await eventually(() =>
+          page.evaluate(
+            `document.readyState === "complete" && (document.querySelector("button").click(), true)`,
+          ),
+        );
+        const shown = (id: string) =>
+          page.evaluate(`document.querySelector("#${id}").textContent`);
+        const ends = ["completed", "failed", "the gateway refused the stream"];
+        const status = await eventually(async () => {
+          const now = String(await shown("status"));
+          return ends.includes(now) && now;
+        });
+        assert.equal(status, "completed");
+        assert.match(String(await shown("text")), /^(\w+ ?)+$/);
+      },
+    );
   });
 });
