@@ -94,7 +94,7 @@ export function makeReadTokens(
     keyOf: async (token: string, taskId: string): Promise<ApiKey | undefined> =>
       (await read(token, taskId))?.key,
     /** As `read` says, of a link. It does not work either where its key may read no more, or sees every owner's tasks no more. */
-    async keyOfLink(token: string): Promise<ApiKey | undefined> {
+    keyOfLink: async (token: string): Promise<ApiKey | undefined> => {
       const found = await read(token, dashboard);
       if (found === undefined) return undefined;
       const { key, maker, all_owners } = found;

@@ -24,8 +24,8 @@ export function makeGathered() {
 
   function gatheredAt(storedAt: number, queue: Queue): Gathered {
     const step = Math.floor(storedAt / shortestStep);
-    let queues = byStep.get(step);
-    if (queues === undefined) byStep.set(step, (queues = new Map()));
+    const queues = byStep.get(step) ?? new Map<Queue, Gathered>();
+    if (queues.size === 0) byStep.set(step, queues);
     let gathered = queues.get(queue);
     if (gathered === undefined) {
       gathered = { queue, bucket: newBucket(), at: storedAt };

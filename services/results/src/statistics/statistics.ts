@@ -50,7 +50,7 @@ export function openStatistics(
         : change;
       gathered.note(message.time, queue, whole);
     },
-    write(): void {
+    write: (): void => {
       addGathered();
       buckets.write();
     },
