@@ -28,9 +28,11 @@ export async function findNatsPy(): Promise<NodeJS.ProcessEnv | undefined> {
   if (succeeds("python3", ["-c", "import nats"])) return {};
   if (!succeeds("python3", ["-m", "pip", "--version"])) return undefined;
   const dir = join(localDir, "nats-py");
-  const pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--target"];
+  // A registry that can't be reached is not waited for.
+  const once = ["--retries", "0", "--timeout", "15"];
+  const pip = ["-m", "pip", "install", "--quiet", ...once, "--no-deps"];
   const there = await bringOnce(dir, () =>
-    runOrThrow("python3", [...pip, dir, "nats-py==2.15.0"]),
+    runOrThrow("python3", [...pip, "--target", dir, "nats-py==2.15.0"]),
   );
   return there ? { PYTHONPATH: dir } : undefined;
 }
