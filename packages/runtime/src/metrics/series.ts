@@ -59,30 +59,34 @@ interface Kept {
   count: number;
 }
 
-/** Gives a histogram's series of these labels. `bounds`: of the buckets, in ascending order. */
+/** Gives a histogram's series of these labels, which is the same for the same labels. `bounds`: of the buckets, in ascending order. */
 export function makeHistogramSeries(
   config: Config<client.Histogram>,
   bounds: readonly number[],
 ) {
-  const all: { labels: Labels; kept: () => Kept }[] = [];
+  const all = new Map<string, { labels: Labels; of: Buckets }>();
   new Histogram<string>({
     ...{ ...config, buckets: [...bounds], enableExemplars: true },
     collect() {
       const { store } = this as unknown as {
         store: { merge: (labels: Labels, kept: Kept) => void };
       };
-      for (const one of all) {
-        const kept = one.kept();
-        if (kept.count > 0) store.merge(one.labels, kept);
+      for (const { labels, of } of all.values()) {
+        const kept = of.kept();
+        // Takes the place of what the client has of these labels.
+        if (kept.count > 0) store.merge(labels, kept);
       }
     },
   });
   return (labels: Labels): HistogramSeries => {
-    const buckets = makeBuckets(bounds);
-    all.push({ labels, kept: buckets.kept });
-    return buckets;
+    const name = JSON.stringify(Object.entries(labels).sort());
+    const { of } = all.get(name) ?? { of: makeBuckets(bounds) };
+    all.set(name, { labels, of });
+    return of;
   };
 }
+
+type Buckets = ReturnType<typeof makeBuckets>;
 
 function makeBuckets(bounds: readonly number[]) {
   const counts = bounds.map(() => 0).concat(0);

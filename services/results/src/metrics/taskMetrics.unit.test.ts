@@ -175,3 +175,17 @@ test("models and lanes are told apart by the slug that subjects have", async () 
   assert.equal(valueOf(text, name, 'model="demo-7b",lane="batch"'), 1);
   assert.equal(valueOf(text, name, 'model="demo",lane="interactive"'), 1);
 });
+
+test("both lanes of a model are one series where the conventions name no lane", async () => {
+  const lanes = (["interactive", "batch", "interactive"] as const).map(
+    (lane) => {
+      const id = newTaskId();
+      return [requested(id, { lane }), started(id), completed(id)];
+    },
+  );
+  const text = await project(...lanes)();
+  const name = "gen_ai_server_request_duration_seconds_count";
+  assert.equal(valueOf(text, name), 3);
+  const own = "jetscribe_task_total_seconds_count";
+  assert.equal(valueOf(text, own, 'lane="batch"'), 1);
+});
