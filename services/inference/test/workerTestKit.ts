@@ -85,7 +85,7 @@ export const makeStreams = (broker: Broker): Promise<unknown> =>
   ensureTopology(broker, {
     eventsMaxBytes: 2 ** 28,
     taskTimeoutMs: 60_000,
-    ...{ auditMaxAgeMs: 3_600_000, auditMaxBytes: 2 ** 24 },
+    ...{ auditMaxAgeMs: 365 * 86_400_000, auditMaxBytes: 256_000_000 },
     replicas: 1,
   });
 

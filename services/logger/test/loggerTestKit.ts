@@ -83,7 +83,7 @@ export async function openWriter(url: string): Promise<Writer> {
   await ensureTopology(broker, {
     eventsMaxBytes: 2 ** 30,
     taskTimeoutMs: 300_000,
-    ...{ auditMaxAgeMs: 3_600_000, auditMaxBytes: 2 ** 24 },
+    ...{ auditMaxAgeMs: 365 * 86_400_000, auditMaxBytes: 256_000_000 },
     replicas: 1,
   });
   const appender = makeAppender(broker, "test");

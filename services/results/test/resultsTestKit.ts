@@ -80,7 +80,7 @@ export interface Writer extends AsyncDisposable {
 export const settings = {
   eventsMaxBytes: 2 ** 30,
   taskTimeoutMs: 300_000,
-  ...{ auditMaxAgeMs: 3_600_000, auditMaxBytes: 2 ** 24 },
+  ...{ auditMaxAgeMs: 365 * 86_400_000, auditMaxBytes: 256_000_000 },
   replicas: 1,
 };
 
