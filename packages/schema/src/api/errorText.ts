@@ -6,10 +6,22 @@ export const listedErrorChars = 256;
 
 const firstChars = new RegExp(`^.{0,${listedErrorChars}}`, "su");
 
-/** An error's message as lists have it: its beginning, on one line. */
+/** Behind these stand the words of a model server, or of a model's template: they may quote a prompt. */
+const foreignWords =
+  /(?<=it answered (?:\d{3}|with an error)|the model's chat template refuses these messages)\b.*/su;
+
+/**
+ * An error's message as lists have it: its beginning, on one line. Others than the task's owner may see lists, so the words
+ * of a model server or of a model's template are left out.
+ */
 export const listedError = (message: string): string =>
   firstChars
-    .exec(message.toWellFormed().replace(/[\s\p{Cc}]+/gu, " "))?.[0]
+    .exec(
+      message
+        .toWellFormed()
+        .replace(/[\s\p{Cc}]+/gu, " ")
+        .replace(foreignWords, ""),
+    )?.[0]
     .trim() ?? "";
 
 type Failure = Pick<ListedTask, "error_type" | "error_message">;

@@ -17,6 +17,20 @@ test("lists have the beginning of a message on one line, in whole characters", (
   );
 });
 
+test("lists have none of a model server's or a template's words, which may quote a prompt", () => {
+  const before = [
+    "the upstream refused the request: it answered 400",
+    "the upstream failed: it answered with an error",
+    "its engine or worker died 3 times; the last time: the upstream failed: it answered 503",
+    "the model's chat template refuses these messages",
+  ];
+  for (const own of before)
+    for (const quoted of [" my\nprompt", ": my prompt", ""])
+      assert.equal(listedError(own + quoted), own);
+  const own = "the upstream failed: it sent an event that is no JSON";
+  assert.equal(listedError(own), own);
+});
+
 test("a search finds part of type and message of a failed task, A to Z as a to z", () => {
   const task = {
     error_type: "TimeoutError",

@@ -80,8 +80,9 @@ export function makeStreamTask(deps: {
       hearing.use(deps.watchPlace(found, (place) => hear({ place })));
     hearing.defer(broker.onReconnect(() => inbox.putAlways("missed")));
     const mayHaveText = isOpen(found) && found.attempt > 0;
-    // On the connection of the subscription, and after it: what that one missed is found. One chunk is all there is of a
-    // text that has just begun, and is read in a fraction of the time that all of a text takes.
+    // On the connection of the subscription, and after it: what that one missed is found, or in a cluster, where a copy is
+    // behind, with the next chunk or the outcome. One chunk is all there is of a text that has just begun, and is read in a
+    // fraction of the time that all of a text takes.
     if (isOpen(found) && lastEventId === undefined)
       lastTokenOfAnyCopy(broker, task_id).then(
         (last) => last && hear({ chunk: last.chunk }),

@@ -41,9 +41,12 @@ export function keepQueues({
   let short = new Map<string, number>();
   let last = "";
 
-  /** Where Redis was emptied just now, it begins at the log's start: each delivery is looked up. */
+  /** Rejects where Redis was emptied just now, or the projection is of another log: it is tried again after the next look. */
   async function remake(queue: Queue, why: string): Promise<void> {
-    const fromSeq = (await reader.startOf(queue))?.fromSeq;
+    const start = await reader.startOf(queue);
+    if (start === undefined)
+      throw new Error("the projection can't say where the queue begins");
+    const { fromSeq } = start;
     log.warn({ ...queue, from_seq: fromSeq, why }, "work queue made again");
     await remakeWorkQueue(broker, queue, { ackWaitMs, fromSeq });
     // It lets as many run as the log's newest request says: a gateway whose newer one is on its way there has to ask again.

@@ -164,7 +164,10 @@ async function findModel(
   );
 }
 
-/** Makes what to tell of an error. An upstream's refusal may hold what it was sent: it is cut, and the key taken out. */
+/**
+ * Makes what to tell of an error. An upstream's refusal may hold what it was sent: it is cut, and the key taken out. Lists
+ * leave out what stands behind "it answered" (`listedError`).
+ */
 function makeExplain({ key }: UpstreamConfig) {
   return (error: unknown): string => {
     const { message, cause } =
@@ -172,9 +175,11 @@ function makeExplain({ key }: UpstreamConfig) {
     const why =
       error instanceof APIError && error.status !== undefined
         ? `it answered ${message}`
-        : [message, cause instanceof Error ? causeOf(cause) : ""]
-            .filter(Boolean)
-            .join(": ");
+        : error instanceof APIError && error.error !== undefined
+          ? `it answered with an error: ${message}`
+          : [message, cause instanceof Error ? causeOf(cause) : ""]
+              .filter(Boolean)
+              .join(": ");
     const text = key === undefined ? why : why.replaceAll(key, "…");
     return text.slice(0, maxMessageChars).toWellFormed();
   };
