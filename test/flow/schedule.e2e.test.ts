@@ -50,7 +50,7 @@ test("a task waits for its not_before in nobody's way, and starts then", async (
     parts: { part: string; seconds: number }[];
   };
   const secondsOf = (name: string) =>
-    parts.find(({ part }) => part === name)?.seconds ?? NaN;
+    parts.find(({ part }) => part === name)?.seconds ?? 0;
   const scheduled = secondsOf("scheduled");
   assert.ok(scheduled > seconds / 2 && scheduled <= seconds, `${scheduled}`);
   assert.ok(secondsOf("queue") < scheduled, String(secondsOf("queue")));

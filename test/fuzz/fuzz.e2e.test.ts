@@ -4,16 +4,29 @@ import assert from "node:assert/strict";
 import { test } from "vitest";
 import { formatReport, fuzzSystem } from "./fuzzSystem.ts";
 
+/**
+ * What these name is seldom there: a task that has not ended yet, a key that was just made, a lost worker, a link's token.
+ * A feed takes one query in a hundred, and a retry one body in ten.
+ */
+const seldomTaken = new Set([
+  ...["cancel", "changeKey", "revokeKey", "dismissWorker"],
+  ...["getLink", "feed", "retry"],
+]);
+
 test("whatever is sent, the gateway answers as documented, and makes no task that it did not accept", async () => {
   const result = await fuzzSystem(3_000, testSeed());
   assert.deepEqual(result.violations, [], formatReport(result));
-  // Every route was reached: it refused something. A few may have accepted nothing: some tasks end before they can be cancelled.
-  const routes = [...result.answers];
-  const answered = (from: number, below: number) =>
-    routes.filter(([, counts]) =>
-      [...counts.keys()].some((status) => status >= from && status < below),
-    ).length;
-  assert.equal(answered(400, 500), routes.length, formatReport(result));
-  assert.ok(answered(200, 300) >= routes.length - 4, formatReport(result));
+  const without = (from: number, below: number) =>
+    [...result.answers]
+      .filter(([, counts]) =>
+        [...counts.keys()].every((status) => status < from || status >= below),
+      )
+      .map(([name]) => name);
+  // Every route was reached: it refused something, and took something too.
+  assert.deepEqual(without(400, 500), [], formatReport(result));
+  const tookNothing = without(200, 300).filter(
+    (name) => !seldomTaken.has(name),
+  );
+  assert.deepEqual(tookNothing, [], formatReport(result));
   assert.ok(result.accepted.size > 20, formatReport(result));
 });
