@@ -105,6 +105,25 @@ for (const version of await natsVersions())
       assert.deepEqual([first, garbage], ["key-1", [106]]);
     });
 
+    test("a broker that does not answer is asked no longer than the signal says", async () => {
+      await using log = await openLog(version);
+      const { broker } = log;
+      const id = newTaskId();
+      await append(broker, readOf(id));
+      await log.nats.kill("SIGSTOP");
+      const over = new AbortController();
+      const readings = [
+        textReadsOf(broker, id, over.signal),
+        scanTextReads(broker, { onRead: () => false }, over.signal),
+      ];
+      over.abort(new Error("the caller's time is over"));
+      await Promise.all(
+        readings.map((reading) =>
+          assert.rejects(reading, /the caller's time is over/),
+        ),
+      );
+    });
+
     test("a broker that is away takes no record", async () => {
       await using log = await openLog(version);
       const { broker } = log;

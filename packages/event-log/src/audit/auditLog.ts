@@ -3,6 +3,7 @@ import { TextRead, taskIdTime, type RecordedTextRead } from "@jetscribe/schema";
 import { randomUUID } from "node:crypto";
 import { appendRecord } from "../append/appendRecord.ts";
 import type { Broker } from "../broker/connection.ts";
+import { orAborted } from "../broker/orAborted.ts";
 import { lastMessageOf, streamState } from "../broker/streamState.ts";
 import type { LogMessage } from "../codec/codec.ts";
 import { parseJson } from "../codec/parseJson.ts";
@@ -30,7 +31,10 @@ export async function appendTextRead(
 /** A page shows so many at most. */
 const mostOfTask = 100;
 
-/** The newest 100 records of a task, oldest first. Rejects where AUDIT can't be read, or with the signal's reason. */
+/**
+ * The newest 100 records of a task, oldest first. It reads all that the task has: how long that may take, the signal says.
+ * Rejects where AUDIT can't be read, or with the signal's reason.
+ */
 export async function textReadsOf(
   broker: Broker,
   taskId: string,
@@ -40,7 +44,7 @@ export async function textReadsOf(
   const { audit } = broker.streams;
   // Of most tasks there is none, which is one question. A reader of the stream takes several.
   const subject = broker.subjects.textRead(taskId);
-  const last = await lastMessageOf(broker, audit, subject);
+  const last = await orAborted(lastMessageOf(broker, audit, subject), signal);
   if (last === undefined) return [];
   const reads: RecordedTextRead[] = [];
   const take = (read: RecordedTextRead) => {
@@ -70,7 +74,7 @@ export async function scanTextReads(
   signal: AbortSignal,
 ): Promise<void> {
   const stream = broker.streams.audit;
-  const { leader } = await streamState(broker, stream);
+  const { leader } = await orAborted(streamState(broker, stream), signal);
   await scan(
     broker,
     {

@@ -5,8 +5,10 @@ import {
   type Broker,
 } from "@jetscribe/event-log/broker/connection";
 import { streamState } from "@jetscribe/event-log/broker/streamState";
+import { openLog } from "@jetscribe/event-log/test/eventLogTestKit";
 import {
   HistoryResponse,
+  newTaskId,
   type CreatedKeyResponse,
   type RecordedTextRead,
   type Scope,
@@ -20,9 +22,26 @@ import {
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "vitest";
+import { makeAudit } from "./audit.ts";
 
 const inDashboard = { "jetscribe-surface": "dashboard" };
 const prompt = "the words of a secret prompt";
+
+test("readings that the broker does not tell in time are not waited for", async () => {
+  await using log = await openLog();
+  const audit = makeAudit(log.broker, {
+    nowS: () => Date.now() / 1_000,
+  });
+  const task_id = newTaskId();
+  await audit.record({
+    ...{ task_id, owner: "a", key_id: "env:b", key_owner: "b" },
+    ...{ parts: ["prompt"], surface: "api" },
+    trace_id: task_id.replaceAll("-", ""),
+  });
+  assert.equal((await audit.readsOf(task_id))?.length, 1);
+  await log.nats.kill("SIGSTOP");
+  assert.equal(await audit.readsOf(task_id), undefined);
+});
 
 describe("the texts of a task", () => {
   let stack: Stack;

@@ -6,16 +6,14 @@ import {
 } from "@jetscribe/event-log/audit/auditLog";
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
-import {
-  gatewayLookUpMs,
-  shownTextRead,
-  type ShownTextRead,
-  type TextRead,
-} from "@jetscribe/schema";
+import { shownTextRead, type ShownTextRead, type TextRead } from "@jetscribe/schema";
 import type { ApiError } from "../apiError.ts";
 import { unavailable } from "../apiError.ts";
 
 export type Audit = ReturnType<typeof makeAudit>;
+
+/** An answer that tells who read the texts waits so long for that. */
+const readWithinMs = 1_000;
 
 export function makeAudit(broker: Broker, clock: Pick<BrokerClock, "nowS">) {
   return {
@@ -27,15 +25,11 @@ export function makeAudit(broker: Broker, clock: Pick<BrokerClock, "nowS">) {
         throw refusalOf(error, broker.streams.audit);
       });
     },
-    /** The newest records of a task, oldest first. Rejects with an ApiError. */
-    async readsOf(taskId: string): Promise<ShownTextRead[]> {
-      const signal = AbortSignal.timeout(gatewayLookUpMs);
-      const reads = await textReadsOf(broker, taskId, signal).catch(
-        (cause: unknown) => {
-          throw unavailable("the audit records can't be read in time", cause);
-        },
-      );
-      return reads.map(shownTextRead);
+    /** The newest records of a task, oldest first; undefined: they can't be read, or not in time. Never rejects. */
+    async readsOf(taskId: string): Promise<ShownTextRead[] | undefined> {
+      const signal = AbortSignal.timeout(readWithinMs);
+      const reads = await textReadsOf(broker, taskId, signal).catch(() => undefined); // prettier-ignore
+      return reads?.map(shownTextRead);
     },
   };
 }

@@ -66,8 +66,10 @@ export function eventsRoute(app: App, deps: AppDeps): void {
     const parts = textPartsIn(history.events.map(({ data }) => data));
     await recordRead(deps.audit, request, task, parts);
     const text_reads = await deps.audit.readsOf(task_id);
-    const told = text_reads.length > 0 ? { ...history, text_reads } : history;
-    return JSON.stringify(told);
+    return JSON.stringify({
+      ...history,
+      ...(text_reads?.length && { text_reads }),
+    });
   }
 
   // Another owner's texts are for administrators in person, also where a link shows their tasks.
