@@ -79,7 +79,7 @@ export const HistoryResponse = z.object({
   }),
   text_reads: z.array(ShownTextRead).optional().meta({
     description:
-      "Who read the texts in the dashboard, or as another owner: the newest 100, oldest first. Absent: nobody, or they could not be read in time; and in the frames of `GET /feed`.",
+      "Who read the texts in the dashboard, or as another owner: the newest 100, oldest first. Absent: nobody, or they could not be read in time; and for a link or read token, and in the frames of `GET /feed`.",
   }),
 });
 export type HistoryResponse = z.infer<typeof HistoryResponse>;

@@ -24,7 +24,7 @@ const schema = {
   description:
     "Every event of the task, oldest first, with the time and the place at which the log has it, and where the time went: " +
     "in the gateway, in the queue, and in each attempt. The texts are left out for a key without the scope `read:text`, and those of the outcome after `result_ttl_ms`. " +
-    "`text_reads` tells who read the texts. A key with the scope `admin` may name another `owner`, whose texts it then reads on the record. " +
+    "`text_reads` tells who read the texts, to keys alone. A key with the scope `admin` may name another `owner`, whose texts it then reads on the record. " +
     "410 where the log has dropped all events of a task whose result is still known.",
   params: TaskParams,
   querystring: HistoryQuery,
@@ -65,11 +65,11 @@ export function eventsRoute(app: App, deps: AppDeps): void {
     const history = historyOf(task, events, reader, deps.clock);
     const parts = textPartsIn(history.events.map(({ data }) => data));
     await recordRead(deps.audit, request, task, parts);
-    const text_reads = await deps.audit.readsOf(task_id);
-    return JSON.stringify({
-      ...history,
-      ...(text_reads?.length && { text_reads }),
-    });
+    // Owners and administrators are told it, and nobody whom they let read.
+    const isTold = key.token_expires_at === undefined;
+    const reads = isTold ? await deps.audit.readsOf(task_id) : undefined;
+    const text_reads = reads?.length ? reads : undefined;
+    return JSON.stringify({ ...history, text_reads });
   }
 
   // Another owner's texts are for administrators in person, also where a link shows their tasks.
