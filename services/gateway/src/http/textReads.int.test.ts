@@ -1,8 +1,9 @@
-/** Who is told who read a task's texts. */
-import type { ShownTextRead } from "@jetscribe/schema";
+/** Who is told who read a task's texts, and what a key gets that ends while its reading is recorded. */
+import type { Scope, ShownTextRead } from "@jetscribe/schema";
 import assert from "node:assert/strict";
+import { hash } from "node:crypto";
 import { test } from "vitest";
-import { key, send, startApp } from "../../test/appTestKit.ts";
+import { callKeys, key, send, startApp } from "../../test/appTestKit.ts";
 import { ApiKeyList } from "../keys/apiKeys.ts";
 
 const reading: ShownTextRead = {
@@ -10,6 +11,7 @@ const reading: ShownTextRead = {
   ...{ surface: "dashboard", trace_id: "0".repeat(31) + "1" },
 };
 const recorded = () => Promise.resolve();
+const inDashboard = { "jetscribe-surface": "dashboard" };
 
 test("who read the texts is told to a key, and to no read token or link", async () => {
   await using app = await startApp({}, ApiKeyList.parse(`a:${key}`), {
@@ -46,5 +48,33 @@ test("a history is answered without its readers where they can't be read in time
     const { status, body } = await send(app, "GET", path + query);
     assert.equal(status, 200, body);
     assert.ok(!body.includes("text_reads"));
+  }
+});
+
+test("a key that ends while its reading is recorded gets no text", async () => {
+  const scopes: Scope[] = ["read", "read:text"];
+  const made = {
+    ...{ id: "made", name: "a", prefix: "jsk_made", scopes },
+    ...{ digest: hash("sha256", "made key") },
+    ...{ created_at: 1, created_by: "env:a" },
+  };
+  using keys = callKeys([]);
+  await using app = await startApp({}, [], {
+    keys,
+    audit: {
+      record() {
+        keys.set([{ ...made, revoked_at: 2 }]);
+        return Promise.resolve();
+      },
+      readsOf: () => Promise.resolve([]),
+    },
+  });
+  const headers = { ...inDashboard, "x-api-key": "made key" };
+  const { task_id } = app.withText;
+  for (const path of [`/result/${task_id}`, `/tasks/${task_id}/events`]) {
+    keys.set([made]);
+    const { status, body } = await send(app, "GET", path, { headers });
+    assert.equal(status, 401, body);
+    assert.ok(!body.includes("the text"));
   }
 });

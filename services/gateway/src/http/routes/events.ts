@@ -12,6 +12,7 @@ import { ownerOf } from "../../list/listTasks.ts";
 import { historyOf, withoutTexts } from "../../read/historyOf.ts";
 import { textPartsIn } from "../../read/textParts.ts";
 import type { App, AppDeps } from "../appDeps.ts";
+import { refuseEnded } from "../auth.ts";
 import { answer, problems, readSecurity } from "../docs.ts";
 import { historyExample } from "../examples.ts";
 import { recordRead, SurfaceHeader } from "../recordRead.ts";
@@ -65,6 +66,7 @@ export function eventsRoute(app: App, deps: AppDeps): void {
     const history = historyOf(task, events, reader, deps.clock);
     const parts = textPartsIn(history.events.map(({ data }) => data));
     await recordRead(deps.audit, request, task, parts);
+    refuseEnded(deps.keys, request);
     // Owners and administrators are told it, and nobody whom they let read.
     const isTold = key.token_expires_at === undefined;
     const reads = isTold ? await deps.audit.readsOf(task_id) : undefined;

@@ -42,6 +42,7 @@ export function resultRoute(app: App, deps: AppDeps): void {
     if (isOpen(task)) return reply.code(202).send(pendingOf(task));
     const outcome = visibleOutcome(task, request.key, deps.clock);
     await recordRead(deps.audit, request, task, textPartsIn([outcome]));
+    refuseEnded(deps.keys, request);
     return reply.code(200).send(outcome);
   });
 }
