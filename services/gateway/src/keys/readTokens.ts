@@ -90,9 +90,12 @@ export function makeReadTokens(
         ...{ key: id, scope: text ? "read read:text" : "read" },
         ...(all_owners && { all_owners }),
       }),
-    /** As `read` says, of a token of this task. */
-    keyOf: async (token: string, taskId: string): Promise<ApiKey | undefined> =>
-      (await read(token, taskId))?.key,
+    /** As `read` says, of a token of this task. A link is none, also where a path has its subject in the place of an id. */
+    keyOf: async (
+      token: string,
+      taskId: string,
+    ): Promise<ApiKey | undefined> =>
+      taskId === dashboard ? undefined : (await read(token, taskId))?.key,
     /** As `read` says, of a link. It does not work either where its key may read no more, or sees every owner's tasks no more. */
     keyOfLink: async (token: string): Promise<ApiKey | undefined> => {
       const found = await read(token, dashboard);

@@ -65,6 +65,14 @@ test("a token ends with its time, with its key, and with the scopes of its key",
   assert.equal(await at.keyOf(token, "task-1"), undefined);
 });
 
+test("a link is no token of a task, whatever the task is called", async () => {
+  using at = gateway("a:one");
+  const rights = { text: true, all_owners: false };
+  const link = await at.signLink(at.key, rights, 1_060);
+  assert.ok(await at.keyOfLink(link));
+  assert.equal(await at.keyOf(link, "dashboard"), undefined);
+});
+
 test("a link is its key, with the right to read and nothing else, and is no token of a task", async () => {
   using at = gateway("a:one");
   const rights = { text: true, all_owners: false };
