@@ -197,6 +197,7 @@ await runService(
           find: ring.find,
           withId: ring.withId,
           endOf: ring.endOf,
+          hasEnded: ring.hasEnded,
           ofToken: readTokens.keyOf,
           ofLink: readTokens.keyOfLink,
           noteUse: keyUse.note,

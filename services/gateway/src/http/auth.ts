@@ -105,7 +105,10 @@ async function keyOfToken(
 }
 
 /** What calls ask of the keys. */
-export interface CallKeys extends Pick<KeyRing, "find" | "endOf" | "withId"> {
+export interface CallKeys extends Pick<
+  KeyRing,
+  "find" | "endOf" | "hasEnded" | "withId"
+> {
   ofToken: ReadTokens["keyOf"];
   ofLink: ReadTokens["keyOfLink"];
   noteUse: (id: string) => void;
@@ -119,17 +122,36 @@ export function endOfCall(
   { key }: Pick<FastifyRequest, "key">,
   reply: Pick<FastifyReply, "raw">,
 ): AbortSignal {
-  const end = keys.endOf(key);
   const gone = hangUp(reply);
+  const end = keys.endOf(key, gone);
   return end === undefined ? gone : AbortSignal.any([gone, end]);
+}
+
+/**
+ * Does what a call asks for, whether its caller is still there or not; `ended` aborts when the key ends. A call whose key
+ * ended meanwhile is refused, whatever it did before.
+ */
+export async function untilKeyEnds<T>(
+  keys: Pick<CallKeys, "endOf" | "hasEnded">,
+  call: Pick<FastifyRequest, "key">,
+  act: (ended: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
+  const over = new AbortController();
+  try {
+    const done = await act(keys.endOf(call.key, over.signal));
+    refuseEnded(keys, call);
+    return done;
+  } finally {
+    over.abort();
+  }
 }
 
 /** Throws the answer to an unknown key where the key has ended while its call was waiting. */
 export function refuseEnded(
-  keys: Pick<CallKeys, "endOf">,
+  keys: Pick<CallKeys, "hasEnded">,
   { key }: Pick<FastifyRequest, "key">,
 ): void {
-  if (keys.endOf(key)?.aborted) throw unknownKey();
+  if (keys.hasEnded(key)) throw unknownKey();
 }
 
 /** Throws the refusal of a call that asks for more than its route does, and whose key has not the scope for it. */
@@ -167,6 +189,7 @@ function givenKey({ headers }: FastifyRequest): string {
 /** Aborts when the caller is gone. fastify's `request.signal` does so too, but also once a body was read to its end. */
 function hangUp({ raw }: Pick<FastifyReply, "raw">): AbortSignal {
   const gone = new AbortController();
+  if (raw.closed) gone.abort("closed");
   // A reason of its own: the default one is an error, whose stack would cost more than the answer.
   raw.once("close", () => gone.abort("closed"));
   return gone.signal;

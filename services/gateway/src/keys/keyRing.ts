@@ -10,6 +10,12 @@ const ended = "the key has ended";
 /** A key whose time is over ends what it holds within so long. */
 const sweepEveryMs = 200;
 
+interface Held {
+  key: ApiKey;
+  end: AbortController;
+  calls: number;
+}
+
 /** `nowS`: the broker's clock, by which keys expire, in seconds since the epoch. */
 export function makeKeyRing(
   fromSettings: readonly ApiKey[],
@@ -18,8 +24,8 @@ export function makeKeyRing(
   const fixed = new Set(fromSettings.map(({ id }) => id));
   let byDigest: ReadonlyMap<string, ApiKey> = new Map();
   let byId: ReadonlyMap<string, ApiKey> = new Map();
-  /** Of the keys and read tokens that hold a stream or a wait, or held one. */
-  const held = new Map<string, { key: ApiKey; end: AbortController }>();
+  /** Of the keys and read tokens that hold a stream or a wait, and by how many calls. */
+  const held = new Map<string, Held>();
 
   // The clock is asked only about a key that expires: every call comes here.
   const working = (key: ApiKey | undefined): ApiKey | undefined =>
@@ -41,6 +47,20 @@ export function makeKeyRing(
         held.delete(name);
         end.abort(ended);
       }
+  }
+  function hold(key: ApiKey, over: AbortSignal): AbortSignal {
+    const { id, token_expires_at, scopes } = key;
+    const name = [id, token_expires_at, seesAllOwners(key), ...scopes].join(" "); // prettier-ignore
+    const one = held.get(name) ?? { key, end: new AbortController(), calls: 0 };
+    if (over.aborted) return one.end.signal;
+    held.set(name, one);
+    one.calls++;
+    const release = () => {
+      one.calls--;
+      if (one.calls === 0 && held.get(name) === one) held.delete(name);
+    };
+    over.addEventListener("abort", release, { once: true });
+    return one.end.signal;
   }
   function set(records: Iterable<KeyRecord>): void {
     const made = [...records].flatMap((record) =>
@@ -66,21 +86,18 @@ export function makeKeyRing(
     set,
     /**
      * Aborts when the key is revoked, expires or loses a scope, or when the read token that was given for it ends.
-     * Undefined: a key of the settings, which never does.
+     * Undefined: a key of the settings, which never does. Once `over` has aborted, with the call, nobody hears of it.
      */
-    endOf: (key: ApiKey): AbortSignal | undefined => {
+    endOf: (key: ApiKey, over: AbortSignal): AbortSignal | undefined => {
       const { id, token_expires_at } = key;
       if (fixed.has(id) && token_expires_at === undefined) return undefined;
       const now = byId.get(id);
       // It may have ended since it was looked up.
       if (now === undefined || !holds(key)) return AbortSignal.abort(ended);
-      const given = token_expires_at === undefined ? now : key;
-      const sees = seesAllOwners(given);
-      const name = [id, token_expires_at, sees, ...given.scopes].join(" ");
-      const end = held.get(name)?.end ?? new AbortController();
-      held.set(name, { key: given, end });
-      return end.signal;
+      return hold(token_expires_at === undefined ? now : key, over);
     },
+    /** Whether the key has ended since it was looked up, as `endOf` says. */
+    hasEnded: (key: ApiKey): boolean => !holds(key),
     [Symbol.dispose]: () => sweeping[Symbol.dispose](),
   };
 }

@@ -11,6 +11,8 @@ const record = (id: string, more: Partial<KeyRecord> = {}): KeyRecord => ({
   ...{ scopes: ["read", "cancel"], created_at: 1, created_by: "env:a" },
   ...more,
 });
+/** Of a call that holds what it holds to the end of the test. */
+const goesOn = new AbortController().signal;
 const fromSettings = ApiKeyList.parse("a:fixed");
 
 test("made keys work beside those of the settings, until they are revoked", () => {
@@ -39,12 +41,12 @@ test("a key works until the clock shows its expiry, and what it holds ends then"
   ring.set([record("one", { expires_at: 20 })]);
   const key = ring.find("key one");
   assert.ok(key);
-  const end = ring.endOf(key);
+  const end = ring.endOf(key, goesOn);
   now = 19.999;
   assert.ok(ring.find("key one"));
   now = 20;
   assert.equal(ring.find("key one"), undefined);
-  assert.equal(ring.endOf(key)?.aborted, true);
+  assert.ok(ring.hasEnded(key));
   await eventually(() => end?.aborted);
 });
 
@@ -54,7 +56,7 @@ test("what a key holds ends with its revocation and with the loss of a scope, an
   const endOf = (id: string) => {
     const key = ring.find(`key ${id}`);
     assert.ok(key);
-    const end = ring.endOf(key);
+    const end = ring.endOf(key, goesOn);
     assert.ok(end);
     return { key, end };
   };
@@ -66,10 +68,10 @@ test("what a key holds ends with its revocation and with the loss of a scope, an
   ring.set([record("one"), record("two", { revoked_at: 1 })]);
   assert.deepEqual([wider.end.aborted, two.end.aborted], [true, true]);
   // A call that was let in before the revocation, and waits only now.
-  assert.equal(ring.endOf(two.key)?.aborted, true);
+  assert.ok(ring.hasEnded(two.key));
   const [fixed] = fromSettings;
   assert.ok(fixed);
-  assert.equal(ring.endOf(fixed), undefined);
+  assert.equal(ring.endOf(fixed, goesOn), undefined);
 });
 
 test("what a read token holds ends with the token, and what its key holds goes on", async () => {
@@ -79,9 +81,9 @@ test("what a read token holds ends with the token, and what its key holds goes o
   for (const given of ["fixed", "key one"]) {
     const key = ring.find(given);
     assert.ok(key);
-    const ofKey = ring.endOf(key);
+    const ofKey = ring.endOf(key, goesOn);
     const [early, late] = [now + 1, now + 2].map((token_expires_at) => {
-      const end = ring.endOf({ ...key, token_expires_at });
+      const end = ring.endOf({ ...key, token_expires_at }, goesOn);
       assert.ok(end);
       return end;
     });
@@ -89,8 +91,7 @@ test("what a read token holds ends with the token, and what its key holds goes o
     await eventually(() => early?.aborted);
     assert.equal(late?.aborted, false);
     assert.equal(ofKey?.aborted ?? false, false);
-    const { aborted } = ring.endOf({ ...key, token_expires_at: now })!;
-    assert.ok(aborted);
+    assert.ok(ring.hasEnded({ ...key, token_expires_at: now }));
   }
 });
 
@@ -101,7 +102,7 @@ test("of two read tokens that end together, each ends by its own scopes", () => 
   const key = ring.find("key one");
   assert.ok(key);
   const [both, one] = [key.scopes, new Set(["read"] as const)].map((scopes) =>
-    ring.endOf({ ...key, scopes, token_expires_at: 20 }),
+    ring.endOf({ ...key, scopes, token_expires_at: 20 }, goesOn),
   );
   ring.set([record("one", { scopes: ["read"] })]);
   assert.deepEqual([both?.aborted, one?.aborted], [true, false]);
@@ -114,8 +115,43 @@ test("what a link to every owner's tasks holds ends when its key sees them no mo
   assert.ok(key);
   const scopes: ReadonlySet<Scope> = new Set(["read"]);
   const [own, all] = [false, true].map((all_owners) =>
-    ring.endOf({ ...key, scopes, token_expires_at: 20, link: { all_owners } }),
+    ring.endOf(
+      { ...key, scopes, token_expires_at: 20, link: { all_owners } },
+      goesOn,
+    ),
   );
   ring.set([record("one", { scopes: ["read"] })]);
   assert.deepEqual([own?.aborted, all?.aborted], [false, true]);
+});
+
+test("what a call held is forgotten with the last call that held it", () => {
+  using ring = makeKeyRing([], () => 10);
+  ring.set([record("one")]);
+  const key = ring.find("key one");
+  assert.ok(key);
+  const calls = [1, 2, 3].map(() => new AbortController());
+  const [first, second, third] = calls.map(({ signal }) => signal);
+  const held = [ring.endOf(key, first!), ring.endOf(key, second!)];
+  calls[0]?.abort();
+  calls[1]?.abort();
+  const later = ring.endOf(key, third!);
+  const over = ring.endOf(key, AbortSignal.abort());
+  ring.set([record("one", { revoked_at: 5 })]);
+  assert.deepEqual(
+    [...held, later].map((end) => end?.aborted),
+    [false, false, true],
+  );
+  assert.equal(over, later);
+});
+
+test("what two calls hold together goes on when one of them ends, and ends with the key", () => {
+  using ring = makeKeyRing([], () => 10);
+  ring.set([record("one")]);
+  const key = ring.find("key one");
+  assert.ok(key);
+  const call = new AbortController();
+  const ends = [ring.endOf(key, call.signal), ring.endOf(key, goesOn)];
+  call.abort();
+  ring.set([record("one", { revoked_at: 5 })]);
+  for (const end of ends) assert.equal(end?.aborted, true);
 });

@@ -79,7 +79,7 @@ function cancelWhenOver(
   let cancelling: Promise<void> | undefined;
   const cancel = () => {
     // The tasks of a key that has ended go on.
-    if (keys.endOf(key)?.aborted) return;
+    if (keys.hasEnded(key)) return;
     cancelling = cancelTask(task, key).catch((error: unknown) => {
       if (error instanceof ApiError && error.code === "already_ended") return;
       log.warn(

@@ -26,9 +26,7 @@ export interface Waiting {
 
 /** Why a call ends that did not end by itself. */
 export const whyOver = (keys: CallKeys, key: ApiKey): ApiError =>
-  keys.endOf(key)?.aborted
-    ? unknownKey()
-    : unavailable("the gateway is stopping");
+  keys.hasEnded(key) ? unknownKey() : unavailable("the gateway is stopping");
 
 /**
  * So long the status of the answer is held back: a task that fails at once is refused by it, as OpenAI's clients expect.

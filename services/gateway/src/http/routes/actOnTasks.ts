@@ -7,7 +7,7 @@ import type { FastifyRequest } from "fastify";
 import { mostTasksPerCall } from "../../list/actOnTasks.ts";
 import { acceptOptionsOf, AcceptHeaders } from "../accepted.ts";
 import type { App, AppDeps } from "../appDeps.ts";
-import { refuseEnded, requireScope } from "../auth.ts";
+import { requireScope, untilKeyEnds } from "../auth.ts";
 import { answer, problems, security } from "../docs.ts";
 
 /** A filter is short. */
@@ -62,7 +62,7 @@ export function actOnTasksRoutes(app: App, deps: AppDeps): void {
     "/tasks/cancel",
     { schema: cancelSchema, config: { scope: "cancel" }, bodyLimit },
     (request) =>
-      untilKeyEnds(request, (ended) =>
+      actFor(request, (ended) =>
         deps.cancelTasks(request.body, request.key, { ended }),
       ),
   );
@@ -70,7 +70,7 @@ export function actOnTasksRoutes(app: App, deps: AppDeps): void {
     "/tasks/retry",
     { schema: retrySchema, config: { scope: "generate" }, bodyLimit },
     (request) =>
-      untilKeyEnds(request, (ended) =>
+      actFor(request, (ended) =>
         deps.retryTasks(request.body, request.key, {
           ...acceptOptionsOf(request),
           ended,
@@ -78,15 +78,13 @@ export function actOnTasksRoutes(app: App, deps: AppDeps): void {
       ),
   );
 
-  /** A dry run asks for the right to read, too. A call whose key ended meanwhile is refused, whatever it did before. */
-  async function untilKeyEnds<T>(
+  /** A dry run asks for the right to read, too. */
+  async function actFor<T>(
     call: Pick<FastifyRequest, "key"> & { body: { dry_run: boolean } },
     act: (ended: AbortSignal | undefined) => Promise<T>,
   ): Promise<T> {
     // A count alone changes nothing: it only tells what is there.
     if (call.body.dry_run) requireScope(call, "read");
-    const done = await act(deps.keys.endOf(call.key));
-    refuseEnded(deps.keys, call);
-    return done;
+    return await untilKeyEnds(deps.keys, call, act);
   }
 }

@@ -13,7 +13,7 @@ import {
   makeLinks,
 } from "../accepted.ts";
 import type { App, AppDeps } from "../appDeps.ts";
-import { refuseEnded } from "../auth.ts";
+import { untilKeyEnds } from "../auth.ts";
 import { dropBody } from "../bodiesInFlight.ts";
 import { acceptProblems, answer, problems, security } from "../docs.ts";
 import { exampleOf, problemOf } from "../problem.ts";
@@ -92,14 +92,15 @@ export function generateBatchRoute(
     const { body, key } = request;
     let settled: Awaited<ReturnType<AcceptBatch>>;
     try {
-      settled = await acceptBatch(body.requests, key, {
-        ...acceptOptionsOf(request),
-        ended: keys.endOf(key),
-      });
+      settled = await untilKeyEnds(keys, request, (ended) =>
+        acceptBatch(body.requests, key, {
+          ...acceptOptionsOf(request),
+          ended,
+        }),
+      );
     } finally {
       dropBody(request);
     }
-    refuseEnded(keys, request);
     const items = settled.map(itemOf);
     const refused = items.filter((item) => "problem" in item).length;
     const retryAfterS = retryAfterOf(settled);
