@@ -28,7 +28,8 @@
  *
  * the counts that gateways share, which are in no log and expire by themselves:
  *
- *   rate:<counted>:<id>    the calls of a key's owner (`key`), or the failed ones of an address (`address`), in this minute
+ *   rate:<counted>:<id>    the calls of a key's owner (`key`), or the failed ones of an address (`address`), in this minute;
+ *                          the readings that are recorded of a key (`texts`), in this hour
  *
  * and its one channel, which has the prefix too:
  *
@@ -39,7 +40,7 @@
 import { queueOf, type Queue, type TaskState } from "@jetscribe/schema";
 
 /** What calls are counted by. */
-export type Counted = "key" | "address";
+export type Counted = "key" | "address" | "texts";
 
 export const keys = {
   checkpoint: "checkpoint",

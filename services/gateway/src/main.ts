@@ -180,7 +180,7 @@ await runService(
         ...makeActOnTasks({ ...lists, ...tasks }),
         ...{ readTask, readSurely, readHistory: searches.history },
         models,
-        audit: makeAudit(broker, clock),
+        audit: makeAudit(broker, clock, makeRateLimiter(store, "texts", 3_600)),
         waitForOutcome,
         stopping,
         ...{ traces, log },

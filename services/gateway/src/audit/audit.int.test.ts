@@ -12,32 +12,69 @@ import {
   type CreatedKeyResponse,
   type RecordedTextRead,
   type Scope,
+  type TextRead,
 } from "@jetscribe/schema";
-import { connectStore } from "@jetscribe/task-store";
+import { connectStore, makeRateLimiter } from "@jetscribe/task-store";
 import {
   eventually,
   redisPrefix,
+  startRedis,
   startStack,
   type Stack,
 } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "vitest";
+import { ApiError } from "../apiError.ts";
 import { makeAudit } from "./audit.ts";
 
 const inDashboard = { "jetscribe-surface": "dashboard" };
 const prompt = "the words of a secret prompt";
 
+const readBy = (key_id: string, task_id = newTaskId()): TextRead => ({
+  ...{ task_id, owner: "a", key_id, key_owner: "b" },
+  ...{ parts: ["prompt"], surface: "api" },
+  trace_id: task_id.replaceAll("-", ""),
+});
+
+/** The audit of a gateway of its own, which records so many readings of a key in an hour. */
+async function openAudit(most: number) {
+  await using opened = new AsyncDisposableStack();
+  const log = opened.use(await openLog());
+  const redis = await startRedis();
+  opened.defer(() => redis.stop());
+  const store = opened.use(
+    connectStore({ url: redis.url, prefix: redisPrefix, name: "test" }),
+  );
+  await eventually(() => store.ready());
+  const limiter = makeRateLimiter(store, "texts", 3_600);
+  const clock = { nowS: () => Date.now() / 1_000 };
+  const all = opened.move();
+  return {
+    ...{ log, ...makeAudit(log.broker, clock, limiter, most) },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+test("a key that read too many texts in an hour gets no more, and another one does", async () => {
+  await using audit = await openAudit(2);
+  for (let i = 0; i < 2; i++) await audit.record(readBy("env:b"));
+  await assert.rejects(audit.record(readBy("env:b")), (error) => {
+    assert.ok(error instanceof ApiError);
+    assert.equal(error.code, "rate_limited");
+    const { retryAfterS = 0 } = error.facts;
+    return retryAfterS > 60 && retryAfterS <= 3_600;
+  });
+  await audit.record(readBy("env:c"));
+  const { broker } = audit.log;
+  const { messages } = await streamState(broker, broker.streams.audit);
+  assert.equal(messages, 3);
+});
+
 test("readings that the broker does not tell in time are not waited for", async () => {
-  await using log = await openLog();
-  const audit = makeAudit(log.broker, {
-    nowS: () => Date.now() / 1_000,
-  });
+  await using audit = await openAudit(10);
+  const { log } = audit;
   const task_id = newTaskId();
-  await audit.record({
-    ...{ task_id, owner: "a", key_id: "env:b", key_owner: "b" },
-    ...{ parts: ["prompt"], surface: "api" },
-    trace_id: task_id.replaceAll("-", ""),
-  });
+  await audit.record(readBy("env:b", task_id));
   assert.equal((await audit.readsOf(task_id))?.length, 1);
   await log.nats.kill("SIGSTOP");
   assert.equal(await audit.readsOf(task_id), undefined);
