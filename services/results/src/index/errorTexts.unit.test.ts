@@ -6,30 +6,37 @@ import { deliveryOf, kept } from "../../test/indexTestKit.ts";
 import { tempDir } from "../../test/resultsTestKit.ts";
 import { openTaskPlaces, type TaskPlaces } from "./taskPlaces.ts";
 
+const everyOwner = "*";
 const beginning = { created: "then", seq: 0, id: "" };
 
 /** Takes in failed tasks, each with two events from `seq` on, and returns their ids. */
-function fail(places: TaskPlaces, messages: readonly string[], seq = 1) {
+function fail(
+  places: TaskPlaces,
+  messages: readonly string[],
+  { seq = 1, owner = "a" } = {},
+) {
+  const queue = { model: "demo", lane: "interactive" as const, owner };
   const ids = messages.map(() => newTaskId());
   places.take(
     ids.flatMap((id, i) => {
       const message = messages[i] ?? "";
       const error = { type: "RuntimeError" as const, message, traceback: "" };
       return [
-        deliveryOf(requested(id), { seq: seq + 2 * i }),
-        deliveryOf(failed(id, 1, { error }), { seq: seq + 2 * i + 1 }),
+        deliveryOf(requested(id, { owner }), { seq: seq + 2 * i }),
+        deliveryOf(failed(id, 1, { error }), { seq: seq + 2 * i + 1, queue }),
       ];
     }),
   );
   return ids;
 }
 
-function walk(places: TaskPlaces, error: string) {
+function walk(places: TaskPlaces, error: string, owner = "a") {
   const pages: ListedTask[][] = [];
+  const of = owner === everyOwner ? {} : { owner };
   let cursor: string | undefined;
   do {
     const at = cursor && { cursor };
-    const question = { ...beginning, owner: "a", limit: 100, error, ...at };
+    const question = { ...beginning, ...of, limit: 100, error, ...at };
     const page = places.list(question);
     pages.push(page.tasks);
     cursor = page.cursor;
@@ -63,6 +70,25 @@ test("a page is short where few of many errors have a text, and the next pages h
   assert.deepEqual(found.ids, expected);
   assert.ok(found.pages.length > 2, `${found.pages.length} pages`);
   assert.equal(countOf(places, "memory"), 3);
+});
+
+test("queues without failures, or with a few, leave the looks to the one that has many", () => {
+  using dir = tempDir();
+  using places = openTaskPlaces(dir.path, kept);
+  places.restart(beginning);
+  const many = Array.from({ length: 5_000 }, (_, i) =>
+    i === 0 ? "out of memory" : "no outcome",
+  );
+  const [rare] = fail(places, many);
+  for (let i = 0; i < 400; i++) {
+    const few = i % 2 ? ["no outcome"] : [];
+    const [seq, owner] = [20_000 + 3 * i, `owner-${i}`];
+    places.take([deliveryOf(requested(newTaskId(), { owner }), { seq })]);
+    if (few.length > 0) fail(places, few, { seq: seq + 1, owner });
+  }
+  const { ids, pages } = walk(places, "memory", everyOwner);
+  assert.deepEqual(ids, [rare]);
+  assert.equal(pages.length, 1);
 });
 
 test("an error that the log drops is found no more", () => {

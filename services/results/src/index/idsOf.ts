@@ -14,6 +14,13 @@ export interface Range {
   below: string;
 }
 
+/** The ids in a range that match, so many at most. `end`: below it there was no more looking. `looked`: so many looks. */
+export interface Found {
+  ids: string[];
+  end: string;
+  looked: number;
+}
+
 export const lowest = "";
 export const highest = "f".repeat(32);
 
@@ -51,16 +58,17 @@ export function makeIds({ sql }: Sql, open?: OpenAt) {
     range: Range,
     labels: readonly string[],
     { most, looks }: { most: number; looks: number },
-  ): { ids: string[]; end: string } {
+  ): Found {
     const ids: string[] = [];
     let looked = 0;
     for (const id of openIn(range)) {
       if (ids.length >= most) break;
-      if (++looked > looks) return { ids, end: justAbove(id) };
+      if (looked === looks) return { ids, end: justAbove(id), looked };
+      looked++;
       const own = new Set(labelTexts(readLabels(sql, bytes(id)) ?? {}));
       if (labels.every((label) => own.has(label))) ids.push(id);
     }
-    return { ids, end: lowest };
+    return { ids, end: lowest, looked };
   }
 
   const isBefore = (id: string): boolean =>
@@ -71,22 +79,23 @@ export function makeIds({ sql }: Sql, open?: OpenAt) {
 
   /**
    * The ids that have all the labels. Each label's tasks are a range of their own; a look jumps to the next id of one
-   * label that is not above the ids of the others. `end`: below it there was no more looking.
+   * label that is not above the ids of the others. Fewer looks than labels may get no further.
    */
   function idsWithLabels(
     range: Range,
     labels: readonly string[],
     { most, looks }: { most: number; looks: number },
-  ): { ids: string[]; end: string } {
+  ): Found {
     if (isOfMoment(range)) return openWithLabels(range, labels, { most, looks }); // prettier-ignore
     const { queue, status, above, below } = range;
     const ids: string[] = [];
     /** An id that so many labels in a row have; what is above it was decided. */
     let [at, having] = [below, 0];
-    for (let look = 0; ids.length < most; look++) {
+    let looked = 0;
+    while (ids.length < most) {
       const under = having > 0 ? justAbove(at) : at;
-      if (look >= looks) return { ids, end: under };
-      const label = labels[look % labels.length] ?? "";
+      if (looked >= looks) return { ids, end: under, looked };
+      const label = labels[looked++ % labels.length] ?? "";
       const row = sql.get`SELECT id FROM labels WHERE queue = ${queue} AND status = ${status} AND label = ${label}
         AND id > ${bytes(above)} AND id < ${bytes(under)} ORDER BY id DESC LIMIT 1`;
       if (row === undefined) break;
@@ -97,7 +106,7 @@ export function makeIds({ sql }: Sql, open?: OpenAt) {
       if (isBefore(id)) ids.push(id);
       having = 0;
     }
-    return { ids, end: lowest };
+    return { ids, end: lowest, looked };
   }
 
   return { idsOf, idsWithLabels };

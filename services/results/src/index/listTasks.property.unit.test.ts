@@ -1,8 +1,10 @@
 /** Lists held against a slow reference: a fold of all events by `evolve`, filtered and sorted. */
 import { newTaskId, type ListedTask } from "@jetscribe/schema";
 import { completed, requested } from "@jetscribe/schema/test/taskEventsTestKit";
-import { makeRandom, testRandom } from "@jetscribe/testing";
+import { openOwnDatabase } from "@jetscribe/runtime/ownDatabase";
+import { makeRandom, testRandom, type Random } from "@jetscribe/testing";
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "vitest";
 import { deliveryOf, kept } from "../../test/indexTestKit.ts";
 import {
@@ -18,9 +20,37 @@ import {
   type Requests,
 } from "../../test/listsTestKit.ts";
 import { tempDir } from "../../test/resultsTestKit.ts";
+import { listTasks } from "./listTasks.ts";
+import { openQueueNumbers } from "./queueNumbers.ts";
+import { schema, schemaVersion } from "./schema.ts";
 import { openTaskPlaces, type TaskPlaces } from "./taskPlaces.ts";
 
 const beginning = { created: "then", seq: 0, id: "" };
+
+const ofManyOwners = (
+  random: Random,
+  request: ReturnType<typeof requested>,
+) => ({
+  ...request,
+  data: { ...request.data, owner: `owner-${random.int(0, 30)}` },
+});
+
+/** Of all owners, by a text or a label. */
+function anySearch(random: Random): Filter {
+  const { owner: _, status: _1, ...filter } = anyFilter(random);
+  const error = random.pick(["error", "o", "timeout", "memory"]);
+  return {
+    ...(random.chance(0.5) && filter),
+    ...(random.chance(0.6) ? { error } : { user_id: "ada" }),
+  };
+}
+
+function openFile(dir: string) {
+  const path = join(dir, "tasks-1.sqlite");
+  return (
+    openOwnDatabase(path, { schema, version: schemaVersion }) ?? assert.fail()
+  );
+}
 
 /** As it is counted, from cursor to cursor. */
 function countOf(places: TaskPlaces, filter: Filter): number {
@@ -99,6 +129,66 @@ test("any events, in any order and repeated, make the lists that a fold of them 
     places[Symbol.dispose]();
   }
   assert.ok(counts.tasks > 250 && counts.several > 25, JSON.stringify(counts));
+});
+
+test("pages of many queues with a few looks each skip nothing, and come to an end", () => {
+  const seed = testRandom().int(0, 2 ** 30);
+  let short = 0;
+  for (let run = 0; run < 5; run++) {
+    const random = makeRandom(seed + run);
+    using dir = tempDir();
+    const ids = Array.from({ length: 100 }, (_, i) => newTaskId(firstMs + i));
+    const requests = new Map(
+      ids.map((id) => [id, ofManyOwners(random, requestOf(random, id))]),
+    );
+    const known = new Map<string, Known>();
+    {
+      using places = openTaskPlaces(dir.path, kept);
+      places.restart(beginning);
+      let seq = 0;
+      for (let i = 0; i < 400; i++) {
+        const request = random.pick([...requests.values()]);
+        const { attempt = 0 } = known.get(request.data.task_id)?.state ?? {};
+        const event = anyEvent(random, request, attempt);
+        takeKnown(known, { ...event, seq: ++seq, time: seq });
+        places.take([deliveryOf(event, { seq, queue: request.data })]);
+      }
+      places.flush();
+    }
+    using file = openFile(dir.path);
+    const queues = openQueueNumbers(file);
+    assert.ok(queues.of(undefined).length > 30);
+    for (let ask = 0; ask < 30; ask++) {
+      const filter = anySearch(random);
+      const limit = random.int(5, 15);
+      const looks = random.int(1, 4);
+      const found: ListedTask[] = [];
+      let [cursor, count]: [string | undefined, number] = [undefined, 0];
+      for (let before = "g"; ; before = cursor) {
+        const question = { ...filter, limit, ...(cursor && { cursor }) };
+        const page = listTasks(file, queues, question, undefined, looks);
+        found.push(...page.tasks);
+        cursor = page.cursor;
+        if (cursor === undefined) break;
+        assert.ok(cursor < before, "each page gets further");
+        if (page.tasks.length < limit) short++;
+      }
+      do {
+        const question = { ...filter, limit: 1, count: true };
+        const at = cursor && { cursor };
+        const page = listTasks(file, queues, { ...question, ...at }, undefined, looks); // prettier-ignore
+        count += page.count ?? 0;
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+      const expected = [...known.values()]
+        .filter((task) => isMeant(task, filter))
+        .map((task) => listed(task, requests, filter))
+        .sort((a, b) => (a.task_id < b.task_id ? 1 : -1));
+      assert.deepEqual(found, expected, JSON.stringify({ seed, run, filter }));
+      assert.equal(count, expected.length);
+    }
+  }
+  assert.ok(short > 20, `${short} short pages`);
 });
 
 test("a page is short where few of many tasks have all labels, and the next pages have the others", () => {

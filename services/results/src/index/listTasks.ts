@@ -10,6 +10,7 @@ import type {
 import type { OwnDatabase } from "@jetscribe/runtime/ownDatabase";
 import { failedWith } from "@jetscribe/schema";
 import { idsWithError, looksFor } from "./errorTexts.ts";
+import { findIds, type Budget, type Search } from "./findIds.ts";
 import { cursorAt, pageOf } from "./pageOf.ts";
 import { bytes, highest, lowest, makeIds, type Range } from "./idsOf.ts"; // prettier-ignore
 import type { OpenAt } from "./openAt.ts";
@@ -21,17 +22,18 @@ import { storedBefore } from "./times.ts";
 type Sql = Pick<OwnDatabase, "sql">;
 type Filter = Omit<ListQuestion, "created" | "seq">;
 
-/** Of several labels, all ranges together are looked into so often for a page. */
+/** For labels, all ranges together are looked into so often for a page. */
 const maxLooks = 4_000;
-const fewestLooks = 64;
 /** The time in a task's id may be so far ahead of the broker's clock, for a list at a moment of the past. */
 const aheadMs = 120_000;
 
+/** `looks`: for a page, where it is not as many as the kind of search may take. */
 export function listTasks(
   { sql }: Sql,
   queues: Pick<QueueNumbers, "of">,
   filter: Filter,
   open?: OpenAt,
+  looks?: number,
 ): TaskPage {
   const mine = queues
     .of(filter.owner)
@@ -42,11 +44,12 @@ export function listTasks(
   if (filter.count && labels.length < 2 && filter.error === undefined)
     return { tasks: [], count: countOf({ sql }, ranges, labels[0]) };
   const most = filter.count ? Infinity : filter.limit + 1;
-  const { ids, seenDownTo } = find(
-    searchIn({ sql }, ranges.length, filter, open),
-    ranges,
-    most,
-  );
+  const { search, budget } = searchIn({ sql }, filter, open);
+  const { least } = budget;
+  const { ids, seenDownTo } = findIds(search, ranges, most, {
+    least,
+    looks: Math.max(least, looks ?? budget.looks),
+  });
   return filter.count
     ? { tasks: [], count: ids.length, ...cursorAt(seenDownTo) }
     : pageOf({ sql }, ids, mine, { ...filter, seenDownTo }, open);
@@ -103,48 +106,28 @@ function rangesOf(queues: readonly NumberedQueue[], filter: Filter): Range[] {
   });
 }
 
-/** The ids in a range that match, so many at most; `end`: below it there was no more looking. */
-type Search = (range: Range, most: number) => { ids: string[]; end: string };
-
-/** By an error's text, by labels or by neither, in one of so many ranges. */
+/** By an error's text, by labels or by neither; and how often it may look for a page. */
 function searchIn(
   { sql }: Sql,
-  ranges: number,
   filter: Filter,
   open: OpenAt | undefined,
-): Search {
+): { search: Search; budget: Budget } {
   const labels = labelTexts(filter);
   const { error } = filter;
   if (error !== undefined) {
-    const looks = looksFor(ranges, labels.length);
     const seq = open?.seq ?? Number.MAX_SAFE_INTEGER;
-    return (range, most) =>
-      idsWithError({ sql }, range, error, labels, { most, looks, seq });
+    return {
+      search: (range, limits) =>
+        idsWithError({ sql }, range, error, labels, { ...limits, seq }),
+      budget: { looks: looksFor(labels.length), least: 1 },
+    };
   }
   const { idsOf, idsWithLabels } = makeIds({ sql }, open);
-  if (labels.length === 0)
-    return (range, most) => ({ ids: idsOf(range, most), end: lowest });
-  const looks = Math.max(fewestLooks, Math.floor(maxLooks / ranges));
-  return (range, most) => idsWithLabels(range, labels, { most, looks });
-}
-
-/** The newest ids of all ranges, so many at most; `seenDownTo`: below that it was not looked everywhere. */
-function find(
-  search: Search,
-  ranges: readonly Range[],
-  most: number,
-): { ids: string[]; seenDownTo: string } {
-  let found: string[] = [];
-  let seenDownTo = lowest;
-  let above = lowest;
-  for (const range of ranges) {
-    const at = { ...range, above: higher(range.above, above) };
-    const { ids, end } = search(at, most);
-    found = [...found, ...ids].sort().reverse().slice(0, most);
-    seenDownTo = higher(seenDownTo, end);
-    above = higher(above, higher(seenDownTo, found[most - 1] ?? lowest));
-  }
-  return { ids: found.filter((id) => id >= seenDownTo), seenDownTo };
+  const search: Search =
+    labels.length === 0
+      ? (range, { most }) => ({ ids: idsOf(range, most), end: lowest, looked: 0 }) // prettier-ignore
+      : (range, limits) => idsWithLabels(range, labels, limits);
+  return { search, budget: { looks: maxLooks, least: labels.length } };
 }
 
 /** How many tasks are in the ranges, or have the label there. */
@@ -179,4 +162,3 @@ const idBefore = (ms: number | undefined): string | undefined =>
         .padStart(12, "0");
 
 const lower = (a: string, b: string): string => (a < b ? a : b);
-const higher = (a: string, b: string): string => (a > b ? a : b);
