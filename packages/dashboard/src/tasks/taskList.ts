@@ -84,20 +84,26 @@ export function makeTaskList(session: Session, filter: Filter, at?: number) {
     loading.value = false;
   }
 
-  /** Reads on, up to a page of what matches. */
-  const loadMore = () =>
-    load(async () => {
+  /**
+   * Reads on: the next page that has a task, and of what only the page can look for up to a page of what matches. The
+   * server's pages may be empty, and go on.
+   */
+  async function loadMore(): Promise<void> {
+    if (!begun || !more.value) return;
+    await load(async () => {
       const upTo = reach.looked + mostLooked;
       const into = byId;
-      for (let found = 0; begun && found < pageSize && more.value;) {
+      for (let found = 0; found < pageSize && more.value;) {
         const page = await readPage(into, reach);
         if (into !== byId) return; // A snapshot has begun another list meanwhile.
         reach = page.reach;
         found += page.found;
         show();
-        if (!hasOwnPart(filter) || reach.looked >= upTo) break;
+        if (reach.looked >= upTo) break;
+        if (found > 0 && !hasOwnPart(filter)) break;
       }
     });
+  }
 
   /** Takes a snapshot's rows, and reads on to where the list was read before. */
   async function takeSnapshot(snapshot: TasksSnapshot): Promise<void> {
@@ -117,7 +123,8 @@ export function makeTaskList(session: Session, filter: Filter, at?: number) {
       [stale, grown] = [false, 0];
       show();
     });
-    if (hasOwnPart(filter) && byId.size < pageSize) await loadMore();
+    const least = hasOwnPart(filter) ? pageSize : 1;
+    if (byId.size < least) await loadMore();
   }
 
   function put(task: ListedTask): void {

@@ -125,7 +125,7 @@ export const TasksSnapshot = z.object({
   seq: Seq,
   /** The newest first. */
   tasks: z.array(ListedTask),
-  /** Older ones: the `cursor` of `GET /tasks` with the same filters; absent where there are none. */
+  /** Older ones: the `cursor` of `GET /tasks` with the same filters; absent where there are none. `tasks` may be empty, and have one. */
   next_cursor: z.string().optional(),
 });
 export type TasksSnapshot = z.infer<typeof TasksSnapshot>;

@@ -14,7 +14,12 @@ import {
   type TasksSnapshot,
 } from "@jetscribe/schema";
 import type { ApiKey } from "../keys/apiKeys.ts";
-import { cursorBehind, ownersOf, type Lists } from "../list/listTasks.ts";
+import {
+  cursorBehind,
+  isAbove,
+  ownersOf,
+  type Lists,
+} from "../list/listTasks.ts";
 import {
   isMeantBy,
   labelsMatch,
@@ -41,8 +46,8 @@ export function tasksContent(
   const { status: _2, ...anyStatus } = filter;
 
   let rows: TaskRows = new Map();
-  /** There are older ones. */
-  let more = false;
+  /** Above it the rows are all that match, and below it there may be older ones; undefined: there are none. */
+  let end: string | undefined;
   let seq = 0;
   /** Open tasks that match but for their status; null: it does not match by its labels. */
   let aside = makeLatest<string, ListedTask | null>(maxAside);
@@ -69,8 +74,9 @@ export function tasksContent(
       else aside.delete(task_id);
       return;
     }
-    rows.set(task_id, task);
     aside.delete(task_id);
+    if (!isInReach(task_id)) return;
+    rows.set(task_id, task);
     news.gone.delete(task_id);
     news.changed.add(task_id);
     if (before === undefined) news.entered.add(task_id);
@@ -80,15 +86,15 @@ export function tasksContent(
   function trim(): void {
     const newest = newestRows(rows, limit);
     rows = new Map(newest.map((task) => [task.task_id, task]));
-    more = true;
+    end = endOf(newest);
   }
 
+  const isInReach = (taskId: string): boolean =>
+    end === undefined || isAbove(taskId, end);
+
   /** Whether a task that is not known may be among the rows after this event. */
-  function mayEnter({ type, task_id }: FeedEvent): boolean {
-    if (wanted?.has(statusAfter[type]) !== true) return false;
-    const oldest = more ? newestRows(rows, limit).at(-1)?.task_id : undefined;
-    return oldest === undefined || task_id > oldest;
-  }
+  const mayEnter = ({ type, task_id }: FeedEvent): boolean =>
+    wanted?.has(statusAfter[type]) === true && isInReach(task_id);
 
   function takeMeant(event: FeedEvent): void {
     const { task_id } = event;
@@ -146,7 +152,7 @@ export function tasksContent(
     async read() {
       const page = await lists.listTasks(filter, key, { limit });
       rows = new Map(page.tasks.map((task) => [task.task_id, task]));
-      more = page.cursor !== undefined;
+      end = page.cursor;
       aside = makeLatest(maxAside);
       unknown = new Map();
       news = noNews();
@@ -162,17 +168,17 @@ export function tasksContent(
     },
     snapshot() {
       const tasks = newestRows(rows, limit);
-      const last = tasks.at(-1);
-      const isMore = (more || rows.size > limit) && last !== undefined;
+      const next = rows.size > limit ? endOf(tasks) : end;
       const data: TasksSnapshot = {
         ...{ view: "tasks", seq, tasks },
-        ...(isMore && { next_cursor: cursorBehind(last.task_id) }),
+        ...(next !== undefined && { next_cursor: next }),
       };
       return { event: "snapshot", data };
     },
     async news(busy) {
       if (!(await lookUp())) return "anew";
-      if (more && news.gone.size > 0 && rows.size < limit / 2) return "anew";
+      const isMore = end !== undefined;
+      if (isMore && news.gone.size > 0 && rows.size < limit / 2) return "anew";
       const told = news;
       news = noNews();
       return busy
@@ -180,4 +186,10 @@ export function tasksContent(
         : { event: "events", data: eventsOf(told) };
     },
   };
+}
+
+/** The cursor behind the last of these. */
+function endOf(tasks: readonly ListedTask[]): string | undefined {
+  const last = tasks.at(-1);
+  return last && cursorBehind(last.task_id);
 }

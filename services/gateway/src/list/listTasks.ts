@@ -140,6 +140,11 @@ function pageEndOf(cursor: string): string {
   throw new ApiError("invalid_request", "see: cursor", { fields });
 }
 
+/** Whether a page that ends with this cursor has gone through the task's place. */
+export const isAbove = (taskId: string, cursor: string): boolean =>
+  taskId.replaceAll("-", "") >=
+  Buffer.from(cursor, "base64url").toString("hex");
+
 /** The cursor of a page that begins behind this task. */
 export const cursorBehind = (taskId: string): string =>
   Buffer.from(taskId.replaceAll("-", ""), "hex").toString("base64url");
