@@ -7,6 +7,9 @@ import { withLock } from "../../scripts/install/lock.mjs";
 import { localDir } from "../../scripts/install/project.mjs";
 import { run, runOrThrow } from "../../scripts/install/run.mjs";
 
+/** How long a client may take to be brought: far above what a busy machine needs. */
+export const bringMs = 600_000;
+
 const succeeds = (program: string, args: string[], env = {}): boolean =>
   spawnSync(program, args, { env: { ...process.env, ...env } }).status === 0;
 
@@ -23,30 +26,53 @@ async function bringOnce(
   return existsSync(dir);
 }
 
-/** Variables with which `python3` has nats-py; undefined where it can't be had. */
+const natsPy = "2.15.0";
+
+/** Variables with which `python3` has nats-py, of the version that docs/subscribe.md names; undefined where it can't be had. */
 export async function findNatsPy(): Promise<NodeJS.ProcessEnv | undefined> {
-  if (succeeds("python3", ["-c", "import nats"])) return {};
+  const check = `import sys, importlib.metadata as m; sys.exit(m.version("nats-py") != "${natsPy}")`;
+  if (succeeds("python3", ["-c", check])) return {};
   if (!succeeds("python3", ["-m", "pip", "--version"])) return undefined;
-  const dir = join(localDir, "nats-py");
+  const dir = join(localDir, `nats-py-${natsPy}`);
   // A registry that can't be reached is not waited for.
   const once = ["--retries", "0", "--timeout", "15"];
   const pip = ["-m", "pip", "install", "--quiet", ...once, "--no-deps"];
   const there = await bringOnce(dir, () =>
-    runOrThrow("python3", [...pip, "--target", dir, "nats-py==2.15.0"]),
+    runOrThrow("python3", [...pip, "--target", dir, `nats-py==${natsPy}`], {
+      timeoutMs: 120_000,
+    }),
   );
   return there ? { PYTHONPATH: dir } : undefined;
 }
 
-/** Compiles a program with Debian's C client into `program`, and gives the variables to run it with; undefined where that can't be. */
+/**
+ * Compiles a program with Debian's C client into `program`, and gives the variables to run it with; undefined where the
+ * machine has no compiler, or no C client can be had. Rejects where the program itself does not compile.
+ */
 export async function compileWithNats(
   source: string,
   program: string,
 ): Promise<NodeJS.ProcessEnv | undefined> {
-  if (!succeeds("cc", ["--version"])) return undefined;
+  const client = await findLibnats(program);
+  if (client === undefined) return undefined;
   const warnings = ["-Wall", "-Wextra", "-Werror"];
-  const compile = (...flags: string[]) =>
-    run("cc", [...warnings, "-o", program, source, ...flags, "-lnats"]);
-  if ((await compile()).code === 0) return {};
+  const flags = [...warnings, "-o", program, source, ...client.flags, "-lnats"];
+  const { code, output } = await run("cc", flags);
+  if (code !== 0) throw new Error(output);
+  return client.env;
+}
+
+/** With which flags of the compiler a program finds the C client, and with which variables it runs; `probe` is a file to write to. */
+async function findLibnats(
+  probe: string,
+): Promise<{ flags: string[]; env: NodeJS.ProcessEnv } | undefined> {
+  const compiles = (header: string, ...flags: string[]): boolean =>
+    spawnSync("cc", ["-o", probe, "-x", "c", "-", ...flags], {
+      input: `#include <${header}>\nint main(void) { return 0; }\n`,
+    }).status === 0;
+  // A compiler without the C library's headers is none.
+  if (!compiles("stdio.h")) return undefined;
+  if (compiles("nats/nats.h", "-lnats")) return { flags: [], env: {} };
   const own = distribution();
   if (own === undefined) return undefined;
   const dir = join(localDir, "libnats");
@@ -55,10 +81,9 @@ export async function compileWithNats(
   );
   const [libraries] = globSync(join(dir, "usr/lib/*-linux-*"));
   if (!there || libraries === undefined) return undefined;
-  const { code, output } = await compile(
-    ...[`-I${join(dir, "usr/include")}`, `-L${libraries}`],
-    `-Wl,-rpath-link,${libraries}`,
-  );
-  if (code !== 0) throw new Error(output);
-  return { LD_LIBRARY_PATH: libraries };
+  const flags = [`-I${join(dir, "usr/include")}`, `-L${libraries}`];
+  return {
+    flags: [...flags, `-Wl,-rpath-link,${libraries}`],
+    env: { LD_LIBRARY_PATH: libraries },
+  };
 }

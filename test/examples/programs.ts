@@ -15,6 +15,12 @@ export const node = (...args: string[]): Command => [
   ...args,
 ];
 
+/** docs/subscribe.md's program in Python. */
+export const python = (...args: string[]): Command => [
+  ...(["python3", "examples/subscribe/subscribe.py"] as const),
+  ...args,
+];
+
 export function makePrograms(env: () => NodeJS.ProcessEnv) {
   const options = () => ({ cwd: root, env: { ...process.env, ...env() } });
 

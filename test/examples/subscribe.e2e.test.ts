@@ -7,20 +7,20 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, test } from "vitest";
-import { compileWithNats, findNatsPy } from "./foreignClients.ts";
-import { makePrograms, node, type Command } from "./programs.ts";
+import { afterAll, beforeAll, beforeEach, describe, test } from "vitest";
+import { bringMs, compileWithNats, findNatsPy } from "./foreignClients.ts";
+import { makePrograms, node, python, type Command } from "./programs.ts";
 
-const python = (...args: string[]): Command => ["python3", "examples/subscribe/subscribe.py", ...args]; // prettier-ignore
+const cProgram = "examples/subscribe/subscribe.c";
 const hasPython = spawnSync("python3", ["--version"]).status === 0;
-const natsPy = hasPython ? await findNatsPy() : undefined;
-const folder = await mkdtemp(join(tmpdir(), "jetscribe-subscribe-"));
-const compiled = join(folder, "subscribe");
-const cEnv = await compileWithNats("examples/subscribe/subscribe.c", compiled);
 
 describe("a subscriber", () => {
   let stack: Stack;
+  let folder: string;
+  /** Variables of the client of NATS in another language, in the tests of its program. */
+  let foreign: NodeJS.ProcessEnv | undefined;
   beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "jetscribe-subscribe-"));
     stack = await startStack({ env: { ENGINE: "fake", FAKE_MS: "200" } });
   });
   afterAll(async () => {
@@ -30,8 +30,7 @@ describe("a subscriber", () => {
 
   const { run, runWhile } = makePrograms(() => ({
     ...{ NATS_URL: stack.natsUrl, PYTHONDONTWRITEBYTECODE: "1" },
-    ...natsPy,
-    ...cEnv,
+    ...foreign,
   }));
 
   /** Of a task that completes, or of one that has no time to. */
@@ -133,25 +132,27 @@ describe("a subscriber", () => {
     await run("python3", "-c", check, "examples/subscribe/subscribe.py");
   });
 
-  test.skipIf(!natsPy)("subscribe.py tells of what is stored", async () => {
-    await runWhile(python("live"), "listening\n", async (printed) => {
-      const id = await ended("completed");
-      await eventually(() =>
-        printed().includes(
-          `llm.stored.completed.demo.interactive.default ${id}`,
-        ),
-      );
+  describe("subscribe.py", () => {
+    beforeAll(async () => {
+      foreign = await findNatsPy();
+    }, bringMs);
+    beforeEach(({ skip }) => skip(foreign === undefined, "no nats-py"));
+
+    test("tells of what is stored", async () => {
+      await runWhile(python("live"), "listening\n", async (printed) => {
+        const id = await ended("completed");
+        await eventually(() =>
+          printed().includes(
+            `llm.stored.completed.demo.interactive.default ${id}`,
+          ),
+        );
+      });
     });
-  });
 
-  test.skipIf(!natsPy)(
-    "subscribe.py hears each failure of a model, also those that it was away for",
-    () => hearsFailures(python("failures", "alarms-py", "demo"), "listening\n"),
-  );
+    test("hears each failure of a model, also those that it was away for", () =>
+      hearsFailures(python("failures", "alarms-py", "demo"), "listening\n"));
 
-  test.skipIf(!natsPy)(
-    "subscribe.py reads the log from a time on",
-    async () => {
+    test("reads the log from a time on", async () => {
       await ended("completed");
       const replay = (...since: string[]) => run(...python("replay", ...since));
       const whole = linesOf(await replay());
@@ -163,17 +164,26 @@ describe("a subscriber", () => {
         ofNode.map((line) => line.replace(/ \S+ /, " ")),
       );
       assert.equal(await replay("2100-01-01T00:00:00Z"), "");
-    },
-  );
+    });
+  });
 
-  test.skipIf(!cEnv)("subscribe.c goes on where it stopped", async () => {
-    const ids = [await ended("failed"), await ended("failed")];
-    const of = "llm.events.failed.demo.*.*";
-    const take = (name: string, count: number) =>
-      run(compiled, stack.natsUrl, name, of, String(count));
-    const { length } = linesOf(await run(...node("examples/subscribe/replay.ts"))).filter((line) => line.includes("Failed")); // prettier-ignore
-    await take("in-c", length - 2);
-    tellsOf(await take("in-c", 1), ids.slice(0, 1));
-    tellsOf(await take("in-c", 1), ids.slice(1));
+  describe("subscribe.c", () => {
+    let compiled: string;
+    beforeAll(async () => {
+      compiled = join(folder, "subscribe");
+      foreign = await compileWithNats(cProgram, compiled);
+    }, bringMs);
+    beforeEach(({ skip }) => skip(foreign === undefined, "no C client"));
+
+    test("goes on where it stopped", async () => {
+      const ids = [await ended("failed"), await ended("failed")];
+      const of = "llm.events.failed.demo.*.*";
+      const take = (name: string, count: number) =>
+        run(compiled, stack.natsUrl, name, of, String(count));
+      const { length } = linesOf(await run(...node("examples/subscribe/replay.ts"))).filter((line) => line.includes("Failed")); // prettier-ignore
+      await take("in-c", length - 2);
+      tellsOf(await take("in-c", 1), ids.slice(0, 1));
+      tellsOf(await take("in-c", 1), ids.slice(1));
+    });
   });
 });
