@@ -19,9 +19,10 @@ static natsStatus take(natsMsg *message)
     jsMsgMetaData *place = NULL;
     const char *task_id = NULL;
     natsStatus status = natsMsg_GetMetaData(&place, message);
-    if (status == NATS_OK)
-        status = natsMsgHeader_Get(message, "ce-subject", &task_id);
     if (status == NATS_OK) {
+        /* Unacknowledged, what is no event would come again at each start. */
+        if (natsMsgHeader_Get(message, "ce-subject", &task_id) != NATS_OK)
+            task_id = "?";
         printf("%llu %s %s\n", (unsigned long long)place->Sequence.Stream,
                natsMsg_GetSubject(message), task_id);
         fflush(stdout);

@@ -23,11 +23,16 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 STREAM = "EVENTS"
 
 
+def header(message, name):
+    """The stream may hold what is no event."""
+    return (message.headers or {}).get(name, "?")
+
+
 async def live(client, stop):
     """Core NATS: no consumer, no acknowledgement."""
 
     async def hear(message):
-        print(message.subject, message.headers["ce-subject"], flush=True)
+        print(message.subject, header(message, "ce-subject"), flush=True)
 
     await client.subscribe("llm.stored.>", cb=hear)
     await client.flush()
@@ -48,10 +53,14 @@ async def failures(client, stop, name="alarms", model="*"):
         except NothingYet:
             continue
         for message in messages:
-            data = json.loads(message.data)
-            print(data["task_id"], data["error"]["type"], flush=True)
+            try:
+                data = json.loads(message.data)
+                print(data["task_id"], data["error"]["type"], flush=True)
+            except (ValueError, KeyError, TypeError):
+                # Unacknowledged, what is no event would come again at each start.
+                print("?", flush=True)
             # Acknowledged once it is handled: after a crash it comes again.
-            await message.ack_sync()
+            await message.ack_sync(timeout=10)
 
 
 async def replay(client, _stop, since="1970-01-01T00:00:00Z"):
@@ -70,7 +79,7 @@ async def replay(client, _stop, since="1970-01-01T00:00:00Z"):
         return
     async for message in subscription.messages:
         told = message.metadata
-        print(told.sequence.stream, message.headers["ce-type"], flush=True)
+        print(told.sequence.stream, header(message, "ce-type"), flush=True)
         if told.num_pending == 0:
             return
 
