@@ -14,6 +14,7 @@ interface TaskList {
   rows: Value<readonly ListedTask[]>;
   loading: Value<boolean>;
   more: Value<boolean>;
+  paused: Value<boolean>;
   error: Value<string | undefined>;
   loadMore: () => Promise<void>;
   close: () => void;
@@ -37,7 +38,8 @@ const task: ListedTask = {
 /** A list whose feed tells this snapshot; `pages`: what is answered then, one after the other. */
 function openWith(
   snapshot: Pick<TasksSnapshot, "tasks" | "next_cursor">,
-  ...pages: TaskListResponse[]
+  pages: readonly TaskListResponse[],
+  words: string[] = [],
 ) {
   const data = JSON.stringify({ view: "tasks", seq: 5, ...snapshot });
   vi.stubGlobal("fetch", (_url: string, { signal }: RequestInit) => {
@@ -50,33 +52,32 @@ function openWith(
     });
     return Promise.resolve(new Response(body));
   });
+  const left = [...pages];
   const cursors: (string | null)[] = [];
   const call = (path: string) => {
     cursors.push(new URL(path, "http://any").searchParams.get("cursor"));
-    return Promise.resolve(pages.shift() ?? assert.fail("no page is left"));
+    return Promise.resolve(left.shift() ?? assert.fail("no page is left"));
   };
-  const list = makeTaskList({ headers: {}, call }, filter);
+  const list = makeTaskList({ headers: {}, call }, { ...filter, words });
   lists.push(list);
   return { list, cursors };
 }
 
 test("behind pages without a match the next ones are read, up to the first task", async () => {
-  const { list, cursors } = openWith(
-    { tasks: [], next_cursor: "one" },
+  const { list, cursors } = openWith({ tasks: [], next_cursor: "one" }, [
     { tasks: [], next_cursor: "two" },
     { tasks: [task], next_cursor: "three" },
-  );
+  ]);
   await vi.waitUntil(() => list.rows.value.length > 0 && !list.loading.value);
   assert.deepEqual(cursors, ["one", "two"]);
   assert.equal(list.more.value, true);
 });
 
 test("no task has it once the last page has none, and then nothing is asked", async () => {
-  const { list, cursors } = openWith(
-    { tasks: [], next_cursor: "one" },
+  const { list, cursors } = openWith({ tasks: [], next_cursor: "one" }, [
     { tasks: [], next_cursor: "two" },
     { tasks: [] },
-  );
+  ]);
   await vi.waitUntil(() => !list.more.value && !list.loading.value);
   assert.deepEqual(list.rows.value, []);
   const loading = list.loadMore();
@@ -84,4 +85,21 @@ test("no task has it once the last page has none, and then nothing is asked", as
   await loading;
   assert.deepEqual(cursors, ["one", "two"]);
   assert.equal(list.error.value, undefined);
+});
+
+test("what only the page can look for is looked for among 2,000 tasks at a time, until a person goes on", async () => {
+  const pageOf = (page: number): TaskListResponse => ({
+    tasks: Array.from({ length: 100 }, (_, i) => ({
+      ...{ ...task, task_id: `${page}-${i}` },
+    })),
+    next_cursor: String(page),
+  });
+  const pages = Array.from({ length: 50 }, (_, i) => pageOf(i));
+  const { list, cursors } = openWith({ tasks: [], next_cursor: "first" }, pages, ["no-such-word"]); // prettier-ignore
+  await vi.waitUntil(() => list.paused.value && !list.loading.value);
+  assert.equal(cursors.length, 20);
+  assert.ok(list.more.value);
+  await list.loadMore();
+  assert.ok(list.paused.value);
+  assert.equal(cursors.length, 40);
 });

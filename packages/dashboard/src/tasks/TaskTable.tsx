@@ -47,6 +47,7 @@ export function TaskTable({ list }: { list: TaskList }) {
   });
   useSignalEffect(() => {
     const { first, rows: inView } = seen.value;
+    if (list.paused.value) return;
     if (first + inView + spareRows >= rows.value.length && !list.error.value)
       void loadMore();
   });

@@ -38,6 +38,8 @@ export function makeTaskList(session: Session, filter: Filter, at?: number) {
   /** Whether older tasks are on the server. */
   const more = signal(true);
   const looked = signal(0);
+  /** Enough tasks were looked through for what only the page can look for: a person says whether it goes on. */
+  const paused = signal(false);
   const ending = new AbortController();
   let byId = new Map<string, ListedTask>();
   let reach: Reach = { cursor: undefined, looked: 0 };
@@ -92,6 +94,7 @@ export function makeTaskList(session: Session, filter: Filter, at?: number) {
     if (!begun || !more.value) return;
     await load(async () => {
       const upTo = reach.looked + mostLooked;
+      paused.value = false;
       const into = byId;
       for (let found = 0; found < pageSize && more.value;) {
         const page = await readPage(into, reach);
@@ -99,6 +102,7 @@ export function makeTaskList(session: Session, filter: Filter, at?: number) {
         reach = page.reach;
         found += page.found;
         show();
+        paused.value = reach.looked >= upTo && hasOwnPart(filter);
         if (reach.looked >= upTo) break;
         if (found > 0 && !hasOwnPart(filter)) break;
       }
@@ -199,7 +203,7 @@ export function makeTaskList(session: Session, filter: Filter, at?: number) {
   else readPast();
 
   return {
-    ...{ filter, at, rows, loading, error, more, looked, loadMore },
+    ...{ filter, at, rows, loading, error, more, looked, paused, loadMore },
     close: () => ending.abort(),
   };
 }
