@@ -1,7 +1,7 @@
 import type { CreatedKeyResponse } from "@jetscribe/schema";
 import { useSignal } from "@preact/signals";
 import { messageOf, type Call } from "../api/call.ts";
-import { copyText } from "../parts/copyText.ts";
+import { ShownOnce } from "../parts/ShownOnce.tsx";
 import { Dialog } from "../parts/Dialog.tsx";
 import { ErrorNote } from "../parts/ErrorNote.tsx";
 import { formOf } from "../parts/formOf.ts";
@@ -74,27 +74,10 @@ function NewKey({
   made: CreatedKeyResponse;
   onClose: () => void;
 }) {
-  const said = useSignal("");
-  async function copy(): Promise<void> {
-    said.value = await copyText(made.key).then(() => "Copied.", messageOf);
-  }
   return (
     <>
       <p>Nobody can read it again: copy it now.</p>
-      <pre class="body" tabIndex={0} aria-label="The new key">
-        {made.key}
-      </pre>
-      <div class="buttons">
-        <span class="note" role="status">
-          {said.value}
-        </span>
-        <button type="button" onClick={() => void copy()}>
-          Copy
-        </button>
-        <button type="button" class="primary" onClick={onClose}>
-          Done
-        </button>
-      </div>
+      <ShownOnce text={made.key} name="The new key" onClose={onClose} />
     </>
   );
 }

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { messageOf, type Call } from "../api/call.ts";
 import { gatewayUrl } from "../api/gatewayUrl.ts";
 import { session } from "../api/session.ts";
-import { copyText } from "../parts/copyText.ts";
+import { ShownOnce } from "../parts/ShownOnce.tsx";
 import { Dialog } from "../parts/Dialog.tsx";
 import { ErrorNote } from "../parts/ErrorNote.tsx";
 import { Time } from "../parts/Time.tsx";
@@ -113,31 +113,14 @@ function Made({
   made: LinkResponse;
   onClose: () => void;
 }) {
-  const said = useSignal("");
   const url = `${gatewayUrl}/dashboard/#link=${token}${location.hash.slice(1)}`;
-  async function copy(): Promise<void> {
-    said.value = await copyText(url).then(() => "Copied.", messageOf);
-  }
   return (
     <>
       <p>
         It works until <Time s={expires_at} />, and ends earlier only with your
         key.
       </p>
-      <pre class="body whole" tabIndex={0} aria-label="The link">
-        {url}
-      </pre>
-      <div class="buttons">
-        <span class="note" role="status">
-          {said.value}
-        </span>
-        <button type="button" onClick={() => void copy()}>
-          Copy
-        </button>
-        <button type="button" class="primary" onClick={onClose}>
-          Done
-        </button>
-      </div>
+      <ShownOnce text={url} name="The link" wraps onClose={onClose} />
     </>
   );
 }

@@ -61,9 +61,11 @@ const tooMany = ({ limit, resetS }: RateUse) =>
 
 function refusalOf(error: unknown, stream: string): ApiError {
   const isFull = error instanceof AppendError && error.code === "full";
-  const why = isFull ? `the stream ${stream} is full` : "the broker did not";
+  const why = isFull
+    ? `the stream ${stream} is full`
+    : "the broker did not take one";
   return unavailable(
-    `no text is shown without a record of who reads it, and ${isFull ? why : `${why} take one`}`,
+    `no text is shown without a record of who reads it, and ${why}`,
     error,
   );
 }
