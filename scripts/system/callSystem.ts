@@ -1,15 +1,11 @@
-import type { Problem } from "@jetscribe/schema";
+import { ClientError, makeClient, type Client } from "@jetscribe/client";
 import { exceptLoopback } from "@jetscribe/runtime/exceptLoopback";
 import { printable, UserError } from "../install/print.mjs";
 import { folders, withDotEnv } from "../install/project.mjs";
 import { readRunning } from "./dataDir.ts";
 
 /** Calls the REST interface, and gives the answer's body. Rejects with a UserError that says what was refused. */
-export type Call = (
-  method: string,
-  path: string,
-  body?: object,
-) => Promise<unknown>;
+export type Call = Client["call"];
 
 /** Of the system that was named, or the one that runs here. Throws a UserError where there is none, or no key. */
 export function findSystem(given: { url?: string; key?: string }): Call {
@@ -25,43 +21,39 @@ export function findSystem(given: { url?: string; key?: string }): Call {
       "which API key? Name it by --key (of the running system only its hash is known here)",
     );
   Object.assign(process.env, exceptLoopback(process.env, url));
-  return makeCall(url.replace(/\/+$/, ""), key);
+  return makeCall(url, key);
 }
 
-function makeCall(url: string, key: string): Call {
-  return async (method, path, body) => {
-    const headers = { "X-API-Key": key, "Content-Type": "application/json" };
-    const response = await fetch(url + path, {
-      method,
-      headers,
-      ...(body && { body: JSON.stringify(body) }),
-    }).catch((error: Error) => {
-      const { code, message } = (error.cause ?? error) as NodeJS.ErrnoException;
+function makeCall(url: string, apiKey: string): Call {
+  const { call } = clientOf(url, apiKey);
+  return <T>(...args: Parameters<Call>) =>
+    call<T>(...args).catch((error: unknown) => {
       throw new UserError(
-        `${url} doesn't answer (${code ?? message}): does it run? (npm start)`,
+        error instanceof ClientError
+          ? refusal(error)
+          : `${url} doesn't answer (${causeOf(error)}): does it run? (npm start)`,
       );
     });
-    const answer: unknown = await response.json().catch(() => ({}));
-    if (response.ok) return answer;
-    throw new UserError(
-      describeProblem(response.status, answer as Partial<Problem>),
-    );
-  };
 }
 
-/** RFC 9457 problem details as lines. */
-function describeProblem(
-  status: number,
-  { title = "error", detail, errors = [] }: Partial<Problem>,
-): string {
-  const head = `${status} ${title}`;
-  const lines = [
-    detail ? `${head}: ${detail}` : head,
-    ...errors.map(({ field, message }) => `  ${field}: ${message}`),
-  ];
-  if (status === 401)
-    lines.push(
-      "  the key is not one of this system's API_KEYS: npm start prints it",
-    );
-  return printable(lines.join("\n"));
+function clientOf(url: string, apiKey: string): Client {
+  try {
+    return makeClient({ url, apiKey });
+  } catch {
+    // What is thrown may have the key in it.
+    throw new UserError("--url or --key: expected an address, or an API key");
+  }
+}
+
+const refusal = ({ status, message }: ClientError): string =>
+  printable(message) +
+  (status === 401
+    ? "\n  the key is not one of this system's API_KEYS: npm start prints it"
+    : "");
+
+/** fetch puts the reason into the cause of what it throws. */
+function causeOf(error: unknown): string {
+  const { cause = error } = error as Error;
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return code ?? printable(message);
 }

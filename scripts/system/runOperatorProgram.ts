@@ -4,26 +4,32 @@ import { folders, root, withDotEnv, type Env } from "../install/project.mjs";
 import { readChoices, readRunning } from "./dataDir.ts";
 
 /**
- * `runOperatorProgram.ts PROGRAM NATS_URL|REDIS_URL [ARGUMENT...]`: runs a program of the workspace for an operator, with
- * the settings that `npm start` has. Where the server is not set, the private servers of the system that runs here are
- * meant; where none runs, the process ends with a UserError's message, unless it is only asked for help.
+ * `runOperatorProgram.ts PROGRAM NATS_URL|REDIS_URL|JETSCRIBE_URL [ARGUMENT...]`: runs a program of the workspace for an
+ * operator, with the settings that `npm start` has. Where the server is not set, the system that runs here is meant; where
+ * none runs, the process ends with a UserError's message, unless it is only asked for help.
  */
-const [program = "", server = ""] = process.argv.splice(2, 2);
-const asksForHelp = process.argv
-  .slice(2)
-  .some((word) => ["--help", "-h", "help"].includes(word));
-const names: Env = { NATS_URL: "the broker", REDIS_URL: "Redis" };
+const [program = "", usual = ""] = process.argv.splice(2, 2);
+const words = process.argv.slice(2);
+const asksForHelp = words.some((word) =>
+  ["--help", "-h", "help"].includes(word),
+);
+const server = words[0] === "keys" ? "JETSCRIBE_URL" : usual;
+const names: Env = {
+  NATS_URL: "the broker",
+  REDIS_URL: "Redis",
+  JETSCRIBE_URL: "the gateway",
+};
 try {
   const env = withDotEnv();
   const isNeeded = !env[server] && !asksForHelp;
-  Object.assign(process.env, isNeeded ? privateServers(env) : {}, env);
+  Object.assign(process.env, isNeeded ? runningHere(env) : {}, env);
 } catch (error) {
   fail(error);
 }
 process.chdir(root);
 await import(join(root, program));
 
-function privateServers(env: Env): Env {
+function runningHere(env: Env): Env {
   const { dataDir } = folders(env);
   const running = readRunning(dataDir);
   const choices = readChoices(dataDir);
@@ -31,6 +37,10 @@ function privateServers(env: Env): Env {
     throw new UserError(
       `no system runs here: start it with npm start, or name ${names[server]} by ${server}`,
     );
+  const { url, key } = running;
+  // The key is given only to a program that calls the gateway. Of keys in API_KEYS it is not known here.
+  if (server === "JETSCRIBE_URL")
+    return { JETSCRIBE_URL: url, ...(key && { JETSCRIBE_KEY: key }) };
   return {
     NATS_URL: running.natsUrl,
     REDIS_URL: running.redisUrl,

@@ -1,4 +1,4 @@
-import type { OutcomeResponse } from "@jetscribe/schema";
+import type { AcceptedResponse, OutcomeResponse } from "@jetscribe/schema";
 import { parseArgs } from "node:util";
 import {
   bold,
@@ -24,12 +24,15 @@ async function main() {
     throw new UserError(`what is the prompt?\nusage: ${usage}`);
   const call = findSystem(values);
   const { "max-tokens": maxTokens, temperature, raw } = values;
-  const { task_id: id } = (await call("POST", "/generate", {
+  const body = {
     prompt: positionals.join(" "),
     ...(maxTokens !== undefined && { max_tokens: Number(maxTokens) }),
     ...(temperature !== undefined && { temperature: Number(temperature) }),
     ...(raw && { raw }),
-  })) as { task_id: string };
+  };
+  const { task_id: id } = await call<AcceptedResponse>("POST", "/generate", {
+    body,
+  });
   say(dim(`task ${id}`));
   report(await waitForOutcome(call, id));
 }
@@ -54,8 +57,10 @@ function readOptions() {
 async function waitForOutcome(call: Call, id: string) {
   let shown = "";
   for (;;) {
-    const answer = (await call("GET", `/result/${id}?wait=${waitS}`)) as
-      OutcomeResponse | { status: "queued" } | { status: "processing" };
+    const path = `/result/${id}?wait=${waitS}`;
+    const answer = await call<
+      OutcomeResponse | { status: "queued" } | { status: "processing" }
+    >("GET", path);
     if (answer.status !== "queued" && answer.status !== "processing")
       return answer;
     if (answer.status !== shown) say(dim(`… ${answer.status}`));

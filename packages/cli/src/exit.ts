@@ -5,11 +5,11 @@ import { CommanderError } from "commander";
 
 export const exitCodes = {
   done: 0,
-  /** There is no such task, or something failed. */
+  /** There is no such task or key, the gateway refused, or something failed. */
   failed: 1,
   /** Wrong use (EX_USAGE of sysexits.h). */
   usage: 64,
-  /** The broker can't be reached, or has no log (EX_UNAVAILABLE). */
+  /** The broker can't be reached, or has no log; or the gateway can't be (EX_UNAVAILABLE). */
   unavailable: 69,
   /** Wrong settings (EX_CONFIG). */
   config: configExitCode,

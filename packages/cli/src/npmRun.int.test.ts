@@ -1,5 +1,5 @@
 /** `npm run jetscribe` as its users type it: it finds the system that runs here. */
-import { startNats } from "@jetscribe/testing";
+import { freePort, startNats } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -22,7 +22,8 @@ async function dataDir(): Promise<string> {
 }
 
 function npmRun(dir: string, ...args: string[]): Promise<Ran> {
-  const env = { ...process.env, NATS_URL: "", DATA_DIR: dir };
+  const unset = { NATS_URL: "", JETSCRIBE_URL: "", JETSCRIBE_KEY: "" };
+  const env = { ...process.env, ...unset, DATA_DIR: dir };
   return new Promise((resolve) => {
     execFile(
       "npm",
@@ -41,17 +42,26 @@ test("the system that runs here is found, and where none runs a line says what t
   const without = await npmRun(dir, "state");
   assert.equal(without.code, 1);
   assert.match(without.stderr, /no system runs here: start it with npm start/);
+  const keys = await npmRun(dir, "keys", "list");
+  assert.match(keys.stderr, /name the gateway by JETSCRIBE_URL/);
   const help = await npmRun(dir, "tail", "--help");
   assert.equal(help.code, 0, help.stderr);
   assert.match(help.stdout, /^Usage: jetscribe tail/);
 
   await using nats = await startNats();
   // As npm start writes them.
-  const running = { natsUrl: nats.url, redisUrl: "redis://127.0.0.1:1" };
+  const servers = { natsUrl: nats.url, redisUrl: "redis://127.0.0.1:1" };
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const running = { ...servers, url, key: "jsk_secret" };
   await writeFile(join(dir, "running.json"), JSON.stringify(running));
   await writeFile(join(dir, "choices.json"), `{"eventsMaxBytes":1000000}`);
   const found = await npmRun(dir, "state");
   // It is this broker: no service has made its streams yet.
   expect(found).toMatchObject({ code: 69, stdout: "" });
   assert.match(found.stderr, /the broker has no log \(no stream EVENTS\)/);
+  // So is its gateway, which nobody has started.
+  const { code, stderr } = await npmRun(dir, "keys", "list");
+  assert.equal(code, 69);
+  assert.match(stderr, /the gateway doesn't answer \(ECONNREFUSED\)/);
+  assert.doesNotMatch(stderr, /jsk_/);
 });

@@ -8,11 +8,12 @@ import { tail, type TailOptions } from "./commands/tail.ts";
 import { state, type StateOptions } from "./commands/state.ts";
 import type { Context } from "./context.ts";
 import { endingOf, exitCodes } from "./exit.ts";
+import { keysCommand } from "./keysCommand.ts";
 import { addFilters, addTaskFilters, jsonOption } from "./options.ts";
 import { makeOutput } from "./show/output.ts";
 import { makePaint } from "./show/paint.ts";
 
-const description = `The log of a Jetscribe system: what happened, and what happens.
+const description = `The log of a Jetscribe system: what happened, and what happens. And its API keys.
 
 It reads the broker that NATS_URL names (nats://user:password@host:4222; NAMESPACE as the services have it).
 In a clone of the repository, "npm run jetscribe -- …" finds the system that "npm start" runs there.`;
@@ -20,8 +21,8 @@ In a clone of the repository, "npm run jetscribe -- …" finds the system that "
 const footer = `
 Times: 2026-11-29T14:32:05, 2026-11-29, 14:32 (today), 15m (ago), now, or seconds
 since 1970.
-Exit codes: 0 done, 1 failed or no such task, 64 wrong use, 69 no broker or no
-log, 78 wrong settings, 130 Ctrl-C.`;
+Exit codes: 0 done, 1 failed, refused or no such task, 64 wrong use, 69 no broker,
+no log or no gateway, 78 wrong settings, 130 Ctrl-C.`;
 
 /** Runs a command line, and sets the exit code of the process. */
 export async function run(args: readonly string[], env: Env): Promise<void> {
@@ -138,5 +139,6 @@ function makeProgram(context: Context): Command {
   )
     .addOption(jsonOption("one JSON object, with all open tasks"))
     .action((options: StateOptions) => state(options, context));
+  program.addCommand(keysCommand(context));
   return program;
 }

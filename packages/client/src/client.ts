@@ -112,6 +112,15 @@ export interface Client {
   ) => AsyncGenerator<ListedTask, void, void>;
   /** Rejects with a ClientError of status 409 where the task has another outcome. */
   cancel: (taskId: string, options?: CallOptions) => Promise<void>;
+  /**
+   * Any other route, as one of `/admin/keys`; `path` begins with a slash. It is sent once: what the call does may not be
+   * repeatable. Rejects with a ClientError where it is refused, and with fetch's TypeError where no answer came.
+   */
+  call: <T>(
+    method: "GET" | "POST" | "PATCH" | "DELETE",
+    path: string,
+    options?: CallOptions & { body?: object },
+  ) => Promise<T>;
 }
 
 /** A call waits so long for an outcome before it asks again: proxies end longer ones. */
@@ -139,6 +148,7 @@ export function makeClient({
     path: string,
     { signal, ...init }: RequestInit & CallOptions,
     read: (response: Response) => Promise<T> | T,
+    repetitions = maxRetries,
   ): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       signal?.throwIfAborted();
@@ -157,14 +167,15 @@ export function makeClient({
         const isFinal =
           error instanceof ClientError &&
           (!passing.has(error.status) || afterMs > longestRetryAfterMs);
-        if (isFinal || attempt >= maxRetries) throw error;
+        if (isFinal || attempt >= repetitions) throw error;
       }
       await pause(attempt, afterMs, signal);
     }
   }
 
+  const jsonOf = async <T>(response: Response) => (await response.json()) as T;
   const readJson = <T>(path: string, options: RequestInit & CallOptions = {}) =>
-    send(path, options, async (response) => (await response.json()) as T);
+    send(path, options, jsonOf<T>);
   /** A call that makes a task: the key makes it one, however often it is sent. */
   const post = <T>(
     path: string,
@@ -251,6 +262,15 @@ export function makeClient({
     },
     async cancel(taskId, options = {}) {
       await readJson(pathOf("cancel", taskId), { ...options, method: "POST" });
+    },
+    call: <T>(
+      ...[method, path, { body, ...options } = {}]: Parameters<Client["call"]>
+    ) => {
+      const json = body && {
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      };
+      return send(path, { ...options, ...json, method }, jsonOf<T>, 0);
     },
   };
 }

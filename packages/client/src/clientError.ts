@@ -11,11 +11,21 @@ export class ClientError extends Error {
     super(
       problem === undefined
         ? `the call was answered with ${status}`
-        : `${status} ${problem.title}${problem.detail ? `: ${problem.detail}` : ""}`,
+        : describe(status, problem),
     );
     this.status = status;
     this.problem = problem;
   }
+}
+
+/** In one line: each invalid field too. */
+function describe(
+  status: number,
+  { title, detail, errors = [] }: Problem,
+): string {
+  const head = `${status} ${title}${detail ? `: ${detail}` : ""}`;
+  const fields = errors.map(({ field, message }) => `${field}: ${message}`);
+  return fields.length > 0 ? `${head} (${fields.join("; ")})` : head;
 }
 
 /** Reads an answer to its end. Undefined where it is no problem details. */

@@ -412,35 +412,53 @@ describe("keys", () => {
     await eventually(async () => (await requests())[0] === 404);
   });
 
-  test("npm run keys makes, lists and revokes them", async () => {
+  test("jetscribe keys makes, lists, changes and revokes them", async () => {
     const run = async (...words: string[]) => {
       const program = fileURLToPath(
-        new URL("../../../../scripts/system/keys.ts", import.meta.url),
+        new URL("../../../../packages/cli/src/main.ts", import.meta.url),
       );
-      const options = ["--url", stack.url, "--key", stack.key];
-      const args = [program, ...words, ...options];
-      return (await promisify(execFile)(process.execPath, args)).stdout;
+      const env = { JETSCRIBE_URL: stack.url, JETSCRIBE_KEY: stack.key };
+      const args = [program, "keys", ...words];
+      return (await promisify(execFile)(process.execPath, args, { env }))
+        .stdout;
     };
     const added = await run(
       ...["add", "by command", "--scopes", "read,cancel"],
       ...["--expires-in", "30d", "--max-tasks", "4"],
     );
-    const [key = "", id = ""] = /jsk_(\w{12})_\w{43}/.exec(added) ?? [];
+    const [, key = "", id = ""] = /^key (jsk_(\w{12})_\w{43})$/m.exec(added) ?? []; // prettier-ignore
     assert.ok(await isLetIn(key, stack.url));
-    const made = (await list()).find((one) => one.id === id);
+    const find = async () => (await list()).find((one) => one.id === id);
+    const made = await find();
     assert.deepEqual(
       [made?.name, made?.scopes, made?.limits],
       ["by command", ["read", "cancel"], { max_tasks: 4 }],
     );
     const days = ((made?.expires_at ?? 0) - Date.now() / 1_000) / 86_400;
     assert.ok(Math.abs(days - 30) < 0.01);
+    // One limit more: what is not named stays.
+    const changed = await run("change", id, "--tokens-per-day", "9", "--json");
+    const limits = { max_tasks: 4, tokens_per_day: 9 };
+    assert.deepEqual((JSON.parse(changed) as KeyResponse).limits, limits);
+    await run("change", id, "--max-tasks", "none", "--expires-in", "never");
+    const { scopes, expires_at, ...after } = (await find())!;
+    assert.deepEqual(
+      [scopes, expires_at, after.limits],
+      [["read", "cancel"], null, { tokens_per_day: 9 }],
+    );
     await run("revoke", id);
     assert.equal(await isLetIn(key, stack.url), false);
     assert.match(
       await run("list"),
-      new RegExp(`^${id} +by command +revoked `, "m"),
+      new RegExp(`^${id} +by command +revoked +read,cancel +tokens_per_day=9 `, "m"), // prettier-ignore
     );
-    await assert.rejects(run("add", "by command", "--scopes", "fly"), /scopes/);
+    const then = await run("list", "--json", "--at", String(made?.created_at));
+    const { keys } = JSON.parse(then) as { keys: KeyResponse[] };
+    assert.equal(keys.find((one) => one.id === id)?.status, "active");
+    const isRefused = { code: 1, stderr: /400 .*\(scopes\.0: /s };
+    await assert.rejects(run("add", "other", "--scopes", "fly"), isRefused);
+    const isNone = { code: 1, stderr: /there is no key nobody/ };
+    await assert.rejects(run("change", "nobody", "--max-tasks", "1"), isNone);
   });
 
   test("while the broker is away keys work as they were known", async () => {
