@@ -3,7 +3,9 @@ import type { EventFilter } from "@jetscribe/event-log/read/eventFilter";
 import type { RangeWanted } from "@jetscribe/event-log/read/replayLog";
 import {
   eventTypes,
+  Lane,
   slugOf,
+  taskIdTime,
   TaskStatus,
   type EventType,
 } from "@jetscribe/schema";
@@ -84,16 +86,18 @@ export interface TaskFilterOptions {
   user?: string;
   owner?: string;
   model?: string;
+  lane?: string;
 }
 
 export interface FilterOptions extends TaskFilterOptions {
+  task?: string;
   type?: string;
   status?: string;
 }
 
 /** Of type and status together, what both name. */
 export function filterOf(options: FilterOptions): EventFilter {
-  const { user, owner, model, type, status } = options;
+  const { user, owner, model, lane, task, type, status } = options;
   const named = type === undefined ? undefined : parseTypes(type);
   const ofStatus = status === undefined ? undefined : parseStatuses(status);
   const wanted =
@@ -106,8 +110,23 @@ export function filterOf(options: FilterOptions): EventFilter {
     ...(wanted && { types: [...new Set(wanted)] }),
     ...(model !== undefined && { model: slugIn("--model", model) }),
     ...(owner !== undefined && { owner: slugIn("--owner", owner) }),
+    ...(lane !== undefined && { lane: parseLane(lane) }),
+    ...(task !== undefined && { task_id: parseTaskId("--task", task) }),
     ...(user !== undefined && { user_id: user }),
   };
+}
+
+function parseLane(text: string): Lane {
+  const lane = isOneOf(Lane.options, text);
+  if (lane !== undefined) return lane;
+  throw usageError(`--lane ${text}: there are ${Lane.options.join(", ")}`);
+}
+
+/** As the log has it. */
+export function parseTaskId(name: string, text: string): string {
+  const id = text.toLowerCase();
+  if (taskIdTime(id) !== undefined) return id;
+  throw usageError(`${name} ${text}: expected a task id`);
 }
 
 /** The slug of a name that was given to an option. */
@@ -146,14 +165,19 @@ export const addTaskFilters = (command: Command): Command =>
   command
     .option("--user <id>", "only tasks with this user_id")
     .option("--owner <name>", "only tasks of this API key")
-    .option("--model <name>", "only tasks of this model");
+    .option("--model <name>", "only tasks of this model")
+    .option("--lane <lane>", "only tasks of interactive or batch");
 
 export const addFilters = (command: Command): Command =>
   addTaskFilters(command)
+    .option("--task <task>", "only this task")
     .option("--type <types>", "only these events, as started,failed")
     .option(
       "--status <statuses>",
       "only events that bring a task into one of these, as queued,failed",
     );
+
+export const fromOption = (what: string) =>
+  new Option("--since, --from <time>", what);
 
 export const jsonOption = (what: string) => new Option("--json", what);

@@ -56,6 +56,15 @@ test("models and owners are named as people see them", () => {
   assert.throws(() => filterOf({ owner: "?" }), isUsage);
 });
 
+test("a lane and a task are named as the log has them", () => {
+  const id = "01A226BC-4490-7000-815D-FA9C1108656F";
+  assert.deepEqual(filterOf({ lane: "batch", task: id }), {
+    ...{ lane: "batch", task_id: id.toLowerCase() },
+  });
+  assert.throws(() => filterOf({ lane: "fast" }), isUsage);
+  assert.throws(() => filterOf({ task: "17" }), isUsage);
+});
+
 test("a sequence is a whole number", () => {
   assert.equal(parseSequence("--after", "0"), 0);
   for (const text of ["-1", "1.5", "x", "", "99999999999999999"])

@@ -1,5 +1,5 @@
 /** The commands, and how the program ends. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { Env } from "@jetscribe/runtime";
 import { audit, type AuditOptions } from "./commands/audit.ts";
 import { history, type HistoryOptions } from "./commands/history.ts";
@@ -9,7 +9,12 @@ import { state, type StateOptions } from "./commands/state.ts";
 import type { Context } from "./context.ts";
 import { endingOf, exitCodes } from "./exit.ts";
 import { keysCommand } from "./keysCommand.ts";
-import { addFilters, addTaskFilters, jsonOption } from "./options.ts";
+import {
+  addFilters,
+  addTaskFilters,
+  fromOption,
+  jsonOption,
+} from "./options.ts";
 import { makeOutput } from "./show/output.ts";
 import { makePaint } from "./show/paint.ts";
 
@@ -100,22 +105,29 @@ function makeProgram(context: Context): Command {
     program
       .command("tail")
       .description("Events as they are stored, until Ctrl-C.")
-      .option("--from <time>", "begins with the events since then"),
+      .addOption(fromOption("begins with the events since then")),
   )
-    .option("--text", "with prompts and results")
+    .option("--text", "with prompts and results, as JSON lines have them")
+    .option("--no-text", "without them, in JSON lines too")
     .addOption(jsonOption("JSON lines, as replay has them"))
     .action((options: TailOptions) => tail(options, context));
   addFilters(
     program
       .command("replay")
       .description(
-        "Events as JSON lines, in the log's order, from the oldest to what stands in the log now. Each has its sequence: --after goes on behind it.",
+        "Events as JSON lines or CSV, in the log's order, from the oldest to what stands in the log now. Each has its sequence: --after goes on behind it.",
       )
-      .option("--from <time>", "stored at this time or later")
+      .addOption(fromOption("stored at this time or later"))
       .option("--to <time>", "stored before this time")
       .option("--after <seq>", "behind this sequence"),
   )
-    .addOption(jsonOption("JSON lines; it has no other form"))
+    .addOption(
+      new Option("--format <format>", "json: JSON lines; csv: rows with a head")
+        .choices(["json", "csv"])
+        .default("json"),
+    )
+    .option("--no-text", "without prompts and results")
+    .addOption(jsonOption("the same as --format json").conflicts("format"))
     .action((options: ReplayOptions) => replay(options, context));
   program
     .command("audit")

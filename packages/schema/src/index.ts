@@ -13,6 +13,7 @@ export * from "./api/limits.ts";
 export * from "./api/statistics.ts";
 export * from "./api/tasks.ts";
 export * from "./api/openai.ts";
+export * from "./audit/textFields.ts";
 export * from "./audit/textRead.ts";
 export * from "./generate/announcements.ts";
 export * from "./generate/events.ts";

@@ -5,11 +5,11 @@ import {
   streamState,
 } from "@jetscribe/event-log/broker/streamState";
 import type { From } from "@jetscribe/event-log/read/readLog";
-import { slugOf, taskIdTime, type RecordedTextRead } from "@jetscribe/schema";
+import { slugOf, type RecordedTextRead } from "@jetscribe/schema";
 import type { Context } from "../context.ts";
-import { CliError, exitCodes, usageError } from "../exit.ts";
+import { CliError, exitCodes } from "../exit.ts";
 import { joinLog } from "../joinLog.ts";
-import { rangeWantedOf, slugIn } from "../options.ts";
+import { parseTaskId, rangeWantedOf, slugIn } from "../options.ts";
 import { count } from "../show/eventText.ts";
 
 export interface AuditOptions {
@@ -27,9 +27,8 @@ export async function audit(
   options: AuditOptions,
   context: Context,
 ): Promise<void> {
-  const taskId = options.task?.toLowerCase();
-  if (taskId !== undefined && taskIdTime(taskId) === undefined)
-    throw usageError(`--task ${taskId}: expected a task id`);
+  const { task } = options;
+  const taskId = task === undefined ? task : parseTaskId("--task", task);
   const isWanted = wantedBy(options);
   const { fromMs, toMs = Infinity } = rangeWantedOf(options, Date.now());
   await using broker = await joinLog(context);

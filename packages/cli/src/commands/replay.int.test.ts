@@ -14,6 +14,7 @@ import {
 } from "@jetscribe/schema/test/taskEventsTestKit";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
+import { parse } from "csv-parse/sync";
 import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { describe, test } from "vitest";
@@ -85,8 +86,33 @@ for (const version of await natsVersions())
       await using log = await openLog(version);
       await fill(log);
       const args =
-        "--user ada --owner a --model demo --type completed,GenerateStarted,retried --status processing,completed --after 4";
+        "--user ada --owner a --model demo --lane interactive --type completed,GenerateStarted,retried --status processing,completed --after 4";
       assert.deepEqual(seqsOf(await replay(log, ...args.split(" "))), [8, 9]);
+    });
+
+    test("writes CSV with a head, and texts only where they are wanted", async () => {
+      await using log = await openLog(version);
+      const { x, z } = await fill(log);
+      const csv = async (...args: string[]) => {
+        const words = ["replay", "--format", "csv", ...args];
+        const ran = await runCli(log.nats.url, ...words);
+        assert.deepEqual([ran.code, ran.stderr], [0, ""]);
+        return parse<Record<string, string>>(ran.stdout, { columns: true });
+      };
+      const rows = await csv();
+      assert.deepEqual(
+        rows.map(({ seq }) => Number(seq)),
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+      );
+      assert.deepEqual(
+        [rows[0]?.["task_id"], rows[0]?.["prompt"], rows[9]?.["task_id"]],
+        [x, 'a "\n\u2028', z],
+      );
+      const [bare] = await csv("--no-text");
+      assert.deepEqual([bare?.["task_id"], bare?.["prompt"]], [x, ""]);
+      // Of no events there is a head.
+      const none = await runCli(log.nats.url, "replay", "--format", "csv", "--owner", "nobody"); // prettier-ignore
+      assert.match(none.stdout, /^seq,time,type,.*,result\r\n$/);
     });
 
     test("takes what was stored from one time until before another", async () => {

@@ -41,6 +41,37 @@ for (const version of await natsVersions())
       );
     });
 
+    test("keeps to a task and a lane, without texts, and tells how far it is behind", async () => {
+      await using log = await openLog(version);
+      const [mine, other] = [newTaskId(), newTaskId()];
+      const batch = { ...queue, lane: "batch" } as const;
+      await log.append(requested(mine, { lane: "batch" }), batch);
+      await using task = startCli(
+        log.nats.url,
+        ...["tail", "--task", mine.toUpperCase(), "--since", "1h"],
+        ...["--json", "--no-text"],
+      );
+      await using lane = startCli(
+        log.nats.url,
+        ...["tail", "--lane", "batch", "--from", "1h"],
+      );
+      await Promise.all([task.says("GenerateRequested"), lane.says(mine)]);
+      await log.append(requested(other));
+      // It takes nothing, while more is stored than any pipe between holds.
+      lane.pauseReading();
+      await log.request(6_000, batch);
+      await log.append(started(mine), batch);
+      await task.says("GenerateStarted");
+      lane.goOnReading();
+      await lane.says(`▶ started    ${mine}`);
+      assert.ok(!lane.stdout().includes(other));
+      assert.equal(task.stdout().trim().split("\n").length, 2);
+      assert.match(task.stdout(), /"model":"demo"/);
+      assert.doesNotMatch(task.stdout(), /"prompt"/);
+      await eventually(() => /caught up/.test(lane.stderr()));
+      assert.match(lane.stderr(), /[1-9],\d{3} events behind: they are stored faster/); // prettier-ignore
+    });
+
     test("shows a user's events alone, of tasks that were open before too", async () => {
       await using log = await openLog(version);
       const [mine, done, other] = [newTaskId(), newTaskId(), newTaskId()];

@@ -12,12 +12,14 @@ import { filterOf, rangeWantedOf, type FilterOptions } from "../options.ts";
 import { jsonLine } from "../show/jsonLine.ts";
 import { detailsOf, textsOf, typeText } from "../show/eventText.ts";
 import { plain, type Paint } from "../show/paint.ts";
+import { droppedText, makeTellLag } from "../show/lag.ts";
 import { makeProgress } from "../show/progress.ts";
 import { clock, dateTime } from "../show/times.ts";
 
 export interface TailOptions extends FilterOptions {
   from?: string;
   json?: boolean;
+  /** Absent: JSON lines have the texts, and lines for people don't. */
   text?: boolean;
 }
 
@@ -37,6 +39,7 @@ export async function tail(
   });
   say(paint("dim", "waiting for events; Ctrl-C ends it"));
   const lines = makeLines(options, paint);
+  const tellLag = makeTellLag(from === undefined, warn);
   await replayLog(
     broker,
     {
@@ -46,9 +49,11 @@ export async function tail(
         seq < first
           ? lookingBack.set(seq, first)
           : lookingBack[Symbol.dispose](),
-      onBatch: async (events) => {
+      onBatch: async (events, _, pending) => {
+        tellLag(pending);
         if (events.length > 0) await out.write(events.map(lines).join(""));
       },
+      onDropped: (events, seq) => warn(droppedText(events, seq)),
       onInterruption: () =>
         warn("the broker is gone: waiting until it is back"),
     },
@@ -61,12 +66,12 @@ export async function tail(
 
 /** Each with its line end. A day begins with its date. */
 function makeLines(
-  { json = false, text = false }: TailOptions,
+  { json = false, text = json }: TailOptions,
   paint: Paint,
 ): (event: LogEvent) => string {
   let day = "";
   return (found) => {
-    if (json) return jsonLine(found) ?? "";
+    if (json) return jsonLine(found, text) ?? "";
     const decoded = decodeEvent(found.message);
     if (!("event" in decoded)) return "";
     const today = dateTime(decoded.event.time).slice(0, 10);

@@ -1,6 +1,7 @@
 /** One event as people read it: a sign, its word, and what it says besides the task's id. */
 import {
   eventTypes,
+  textFields,
   type EventType,
   type RecordedEvent,
   type TasksAhead,
@@ -91,11 +92,9 @@ export const count = (n: number, what: string): string =>
 /** What people and models wrote in an event, by the field's name. */
 export function textsOf({ data }: RecordedEvent): [string, string][] {
   const fields: Record<string, unknown> = data;
-  return ["prompt", "messages", "reasoning", "result", "partial_text"].flatMap(
-    (name) => {
-      const text = fields[name];
-      if (text === undefined) return [];
-      return [[name, typeof text === "string" ? text : JSON.stringify(text)]];
-    },
-  );
+  return textFields.flatMap((name) => {
+    const text = fields[name];
+    if (text === undefined) return [];
+    return [[name, typeof text === "string" ? text : JSON.stringify(text)]];
+  });
 }

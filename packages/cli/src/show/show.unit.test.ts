@@ -6,7 +6,9 @@ import {
 } from "@jetscribe/schema/test/taskEventsTestKit";
 import assert from "node:assert/strict";
 import { test } from "vitest";
+import { logEvent } from "../../test/logEventTestKit.ts";
 import { jsonLine } from "./jsonLine.ts";
+import { makeTellLag } from "./lag.ts";
 import { plain, type Paint } from "./paint.ts";
 import { describe } from "./progress.ts";
 import { timeline } from "./timeline.ts";
@@ -68,14 +70,8 @@ test("progress has a share, a rate and what is left", () => {
 });
 
 test("a line of JSON has the body as it stands in the log, in one line", () => {
-  const line = (body: string) =>
-    jsonLine({
-      type: "GenerateStarted",
-      queue: { model: "demo", lane: "batch", owner: "a" },
-      message: {
-        ...{ seq: 7, time: 1.5, data: Buffer.from(body) },
-      } as unknown as Parameters<typeof jsonLine>[0]["message"],
-    });
+  const line = (body: string, withText = true) =>
+    jsonLine(logEvent("GenerateStarted", body), withText);
   assert.equal(
     line('{"n":1.0, "ü":"\\n"}'),
     '{"seq":7,"time":1.5,"type":"GenerateStarted","model":"demo","lane":"batch","owner":"a","data":{"n":1.0, "ü":"\\n"}}\n',
@@ -83,4 +79,23 @@ test("a line of JSON has the body as it stands in the log, in one line", () => {
   assert.match(line('{"n":\n1}') ?? "", /"data":\{"n":1\}\}\n$/);
   for (const body of ["", "17", "null", "[]", "{", "\xff"])
     assert.equal(line(body), undefined, body);
+});
+
+test("without texts a line has nothing that a person, a model or an engine wrote", () => {
+  const error = { type: "RuntimeError", message: "why", traceback: "secret" };
+  const texts = { prompt: "secret", messages: [], partial_text: "secret" };
+  const body = { attempt: 1, ...texts, stderr_tail: "secret", error };
+  const line = jsonLine(logEvent("GenerateFailed", JSON.stringify(body)), false); // prettier-ignore
+  const { data } = JSON.parse(line ?? "") as { data: unknown };
+  const { traceback: _, ...shown } = error;
+  assert.deepEqual(data, { attempt: 1, error: shown });
+});
+
+test("a lag is told of once, again when it has doubled, and when it is over", () => {
+  const told: string[] = [];
+  const tell = makeTellLag(false, (line) => told.push(line.slice(0, 12)));
+  // Of events of the past nobody is told that they wait.
+  for (const pending of [5_000, 0, 999, 1_000, 1_999, 2_000, 1, 0, 0])
+    tell(pending);
+  assert.deepEqual(told, ["1,000 events", "2,000 events", "caught up"]);
 });

@@ -18,6 +18,7 @@ export interface EventFilter {
   model?: string;
   owner?: string;
   lane?: Lane;
+  task_id?: string;
   /** Of the task's request. Only a request has it, so a reader has to have seen that. */
   user_id?: string;
 }
@@ -55,6 +56,9 @@ export function makeMatch(
 ): (message: Delivery) => EventPlace | undefined {
   const types = filter.types && new Set(filter.types);
   const isOfUser = makeIsOfUser(filter.user_id);
+  const { task_id } = filter;
+  const isOfTask = (message: Delivery) =>
+    task_id === undefined || taskIdOf(eventIdOf(message)) === task_id;
   return (message) => {
     const place = parseEventSubject(message.subject);
     if (place === undefined) return undefined;
@@ -69,6 +73,7 @@ export function makeMatch(
       lane === queue.lane &&
       owner === queue.owner &&
       isOfUser(message, place.type) &&
+      isOfTask(message) &&
       types?.has(place.type) !== false;
     return fits ? place : undefined;
   };

@@ -56,13 +56,14 @@ async function fill(log: Log) {
   await log.append(completed(x, 2)); // 9
   await log.append(cancelled(z)); // 10
   await log.append(started(x, 3)); // 11: of a task that has ended
+  return { x };
 }
 
 for (const version of await natsVersions())
   describe(`a replay of the log, the ${version} nats-server`, () => {
     test("keeps to every filter, and to all of them together", async () => {
       await using log = await openLog(version);
-      await fill(log);
+      const { x } = await fill(log);
       const [ada, bob] = [{ user_id: "ada %20" }, { user_id: "bob" }];
       const types = (...names: EventType[]) => ({ types: names });
       const cases: [EventFilter, { after?: number }, number[]][] = [
@@ -75,6 +76,10 @@ for (const version of await natsVersions())
         [{ ...bob, owner: "a" }, {}, []],
         [types("GenerateFailed", "GenerateCancelled"), {}, [7, 10]],
         [{ owner: "b", ...types("GenerateStarted") }, {}, [6]],
+        [{ lane: "batch" }, {}, [2, 6, 7]],
+        [{ task_id: x }, {}, [1, 4, 5, 8, 9, 11]],
+        [{ task_id: x, ...types("GenerateStarted") }, {}, [4, 8, 11]],
+        [{ task_id: x, owner: "b" }, {}, []],
         [{ user_id: "nobody" }, {}, []],
         [{ owner: "nobody" }, {}, []],
         [{}, { after: 10 }, [11]],
@@ -133,6 +138,46 @@ for (const version of await natsVersions())
         never,
       );
       assert.deepEqual(calls, [1, 2, 3, 4, 5, 6, 7, 8, 9, "batch"]);
+    });
+
+    test("tells of what the log drops before it was read", async () => {
+      for (const [filter, last] of [
+        [{}, 6_001],
+        // The log's last event is another's.
+        [{ owner: queue.owner }, 6_000],
+      ] as const) {
+        await using log = await openLog(version);
+        await log.request(6_000);
+        await log.append(requested(newTaskId(), b), b);
+        const seqs: number[] = [];
+        const drops: [number, number][] = [];
+        let waiting = NaN;
+        await replayLog(
+          log.broker,
+          {
+            range: await rangeOf(log.broker, {}),
+            filter,
+            async onBatch(events, _, pending) {
+              waiting = pending;
+              if (seqs.length === 0)
+                await log.broker.jsm.streams.purge("EVENTS", { seq: 3_001 });
+              seqs.push(...events.map(({ message }) => message.seq));
+            },
+            onDropped: (...drop) => void drops.push(drop),
+          },
+          never,
+        );
+        const at = seqs.indexOf(3_001);
+        const before = seqs[at - 1] ?? 0;
+        assert.equal(waiting, 0);
+        assert.deepEqual(drops, [[3_000 - before, 3_001]]);
+        assert.deepEqual(
+          seqs,
+          Array.from({ length: last }, (_, i) => i + 1).filter(
+            (seq) => seq <= before || seq > 3_000,
+          ),
+        );
+      }
     });
 
     test("of a range without an end goes on, and takes no more while a batch is worked on", async () => {

@@ -1,4 +1,5 @@
 /** Events of the log in its order, of a range and by a filter: for programs that read much of it, or follow it. */
+import { isFrom210 } from "../broker/serverVersion.ts";
 import { streamState, type StreamState } from "../broker/streamState.ts";
 import type { Broker } from "../broker/connection.ts";
 import {
@@ -61,12 +62,21 @@ export interface Replay {
   filter?: EventFilter;
   /**
    * Takes the events that fit, one batch at a time, each event once; a batch may be empty. The next one waits for the
-   * promise, and no more is read than a few thousand events meanwhile. `seq`: it has read up to there. A rejection ends
-   * the replay.
+   * promise, and no more is read than a few thousand events meanwhile. `seq`: it has read up to there; `pending`: so many
+   * messages wait behind it. A rejection ends the replay.
    */
-  onBatch(events: LogEvent[], seq: number): Promise<void> | void;
+  onBatch(
+    events: LogEvent[],
+    seq: number,
+    pending: number,
+  ): Promise<void> | void;
   /** The reading broke off, and goes on by itself where the broker is back. */
   onInterruption?(error: unknown): void;
+  /**
+   * The log has dropped so many events before they were read, and the replay goes on at `seq`. Of a replay by a filter it
+   * is not known which of them would have fit.
+   */
+  onDropped?(events: number, seq: number): void;
   /**
    * Where a user is wanted, before the first batch: it reads which of the user's tasks were open then, and is at this
    * sequence. The last call has the first sequence of the range.
@@ -92,6 +102,8 @@ export async function replayLog(
   const end = (error?: unknown) => over.abort(error);
   let failure: { error: unknown } | undefined;
   let next = range.first;
+  /** Messages waited behind the last batch: the log may drop some of them. */
+  let isBehind = false;
 
   if (next > last) return;
   if (filter.user_id !== undefined) {
@@ -117,8 +129,9 @@ export async function replayLog(
       if (place) events.push({ message, type: place.type, queue: place.queue });
     }
     const { seq, pending } = messages.at(-1) ?? { seq: next, pending: 0 };
-    await replay.onBatch(events, Math.min(seq, last));
+    await replay.onBatch(events, Math.min(seq, last), pending);
     next = seq + 1;
+    isBehind = pending > 0;
     // Of what was filtered out nothing comes: that no more wait is all that tells of the end.
     if (seq >= last || (pending === 0 && last !== Infinity)) end();
   }
@@ -135,18 +148,51 @@ export async function replayLog(
         node = now.leader?.node;
         if (now.created !== created || now.lastSeq < next - 1)
           fail(new LogReplacedError());
+        else next += tellDropped(next, now.firstSeq);
         return next;
       },
       onBegin: (pending) => {
+        isBehind = pending > 0;
         if (pending === 0 && last !== Infinity) end();
       },
-      onBatch: (messages) => take(messages).catch(fail),
-      onInterruption: (error) => replay.onInterruption?.(error),
+      onBatch: async (messages) => {
+        const hasDropped = await lookForDropped(messages);
+        await take(messages).catch(fail);
+        // Before 2.10 a reader goes on counting among what waits what was dropped.
+        if (
+          hasDropped &&
+          !isFrom210(broker.serverVersion) &&
+          !over.signal.aborted
+        )
+          throw new CountedDroppedError();
+      },
+      onInterruption: (error) => {
+        if (!(error instanceof CountedDroppedError))
+          replay.onInterruption?.(error);
+      },
     },
     AbortSignal.any([signal, over.signal]),
   );
   if (failure) throw failure.error;
   signal.throwIfAborted();
+
+  /** What was filtered out is a gap too, so the log is asked where it begins. */
+  async function lookForDropped(messages: Delivery[]): Promise<boolean> {
+    const [one] = messages;
+    const end = (messages.at(-1)?.seq ?? 0) + 1;
+    const waited = isBehind || (one?.pending ?? 0) > 0;
+    if (!waited || end - next === messages.length) return false;
+    const { firstSeq } = await streamState(broker, stream);
+    const before = messages.findLast(({ seq }) => seq < firstSeq);
+    return tellDropped((before?.seq ?? next - 1) + 1, firstSeq) > 0;
+  }
+
+  /** From a sequence that was wanted up to the log's first; returns how many. */
+  function tellDropped(from: number, firstSeq: number): number {
+    const dropped = Math.max(0, Math.min(firstSeq, last + 1) - from);
+    if (dropped > 0) replay.onDropped?.(dropped, firstSeq);
+    return dropped;
+  }
 
   function fail(error: unknown) {
     failure = { error };
@@ -161,3 +207,6 @@ export class LogReplacedError extends Error {
     super("the log was replaced, or lost its last events, while it was read");
   }
 }
+
+/** A new reader counts anew what waits. */
+class CountedDroppedError extends Error {}

@@ -69,7 +69,7 @@ export async function stateAt(
     onProgress,
   }: {
     range: LogRange;
-    filter?: Pick<EventFilter, "model" | "owner" | "user_id">;
+    filter?: Pick<EventFilter, "model" | "owner" | "lane" | "user_id">;
     from?: LogMoment;
     onProgress?: (seq: number) => void;
   },

@@ -1,8 +1,8 @@
+import { textFields } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { surfaceOf, type Described } from "../../test/apiSurface.ts";
 import { startApp } from "../../test/appTestKit.ts";
-import { textFields } from "../read/textParts.ts";
 
 test("each route that reads the texts of a task takes the header by which the reading is recorded", async () => {
   await using started = await startApp();

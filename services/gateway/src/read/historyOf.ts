@@ -4,6 +4,7 @@ import {
   evolve,
   isOpen,
   isOutcome,
+  textFields,
   timingOf,
   type HistoryEvent,
   type HistoryResponse,
@@ -12,7 +13,6 @@ import {
 } from "@jetscribe/schema";
 import type { ApiKey } from "../keys/apiKeys.ts";
 import { hasExpired } from "./resultOf.ts";
-import { textFields } from "./textParts.ts";
 
 /** Whoever may read no texts. */
 export const withoutTexts: Pick<ApiKey, "scopes"> = { scopes: new Set() };
