@@ -72,7 +72,15 @@ const services = ["gateway", "inference", "results", "logger"];
 /** The folders of a service or package, each of which sees those before it. Their README.md tells what they hold. */
 const rooms = {
   "packages/event-log/src": [
-    ...["fast/", "codec/", "broker/", "append/", "read/", "state/"],
+    ...[
+      "fast/",
+      "accounts/",
+      "codec/",
+      "broker/",
+      "append/",
+      "read/",
+      "state/",
+    ],
     ...["keys/", "audit/", "streams/", "signals/", "work/", "tokens/"],
   ],
   "services/gateway/src": [

@@ -70,6 +70,8 @@ export function makeNames(namespace?: string) {
     /** The subject of an event of a queue's task. */
     eventSubject: (type: EventType, queue: Queue): string =>
       subjects.event(kinds[type].word, queue),
+    /** A durable consumer that is no work queue. */
+    durableName: (name: string): string => before("=") + name,
     /** The durable consumer on EVENTS that is one queue: `infer=<model>=<lane>=<owner>`, and `=<group>` of a group. */
     workConsumerName: ({ model, lane, owner, group }: Queue): string =>
       `${infer}${model}=${lane}=${owner}${behind("=", group)}`,
@@ -124,7 +126,7 @@ function subjectsUnder(root: string) {
     /** All events of API keys: what KEYS holds. */
     allKeyEvents: `${root}keys.>`,
     /** `llm.keys.<type>.<key id>`. */
-    keyEvent: (word: KeyEventWord, keyId: string) =>
+    keyEvent: (word: KeyEventWord | "*", keyId: string) =>
       `${root}keys.${word}.${keyId}`,
     /** All audit records: what AUDIT holds. */
     allAuditRecords: `${root}audit.>`,
