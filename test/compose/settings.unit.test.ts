@@ -4,10 +4,10 @@ import { readFile } from "node:fs/promises";
 import { test } from "vitest";
 import { nodeFlags } from "../../scripts/system/services.ts";
 
-/** What the containers decide by themselves: where servers and data are, their ports, that the broker is one, and by profile the GPU. */
+/** What the containers decide by themselves: where servers and data are, who they are there, their ports, that the broker is one, and by profile the GPU. */
 const decided = [
   ...["NATS_URL", "REDIS_URL", "DATA_DIR", "DASHBOARD_PORT"],
-  ...["REPLICAS", "GPU"],
+  ...["NATS_NKEY_FILE", "NATS_CREDS_FILE", "REPLICAS", "GPU"],
 ];
 
 const read = (path: string) =>

@@ -8,6 +8,7 @@ import {
   streamState,
 } from "@jetscribe/event-log/broker/streamState";
 import {
+  brokerOf,
   BrokerSettings,
   connectWithinMs,
   readConfig,
@@ -15,16 +16,18 @@ import {
 import type { Context } from "./context.ts";
 import { CliError, exitCodes } from "./exit.ts";
 
-const LogSettings = BrokerSettings.pick({ NATS_URL: true, NAMESPACE: true });
+const LogSettings = BrokerSettings.pick({
+  ...{ NATS_URL: true, NAMESPACE: true },
+  ...{ NATS_NKEY_FILE: true, NATS_CREDS_FILE: true },
+});
 
 /** Rejects with a CliError where the broker is not there within 10 s, or has no log. */
 export async function joinLog({ env, signal }: Context): Promise<Broker> {
-  const { NATS_URL, NAMESPACE } = readConfig(LogSettings, env);
+  const settings = readConfig(LogSettings, env);
   const reasons = new Set<string>();
   const broker = await connectBroker({
-    url: NATS_URL,
+    ...brokerOf(settings, "operator"),
     name: "jetscribe",
-    namespace: NAMESPACE,
     signal: AbortSignal.any([signal, AbortSignal.timeout(connectWithinMs)]),
     onRefused: (reason) => reasons.add(reason),
   }).catch((cause: unknown) => {

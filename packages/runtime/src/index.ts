@@ -9,6 +9,7 @@ export {
   size,
   type Env,
 } from "./config.ts";
+export { brokerOf } from "./credentials.ts";
 export { BrokerSettings, joinBroker, joinClock } from "./joinBroker.ts";
 export { runService, type ServiceContext } from "./lifecycle.ts";
 export {

@@ -8,10 +8,12 @@ import {
   isNamespace,
   type Broker,
 } from "@jetscribe/event-log/broker/connection";
+import type { ServiceRole } from "@jetscribe/event-log/accounts/roles";
 import { leaveDeafNode } from "@jetscribe/event-log/broker/leaveDeafNode";
 import { sendLogRecord } from "@jetscribe/event-log/signals/signals";
 import {
   ensureTopology,
+  StreamMissingError,
   TopologyError,
   type TopologySettings,
 } from "@jetscribe/event-log/streams/topology";
@@ -19,11 +21,12 @@ import type { StreamDifference } from "@jetscribe/event-log/streams/streamDiffer
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { count, duration, size } from "./config.ts";
+import { brokerOf, CredentialSettings } from "./credentials.ts";
 import { natsUrl } from "./serverUrl.ts";
 import type { ServiceContext } from "./lifecycle.ts";
 
 /** The part of every service's settings that says where the log is and what it keeps. */
-export const BrokerSettings = z.object({
+export const BrokerSettings = CredentialSettings.extend({
   NATS_URL: natsUrl("nats://127.0.0.1:4222"),
   /** Stands before the names of streams, subjects and consumers, for systems that share a NATS account. */
   NAMESPACE: z
@@ -51,10 +54,11 @@ const retryMs = 1_000;
 
 /**
  * Connects, waiting as long as it takes, and looks after the streams, now and after every reconnect: one that is missing
- * is made, one that is there is never changed. A stream that the service can't work with ends it.
+ * is made, one that is there is never changed. A stream that the service can't work with ends it. A service with a user of
+ * its own makes no stream: it waits until the operator has made it.
  */
 export async function joinBroker(
-  service: string,
+  service: ServiceRole,
   settings: BrokerSettings,
   context: Omit<ServiceContext, "env">,
 ): Promise<Broker> {
@@ -73,13 +77,16 @@ export async function joinBroker(
     else warn([...early].join("; "));
   }, retryMs);
   stack.defer(() => clearTimeout(waiting));
+  const { credentials, ...place } = brokerOf(settings, service);
   const broker = stack.use(
     await connectBroker({
-      url: settings.NATS_URL,
-      name: service,
-      namespace: settings.NAMESPACE,
-      signal: stopping,
+      ...{ ...place, credentials, name: service, signal: stopping },
       onRefused: (reason) => (patient ? early.add(reason) : warn(reason)),
+      onForbidden: (forbidden) =>
+        log.error(
+          { ...forbidden },
+          "the broker forbids what this service does: its allow-list is not that of this version",
+        ),
     }),
   );
   clearTimeout(waiting);
@@ -107,22 +114,37 @@ export async function joinBroker(
 
   let connections = 0;
   let complained = false;
+  let create = credentials === undefined;
+
+  function complain(error: unknown): void {
+    const { stream } = error instanceof StreamMissingError ? error : {};
+    // Asked again, the broker would forbid it again.
+    if (stream !== undefined) create = false;
+    if (complained) return;
+    complained = true;
+    if (stream === undefined)
+      log.warn({ err: error }, "the streams can't be looked at yet");
+    else
+      log.warn(
+        { stream, command: "npm run streams -- apply" },
+        "a stream is missing: it is waited for until the operator has made it",
+      );
+  }
 
   /** While JetStream comes up, and wherever the broker goes away again, it is asked once more. */
   async function keep(): Promise<void> {
     const connection = (connections += 1);
     while (!stopping.aborted) {
       try {
-        warnOf(await ensureTopology(broker, topologyOf(settings)));
+        const wanted = topologyOf(settings);
+        warnOf(await ensureTopology(broker, wanted, { create }));
         complained = false;
         return;
       } catch (error) {
         if (error instanceof TopologyError) throw error;
         // The reconnect asks again.
         if (!broker.connected || connection !== connections) return;
-        if (!complained)
-          log.warn({ err: error }, "the streams can't be looked at yet");
-        complained = true;
+        complain(error);
         await sleep(retryMs, undefined, { signal: stopping }).catch(
           () => undefined,
         );

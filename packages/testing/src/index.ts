@@ -1,3 +1,4 @@
+export { makeTestAccounts, type TestAccounts } from "./accounts.ts";
 export {
   makeAnswerChecker,
   makeFindRoute,

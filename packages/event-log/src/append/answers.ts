@@ -6,7 +6,7 @@ import {
   publishedAgainWithinMs,
   storesNothingAfterMs,
 } from "@jetscribe/schema";
-import { createInbox, type Msg, type MsgHdrs } from "@nats-io/nats-core";
+import type { Msg, MsgHdrs } from "@nats-io/nats-core";
 import { subscribe, type Broker } from "../broker/connection.ts";
 import { heardWithin } from "../broker/heardWithin.ts";
 import { sweepEvery } from "../broker/sweepEvery.ts";
@@ -33,7 +33,7 @@ const sweepEveryMs = 100;
 
 export function makeAnswers(broker: Broker) {
   const pending = new PassingMap<string, Pending>();
-  const inbox = createInbox();
+  const inbox = broker.createInbox();
   let last = 0;
   const silence = makeSilence();
   let answered = 0;

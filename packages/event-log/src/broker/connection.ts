@@ -2,15 +2,17 @@
 import { makeNames, type Names } from "@jetscribe/schema";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import {
+  createInbox,
   errors,
   type Msg,
-  type Server,
   type Subscription,
 } from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fastPaths } from "../fast/fastPaths.ts";
 import { writeOncePerTurn } from "../fast/writeOncePerTurn.ts";
+import { credentialOptions, type Credentials } from "./credentials.ts";
+import { makePause, tryAgainMs } from "./dialPause.ts";
 import { orAborted } from "./orAborted.ts";
 
 /** For whoever reads the setting. */
@@ -27,6 +29,8 @@ export interface Broker extends AsyncDisposable, Names {
   /** Bytes that a message can have, headers included. */
   readonly maxPayload: number;
   readonly serverVersion: string;
+  /** A new subject for answers, that this connection's user may subscribe to; `.*` behind it too. */
+  createInbox(): string;
   /** Calls back each time that the connection is back, the first connect not counted. Returns the way to stop that. */
   onReconnect(listener: () => void): () => void;
   onDisconnect(listener: () => void): () => void;
@@ -36,35 +40,52 @@ export interface Broker extends AsyncDisposable, Names {
   whenConnected(signal?: AbortSignal): Promise<void>;
 }
 
+/** What a user may not do, though this system does it: the account's allow-lists are not this version's. */
+export interface Forbidden {
+  operation: "publish" | "subscription";
+  subject: string;
+}
+
 /**
  * Connects, waiting as long as it takes. `url` may be a list with commas; a user and password, or a token, may stand
- * in it. Whoever stops meanwhile aborts `signal`.
+ * in it where there are no `credentials`. Whoever stops meanwhile aborts `signal`.
  */
 export async function connectBroker({
   url,
   name,
+  credentials,
   namespace,
   signal,
   onRefused,
+  onForbidden,
 }: {
   url: string;
   /** Shown by the server's connection list. */
   name: string;
+  credentials?: Credentials | undefined;
   /** Stands before the names of streams, subjects and consumers; absent: nothing does. */
   namespace?: string | undefined;
   signal?: AbortSignal;
   /** Called with each reason why there is no connection, at the first connect and at later ones, once while it stays. */
   onRefused?: (reason: string) => void;
+  /** Called with each thing that the server forbids, once. */
+  onForbidden?: (forbidden: Forbidden) => void;
 }): Promise<Broker> {
   const tell = tellOnce(onRefused);
   const names = makeNames(namespace);
   for (;;) {
     signal?.throwIfAborted();
     // Its own way of waiting for a broker that is not there yet can't be ended.
-    const options = { ...serversOf(url), ...staying, ...makePause(), name };
+    const options = {
+      ...{ ...serversOf(url), ...staying, ...makePause(), name },
+      ...(credentials && credentialOptions(credentials)),
+    };
     const connecting = connect(options);
     try {
-      return await watch(await orAborted(connecting, signal), names, tell);
+      return await watch(await orAborted(connecting, signal), {
+        ...{ names, tell, onForbidden },
+        inboxPrefix: options.inboxPrefix,
+      });
     } catch (error) {
       if (signal?.aborted !== true) tell(reasonOf(error));
       void connecting.then((late) => late.close()).catch(() => undefined);
@@ -73,40 +94,6 @@ export async function connectBroker({
       );
     }
   }
-}
-
-const tryAgainMs = 200;
-const jitterMs = 100;
-
-/**
- * The pause before a server is dialled again. The library counts it by the wall clock: were that set back by an hour
- * meanwhile, the pause would last for an hour. So it is shorter by what the clock was set back since a dial.
- */
-function makePause() {
-  /** By server: how far the wall clock was ahead of the monotonic one at its last dial. */
-  const aheadAtDial = new Map<string, number>();
-  const aheadMs = () => Date.now() - performance.now();
-  let dialledAt = -Infinity;
-  return {
-    reconnectDelayHandler(): number {
-      const pauseMs = tryAgainMs + Math.random() * jitterMs;
-      // A pause below zero is for a dial that is due: for another one it would be no pause at all.
-      if (performance.now() - dialledAt < pauseMs) return pauseMs;
-      const now = aheadMs();
-      const setBackMs = [...aheadAtDial.values()].map((ahead) => ahead - now);
-      return pauseMs - Math.max(0, ...setBackMs);
-    },
-    /** Told of each dial, the next server first. */
-    reconnectToServer(servers: readonly Server[]): null {
-      const listed = new Set(servers.map(({ listen }) => listen));
-      for (const server of aheadAtDial.keys())
-        if (!listed.has(server)) aheadAtDial.delete(server);
-      const [next] = servers;
-      if (next) aheadAtDial.set(next.listen, aheadMs());
-      dialledAt = performance.now();
-      return null; // It dials the next one.
-    },
-  };
 }
 
 type Tell = (reason: string | undefined) => void;
@@ -120,6 +107,19 @@ function tellOnce(tell?: (reason: string) => void): Tell {
       told.add(reason);
       tell?.(reason);
     }
+  };
+}
+
+/** Of something that is forbidden again and again, with other ids in its subject, so many are passed on. */
+const mostForbidden = 20;
+
+function forbiddenOnce(pass: ((forbidden: Forbidden) => void) | undefined) {
+  const passed = new Set<string>();
+  return ({ operation, subject }: Forbidden) => {
+    const what = `${operation} ${subject}`;
+    if (passed.size >= mostForbidden || passed.has(what)) return;
+    passed.add(what);
+    pass?.({ operation, subject });
   };
 }
 
@@ -155,10 +155,24 @@ function serversOf(url: string) {
   return { servers, ...(isTls && { tls: {} }), ...(user !== "" && login) };
 }
 
+/** Whether the server refused it since the user may not do it. */
+export const isForbidden = (error: unknown): boolean =>
+  error instanceof errors.PermissionViolationError ||
+  (error instanceof errors.RequestError && isForbidden(error.cause));
+
 async function watch(
   nc: NatsConnection,
-  names: Names,
-  tell: Tell,
+  {
+    names,
+    tell,
+    onForbidden,
+    inboxPrefix,
+  }: {
+    names: Names;
+    tell: Tell;
+    onForbidden: ((forbidden: Forbidden) => void) | undefined;
+    inboxPrefix: string | undefined;
+  },
 ): Promise<Broker> {
   if (fastPaths) writeOncePerTurn(nc);
   // Before anything is awaited, or a loss in between would never be told.
@@ -167,6 +181,7 @@ async function watch(
   const up = new Set<() => void>();
   const down = new Set<() => void>();
   let connected = true;
+  const noteForbidden = forbiddenOnce(onForbidden);
   const set = (now: boolean) => {
     if (connected === now) return;
     connected = now;
@@ -175,7 +190,12 @@ async function watch(
   const watching = (async () => {
     for await (const change of changes) {
       if (change.type === "disconnect") set(false);
-      if (change.type === "error" && !connected) tell(reasonOf(change.error));
+      if (change.type === "error") {
+        const { error } = change;
+        if (error instanceof errors.PermissionViolationError)
+          noteForbidden(error);
+        else if (!connected) tell(reasonOf(error));
+      }
       if (change.type === "reconnect") {
         tell(undefined);
         set(true);
@@ -200,6 +220,7 @@ async function watch(
     get serverVersion() {
       return nc.info?.version ?? "unknown";
     },
+    createInbox: () => createInbox(inboxPrefix),
     onReconnect: (listener) => listen(up, listener),
     onDisconnect: (listener) => listen(down, listener),
     reconnect() {

@@ -2,7 +2,7 @@
  * Pull requests to consumers, one inbox for all of them. The client library's own consumer costs three times as much
  * per message, and hides when a pull came back empty, which is what the scheduling of work turns on.
  */
-import { createInbox, nanos, type Msg } from "@nats-io/nats-core";
+import { nanos, type Msg } from "@nats-io/nats-core";
 import type { LogMessage } from "../codec/codec.ts";
 import { subscribe, type Broker } from "../broker/connection.ts";
 import { sweepEvery } from "../broker/sweepEvery.ts";
@@ -87,7 +87,7 @@ export function makePuller(
   onStray?: (delivery: Delivery) => void,
 ) {
   const running = new Map<string, Running>();
-  let inbox = createInbox();
+  let inbox = broker.createInbox();
   let last = 0;
   let answered: PromiseWithResolvers<void> | undefined;
 
@@ -162,7 +162,7 @@ export function makePuller(
     /** Forgets all pulls, which end as lost, and the inbox that they were answered in. */
     renew() {
       subscription.unsubscribe();
-      inbox = createInbox();
+      inbox = broker.createInbox();
       subscription = subscribe(broker, `${inbox}.*`, receive);
       endAll(() => true);
     },

@@ -8,14 +8,17 @@ const advice =
 
 /**
  * Why a stream can't be ours, in one sentence: it is there with other subjects, or it is missing and another stream takes
- * what belongs into it. Undefined where nothing is in the way. Rejects where the broker can't be asked.
+ * what belongs into it; the latter is asked where it is to be made. Undefined where nothing is in the way. Rejects where
+ * the broker can't be asked.
  */
 export async function whyForeign(
   broker: Broker,
   { name, subjects = [] }: WantedStream,
+  toBeMade: boolean,
 ): Promise<string | undefined> {
   const found = await orMissing(broker.jsm.streams.info(name));
-  if (found === undefined) return await whyTaken(broker, name, subjects);
+  if (found === undefined)
+    return toBeMade ? await whyTaken(broker, name, subjects) : undefined;
   const { subjects: theirs = [] } = found.config;
   return isSame(subjects, theirs)
     ? undefined

@@ -12,7 +12,7 @@ import {
   type StreamConfig,
 } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
-import type { Broker } from "../broker/connection.ts";
+import { isForbidden, type Broker } from "../broker/connection.ts";
 import { whyForeign } from "./foreignStream.ts";
 import { newestRequest } from "./groups.ts";
 import { maxBytesOf } from "./logLimit.ts";
@@ -122,22 +122,39 @@ export class TopologyError extends Error {
   readonly code = "TOPOLOGY";
 }
 
+/** A stream is missing, and the user may not make it. */
+export class StreamMissingError extends Error {
+  override readonly name = "StreamMissingError";
+  readonly code = "STREAM_MISSING";
+  readonly stream: string;
+
+  constructor(stream: string, options?: ErrorOptions) {
+    super(
+      `there is no stream ${stream}, and the user may not make it`,
+      options,
+    );
+    this.stream = stream;
+  }
+}
+
 /**
  * Creates the streams that are missing, and reads back what the server made of them: old servers leave out silently
  * what they don't know. A stream that is there is never changed: the differences that services can live with are
  * returned. Rejects with a TopologyError where a service can't work with a stream or the server, with another error
- * where a cluster can't say yet. Call it again after every reconnect.
+ * where a cluster can't say yet. Call it again after every reconnect. Without `create` it makes nothing: it rejects with a
+ * StreamMissingError, as where the broker forbids it.
  */
 export async function ensureTopology(
   broker: Broker,
   settings: TopologySettings,
+  { create = true }: { create?: boolean } = {},
 ): Promise<StreamDifference[]> {
   const all = wantedStreams(settings, broker);
-  await refuseUnusable(broker, all);
+  await refuseUnusable(broker, all, { create });
   const found: StreamDifference[] = [];
   for (const wanted of all)
     found.push(
-      ...(await orTopologyError(wanted, ensureStream(broker, wanted))),
+      ...(await orTopologyError(wanted, ensureStream(broker, wanted, create))),
     );
   return found;
 }
@@ -149,16 +166,17 @@ export async function ensureTopology(
 export async function refuseUnusable(
   broker: Broker,
   all: readonly WantedStream[],
+  { create = true }: { create?: boolean } = {},
 ): Promise<void> {
   const refuse = (why: string | undefined) => {
     if (why !== undefined) throw new TopologyError(why);
   };
   refuse(whyUnusable(broker.serverVersion));
   for (const wanted of all)
-    refuse(await orTopologyError(wanted, whyForeign(broker, wanted)));
+    refuse(await orTopologyError(wanted, whyForeign(broker, wanted, create)));
 }
 
-/** The broker's refusal as a TopologyError, unless it is a passing one. */
+/** The broker's refusal as a TopologyError, unless it is a passing one; what the user may not do, as a StreamMissingError. */
 export async function orTopologyError<T>(
   { name }: Pick<WantedStream, "name">,
   asked: Promise<T>,
@@ -166,6 +184,7 @@ export async function orTopologyError<T>(
   try {
     return await asked;
   } catch (cause) {
+    if (isForbidden(cause)) throw new StreamMissingError(name, { cause });
     if (!(cause instanceof JetStreamApiError) || isPassing(cause)) throw cause;
     throw new TopologyError(`stream ${name}: ${cause.message}`, { cause });
   }
@@ -182,11 +201,13 @@ const isPassing = (error: JetStreamApiError): boolean =>
 async function ensureStream(
   broker: Broker,
   wanted: WantedStream,
+  create: boolean,
 ): Promise<StreamDifference[]> {
   const { jsm } = broker;
   const find = () => orMissing(jsm.streams.info(wanted.name));
   const found = await find();
   if (found !== undefined) return compare(broker, wanted, found.config);
+  if (!create) throw new StreamMissingError(wanted.name);
   try {
     const { config } = await jsm.streams.add(wanted);
     refuseDifference(`stream ${wanted.name}`, wanted, config);

@@ -9,6 +9,7 @@ import {
   planStreams,
 } from "@jetscribe/event-log/streams/streamPlan";
 import { readConfig } from "../config.ts";
+import { brokerOf } from "../credentials.ts";
 import { BrokerSettings, topologyOf } from "../joinBroker.ts";
 import { connectWithinMs, runCommand, type Confirm } from "../runCommand.ts";
 import { isEmpty, describePlan } from "./describePlan.ts";
@@ -21,9 +22,8 @@ async function planOrApply(form: string, confirm: Confirm): Promise<number> {
   const config = readConfig(BrokerSettings, process.env);
   const settings = topologyOf(config);
   await using broker = await connectBroker({
-    url: config.NATS_URL,
+    ...brokerOf(config, "operator"),
     name: "streams",
-    namespace: config.NAMESPACE,
     signal: AbortSignal.timeout(connectWithinMs),
   }).catch((cause: unknown) => {
     throw new Error("the broker can't be reached: see NATS_URL", { cause });
