@@ -10,7 +10,12 @@ export {
   type Env,
 } from "./config.ts";
 export { brokerOf } from "./credentials.ts";
-export { BrokerSettings, joinBroker, joinClock } from "./joinBroker.ts";
+export {
+  BrokerSettings,
+  joinBroker,
+  joinClock,
+  topologyOf,
+} from "./joinBroker.ts";
 export { runService, type ServiceContext } from "./lifecycle.ts";
 export {
   makeLogger,

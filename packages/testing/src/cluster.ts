@@ -18,7 +18,7 @@ export interface NatsCluster extends AsyncDisposable {
 
 export interface ClusterOptions extends Pick<
   NatsOptions,
-  "version" | "durability"
+  "version" | "durability" | "config"
 > {
   nodes?: number;
   /** Stands between two nodes, say to cut them off: gives the port by which node `from` reaches what listens at `port`. */
@@ -31,6 +31,7 @@ const wholeWithinMs = 60_000;
 export async function startNatsCluster({
   nodes: size = 3,
   link = (_ends, port) => Promise.resolve(port),
+  config: further = [],
   ...options
 }: ClusterOptions = {}): Promise<NatsCluster> {
   await using opened = new AsyncDisposableStack();
@@ -45,7 +46,7 @@ export async function startNatsCluster({
       others.map(([to, theirs]) => link({ from, to }, theirs)),
     );
     const monitorPort = monitorPorts[from] ?? 0;
-    const config = configOf({ port, monitorPort, routes });
+    const config = [...configOf({ port, monitorPort, routes }), ...further];
     await held[from]?.free();
     await held[size + from]?.free();
     const name = `node-${from}`;

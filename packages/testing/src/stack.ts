@@ -1,3 +1,11 @@
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import { applyStreams } from "@jetscribe/event-log/streams/streamPlan";
+import {
+  brokerOf,
+  BrokerSettings,
+  readConfig,
+  topologyOf,
+} from "@jetscribe/runtime";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +22,7 @@ import {
   makeSupervised,
   type Supervised,
 } from "../../../scripts/system/supervise.ts";
+import { makeTestAccounts, type TestAccounts } from "./accounts.ts";
 import { checkAnswersOf } from "./answers/watchAnswers.ts";
 import { startNatsCluster, type NatsCluster } from "./cluster.ts";
 import { eventually } from "./eventually.ts";
@@ -37,6 +46,11 @@ export interface StackOptions {
   durability?: "process" | "machine";
   /** So many NATS servers in a cluster, with as many copies of everything, instead of one. */
   nodes?: number;
+  /**
+   * By default each service is a user of its own, and a service that does what its user may not fails the test. False:
+   * nobody needs a user.
+   */
+  accounts?: boolean;
   /** How long the system may take to be healthy (a model has to be loaded); 0 doesn't wait. */
   healthyWithinMs?: number;
 }
@@ -47,6 +61,7 @@ export interface Stack extends AsyncDisposable {
   /** Of the second gateway. */
   readonly url2: string;
   readonly key: string;
+  /** For the test: with a user in it who may do everything. */
   readonly natsUrl: string;
   readonly redisUrl: string;
   readonly logDir: string;
@@ -78,13 +93,21 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const dataDir = await mkdtemp(join(tmpdir(), "jetscribe-stack-"));
   opened.defer(() => rm(dataDir, { recursive: true, force: true }));
   const { natsVersion: version = "default", durability = "process" } = options;
-  const { nodes = 1 } = options;
+  const { nodes = 1, accounts: hasAccounts = true } = options;
+  const accounts = hasAccounts
+    ? await makeTestAccounts(join(dataDir, "credentials"), {
+        namespace: options.env?.["NAMESPACE"],
+      })
+    : undefined;
+  const server = {
+    ...{ version, durability },
+    ...(accounts && { config: [accounts.config] }),
+  };
   const cluster =
     nodes > 1
-      ? opened.use(await startNatsCluster({ version, durability, nodes }))
+      ? opened.use(await startNatsCluster({ ...server, nodes }))
       : undefined;
-  const nats =
-    cluster?.nodes[0] ?? opened.use(await startNats({ version, durability }));
+  const nats = cluster?.nodes[0] ?? opened.use(await startNats(server));
   const natsUrl = cluster?.url ?? nats.url;
   const redis = opened.use(await startRedis());
   const [port, port2] = [await freePort(), await freePort()];
@@ -109,13 +132,19 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     ...options.env,
   };
   for (const gateway of [url, url2]) checkAnswersOf(gateway);
-  const services = startServices(options.services ?? serviceNames, env, port2);
+  if (accounts) await makeStreams({ ...env, NATS_URL: natsUrl }, accounts);
+  const forbidden: string[] = [];
+  opened.defer(() => refuse(forbidden));
+  const services = startServices(options.services ?? serviceNames, {
+    ...{ env, port2, accounts },
+    onForbidden: (line) => forbidden.push(line),
+  });
   opened.defer(() => stopServices([...services.values()]));
   const stack = {
     url,
     url2,
     key,
-    natsUrl,
+    natsUrl: accounts?.forTest(natsUrl) ?? natsUrl,
     redisUrl: redis.url,
     logDir,
     dataDir,
@@ -142,10 +171,40 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   };
 }
 
+/** As the operator does before the services start. */
+async function makeStreams(
+  env: NodeJS.ProcessEnv,
+  { fileOf }: TestAccounts,
+): Promise<void> {
+  const NATS_NKEY_FILE = fileOf("operator");
+  const settings = readConfig(BrokerSettings, { ...env, NATS_NKEY_FILE });
+  await using broker = await connectBroker({
+    ...{ ...brokerOf(settings, "operator"), name: "operator" },
+  });
+  await applyStreams(broker, topologyOf(settings));
+}
+
+/** What a service logs where its allow-list lacks something. */
+const forbiddenWords = "the broker forbids what this service does";
+
+function refuse(forbidden: readonly string[]): void {
+  if (forbidden.length > 0)
+    throw new Error(`allow-lists lack something:\n${forbidden.join("\n")}`);
+}
+
 function startServices(
   members: readonly Member[],
-  env: NodeJS.ProcessEnv,
-  port2: number,
+  {
+    env,
+    port2,
+    accounts,
+    onForbidden,
+  }: {
+    env: NodeJS.ProcessEnv;
+    port2: number;
+    accounts: TestAccounts | undefined;
+    onForbidden: (line: string) => void;
+  },
 ) {
   const services = new Map<Member, Supervised>();
   for (const member of members) {
@@ -154,8 +213,14 @@ function startServices(
     const program = serviceProgram(name, process.execPath, {
       ...env,
       ...(isSecond && { PORT: String(port2) }),
+      ...(accounts && { NATS_NKEY_FILE: accounts.fileOf(name) }),
     });
-    const one = makeSupervised(program, { restarts: false });
+    const one = makeSupervised(program, {
+      restarts: false,
+      onLine: (line) => {
+        if (line.includes(forbiddenWords)) onForbidden(line);
+      },
+    });
     services.set(member, one);
     endWithUs(one);
     one.start();
