@@ -50,7 +50,7 @@ function optional(type: EventType): Record<string, Header> {
     ...(type === "GenerateRequested" && ofRequests),
     ...(type === "GenerateFailed" && {
       "ce-errortype": text("The type of its error."),
-      "ce-errormessage": text("The first 256 characters of its error's message, on one line, percent-encoded; absent where that is empty."), // prettier-ignore
+      "ce-errormessage": text("The first 256 characters of its error's message, on one line, percent-encoded; fewer where these take over 768 bytes, and absent where that is empty."), // prettier-ignore
     }),
     ...(isOutcome({ type } as TaskEvent) && {
       "ce-metrics": text("Numbers with commas: the wait and the processing time in seconds, the tokens of prompt and text, and the seconds to the first token where there was one."), // prettier-ignore

@@ -7,6 +7,7 @@ import {
   ErrorType,
   isTraceparent,
   listedError,
+  listedErrorChars,
   waitsFrom,
   type GenerateFailed,
   type GenerateRequested,
@@ -79,8 +80,14 @@ export const originLine = ({
 }: Pick<GenerateRequested, "traceparent">): string =>
   isTraceparent(traceparent) ? `${origin}: ${traceparent}\r\n` : "";
 
+/**
+ * What the message may take in its header, in bytes: a header is no longer for any script than the longest of ASCII, and
+ * fits what the log keeps for an outcome beside its text.
+ */
+export const errorMessageBytes = 3 * listedErrorChars;
+
 export function errorLines({ type, message }: GenerateFailed["error"]): string {
-  const listed = percentEncode(listedError(message));
+  const listed = encodedWithin(errorMessageBytes, listedError(message));
   return (
     `${errorType}: ${type}\r\n` +
     (listed === "" ? "" : `${errorMessage}: ${listed}\r\n`)
@@ -137,6 +144,17 @@ export function metricsOf({ header }: Headers): OutcomeMetrics | undefined {
 /** What CloudEvents' binding for NATS wants in a header: all but printable ASCII, and of that the space, " and %. */
 const percentEncode = (text: string): string =>
   text.replace(/[^\x21-\x7e]|["%]/gu, encodeURIComponent);
+
+/** The beginning of the text that takes so many bytes at most; whole characters. */
+function encodedWithin(bytes: number, text: string): string {
+  let encoded = "";
+  for (const character of text) {
+    const next = percentEncode(character);
+    if (encoded.length + next.length > bytes) break;
+    encoded += next;
+  }
+  return encoded;
+}
 
 /** "" of what is not encoded so. */
 function percentDecode(text: string): string {

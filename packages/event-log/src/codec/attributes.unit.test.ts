@@ -17,6 +17,7 @@ import assert from "node:assert/strict";
 import { test } from "vitest";
 import { encodeEvent } from "./codec.ts";
 import {
+  errorMessageBytes,
   errorMessageOf,
   errorTypeOf,
   labelsOf,
@@ -142,9 +143,25 @@ test("the beginning of an error's message is an attribute of the event", () => {
     errorMessageOf(headersIn(of("Größe\r\nce-errortype: x"))),
     "Größe ce-errortype: x",
   );
-  assert.equal(errorMessageOf(headersIn(of("é".repeat(300)))), "é".repeat(256));
+  assert.equal(errorMessageOf(headersIn(of("% ".repeat(300)))), "% ".repeat(128).trim()); // prettier-ignore
   assert.ok(!of(" ").some((line) => line.includes("errormessage")));
   assert.equal(errorMessageOf(headersIn(["ce-errormessage: %E0%A4%A"])), "");
+});
+
+test("an error's message takes as much of the headers in any script", () => {
+  for (const [character, shown] of [
+    ["é", 128],
+    ["漢", 85],
+    ["😀", 64],
+  ] as const) {
+    const message = character.repeat(300);
+    const error = { type: "RuntimeError" as const, message, traceback: "" };
+    const lines = linesOf(failed(newTaskId(), 1, { error }));
+    assert.equal(errorMessageOf(headersIn(lines)), character.repeat(shown));
+    const header = lines.find((line) => line.startsWith("ce-errormessage: "));
+    const { length } = header?.slice("ce-errormessage: ".length) ?? "";
+    assert.ok(length > 0 && length <= errorMessageBytes);
+  }
 });
 
 test("the metrics of an outcome are an attribute of the event", () => {

@@ -172,7 +172,7 @@ export const ListedTask = z.object({
   error_type: ErrorType.optional().meta({ description: "Of a failed task." }),
   error_message: z.string().optional().meta({
     description:
-      "Of a failed task: the first 256 characters, on one line. `GET /result` has all of it.",
+      "Of a failed task: the first 256 characters, on one line; fewer of scripts that take many bytes. `GET /result` has all of it.",
   }),
   user_id: z.string().optional(),
   metadata: z.record(z.string(), z.string()).optional(),
