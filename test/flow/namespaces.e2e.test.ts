@@ -43,10 +43,13 @@ const programs: string[][] = [
 ];
 
 test("two systems with two namespaces run side by side on one nats-server, and neither sees a task of the other", async () => {
-  await using plain = await startStack({ env: fake });
+  await using plain = await startStack({ env: fake, accounts: false });
   const { natsUrl } = plain;
   const env = { NATS_URL: natsUrl, NAMESPACE: "shop" };
-  await using shop = await startStack({ env: { ...fake, ...env } });
+  await using shop = await startStack({
+    env: { ...fake, ...env },
+    accounts: false,
+  });
   const systems = [
     { stack: plain, namespace: undefined },
     { stack: shop, namespace: "shop" },

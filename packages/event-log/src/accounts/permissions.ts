@@ -94,10 +94,10 @@ function listsOf(names: Names): Record<ServiceRole, Permissions> {
     },
     inference: {
       publish: [
-        // What becomes of a task: it can't make one, nor cancel it.
-        ...(["started", "retried", "completed", "failed"] as const).map(
-          (word) => subjects.event(word, any),
-        ),
+        // What becomes of a task, with the cancel that its deadline asks for: it can't make a task.
+        ...(
+          ["started", "retried", "completed", "failed", "cancelled"] as const
+        ).map((word) => subjects.event(word, any)),
         subjects.tokens("*"),
         // It says that it lives, and which queue has a task again.
         subjects.worker("*", "*"),
@@ -123,8 +123,9 @@ function listsOf(names: Names): Record<ServiceRole, Permissions> {
     },
     results: {
       publish: [
-        // It ends tasks that no worker ends in time.
+        // It ends tasks that no worker ends in time, and those whose deadline asks for a cancel.
         subjects.event("failed", any),
+        subjects.event("cancelled", any),
         subjects.projection("results"),
         // The work queues are its to make again and to remove.
         ...wakes,
