@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { say, step, yellow } from "../install/print.mjs";
 import { type Env, readJson, root } from "../install/project.mjs";
 import { run, tail } from "../install/run.mjs";
-import { writePrivate } from "./dataDir.ts";
+import { loginOf } from "@jetscribe/runtime/ownAccounts";
+import { writePrivate } from "@jetscribe/runtime/writePrivate";
 import { nodeFlags } from "./services.ts";
 
 /** What the streams are made by: another value is another stream. */
@@ -18,9 +19,10 @@ const madeBy = ["streams/topology.ts", "streams/logLimit.ts"].map((file) =>
 const streamsProgram = "packages/runtime/src/streams/main.ts";
 
 /**
- * `npm start` is the operator of its own broker: where the settings of the streams, or what the project makes of them,
- * changed since the last start, they are applied before the services come up; `startBroker` is called only then. Whatever can't be applied is said; the
- * services then go on with what is there, or name what they can't work with.
+ * `npm start` is the operator of its own broker, whose streams no service may make or change. Before the services come up
+ * they are made where they are missing, and changed where their settings, or what the project makes of them, changed since
+ * the last start; `startBroker` is called only then. Whatever can't be applied is said; the services then go on with what
+ * is there, or name what they can't work with.
  */
 export async function applyOwnStreams(
   startBroker: () => Promise<void>,
@@ -30,16 +32,19 @@ export async function applyOwnStreams(
 ): Promise<void> {
   const file = join(dataDir, "streams.json");
   const wanted = fingerprint(env);
-  if (readJson<{ applied: string }>(file)?.applied === wanted) return;
   const isNew = !existsSync(join(dataDir, "nats", "jetstream"));
-  const applied = isNew || (await apply());
-  if (applied) writePrivate(file, JSON.stringify({ applied: wanted }));
+  const { applied } = readJson<{ applied: string }>(file) ?? {};
+  if (applied === wanted && !isNew) return;
+  if (await apply()) writePrivate(file, JSON.stringify({ applied: wanted }));
 
   async function apply() {
     await startBroker();
     const args = [...nodeFlags, streamsProgram, "apply", "--yes"];
     const { code, output } = await step("applying the streams' settings", () =>
-      run(node, args, { cwd: root, env }),
+      run(node, args, {
+        cwd: root,
+        env: { ...env, ...loginOf(dataDir, "operator") },
+      }),
     );
     if (code !== 0)
       say(yellow(`The streams stay as they are:\n${tail(output)}`));

@@ -5,10 +5,8 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   statfsSync,
-  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -16,13 +14,15 @@ import { readJson } from "../install/project.mjs";
 import { tryLock } from "../install/lock.mjs";
 import { identityOf, isAlive, killGroup } from "../install/processes.mjs";
 import { configExitCode, UserError } from "../install/print.mjs";
+// By its path: in an image the scripts find no packages.
+import { writePrivate } from "../../packages/runtime/src/writePrivate.ts";
 import { freePort } from "./freePort.ts";
 import { removeContainer } from "./supervise.ts";
 
 /**
  * What `npm start` keeps in DATA_DIR beside the servers' data:
  * `lock` who runs on it, `pids.json` its processes, `api-key` the key that was made, `running.json` how to reach the
- * running system, `choices.json` what the first start chose.
+ * running system, `choices.json` what the first start chose. Who is let into the broker stands in packages/runtime/src/ownAccounts.ts.
  */
 
 interface NotedProcess {
@@ -36,6 +36,8 @@ export interface Running {
   url: string;
   key: string | undefined;
   natsUrl: string;
+  /** The file with the operator's seed; undefined where the broker is not a private one. */
+  operator?: string | undefined;
   redisUrl: string;
   pid: number;
 }
@@ -145,13 +147,6 @@ async function end(noted: NotedProcess, deadlineMs: number): Promise<void> {
   }
   killGroup(noted.pid, "SIGKILL");
   while (isAlive(noted)) await sleep(20);
-}
-
-/** Whole or not at all, and for its owner only. */
-export function writePrivate(file: string, text: string): void {
-  const temporary = `${file}.${process.pid}`;
-  writeFileSync(temporary, text, { mode: 0o600 });
-  renameSync(temporary, file);
 }
 
 /** What the first start chooses and later ones keep, in `choices.json` of DATA_DIR. */

@@ -1,6 +1,10 @@
+import { readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { makeNames } from "@jetscribe/schema";
+import { connectLine } from "@jetscribe/event-log/accounts/connectLine";
+import { seedFileOf } from "@jetscribe/runtime/ownAccounts";
+import type { Names } from "@jetscribe/schema";
 import { green, red, say, yellow } from "../install/print.mjs";
 import { askServer } from "./askServer.ts";
 import { readHealth } from "./health.ts";
@@ -23,16 +27,18 @@ const roomBytes = 64 * 2 ** 20;
 export async function healFullDisk(broker: {
   nats: Supervised;
   port: number;
-  /** Where its data is. */
-  folder: string;
+  /** Of the system: its data and its users are there. */
+  dataDir: string;
   /** Of the gateway. */
   url: string;
-  /** What stands before the names of its streams; empty: nothing. */
-  namespace: string | undefined;
+  /** Of its streams. */
+  names: Names;
   stopping: AbortSignal;
 }): Promise<void> {
-  const { nats, port, folder, url, stopping } = broker;
-  const names = Object.values(makeNames(broker.namespace || undefined).streams);
+  const { nats, port, dataDir, url, stopping } = broker;
+  const folder = join(dataDir, "nats");
+  const streams = Object.values(broker.names.streams);
+  const seed = readFileSync(seedFileOf(dataDir, "operator"), "utf8");
   let looks = 0;
   let pid: number | undefined;
   let restartedAt = -Infinity;
@@ -43,7 +49,7 @@ export async function healFullDisk(broker: {
     const health = await readHealth(url);
     const stuck =
       Boolean(health?.stores_nothing) ||
-      (await isSilent(port, names, wasStuck));
+      (await isSilent(port, { streams, seed }, wasStuck));
     if (stopping.aborted) return;
     const well = !stuck && health?.nats === true;
     if (well) sayWell();
@@ -104,18 +110,19 @@ async function hasRoom(folder: string): Promise<boolean> {
  */
 async function isSilent(
   port: number,
-  names: readonly string[],
+  { streams, seed }: { streams: readonly string[]; seed: string },
   wasStuck: boolean,
 ): Promise<boolean> {
-  const inbox = `_INBOX.supervisor.${process.pid}`;
-  const questions = names.map(
+  const inbox = `_INBOX_operator.supervisor.${process.pid}`;
+  const questions = streams.map(
     (stream) => `PUB $JS.API.STREAM.INFO.${stream} ${inbox} 0\r\n\r\n`,
   );
+  const asked = `SUB ${inbox} 1\r\n${questions.join("")}`;
   const { text, silent } = await askServer(
     port,
-    `CONNECT {"verbose":false}\r\nSUB ${inbox} 1\r\n${questions.join("")}`,
+    (greeting) => connectLine(greeting, seed) + asked,
     answersWithinMs,
-    (text) => text.split(`\nMSG ${inbox} `).length > names.length,
+    (text) => text.split(`\nMSG ${inbox} `).length > streams.length,
   );
   return silent && (wasStuck || text.startsWith("INFO "));
 }

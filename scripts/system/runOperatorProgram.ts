@@ -5,8 +5,9 @@ import { readChoices, readRunning } from "./dataDir.ts";
 
 /**
  * `runOperatorProgram.ts PROGRAM NATS_URL|REDIS_URL|JETSCRIBE_URL [ARGUMENT...]`: runs a program of the workspace for an
- * operator, with the settings that `npm start` has. Where the server is not set, the system that runs here is meant; where
- * none runs, the process ends with a UserError's message, unless it is only asked for help.
+ * operator, with the settings that `npm start` has. Where the server is not set, the system that runs here is meant, and
+ * the user `operator` of its broker unless a credential is named; where none runs, the process ends with a UserError's
+ * message, unless it is only asked for help.
  */
 const [program = "", usual = ""] = process.argv.splice(2, 2);
 const words = process.argv.slice(2);
@@ -45,5 +46,10 @@ function runningHere(env: Env): Env {
     NATS_URL: running.natsUrl,
     REDIS_URL: running.redisUrl,
     EVENTS_MAX_BYTES: String(choices.eventsMaxBytes),
+    ...(running.operator && {
+      ...(!env["NATS_CREDS_FILE"] && { NATS_NKEY_FILE: running.operator }),
+      // For commands that let somebody into the private broker, or shut somebody out.
+      OWN_BROKER_DIR: dataDir,
+    }),
   };
 }

@@ -1,4 +1,3 @@
-import { makeNames } from "@jetscribe/schema";
 import { join } from "node:path";
 import {
   bold,
@@ -27,8 +26,6 @@ export interface StartFacts {
   /** Undefined where only its hash is known. */
   key: string | undefined;
   natsUrl: string;
-  /** What stands before every subject; empty: nothing. */
-  namespace?: string | undefined;
   dataDir: string;
   logDir: string;
   engine: string | undefined;
@@ -61,7 +58,7 @@ export function sayBlock(facts: StartFacts): void {
     `API key    ${key ?? "as in API_KEYS (only its hash is known here)"}`,
     `Docs       ${cyan(`${url}/docs`)}`,
     `Dashboard  ${cyan(dashboardAddress(url, key))}`,
-    `Events     nats sub -s ${facts.natsUrl} "${makeNames(facts.namespace || undefined).subjects.allStored}"`,
+    `Events     ${facts.natsUrl}; let a subscriber in: ${whereOf(dataDir)}npm run subscribers -- add NAME`,
     `Logs       ${join(logDir, "llm_requests.log")}, errors.log, app.log`,
     `Data       ${dataDir}`,
     "",

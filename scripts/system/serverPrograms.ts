@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { root } from "../install/project.mjs";
 import { libraryEnv, type Server } from "../install/servers.mjs";
@@ -54,6 +54,8 @@ interface NatsOptions extends ServerOptions {
   durability?: string | undefined;
   /** As nats-server reads it. */
   maxPayload?: string | undefined;
+  /** Reads `accounts.conf` in the folder of its data; without it everybody is let in. */
+  accounts?: boolean | undefined;
   /** Further lines. */
   config?: readonly string[] | undefined;
 }
@@ -95,6 +97,7 @@ export function natsProgram(server: Server, options: NatsOptions): Program {
     `listen: ${JSON.stringify(`${seen.host}:${seen.port}`)}`,
     `max_payload: ${maxPayload}`,
     `jetstream {\n  ${jetstream.join("\n  ")}\n}`,
+    ...(options.accounts ? [includeAccounts(seen)] : []),
     ...(options.config ?? []),
   ];
   const nats = program(server, options, lines, ["-c", seen.config]);
@@ -123,6 +126,10 @@ export function redisProgram(server: Server, options: ServerOptions): Program {
   ];
   return program(server, options, lines, [seen.config]);
 }
+
+/** nats-server looks for it from the folder of its configuration, also where the path is absolute. */
+const includeAccounts = ({ config, data }: { config: string; data: string }) =>
+  `include ${JSON.stringify(join(relative(dirname(config), data), "accounts.conf"))}`;
 
 function syncInterval(server: Server, durability = "process"): string[] {
   if (durability !== "process" && durability !== "machine")

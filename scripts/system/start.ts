@@ -1,6 +1,6 @@
 import { duration } from "@jetscribe/runtime/config";
 import { exceptLoopback } from "@jetscribe/runtime/exceptLoopback";
-import { join } from "node:path";
+import { loginOf, seedFileOf } from "@jetscribe/runtime/ownAccounts";
 import { parseArgs } from "node:util";
 import { addGpuBinaries } from "../install/gpu.mjs";
 import { fail, say, step, UserError, yellow } from "../install/print.mjs";
@@ -18,6 +18,7 @@ import {
 import { healFullDisk } from "./healFullDisk.ts";
 import { failingNames, sayWhenHealthy, waitUntilHealthy } from "./health.ts";
 import { metricsPort } from "./metricsPorts.ts";
+import { keepAccounts, prepareOwnBroker } from "./ownBroker.ts";
 import { openTunnel, tunnelProxy, type Tunnel } from "./openTunnel.ts";
 import { findGpus, planWorkers } from "./planWorkers.ts";
 import { readAddress } from "./readAddress.ts";
@@ -30,7 +31,12 @@ import {
   redisUrl,
   sayVersion,
 } from "./serverPrograms.ts";
-import { serviceNames, serviceProgram } from "./services.ts";
+import {
+  serviceNames,
+  serviceOf,
+  serviceProgram,
+  type ServiceName,
+} from "./services.ts";
 import { stopOnSignal } from "./stopOnSignal.ts";
 import type { Supervised } from "./supervise.ts";
 import { superviseAll } from "./superviseAll.ts";
@@ -82,6 +88,8 @@ async function main() {
   if (nats) sayVersion(nats);
   if (redis) sayVersion(redis);
 
+  const { NAMESPACE: namespace } = env;
+  const names = nats && prepareOwnBroker(dataDir, namespace);
   const { natsPort, redisPort, eventsMaxBytes } = await choose(dataDir);
   const urls = {
     NATS_URL: env["NATS_URL"] ?? natsUrl(natsPort),
@@ -104,7 +112,11 @@ async function main() {
   };
   const durability = env["DURABILITY"];
   const programs = [
-    nats && natsProgram(nats, { dataDir, port: natsPort, durability }),
+    nats &&
+      natsProgram(nats, {
+        ...{ dataDir, port: natsPort, durability },
+        accounts: true,
+      }),
     redis && redisProgram(redis, { dataDir, port: redisPort }),
     ...serviceNames
       .filter((name) => name !== "inference")
@@ -114,6 +126,7 @@ async function main() {
         serviceProgram(name, node, {
           ...serviceEnv,
           ...env,
+          ...(nats && loginOf(dataDir, serviceOf(name) as ServiceName)),
           ...metricsPort(serviceEnv, number),
         }),
       ),
@@ -122,7 +135,8 @@ async function main() {
   supervised.push(...superviseAll(programs, dataDir, giveUp));
   // Only a broker of our own is ours to change, and to start again.
   const broker = supervised.find(({ name }) => name === "nats");
-  if (broker) {
+  if (broker && names) {
+    keepAccounts(dataDir, names, broker, stopping.signal);
     const startBroker = async () => {
       broker.start();
       await natsReady(natsPort, stopping.signal);
@@ -131,14 +145,13 @@ async function main() {
     if (stopping.signal.aborted) return;
   }
   for (const child of supervised) child.start();
-  const { ENGINE: engine, NAMESPACE: namespace } = env;
-  if (broker)
+  if (broker && names)
     healFullDisk({
       nats: broker,
       port: natsPort,
-      folder: join(dataDir, "nats"),
+      dataDir,
       url,
-      namespace,
+      names,
       stopping: stopping.signal,
     }).catch(fail);
 
@@ -146,10 +159,12 @@ async function main() {
   if (stopping.signal.aborted) return;
   const { NATS_URL, REDIS_URL } = urls;
   const reach = { key, url, natsUrl: NATS_URL, redisUrl: REDIS_URL };
-  writeRunning(dataDir, { ...reach, pid: process.pid });
+  const operator = broker && seedFileOf(dataDir, "operator");
+  writeRunning(dataDir, { ...reach, operator, pid: process.pid });
   const tunnel = wantsTunnel ? await openTunnel(url, env) : undefined;
   const publicUrl = tunnel && "url" in tunnel ? tunnel.url : undefined;
-  const facts = { ...reach, publicUrl, dataDir, logDir, engine, namespace };
+  const { ENGINE: engine } = env;
+  const facts = { ...reach, publicUrl, dataDir, logDir, engine };
   sayBlock({ ...facts, health, failing: failingNames(supervised) });
   if (tunnel) sayOrCloseTunnel(tunnel, stopping.signal);
   if (health.status !== "healthy") await sayWhenHealthy(url, stopping.signal);

@@ -46,5 +46,9 @@ export function superviseAll(
   });
 }
 
-/** nats-server's errors; what it and Redis say otherwise is of no use to somebody who sees them run. */
-const isServerTrouble = (line: string) => /\[(ERR|FTL)\]/.test(line);
+/**
+ * nats-server's errors; what it and Redis say otherwise is of no use to somebody who sees them run. That it refused a
+ * client is none of them: such as one of a subscriber that was removed.
+ */
+const isServerTrouble = (line: string) =>
+  /\[(ERR|FTL)\]/.test(line) && !line.includes("authentication error");

@@ -22,7 +22,7 @@ import {
   postMany,
 } from "./client.ts";
 import { countOf, histories } from "./log.ts";
-import { npmStart, pidOf } from "./npmStart.ts";
+import { npmStart, operatorOf, pidOf } from "./npmStart.ts";
 
 const diskMiB = 200;
 const mount = `mount -t tmpfs -o size=${diskMiB}m tmpfs "$0"`;
@@ -147,8 +147,7 @@ for (const { version, binary, freezes } of cases)
       saysOnce("starting it again.");
       await outcome(system, await post(system));
 
-      const { natsUrl } = readRunning(system.dataDir) ?? assert.fail();
-      const log = await histories(natsUrl);
+      const log = await histories(operatorOf(system.dataDir));
       for (const id of accepted)
         assert.equal(countOf(log.get(id), "GenerateCompleted"), 1);
       assert.deepEqual(

@@ -5,14 +5,15 @@ import { scan } from "@jetscribe/event-log/read/readLog";
 import type { RecordedEvent } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 
+type BrokerPlace = Omit<Parameters<typeof connectBroker>[0], "name">;
+
 /** All events in the log, by task, in order. */
 export async function histories(
-  natsUrl: string,
+  at: string | BrokerPlace,
   namespace?: string,
 ): Promise<Map<string, RecordedEvent[]>> {
-  await using broker = await connectBroker({
-    ...{ url: natsUrl, name: "test", namespace },
-  });
+  const place = typeof at === "string" ? { url: at, namespace } : at;
+  await using broker = await connectBroker({ ...place, name: "test" });
   const events = new Map<string, RecordedEvent[]>();
   const reading = { stream: broker.streams.events, from: { seq: 1 } };
   await scan(broker, reading, (message) => {

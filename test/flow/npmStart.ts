@@ -1,8 +1,12 @@
 /** `npm start`, as a child of the test: what it said is told where the test fails. */
+import { brokerOf } from "@jetscribe/runtime";
+import { seedFileOf } from "@jetscribe/runtime/ownAccounts";
+import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { ended, endWithUs } from "../../packages/testing/src/leftovers.ts";
+import { readRunning } from "../../scripts/system/dataDir.ts";
 
 const script = fileURLToPath(
   new URL("../../scripts/start.mjs", import.meta.url),
@@ -33,6 +37,13 @@ export function npmStart(
   endWithUs(spawned);
   child.once("exit", () => ended(spawned));
   return { child, output };
+}
+
+/** The broker of a running system, for its operator. */
+export function operatorOf(dataDir: string) {
+  const { natsUrl } = readRunning(dataDir) ?? assert.fail("it does not run");
+  const NATS_NKEY_FILE = seedFileOf(dataDir, "operator");
+  return brokerOf({ NATS_URL: natsUrl, NATS_NKEY_FILE }, "operator");
 }
 
 /** All that a process started, itself first. */

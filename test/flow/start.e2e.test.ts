@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "vitest";
@@ -21,7 +21,8 @@ import {
   post,
   postMany,
 } from "./client.ts";
-import { npmStart, pidOf, treeOf } from "./npmStart.ts";
+import { readRunning } from "../../scripts/system/dataDir.ts";
+import { npmStart, operatorOf, pidOf, treeOf } from "./npmStart.ts";
 
 const key = "a-key-for-the-test";
 
@@ -100,7 +101,7 @@ test("kill -9 of everything with 40 tasks queued: the next start completes them 
   assert.ok((await readdir(env.DATA_DIR)).length > 0);
 });
 
-test("an EVENTS of an earlier version is changed by the next start, and keeps what it has", async (t) => {
+test("an EVENTS of an earlier version is moved into its account and changed by the next start, and keeps what it has", async (t) => {
   const dir = await mkdtemp(join(tmpdir(), "jetscribe-start-"));
   const dataDir = join(dir, "data");
   const port = await freePort();
@@ -123,10 +124,9 @@ test("an EVENTS of an earlier version is changed by the next start, and keeps wh
   async function withEvents<T>(
     then: (api: Broker["jsm"]["streams"]) => Promise<T>,
   ) {
-    const { natsUrl } = JSON.parse(
-      await readFile(join(dataDir, "running.json"), "utf8"),
-    ) as { natsUrl: string };
-    await using broker = await connectBroker({ url: natsUrl, name: "test" });
+    await eventually(() => readRunning(dataDir));
+    const place = operatorOf(dataDir);
+    await using broker = await connectBroker({ ...place, name: "test" });
     return await then(broker.jsm.streams);
   }
   const config = async () =>
@@ -146,6 +146,10 @@ test("an EVENTS of an earlier version is changed by the next start, and keeps wh
   await rm(join(dataDir, "streams.json"));
   const pids = await killTree(current.child);
   await eventually(() => !pids.some(isAlive));
+  // It had no accounts either.
+  const accounts = join(dataDir, "nats/jetstream");
+  await rename(join(accounts, "JETSCRIBE"), join(accounts, "$G"));
+  await rm(join(dataDir, "credentials"), { recursive: true });
 
   current = npmStart(env);
   await healthy();

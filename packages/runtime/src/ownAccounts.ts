@@ -1,0 +1,85 @@
+/**
+ * Who is let into a broker that the system runs itself. In DATA_DIR: `credentials/<role>.nk` the seeds of the services'
+ * users, `subscribers.json` the subscribers with their public keys, `nats/accounts.conf` what nats-server reads of both.
+ */
+import { accountsConfig } from "@jetscribe/event-log/accounts/accountsConfig";
+import { makeUserKey, publicKeyOf } from "@jetscribe/event-log/accounts/nkeys";
+import { roles, type Role } from "@jetscribe/event-log/accounts/roles";
+import type { Subscriber } from "@jetscribe/event-log/accounts/subscriber";
+import type { Names } from "@jetscribe/schema";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod";
+import { writePrivate } from "./writePrivate.ts";
+
+/** For commands that let somebody into the broker of `npm start`, or shut somebody out; `npm run jetscribe` sets it. */
+export const OwnBrokerSettings = z.object({
+  OWN_BROKER_DIR: z.string().optional(),
+});
+
+/** The seed of a service's user. It is there once `writeAccounts` was called. */
+export const seedFileOf = (dataDir: string, role: Role): string =>
+  join(dataDir, "credentials", `${role}.nk`);
+
+/** The settings by which a process connects as this user, and as no other. */
+export const loginOf = (dataDir: string, role: Role) => ({
+  NATS_NKEY_FILE: seedFileOf(dataDir, role),
+  NATS_CREDS_FILE: undefined,
+});
+
+export const subscribersFileOf = (dataDir: string): string =>
+  join(dataDir, "subscribers.json");
+
+export const accountsFileOf = (dataDir: string): string =>
+  join(dataDir, "nats", "accounts.conf");
+
+/** The seed of a subscriber's user. */
+export const subscriberSeedOf = (dataDir: string, name: string): string =>
+  join(dataDir, "credentials", "subscribers", `${name}.nk`);
+
+/** Makes the seeds that are missing, and writes what nats-server reads. Throws where the list of subscribers can't be read. */
+export function writeAccounts(dataDir: string, names: Names): void {
+  for (const folder of ["credentials", "nats"])
+    mkdirSync(join(dataDir, folder), { recursive: true, mode: 0o700 });
+  const users = roles.map((role) => ({
+    role,
+    publicKey: ensureSeed(seedFileOf(dataDir, role)),
+  }));
+  const subscribers = readSubscribers(dataDir);
+  const text = accountsConfig({ names, users, subscribers });
+  writePrivate(accountsFileOf(dataDir), text);
+}
+
+/** Throws where the file is no list: without it every subscriber would be shut out. */
+export function readSubscribers(dataDir: string): Subscriber[] {
+  const file = subscribersFileOf(dataDir);
+  if (!existsSync(file)) return [];
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Subscriber[];
+  } catch (cause) {
+    throw new Error(
+      `${file} can't be read: restore it, or remove it and add the subscribers again`,
+      { cause },
+    );
+  }
+}
+
+export const writeSubscribers = (
+  dataDir: string,
+  subscribers: readonly Subscriber[],
+): void =>
+  writePrivate(
+    subscribersFileOf(dataDir),
+    `${JSON.stringify(subscribers, undefined, 2)}\n`,
+  );
+
+/** The public key of the seed that the file holds; where it holds none, as after a crash of the machine, one is made. */
+function ensureSeed(file: string): string {
+  try {
+    return publicKeyOf(readFileSync(file, "utf8"));
+  } catch {
+    const { seed, publicKey } = makeUserKey();
+    writePrivate(file, `${seed}\n`);
+    return publicKey;
+  }
+}

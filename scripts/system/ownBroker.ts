@@ -1,0 +1,58 @@
+import { writeAccounts } from "@jetscribe/runtime/ownAccounts";
+import { isNamespace, makeNames, type Names } from "@jetscribe/schema";
+import { join } from "node:path";
+import { configExitCode, red, say, UserError } from "../install/print.mjs";
+import { followSubscribers } from "./followSubscribers.ts";
+import { moveToAccount } from "./moveToAccount.ts";
+import type { Supervised } from "./supervise.ts";
+
+/**
+ * Makes ready what the private nats-server reads when it starts: its data lie in the services' account, and the accounts
+ * have their users. Call it while the server is stopped. Throws a UserError where NAMESPACE is none, or the data can't be
+ * moved.
+ */
+export function prepareOwnBroker(
+  dataDir: string,
+  namespace: string | undefined,
+): Names {
+  const names = namesOf(namespace);
+  if (moveToAccount(join(dataDir, "nats")))
+    say("The data of the private nats-server were moved into an account.");
+  try {
+    writeAccounts(dataDir, names);
+  } catch (error) {
+    throw new UserError((error as Error).message);
+  }
+  return names;
+}
+
+/**
+ * While the server runs, it gets to know of the subscribers that are added or removed. It reads its accounts anew at
+ * SIGHUP; connections, consumers and pulls of those who stay go on.
+ */
+export function keepAccounts(
+  dataDir: string,
+  names: Names,
+  nats: Pick<Supervised, "send">,
+  stopping: AbortSignal,
+): void {
+  followSubscribers(dataDir, stopping, () => {
+    try {
+      writeAccounts(dataDir, names);
+      nats.send("SIGHUP");
+    } catch (error) {
+      say(
+        red(`The subscribers stay as they were: ${(error as Error).message}`),
+      );
+    }
+  });
+}
+
+function namesOf(namespace: string | undefined): Names {
+  if (namespace === undefined || isNamespace(namespace))
+    return makeNames(namespace);
+  throw new UserError(
+    `NAMESPACE=${namespace}: expected 1 to 64 letters, digits, - or _, the first no digit`,
+    configExitCode,
+  );
+}

@@ -1,0 +1,145 @@
+/** Subscribers that are added to and removed from a private nats-server while the system runs. */
+import type { Role } from "@jetscribe/event-log/accounts/roles";
+import { makeUserKey } from "@jetscribe/event-log/accounts/nkeys";
+import type { Subscriber } from "@jetscribe/event-log/accounts/subscriber";
+import { makeAppender } from "@jetscribe/event-log/append/append";
+import {
+  connectBroker,
+  type Broker,
+} from "@jetscribe/event-log/broker/connection";
+import {
+  ensureTopology,
+  ensureWorkQueue,
+} from "@jetscribe/event-log/streams/topology";
+import {
+  queue,
+  requestedBy,
+  settings,
+} from "@jetscribe/event-log/test/eventLogTestKit";
+import { brokerOf } from "@jetscribe/runtime";
+import { seedFileOf, writeSubscribers } from "@jetscribe/runtime/ownAccounts";
+import { natsVersions, startNats } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import {
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished, test } from "vitest";
+import {
+  keepAccounts,
+  prepareOwnBroker,
+} from "../../scripts/system/ownBroker.ts";
+
+for (const version of await natsVersions())
+  test(`a subscriber comes and goes, and nobody else notices (${version})`, async () => {
+    await using opened = new AsyncDisposableStack();
+    const dataDir = mkdtempSync(join(tmpdir(), "jetscribe-own-"));
+    onTestFinished(() => rmSync(dataDir, { recursive: true }));
+    const names = prepareOwnBroker(dataDir, undefined);
+    const config = ['include "nats/accounts.conf"'];
+    const nats = opened.use(await startNats({ version, dataDir, config }));
+    const stopping = new AbortController();
+    opened.defer(() => stopping.abort());
+    const send = (signal: NodeJS.Signals) => void nats.kill(signal);
+    keepAccounts(dataDir, names, { send }, stopping.signal);
+    const enter = async (role: Role, seedFile = seedFileOf(dataDir, role)) =>
+      opened.use(
+        await connectBroker({
+          ...brokerOf({ NATS_URL: nats.url, NATS_NKEY_FILE: seedFile }, role),
+          name: "test",
+        }),
+      );
+
+    const operator = await enter("operator");
+    await ensureTopology(operator, settings);
+    await ensureWorkQueue(operator, queue, { ackWaitMs: 60_000 });
+    const [gateway, worker] = [
+      await enter("gateway"),
+      await enter("inference"),
+    ];
+    using appender = makeAppender(gateway, "gateway");
+    let losses = 0;
+    for (const broker of [operator, gateway, worker])
+      broker.onDisconnect(() => losses++);
+    /** A pull that stands while the accounts change. */
+    const pull = () => next(worker);
+
+    const shop = subscriberOf(dataDir, "shop");
+    const other = subscriberOf(dataDir, "other");
+    const standing = pull();
+    writeSubscribers(dataDir, [shop.entry]);
+    const subscriber = await enter("auditor", shop.seedFile);
+    await appender.append(requestedBy(queue), queue);
+    const taken = await standing;
+
+    const gone = Promise.withResolvers<number>();
+    const standingToo = pull();
+    const removedAt = performance.now();
+    subscriber.onDisconnect(() => gone.resolve(performance.now() - removedAt));
+    writeSubscribers(dataDir, [other.entry]);
+    const goneMs = await gone.promise;
+    assert.ok(goneMs < 1_000, `it was out after ${goneMs} ms`);
+    await enter("auditor", other.seedFile); // The same reload let it in.
+    await appender.append(requestedBy(queue), queue);
+    await worker.nc.request((await standingToo).reply ?? "", "+ACK");
+    await worker.nc.request(taken.reply ?? "", "+ACK");
+    const info = await operator.jsm.consumers.info(
+      names.streams.events,
+      names.workConsumerName(queue),
+    );
+    assert.equal(info.ack_floor.stream_seq, 2);
+    assert.equal(losses, 0);
+    assert.equal(subscriber.connected, false);
+  });
+
+test("the seeds are for their owner only, stay, and stand nowhere else", () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "jetscribe-own-"));
+  onTestFinished(() => rmSync(dataDir, { recursive: true }));
+  prepareOwnBroker(dataDir, "shop");
+  const file = seedFileOf(dataDir, "gateway");
+  const seed = readFileSync(file, "utf8");
+  assert.match(seed, /^SU[A-Z2-7]{56}\n$/);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  assert.equal(statSync(join(dataDir, "credentials")).mode & 0o777, 0o700);
+  const accounts = () =>
+    readFileSync(join(dataDir, "nats/accounts.conf"), "utf8");
+  assert.ok(!accounts().includes(seed.trim()));
+  const before = accounts();
+  prepareOwnBroker(dataDir, "shop");
+  assert.equal(accounts(), before);
+
+  // A crash of the machine may leave an empty file.
+  writeFileSync(file, "");
+  prepareOwnBroker(dataDir, "shop");
+  assert.match(readFileSync(file, "utf8"), /^SU/);
+  assert.notEqual(accounts(), before);
+  // A list that can't be read shuts nobody out without a word.
+  writeFileSync(join(dataDir, "subscribers.json"), "[");
+  assert.throws(() => prepareOwnBroker(dataDir, "shop"), /subscribers.json/);
+  assert.throws(() => prepareOwnBroker(dataDir, "9"), /NAMESPACE=9: expected/);
+});
+
+function subscriberOf(dataDir: string, name: string) {
+  const { seed, publicKey } = makeUserKey();
+  const seedFile = join(dataDir, `${name}.nk`);
+  writeFileSync(seedFile, seed);
+  const entry: Subscriber = {
+    ...{ name, publicKey, noText: false, api: false },
+    createdAt: new Date().toISOString(),
+  };
+  return { seedFile, entry };
+}
+
+/** The next request of the queue, by a pull that stands until there is one. */
+const next = (broker: Broker) =>
+  broker.nc.request(
+    `$JS.API.CONSUMER.MSG.NEXT.${broker.streams.events}.${broker.workConsumerName(queue)}`,
+    JSON.stringify({ batch: 1, expires: 10e9 }),
+    // It comes under its own subject.
+    { timeout: 10_000, noMux: true, reply: broker.createInbox() },
+  );
