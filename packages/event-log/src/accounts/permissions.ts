@@ -173,6 +173,8 @@ function listsOf(names: Names): Record<ServiceRole, Permissions> {
         // Streams and consumers are its to make, change and remove; what they hold it reads, and can't add to.
         "$JS.API.>",
         ...acknowledges("*", "*"),
+        // The pieces of a backup and of a restored stream.
+        "$JS.SNAPSHOT.>",
         // Its programs ask as the gateway does, and every service how it is.
         ...questions,
         subjects.metrics,
