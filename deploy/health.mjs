@@ -43,18 +43,26 @@ function isReady() {
  * A worker announces itself every 2 s; this one's name begins with the name of the container. NATS's text protocol, as
  * its client would take longer to load than the check to run.
  */
-function hasModelLoaded() {
+async function hasModelLoaded() {
   const own = `"worker_id":"${hostname()}-`;
+  // Here alone: the other checks need no cryptography.
+  const { connectLine } =
+    await import("../packages/event-log/src/accounts/connectLine.ts");
+  const seedFile = process.env.NATS_NKEY_FILE;
+  const seed = seedFile && readFileSync(seedFile, "utf8");
   return new Promise((resolve) => {
     let text = "";
+    let isGreeted = false;
     const socket = net.connect(brokerPort, broker.hostname);
     socket.once("error", () => resolve(false));
-    socket.write(
-      `CONNECT {"verbose":false}\r\nSUB ${namespace}llm.workers.> 1\r\n`,
-    );
     socket.on("data", (chunk) => {
       text += chunk.toString("utf8");
       const lines = text.split("\r\n");
+      if (!isGreeted && lines.length > 1) {
+        isGreeted = true;
+        const subscribe = `SUB ${namespace}llm.workers.*.* 1\r\n`;
+        socket.write(connectLine(lines[0] ?? "", seed) + subscribe);
+      }
       text = lines.pop() ?? "";
       const word = lines.find((line) => line.includes(own));
       if (word) resolve(word.includes('"model_loaded":true'));

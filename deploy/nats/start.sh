@@ -10,4 +10,5 @@ case "${DURABILITY:-machine}" in
     ;;
 esac
 export SYNC_INTERVAL
+sh /etc/jetscribe/move-to-account.sh /data/jetstream
 exec nats-server -c /etc/jetscribe/nats.conf "$@"

@@ -117,6 +117,17 @@ describe("the system in containers", () => {
     }
   });
 
+  test("gives each service the seed of its own user, and of no other", async () => {
+    for (const service of ["gateway", "inference", "results", "logger"]) {
+      const id = await stack.container(service);
+      const mounts = "{{range .Mounts}}{{.Name}} {{end}}";
+      const users = (await inspect(id, mounts)).match(/user-\w+/g);
+      assert.deepEqual(users, [`user-${service}`]);
+    }
+    const nats = await stack.container("nats");
+    assert.equal(await docker("exec", nats, "sh", "-c", "find / -name '*.nk' 2>/dev/null"), ""); // prettier-ignore
+  });
+
   test("publishes the gateway alone, on loopback", async () => {
     const published: string[] = [];
     for (const service of services) {
