@@ -81,7 +81,8 @@ const rooms = {
       "read/",
       "state/",
     ],
-    ...["keys/", "audit/", "streams/", "signals/", "work/", "tokens/"],
+    ...["keys/", "audit/", "streams/", "subscribers/", "signals/"],
+    ...["work/", "tokens/"],
   ],
   "services/gateway/src": [
     ...[

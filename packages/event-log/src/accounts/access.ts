@@ -31,3 +31,9 @@ export const readsBy = (stream: string, consumer: string): Access[] => [
   { kind: "service", subject: `$JS.ACK.${stream}.${consumer}.>` },
   { kind: "service", subject: `$JS.ACK.*.*.${stream}.${consumer}.>` },
 ];
+
+/**
+ * The broker remembers a question with `many` answers, in about 650 bytes, until its inbox is given up or no answer came
+ * for so long. A pull has to end sooner.
+ */
+export const manyAnswersWithin = "1m";

@@ -1,6 +1,6 @@
 /** The accounts of a system's broker as nats-server reads them in its configuration: the one place that writes them. */
 import type { Names } from "@jetscribe/schema";
-import type { Access } from "./access.ts";
+import { manyAnswersWithin, type Access } from "./access.ts";
 import { auditorAccess, auditorAccount } from "./auditor.ts";
 import { permissionsOf } from "./permissions.ts";
 import type { Role } from "./roles.ts";
@@ -37,11 +37,7 @@ export function accountsConfig({
 }: AccountsOptions): string {
   const guests = [
     ...users.flatMap((user) => auditorIn(user, names)),
-    ...subscribers.map((subscriber) => ({
-      account: accountOf(subscriber),
-      publicKey: subscriber.publicKey,
-      access: accessOf(subscriber, names),
-    })),
+    ...subscribers.map((subscriber) => guestOf(subscriber, names)),
   ];
   const own = users.flatMap((user) => userIn(user, names));
   const accounts = [
@@ -55,6 +51,27 @@ export function accountsConfig({
   ];
   return `${block("accounts", accounts)}\nsystem_account: ${systemAccount}\n`;
 }
+
+/**
+ * What a subscriber needs in the configuration of a server that somebody else looks after: exports of the services'
+ * account, and an account. An export that is there already gets the account into its `accounts`.
+ */
+export function subscriberConfig(
+  subscriber: Subscriber,
+  names: Names,
+): { exports: string; account: string } {
+  const guest = guestOf(subscriber, names);
+  return {
+    exports: exportsTo([guest]).join("\n"),
+    account: guestAccount(guest),
+  };
+}
+
+const guestOf = (subscriber: Subscriber, names: Names): Guest => ({
+  account: accountOf(subscriber),
+  publicKey: subscriber.publicKey,
+  access: accessOf(subscriber, names),
+});
 
 const systemAccount = "SYS";
 
@@ -93,7 +110,9 @@ function exportsTo(guests: readonly Guest[]): string[] {
 
 const exportOf = (access: Access): string =>
   `${access.kind}: ${quoted(access.subject)}` +
-  (access.kind === "service" && access.many ? ", response: stream" : "");
+  (access.kind === "service" && access.many
+    ? `, response: stream, response_threshold: "${manyAnswersWithin}"`
+    : "");
 
 /** Its user needs no permissions: the account has nothing but its imports. */
 const guestAccount = ({ account, publicKey, access }: Guest): string =>

@@ -143,7 +143,7 @@ const staying = {
 };
 
 /** What the URL says, as options: user, password and token are no part of a server's address. */
-function serversOf(url: string) {
+export function serversOf(url: string) {
   const urls = url
     .split(",")
     .map((one) => new URL(one.includes("://") ? one : `nats://${one}`));

@@ -351,11 +351,16 @@ export async function removeWorkQueue(
 }
 
 /** All queues that have a consumer. Costs the server much less than `listWorkQueues`, which also says what they hold. */
-export async function workQueueNames({
+export async function workQueueNames(broker: Broker): Promise<Queue[]> {
+  const names = await consumerNames(broker);
+  return names.flatMap((name) => broker.parseWorkConsumerName(name) ?? []);
+}
+
+/** All consumers on EVENTS, also those that are no work queues. */
+export async function consumerNames({
   nc,
   streams,
-  parseWorkConsumerName,
-}: Broker): Promise<Queue[]> {
+}: Broker): Promise<string[]> {
   const names: string[] = [];
   for (let total = 1; names.length < total;) {
     const reply = await nc.request(
@@ -375,7 +380,7 @@ export async function workQueueNames({
     names.push(...consumers);
     total = consumers.length === 0 ? 0 : page.total;
   }
-  return names.flatMap((name) => parseWorkConsumerName(name) ?? []);
+  return names;
 }
 
 /** How many consumers more the broker makes on EVENTS. */

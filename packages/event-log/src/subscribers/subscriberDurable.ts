@@ -1,0 +1,110 @@
+/** The durable consumers that keep the subscribers' places in the log. The operator makes and removes them. */
+import {
+  AckPolicy,
+  DeliverPolicy,
+  type ConsumerInfo,
+} from "@nats-io/jetstream";
+import type { Broker } from "../broker/connection.ts";
+import { isFrom210 } from "../broker/serverVersion.ts";
+import { orMissing } from "../broker/streamState.ts";
+import { consumerNames, refuseDifference } from "../streams/topology.ts";
+import {
+  durableNameOf,
+  filtersOf,
+  subscriberOfDurable,
+  type Subscriber,
+} from "../accounts/subscriber.ts";
+
+/** The server is too old for what the subscriber is to get. */
+export class FilterError extends Error {
+  override readonly name = "FilterError";
+  readonly code = "FILTER";
+}
+
+/**
+ * Makes the durable consumer of a subscriber. Rejects with a FilterError where its events need several filters and the
+ * server is older than 2.10, with another error where the broker refuses it.
+ */
+export async function makeDurable(
+  broker: Broker,
+  subscriber: Subscriber,
+): Promise<void> {
+  const { jsm, streams, serverVersion } = broker;
+  const filters = filtersOf(subscriber, broker);
+  if (filters.length > 1 && !isFrom210(serverVersion))
+    throw new FilterError(
+      `nats-server ${serverVersion} has one filter for a consumer, and this subscriber needs ${filters.length} (${filters.join(", ")}): take nats-server 2.10 or newer, or one type`,
+    );
+  const { name, noText, from } = subscriber;
+  const wanted = {
+    durable_name: durableNameOf(name, broker),
+    ack_policy: AckPolicy.Explicit,
+    ...(filters.length > 1
+      ? { filter_subjects: filters }
+      : { filter_subject: filters.join() }),
+    ...(noText && { headers_only: true }),
+    ...(from === undefined
+      ? { deliver_policy: DeliverPolicy.New }
+      : { deliver_policy: DeliverPolicy.StartTime, opt_start_time: from }),
+  };
+  const { config } = await jsm.consumers.add(streams.events, wanted);
+  refuseDifference(`consumer ${wanted.durable_name}`, wanted, config);
+}
+
+/** Resolves also where it is gone already. */
+export async function removeDurable(
+  broker: Broker,
+  name: string,
+): Promise<void> {
+  const { jsm, streams } = broker;
+  const durable = durableNameOf(name, broker);
+  await orMissing(jsm.consumers.delete(streams.events, durable));
+}
+
+/** Where a subscriber's durable consumer stands. */
+export interface Place {
+  /** The subjects that it delivers. */
+  filters: string[];
+  /** It delivers headers alone. */
+  noText: boolean;
+  /** Events that it was not yet given. */
+  pending: number;
+  /** Events that it was given and has not acknowledged. */
+  inHand: number;
+  /** Pulls that wait at the broker: more than 0 where a program waits for events. */
+  waiting: number;
+}
+
+/** Undefined where the subscriber has no durable consumer. */
+export async function placeOf(
+  broker: Broker,
+  name: string,
+): Promise<Place | undefined> {
+  const { jsm, streams } = broker;
+  const durable = durableNameOf(name, broker);
+  const info = await orMissing(jsm.consumers.info(streams.events, durable));
+  return info && toPlace(info);
+}
+
+/** The places of all subscribers, by their names. */
+export async function listPlaces(broker: Broker): Promise<Map<string, Place>> {
+  const places = new Map<string, Place>();
+  for (const durable of await consumerNames(broker)) {
+    const name = subscriberOfDurable(durable, broker);
+    const place = name === undefined ? undefined : await placeOf(broker, name);
+    // It may have been removed meanwhile.
+    if (name !== undefined && place !== undefined) places.set(name, place);
+  }
+  return places;
+}
+
+const toPlace = ({
+  config,
+  num_pending,
+  num_ack_pending,
+  num_waiting,
+}: ConsumerInfo): Place => ({
+  filters: config.filter_subjects ?? [config.filter_subject ?? ">"],
+  noText: config.headers_only === true,
+  ...{ pending: num_pending, inHand: num_ack_pending, waiting: num_waiting },
+});
