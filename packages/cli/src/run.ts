@@ -15,6 +15,7 @@ import {
   fromOption,
   jsonOption,
 } from "./options.ts";
+import { addSubscribersCommand } from "./subscribersCommand.ts";
 import { makeOutput } from "./show/output.ts";
 import { makePaint } from "./show/paint.ts";
 
@@ -152,5 +153,6 @@ function makeProgram(context: Context): Command {
     .addOption(jsonOption("one JSON object, with all open tasks"))
     .action((options: StateOptions) => state(options, context));
   program.addCommand(keysCommand(context));
+  addSubscribersCommand(program, context);
   return program;
 }

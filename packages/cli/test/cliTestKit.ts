@@ -22,9 +22,16 @@ export interface Cli extends AsyncDisposable {
   says: (text: string) => Promise<void>;
 }
 
-export function startCli(natsUrl: string, ...args: string[]): Cli {
+/** The URL of its broker, or all that its environment has and where it runs. */
+type CliPlace = string | { env: Record<string, string>; cwd: string };
+
+export function startCli(place: CliPlace, ...args: string[]): Cli {
+  const { env, cwd } =
+    typeof place === "string"
+      ? { env: { NATS_URL: place }, cwd: undefined }
+      : place;
   const child = spawn(process.execPath, [main, ...args], {
-    env: { NATS_URL: natsUrl, TZ: "UTC" },
+    ...{ env: { ...env, TZ: "UTC" }, cwd },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [stdout, stderr] = ["", ""];
@@ -53,8 +60,8 @@ export function startCli(natsUrl: string, ...args: string[]): Cli {
 }
 
 /** Runs it to its end. */
-export async function runCli(natsUrl: string, ...args: string[]) {
-  await using cli = startCli(natsUrl, ...args);
+export async function runCli(place: CliPlace, ...args: string[]) {
+  await using cli = startCli(place, ...args);
   const code = await cli.ended();
   return { code, stdout: cli.stdout(), stderr: cli.stderr() };
 }

@@ -1,0 +1,105 @@
+import { natsVersions } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "vitest";
+import { openOwnBroker, type OwnBroker } from "../../test/ownBrokerTestKit.ts";
+import type { Added, Listed, Removed } from "../show/subscribers.ts";
+
+type Ran = Awaited<ReturnType<OwnBroker["run"]>>;
+
+function outputOf({ code, stdout, stderr }: Ran): string {
+  assert.deepEqual([code, stderr], [0, ""]);
+  return stdout;
+}
+
+const json = <T>(ran: Ran): T => JSON.parse(outputOf(ran)) as T;
+
+for (const version of await natsVersions())
+  describe(`jetscribe subscribers, the ${version} nats-server`, () => {
+    test("a subscriber that was added is let in, and listed until it is removed", async () => {
+      await using own = await openOwnBroker(version);
+      const { run, dataDir } = own;
+      const subscribers = (...args: string[]) => run("subscribers", ...args);
+      const filter = ["--owner", "Team A", "--model", "demo", "--types", "failed"]; // prettier-ignore
+      const add = ["add", "alarms", ...filter, "--no-text", "--json"];
+      const added = json<Added>(await subscribers(...add));
+      const seedFile = join(dataDir, "credentials/subscribers/alarms.nk");
+      assert.deepEqual(added, {
+        ...{ name: "alarms", account: "SUB-alarms", nkey_file: seedFile },
+        public_key: added.public_key,
+        ...{ nats_url: own.nats.url, stream: "EVENTS", durable: "sub=alarms" },
+        api_prefix: "JETSCRIBE.API",
+        feed: ["llm.stored.failed.demo.*.team-a"],
+        filters: ["llm.events.failed.demo.*.team-a"],
+        ...{ text: false, from: null },
+      });
+      assert.equal(statSync(seedFile).mode & 0o777, 0o600);
+      const seed = readFileSync(seedFile, "utf8").trim();
+      assert.match(seed, /^SU[A-Z2-7]{56}$/);
+      assert.ok(!JSON.stringify(added).includes(seed));
+
+      const twice = await subscribers("add", "alarms");
+      assert.deepEqual([twice.code, twice.stdout], [1, ""]);
+      assert.match(twice.stderr, /there is a subscriber alarms already/);
+      const [listed] = outputOf(await subscribers("list", "--json")).split(
+        "\n",
+      );
+      assert.deepEqual(JSON.parse(listed ?? "") as Listed, {
+        ...{ name: "alarms", durable: true, account: true },
+        filters: added.filters,
+        ...{ text: false, pending: 0, in_hand: 0, connected: false },
+      });
+
+      const removed = json<Removed>(await subscribers("remove", "alarms", "--json")); // prettier-ignore
+      assert.deepEqual(removed, {
+        ...{ name: "alarms", account: "SUB-alarms", shut_out: true },
+      });
+      assert.ok(!existsSync(seedFile));
+      assert.equal(outputOf(await subscribers("list")), "there are no subscribers\n"); // prettier-ignore
+      const gone = await subscribers("remove", "alarms");
+      assert.deepEqual([gone.code, gone.stdout], [1, ""]);
+      assert.match(gone.stderr, /there is no subscriber alarms/);
+    });
+
+    test("on a broker that somebody else configures, add prints what to put there", async () => {
+      await using own = await openOwnBroker(version);
+      const { runElsewhere, dataDir } = own;
+      const add = await runElsewhere("subscribers", "add", "alarms");
+      const printed = outputOf(add);
+      const seedFile = join(dataDir, "alarms.nk");
+      assert.equal(statSync(seedFile).mode & 0o777, 0o600);
+      for (const line of [
+        `NATS_NKEY_FILE=${seedFile}`,
+        '{ stream: "llm.stored.>", accounts: [SUB-alarms] }',
+        "SUB-alarms {",
+      ])
+        assert.ok(printed.includes(line), line);
+      const [listed] = outputOf(await runElsewhere("subscribers", "list", "--json")).split("\n"); // prettier-ignore
+      assert.equal((JSON.parse(listed ?? "") as Listed).account, null);
+      const removed = await runElsewhere("subscribers", "remove", "alarms");
+      assert.match(outputOf(removed), /Take SUB-alarms out of the configuration/); // prettier-ignore
+    });
+
+    test("what can't be meant is wrong use, and leaves nothing behind", async () => {
+      await using own = await openOwnBroker(version);
+      for (const args of [
+        ...[["add", "A.b"], ["add", "../a"], ["remove", "*"], ["add"]],
+        ...[
+          ["--types", "x"],
+          ["--from", "yesterday"],
+          ["--owner", ""],
+        ].map((more) => ["add", "a", ...more]),
+      ]) {
+        const { code, stdout } = await own.run("subscribers", ...args);
+        assert.deepEqual([code, stdout], [64, ""], args.join(" "));
+      }
+      const folder = join(own.dataDir, "credentials/subscribers");
+      if (own.nats.version.startsWith("2.9.")) {
+        const two = await own.run("subscribers", "add", "a", "--types", "failed,cancelled"); // prettier-ignore
+        assert.deepEqual([two.code, two.stdout], [1, ""]);
+        assert.match(two.stderr, /has one filter for a consumer/);
+        assert.ok(!existsSync(join(folder, "a.nk")));
+      } else assert.ok(!existsSync(folder));
+    });
+  });

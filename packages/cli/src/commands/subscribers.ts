@@ -1,0 +1,199 @@
+/** `jetscribe subscribers`: who else reads the events, and how far each of them is. */
+import { subscriberConfig } from "@jetscribe/event-log/accounts/accountsConfig";
+import { makeUserKey } from "@jetscribe/event-log/accounts/nkeys";
+import {
+  accountOf,
+  durableNameOf,
+  feedOf,
+  filtersOf,
+  SubscriberName,
+  type Subscriber,
+} from "@jetscribe/event-log/accounts/subscriber";
+import {
+  FilterError,
+  listPlaces,
+  makeDurable,
+  placeOf,
+  removeDurable,
+  type Place,
+} from "@jetscribe/event-log/subscribers/subscriberDurable";
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { apiPrefix } from "@jetscribe/event-log/accounts/access";
+import { eventTypes } from "@jetscribe/schema";
+import type { Context } from "../context.ts";
+import { CliError, exitCodes, usageError } from "../exit.ts";
+import { joinLog } from "../joinLog.ts";
+import { parseTime, parseTypes, slugIn } from "../options.ts";
+import { placeFor } from "../subscribers/ownBroker.ts";
+import {
+  describeAdded,
+  describeRemoved,
+  tableOf,
+  type Added,
+  type Listed,
+} from "../show/subscribers.ts";
+
+export interface SubscribersOptions {
+  json?: boolean;
+}
+
+export interface AddSubscriberOptions extends SubscribersOptions {
+  owner?: string;
+  model?: string;
+  types?: string;
+  text: boolean;
+  from?: string;
+}
+
+export async function addSubscriber(
+  name: string,
+  { json = false, ...options }: AddSubscriberOptions,
+  context: Context,
+): Promise<void> {
+  const wanted = wantedOf(name, options, Date.now());
+  const { keepSeed, removeSeed, own, url } = placeFor(context);
+  await using broker = await joinLog(context);
+  if (
+    own?.list().some((one) => one.name === name) === true ||
+    (await placeOf(broker, name)) !== undefined
+  )
+    throw failed(`there is a subscriber ${name} already: remove it first`);
+  const { seed, publicKey } = makeUserKey();
+  const subscriber = { ...wanted, publicKey };
+  const seedFile = keepSeed(name, seed);
+  try {
+    await makeDurable(broker, subscriber);
+  } catch (error) {
+    removeSeed(name);
+    if (error instanceof FilterError) throw failed(error.message, error);
+    throw error;
+  }
+  await own?.letIn(broker, subscriber);
+  const added = addedOf(subscriber, broker, { seedFile, url });
+  const config = own ? undefined : subscriberConfig(subscriber, broker);
+  const { out, paint } = context;
+  await out.write(
+    json
+      ? `${JSON.stringify({ ...added, ...(config && { config }) })}\n`
+      : describeAdded(added, config, paint),
+  );
+}
+
+export async function listSubscribers(
+  { json = false }: SubscribersOptions,
+  context: Context,
+): Promise<void> {
+  const { own } = placeFor(context);
+  await using broker = await joinLog(context);
+  const places = await listPlaces(broker);
+  const listed = own?.list() ?? [];
+  const names = new Set([...listed.map(({ name }) => name), ...places.keys()]);
+  const rows = [...names].sort().map((name): Listed => {
+    const account = listed.find((one) => one.name === name);
+    return listedOf(name, places.get(name), own && account !== undefined);
+  });
+  const { out, paint } = context;
+  await out.write(
+    json
+      ? rows.map((row) => `${JSON.stringify(row)}\n`).join("")
+      : tableOf(rows, paint),
+  );
+}
+
+export async function removeSubscriber(
+  name: string,
+  { json = false }: SubscribersOptions,
+  context: Context,
+): Promise<void> {
+  checkName(name);
+  const { own, removeSeed } = placeFor(context);
+  await using broker = await joinLog(context);
+  const isListed = own?.list().some((one) => one.name === name) === true;
+  const place = await placeOf(broker, name);
+  if (!isListed && place === undefined)
+    throw failed(`there is no subscriber ${name}`);
+  // The account first: without it the credentials are good for nothing, whatever fails then.
+  await own?.shutOut(broker, name);
+  await removeDurable(broker, name);
+  if (own) removeSeed(name);
+  const removed = { name, account: accountOf({ name }), shut_out: !!own };
+  const { out } = context;
+  await out.write(
+    json ? `${JSON.stringify(removed)}\n` : describeRemoved(removed),
+  );
+}
+
+const failed = (message: string, cause?: unknown): CliError =>
+  new CliError(message, exitCodes.failed, { cause });
+
+function checkName(name: string): void {
+  if (!SubscriberName.safeParse(name).success)
+    throw usageError(
+      `"${name}" is no name of a subscriber: 1 to 32 lower-case letters, digits, - and _, the first a letter or a digit`,
+    );
+}
+
+function wantedOf(
+  name: string,
+  { owner, model, types, text, from }: AddSubscriberOptions,
+  nowMs: number,
+): Omit<Subscriber, "publicKey"> {
+  checkName(name);
+  const words = types === undefined ? undefined : wordsOf(types);
+  return {
+    name,
+    ...(owner !== undefined && { owner: slugIn("--owner", owner) }),
+    ...(model !== undefined && { model: slugIn("--model", model) }),
+    ...(words && { types: words }),
+    ...(from !== undefined && {
+      from: new Date(parseTime("--from", from, nowMs)).toISOString(),
+    }),
+    ...{ noText: !text, api: false, createdAt: new Date(nowMs).toISOString() },
+  };
+}
+
+/** Undefined where all are named. */
+function wordsOf(types: string): Subscriber["types"] {
+  const words = new Set(parseTypes(types).map((type) => eventTypes[type].word));
+  const [first, ...more] = words;
+  const isAll = words.size === Object.keys(eventTypes).length;
+  return first === undefined || isAll ? undefined : [first, ...more];
+}
+
+const addedOf = (
+  subscriber: Subscriber,
+  broker: Broker,
+  { seedFile, url }: { seedFile: string; url: string },
+): Added => ({
+  name: subscriber.name,
+  account: accountOf(subscriber),
+  public_key: subscriber.publicKey,
+  nkey_file: seedFile,
+  nats_url: withoutLogin(url),
+  stream: broker.streams.events,
+  durable: durableNameOf(subscriber.name, broker),
+  api_prefix: apiPrefix,
+  feed: feedOf(subscriber, broker),
+  filters: filtersOf(subscriber, broker),
+  text: !subscriber.noText,
+  from: subscriber.from ?? null,
+});
+
+/** The operator's own is not the subscriber's business. */
+const withoutLogin = (url: string): string =>
+  url.replaceAll(/\/\/[^/@,]*@/g, "//");
+
+const listedOf = (
+  name: string,
+  place: Place | undefined,
+  hasAccount: boolean | undefined,
+): Listed => ({
+  name,
+  durable: place !== undefined,
+  account: hasAccount ?? null,
+  filters: place?.filters ?? [],
+  text: place ? !place.noText : null,
+  pending: place?.pending ?? null,
+  in_hand: place?.inHand ?? null,
+  connected: place ? place.waiting > 0 : null,
+});

@@ -1,0 +1,102 @@
+/** The broker of `npm start`: it follows a list of its subscribers, which the commands write. */
+import {
+  bringIn,
+  shutOut,
+  type Guest,
+} from "@jetscribe/event-log/subscribers/standing";
+import {
+  questionOf,
+  type Subscriber,
+} from "@jetscribe/event-log/accounts/subscriber";
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { BrokerSettings, readConfig } from "@jetscribe/runtime";
+import {
+  OwnBrokerSettings,
+  readSubscribers,
+  subscriberSeedOf,
+  writeSubscribers,
+} from "@jetscribe/runtime/ownAccounts";
+import { writePrivate } from "@jetscribe/runtime/writePrivate";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type { Context } from "../context.ts";
+import { CliError, exitCodes } from "../exit.ts";
+
+const Settings = BrokerSettings.pick({ NATS_URL: true }).extend(
+  OwnBrokerSettings.shape,
+);
+
+/** Where the subscribers and their seeds are kept; `letIn` and `shutOut` undefined where somebody else configures the broker. */
+export type SubscriberPlace = ReturnType<typeof placeFor>;
+
+const takenInWithinMs = 10_000;
+
+export function placeFor({ env, signal }: Pick<Context, "env" | "signal">) {
+  const { NATS_URL: url, OWN_BROKER_DIR: dataDir } = readConfig(Settings, env);
+  const seedFile = (name: string) =>
+    dataDir === undefined
+      ? resolve(`${name}.nk`)
+      : subscriberSeedOf(dataDir, name);
+  return {
+    url,
+    seedFile,
+    /** Only for the user who runs this. Returns its file. Throws where there is one already. */
+    keepSeed: (name: string, seed: string): string => {
+      const file = seedFile(name);
+      if (existsSync(file))
+        throw failed(
+          `${file} is there already: remove it, or take another name`,
+        );
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+      writePrivate(file, `${seed}\n`);
+      return file;
+    },
+    removeSeed: (name: string) => rmSync(seedFile(name), { force: true }),
+    own: dataDir === undefined ? undefined : ownBroker(dataDir, url, signal),
+  };
+}
+
+const failed = (message: string, cause?: unknown): CliError =>
+  new CliError(message, exitCodes.failed, { cause });
+
+function ownBroker(dataDir: string, url: string, signal: AbortSignal) {
+  /** Each writing of the list is a reload. */
+  const change =
+    (to: (list: Subscriber[]) => Subscriber[]) => (): Promise<void> => {
+      writeSubscribers(dataDir, to(readSubscribers(dataDir)));
+      return Promise.resolve();
+    };
+  const guest = (broker: Broker, name: string): Guest => ({
+    ...{ url, question: questionOf(name, broker) },
+    seed: readFileSync(subscriberSeedOf(dataDir, name), "utf8"),
+  });
+  const taken = async (doing: (signal: AbortSignal) => Promise<void>) => {
+    const within = AbortSignal.timeout(takenInWithinMs);
+    await doing(AbortSignal.any([signal, within])).catch((cause: unknown) => {
+      signal.throwIfAborted();
+      throw failed(
+        `the broker has not taken it in within ${takenInWithinMs / 1_000} s: does npm start run? Its output may say more`,
+        cause,
+      );
+    });
+  };
+  const without = (name: string) => (list: Subscriber[]) =>
+    list.filter((one) => one.name !== name);
+  return {
+    list: () => readSubscribers(dataDir),
+    /** Resolves once the subscriber is let in, and has its consumer. */
+    letIn: (broker: Broker, subscriber: Subscriber) =>
+      taken((within) => {
+        const { name } = subscriber;
+        const add = change((list) => [...without(name)(list), subscriber]);
+        return bringIn(guest(broker, name), add, within);
+      }),
+    /** Resolves once the credentials are good for nothing. */
+    async shutOut(broker: Broker, name: string): Promise<void> {
+      const remove = change(without(name));
+      // Without the seed nobody can look, nor come in.
+      if (!existsSync(subscriberSeedOf(dataDir, name))) return remove();
+      await taken((within) => shutOut(guest(broker, name), remove, within));
+    },
+  };
+}
