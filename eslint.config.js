@@ -82,7 +82,7 @@ const rooms = {
       "state/",
     ],
     ...["keys/", "audit/", "streams/", "subscribers/", "signals/"],
-    ...["work/", "tokens/"],
+    ...["work/", "tokens/", "micro/"],
   ],
   "services/gateway/src": [
     ...[
@@ -98,7 +98,8 @@ const rooms = {
       "statistics/",
       "openai/",
     ],
-    ...["health/", "feed/", "past/", "metrics/", "http/"],
+    ...["calls/", "health/", "feed/", "past/", "metrics/", "http/"],
+    "natsApi/",
   ],
   "services/inference/src": [
     ...[String.raw`engine/[^/]+$`, "engine/fake/", "engine/llama/"],

@@ -16,6 +16,7 @@ export {
   joinClock,
   topologyOf,
 } from "./joinBroker.ts";
+export { joinMicro } from "./joinMicro.ts";
 export { runService, type ServiceContext } from "./lifecycle.ts";
 export {
   makeLogger,

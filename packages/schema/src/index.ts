@@ -5,6 +5,7 @@ export * from "./api/foldFeed.ts";
 export * from "./api/generate.ts";
 export * from "./api/history.ts";
 export * from "./api/keys.ts";
+export * from "./api/natsApi.ts";
 export * from "./api/past.ts";
 export * from "./api/links.ts";
 export * from "./api/readToken.ts";

@@ -9,6 +9,7 @@ import {
   ConfigError,
   joinBroker,
   joinClock,
+  joinMicro,
   readConfig,
   runService,
 } from "@jetscribe/runtime";
@@ -142,6 +143,10 @@ await runService(
       work.pullWork();
     });
     stack.defer(() => drain(work, held, config.drainTimeoutMs));
+    joinMicro("inference", broker, service, {
+      description: "a worker: runs the tasks of one model",
+      metadata: { model: config.modelName, worker_id: workerId },
+    });
     log.info({ worker_id: workerId, model: config.modelName }, "worker joined");
   },
   { env: process.env, hasTime: true },

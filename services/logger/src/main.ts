@@ -1,4 +1,9 @@
-import { joinBroker, readConfig, runService } from "@jetscribe/runtime";
+import {
+  joinBroker,
+  joinMicro,
+  readConfig,
+  runService,
+} from "@jetscribe/runtime";
 import { Config } from "./config.ts";
 import { keepLogFiles } from "./keepLogFiles.ts";
 
@@ -10,6 +15,9 @@ await runService(
     const broker = await joinBroker("logger", config, context);
     const written = keepLogFiles(broker, config, rest, stopping).catch(fail);
     stack.defer(() => written);
+    joinMicro("logger", broker, context, {
+      description: "writes the log files",
+    });
   },
   { env: process.env, hasTime: true },
 );

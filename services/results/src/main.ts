@@ -6,6 +6,7 @@ import { makeMetrics } from "@jetscribe/runtime/metrics";
 import {
   joinBroker,
   joinClock,
+  joinMicro,
   makeTraceparentOf,
   makeTraceProjection,
   readConfig,
@@ -110,6 +111,9 @@ await runService(
       ...jobs.map((job) => whileLeading(deps, job, stopping)),
     ]).catch(fail);
     stack.defer(() => work.then(() => undefined));
+    joinMicro("results", broker, service, {
+      description: "projects the log into Redis and the task index",
+    });
   },
   { env: process.env, hasTime: true },
 );

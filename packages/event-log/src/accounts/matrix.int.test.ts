@@ -1,5 +1,6 @@
 /** Every user tries everything: what it may do is done, and what it may not do is refused. */
 import {
+  apiCalls,
   keyEventTypes,
   kinds,
   makeNames,
@@ -73,6 +74,7 @@ const publishes: Record<keyof Names["subjects"], readonly Row[]> = {
   density: [[subjects.density, ["gateway", "operator"]]],
   statistics: [[subjects.statistics, ["gateway", "operator"]]],
   metrics: [[subjects.metrics, ["gateway", "operator"]]],
+  api: apiCalls.map((call) => [subjects.api(call, "o"), []]),
 };
 
 const answers: readonly Row[] = [

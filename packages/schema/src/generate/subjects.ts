@@ -1,4 +1,5 @@
 /** Every subject and stream name, and the one mapping between an event's type and its subject. */
+import { apiCalls, type ApiCall } from "../api/natsApi.ts";
 import type { Lane } from "./events.ts";
 import { kinds, type EventType, type EventWord } from "./kinds.ts";
 import {
@@ -58,6 +59,8 @@ export function makeNames(namespace?: string) {
   const stream = before("-");
   const infer = `${before("=")}infer=`;
   return {
+    /** What stands before each name; undefined: nothing does. */
+    namespace,
     streams: {
       events: `${stream}EVENTS`,
       tokens: `${stream}TOKENS`,
@@ -132,6 +135,8 @@ function subjectsUnder(root: string) {
     allAuditRecords: `${root}audit.>`,
     /** That somebody read the texts of a task. */
     textRead: (taskId: string) => `${root}audit.read.${taskId}`,
+    /** `llm.api.<owner>.<call>`: where gateways take an owner's (a slug) calls, by request and reply; `*` for any. */
+    api: (call: ApiCall | "*", owner: string) => `${root}api.${owner}.${call}`,
     /** Where the task index is asked, by request and reply. */
     index: `${root}index`,
     /** Where the task index is asked for an owner's tasks, by request and reply. */
@@ -196,6 +201,17 @@ export function parseKeySubject(subject: string): KeyEventType | undefined {
     ([, type]) => type.word === word,
   );
   return found?.[0] as KeyEventType | undefined;
+}
+
+/** Whose call it is (a slug), and which, of any namespace; undefined where the subject is of no call. */
+export function parseApiSubject(
+  subject: string,
+): { owner: string; call: ApiCall } | undefined {
+  const [owner, word, more] = tokensOf("api", subject) ?? [];
+  const call = apiCalls.find((call) => call === word);
+  if (owner === undefined || call === undefined || more !== undefined)
+    return undefined;
+  return { owner, call };
 }
 
 function toQueue([model, lane, owner, group, more]: string[]):

@@ -6,6 +6,7 @@ import type { EventType } from "./kinds.ts";
 import {
   eventSubject,
   makeNames,
+  parseApiSubject,
   parseEventSubject,
   parseGroupSubject,
   parseStoredSubject,
@@ -38,6 +39,7 @@ test("subjects and consumer names are as the design has them", () => {
     worker: subjects.worker("demo", "w1"),
     projection: subjects.projection("results"),
     log: subjects.log("gateway"),
+    api: subjects.api("generate", "team-a"),
   };
   assert.deepEqual(seen, {
     event: "llm.events.requested.demo.batch.team-a",
@@ -49,6 +51,7 @@ test("subjects and consumer names are as the design has them", () => {
     worker: "llm.workers.demo.w1",
     projection: "llm.projections.results",
     log: "llm.logs.gateway",
+    api: "llm.api.team-a.generate",
   });
 });
 
@@ -93,16 +96,31 @@ test("a namespace stands before all streams, subjects and consumers, and is pass
   ]);
   const { event, stored, wake, tokens, worker, projection, ...others } =
     shop.subjects;
-  const { log, idempotencyKey, keyEvent, groupChanged, textRead, ...rest } =
-    others;
+  const { log, idempotencyKey, keyEvent, groupChanged, ...more } = others;
+  const { textRead, api, ...rest } = more;
   const all = [
     ...[event("*", demo), stored("*", demo), wake(demo), tokens("id")],
     ...[worker("demo", "w1"), projection("results"), log("gateway")],
     ...[idempotencyKey("a", "0f"), keyEvent("created", "abcdef123456")],
     ...[groupChanged({ ...demo, group: "g" }), textRead("id")],
+    api("result", "a"),
     ...Object.values(rest),
   ];
   for (const subject of all) assert.match(subject, /^shop\.llm\.[a-z]/);
+});
+
+test("a call's owner and word come back out of its subject, in any namespace", () => {
+  const call = { owner: "team-a", call: "cancel" };
+  for (const { subjects } of [makeNames(), makeNames("shop")])
+    assert.deepEqual(parseApiSubject(subjects.api("cancel", "team-a")), call);
+  for (const other of [
+    "llm.api.a.stream",
+    "llm.api.generate",
+    "llm.api.a.b.generate",
+    "llm.stored.a.generate",
+  ])
+    // prettier-ignore
+    assert.equal(parseApiSubject(other), undefined, other);
 });
 
 test("no name of one namespace is another one's", () => {
