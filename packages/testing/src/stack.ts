@@ -51,6 +51,8 @@ export interface StackOptions {
    * nobody needs a user.
    */
   accounts?: boolean;
+  /** Owners (slugs) that may call over NATS, each in an account of its own. */
+  callers?: readonly string[];
   /** How long the system may take to be healthy (a model has to be loaded); 0 doesn't wait. */
   healthyWithinMs?: number;
 }
@@ -63,6 +65,10 @@ export interface Stack extends AsyncDisposable {
   readonly key: string;
   /** For the test: with a user in it who may do everything. */
   readonly natsUrl: string;
+  /** Without that user, for those who have one. */
+  readonly plainNatsUrl: string;
+  /** Of the users of the system; undefined: nobody needs one. */
+  readonly accounts: TestAccounts | undefined;
   readonly redisUrl: string;
   readonly logDir: string;
   readonly dataDir: string;
@@ -97,6 +103,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const accounts = hasAccounts
     ? await makeTestAccounts(join(dataDir, "credentials"), {
         namespace: options.env?.["NAMESPACE"],
+        ...(options.callers && { callers: options.callers }),
       })
     : undefined;
   const server = {
@@ -145,6 +152,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     url2,
     key,
     natsUrl: accounts?.forTest(natsUrl) ?? natsUrl,
+    plainNatsUrl: natsUrl,
+    accounts,
     redisUrl: redis.url,
     logDir,
     dataDir,

@@ -5,6 +5,7 @@ import { makeTaskStates } from "@jetscribe/event-log/state/taskStates";
 import {
   joinBroker,
   joinClock,
+  joinMicro,
   makeTraceparentOf,
   readConfig,
   runService,
@@ -28,6 +29,7 @@ import {
 } from "./read/watchTask.ts";
 import { makeFeed } from "./feed/feed.ts";
 import { makeForecast } from "./forecast/forecast.ts";
+import { makeBodyRoom } from "./admission/bodyRoom.ts";
 import { makeAuthThrottle } from "./admission/authThrottle.ts";
 import { makeLimits } from "./admission/limits.ts";
 import { makeRequestRates } from "./admission/requestRates.ts";
@@ -52,6 +54,7 @@ import { makeModels, watchNameClashes } from "./accept/models.ts";
 import { hearAllProjections } from "./admission/projectionsHeard.ts";
 import { makeReadTask, makeSearches } from "./read/readTask.ts";
 import { watchStoring } from "./accept/storing.ts";
+import { makeNatsApi } from "./natsApi/natsApi.ts";
 import { makeStatistics } from "./statistics/readStatistics.ts";
 import { makeStreamTask } from "./stream/streamTask.ts";
 import { makeWaitForOutcome } from "./read/waitForOutcome.ts";
@@ -164,26 +167,39 @@ await runService(
       readNewest: (filter, limit, key) =>
         past.readLog({ ...filter, limit }, key),
     });
-    const calls = makeCallCounts();
+    const [calls, natsCalls] = [makeCallCounts(), makeCallCounts()];
     const scrape = makeScrape({
       ...{ broker, reader, models, workers, forecast, clock, projections },
-      ...{ room, health, calls },
+      ...{ room, health, calls, natsCalls },
     });
     const tasks = { readSurely, cancelTask, retryTask };
+    const rates = makeRequestRates(
+      makeRateLimiter(store, "key"),
+      config.requestsPerMinute,
+    );
+    const calling = {
+      ...{ acceptOnce, readTask, waitForOutcome, cancelTask },
+      ...{ clock, rates, limits, log },
+    };
+    const callKeys = {
+      ...{ find: ring.find, withId: ring.withId, ofOwner: ring.ofOwner },
+      ...{ endOf: ring.endOf, hasEnded: ring.hasEnded, noteUse: keyUse.note },
+      whyUnknown: () =>
+        keysWatched.current === undefined ? notRead() : undefined,
+    };
+    const bodies = makeBodyRoom(config.bodiesInFlight);
     const app = await buildApp(
       {
-        acceptOnce,
+        ...calling,
         acceptBatch: makeAcceptBatch(acceptOnce),
-        ...{ retryTask, cancelTask },
+        retryTask,
         listTasks: lists.listTasks,
         past,
         ...makeActOnTasks({ ...lists, ...tasks }),
-        ...{ readTask, readSurely, readHistory: searches.history },
+        ...{ readSurely, readHistory: searches.history },
         models,
         audit: makeAudit(broker, clock, makeRateLimiter(store, "texts", 3_600)),
-        waitForOutcome,
-        stopping,
-        ...{ traces, log },
+        ...{ stopping, traces },
         streamTask: makeStreamTask({
           broker,
           watchTask,
@@ -194,15 +210,9 @@ await runService(
           watchPlace: makeWatchPlace(reader),
         }),
         keys: {
-          find: ring.find,
-          withId: ring.withId,
-          endOf: ring.endOf,
-          hasEnded: ring.hasEnded,
+          ...callKeys,
           ofToken: readTokens.keyOf,
           ofLink: readTokens.keyOfLink,
-          noteUse: keyUse.note,
-          whyUnknown: () =>
-            keysWatched.current === undefined ? notRead() : undefined,
         },
         openFeed: feed.open,
         readStatistics: (query, key) => statistics.read(query, key),
@@ -220,15 +230,9 @@ await runService(
           config.authFailuresPerMinute,
           log,
         ),
-        limits,
-        rates: makeRequestRates(
-          makeRateLimiter(store, "key"),
-          config.requestsPerMinute,
-        ),
         dismissWorker: memory.dismiss,
         places: reader.places,
         forecast,
-        clock,
         health,
         unready() {
           if (stopping.aborted) return "the gateway is stopping";
@@ -238,7 +242,7 @@ await runService(
             : undefined;
         },
       },
-      { ...config, namespace: config.broker.NAMESPACE },
+      { ...config, bodies, namespace: config.broker.NAMESPACE },
     );
     stack.defer(() => app.close());
     try {
@@ -253,6 +257,13 @@ await runService(
     } catch (error) {
       throw listenError(error);
     }
+    joinMicro("gateway", broker, service, {
+      description: "takes calls by REST and NATS",
+      endpoints: makeNatsApi(
+        { ...calling, calls: natsCalls, keys: callKeys, names: broker },
+        { ...config, bodies },
+      ),
+    });
   },
   { env: process.env },
 );

@@ -16,6 +16,7 @@ import { makeKeyRing } from "../src/keys/keyRing.ts";
 import { makeReadTokens } from "../src/keys/readTokens.ts";
 import type { AppDeps } from "../src/http/appDeps.ts";
 import { ApiKeyList, type ApiKey } from "../src/keys/apiKeys.ts";
+import { makeBodyRoom } from "../src/admission/bodyRoom.ts";
 
 export const key = "key-of-a";
 const queued = (): TaskState => ({
@@ -146,7 +147,11 @@ export async function startApp(
     ...over,
   } as Partial<AppDeps> as AppDeps;
   const app = await buildApp(deps, {
-    ...{ bodyLimit: 1024 * 1024, bodiesInFlight: 2 ** 24, trustProxy: false },
+    ...{
+      bodyLimit: 1024 * 1024,
+      bodies: makeBodyRoom(2 ** 24),
+      trustProxy: false,
+    },
     ...options,
   });
   const url = await app.listen({ host: "127.0.0.1", port: 0 });

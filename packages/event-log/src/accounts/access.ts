@@ -7,7 +7,14 @@
  */
 export type Access =
   | { kind: "stream"; subject: string }
-  | { kind: "service"; subject: string; as?: string; many?: boolean };
+  | {
+      kind: "service";
+      subject: string;
+      as?: string;
+      many?: boolean;
+      /** The broker passes no answer on that comes later, in seconds; absent: after its own two minutes. */
+      answeredWithinS?: number;
+    };
 
 /**
  * Stands where `$JS.API` stands in the services' account, and is what a client in another account takes for the prefix of
@@ -15,12 +22,18 @@ export type Access =
  */
 export const apiPrefix = "JETSCRIBE.API";
 
+/**
+ * The broker remembers a question with `many` answers, in about 650 bytes, until its inbox is given up or no answer came
+ * for so long. A pull has to end sooner.
+ */
+const manyAnswersWithinS = 60;
+
 /** A question to the JetStream API. */
 export const asks = (question: string, { many = false } = {}): Access => ({
   kind: "service",
   subject: `$JS.API.${question}`,
   as: `${apiPrefix}.${question}`,
-  ...(many && { many }),
+  ...(many && { many, answeredWithinS: manyAnswersWithinS }),
 });
 
 /** Reads by exactly this consumer: takes its messages, acknowledges them, and asks how it stands. */
@@ -31,9 +44,3 @@ export const readsBy = (stream: string, consumer: string): Access[] => [
   { kind: "service", subject: `$JS.ACK.${stream}.${consumer}.>` },
   { kind: "service", subject: `$JS.ACK.*.*.${stream}.${consumer}.>` },
 ];
-
-/**
- * The broker remembers a question with `many` answers, in about 650 bytes, until its inbox is given up or no answer came
- * for so long. A pull has to end sooner.
- */
-export const manyAnswersWithin = "1m";

@@ -1,6 +1,6 @@
 /** The accounts of a system's broker as nats-server reads them in its configuration: the one place that writes them. */
 import type { Names } from "@jetscribe/schema";
-import { manyAnswersWithin, type Access } from "./access.ts";
+import { type Access } from "./access.ts";
 import { auditorAccess, auditorAccount } from "./auditor.ts";
 import { permissionsOf } from "./permissions.ts";
 import type { Role } from "./roles.ts";
@@ -108,11 +108,14 @@ function exportsTo(guests: readonly Guest[]): string[] {
   );
 }
 
-const exportOf = (access: Access): string =>
-  `${access.kind}: ${quoted(access.subject)}` +
-  (access.kind === "service" && access.many
-    ? `, response: stream, response_threshold: "${manyAnswersWithin}"`
-    : "");
+function exportOf(access: Access): string {
+  const { kind, subject } = access;
+  const one = `${kind}: ${quoted(subject)}`;
+  if (kind === "stream") return one;
+  const { many, answeredWithinS: seconds } = access;
+  const until = seconds && `, response_threshold: "${seconds}s"`;
+  return one + (many ? ", response: stream" : "") + (until ?? "");
+}
 
 /** Its user needs no permissions: the account has nothing but its imports. */
 const guestAccount = ({ account, publicKey, access }: Guest): string =>

@@ -90,6 +90,8 @@ function listsOf(names: Names): Record<ServiceRole, Permissions> {
         ...[subjects.allStored, subjects.tokens("*")],
         ...[subjects.worker("*", "*"), subjects.projection("*")],
         subjects.groupChanged(anyGroup),
+        // The calls of owners, which come by imports.
+        subjects.api("*", "*"),
       ],
     },
     inference: {

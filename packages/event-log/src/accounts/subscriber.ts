@@ -2,6 +2,7 @@
 import { eventTypes, type Names } from "@jetscribe/schema";
 import * as z from "zod";
 import { apiPrefix, readsBy, type Access } from "./access.ts";
+import { apiAccess } from "./apiAccess.ts";
 
 const words = Object.values(eventTypes).map(({ word }) => word);
 
@@ -26,7 +27,7 @@ export const Subscriber = z.object({
   noText: z.boolean(),
   /** Its durable consumer begins with what was stored at this time (ISO 8601); absent: with what is stored from now on. */
   from: z.iso.datetime().optional(),
-  /** It may submit tasks over NATS, as its owner. */
+  /** It may submit tasks over NATS, as its owner, which it has to have for that. */
   api: z.boolean(),
   /** ISO 8601. */
   createdAt: z.iso.datetime(),
@@ -60,6 +61,9 @@ export const accessOf = (subscriber: Subscriber, names: Names): Access[] => [
     subject,
   })),
   ...readsBy(names.streams.events, durableNameOf(subscriber.name, names)),
+  ...(subscriber.api && subscriber.owner !== undefined
+    ? apiAccess(subscriber.owner, names)
+    : []),
 ];
 
 /** What a subscriber may ask at any time: how its durable consumer stands. */

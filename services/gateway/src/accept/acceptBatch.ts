@@ -1,11 +1,9 @@
 /** Many requests of one call: each is accepted or refused by itself, and several are on their way to the log at once. */
-import { CompiledRequest } from "@jetscribe/event-log/fast/compiledRequest";
-import { fastPaths } from "@jetscribe/event-log/fast/fastPaths";
-import { GenerateRequest } from "@jetscribe/schema";
 import { setImmediate as otherWork } from "node:timers/promises";
 import { invalidRequest } from "../invalidRequest.ts";
 import type { ApiKey } from "../keys/apiKeys.ts";
 import type { AcceptOnce } from "./acceptOnce.ts";
+import { Request } from "./request.ts";
 import { makeTurns } from "./turns.ts";
 
 /** What came of each request, in their order. What is rejected is so as by `AcceptOnce`, or is no request. */
@@ -20,8 +18,6 @@ export type AcceptBatch = (
 
 /** Requests of one batch: enough to keep the broker busy, and few that other calls have to wait for. */
 const atOnce = 32;
-
-const Request = fastPaths ? CompiledRequest : GenerateRequest;
 
 export function makeAcceptBatch(acceptOnce: AcceptOnce): AcceptBatch {
   return (requests, key, { idempotencyKey, ended, ...options }) => {

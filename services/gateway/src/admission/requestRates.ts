@@ -1,5 +1,6 @@
 /** How many calls a key may make in a minute: its own limit, or that of all keys. */
 import type { RateLimiter, RateUse } from "@jetscribe/task-store";
+import { ApiError } from "../apiError.ts";
 import type { ApiKey } from "../keys/apiKeys.ts";
 
 export type RequestRates = ReturnType<typeof makeRequestRates>;
@@ -24,3 +25,17 @@ export function makeRequestRates(
     },
   };
 }
+
+/** The three numbers that most servers give, and that clients read, while the draft of the IETF goes on changing its form. */
+export const rateHeaders = ({ limit, remaining, resetS }: RateUse) => ({
+  "RateLimit-Limit": String(limit),
+  "RateLimit-Remaining": String(remaining),
+  "RateLimit-Reset": String(resetS),
+});
+
+/** The refusal of a call that is over the limit. */
+export const rateLimited = ({ limit, resetS }: RateUse) =>
+  new ApiError("rate_limited", `this key may make ${limit} calls a minute`, {
+    limit: { name: "REQUESTS_PER_MINUTE", value: limit },
+    retryAfterS: resetS,
+  });

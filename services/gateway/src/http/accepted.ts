@@ -1,21 +1,19 @@
-/** How a call that made a task is answered: at once, or with the outcome where the caller wishes to wait for it. */
+/** What a call that makes a task says in its headers, and how it is answered. */
 import {
   AcceptedResponse,
-  isOpen,
   isTraceparent,
+  maxWaitS,
   OutcomeResponse,
-  type TaskLinks,
 } from "@jetscribe/schema";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import type { AcceptOnce } from "../accept/acceptOnce.ts";
 import { ApiError } from "../apiError.ts";
-import { visibleOutcome } from "../read/resultOf.ts";
+import { makeAnswerAccepted, makeLinks } from "../calls/answerAccepted.ts";
 import type { AppDeps } from "./appDeps.ts";
 import { endOfCall } from "./auth.ts";
 import { answer } from "./docs.ts";
 import { completedExample, taskIdExample } from "./examples.ts";
-import { maxWaitS } from "./taskOfCall.ts";
 
 /** For the documents: the header of an answer to a call that came before. */
 export const replayedHeader = {
@@ -27,17 +25,6 @@ const headers = {
   "Preference-Applied": "The wait that was kept to, if one was wished.",
   ...replayedHeader,
 };
-
-/** `publicPath`: the path that a proxy serves the gateway under; "": none. */
-export const makeLinks =
-  (publicPath: string) =>
-  (taskId: string): TaskLinks => ({
-    status: `${publicPath}/status/${taskId}`,
-    result: `${publicPath}/result/${taskId}`,
-    stream: `${publicPath}/stream/${taskId}`,
-    cancel: `${publicPath}/cancel/${taskId}`,
-    events: `${publicPath}/tasks/${taskId}/events`,
-  });
 
 export const acceptedExample = {
   task_id: taskIdExample,
@@ -104,18 +91,6 @@ export const BatchHeaders = AcceptHeaders.omit({ prefer: true }).extend({
   }),
 });
 
-/**
- * The body of a 202, as `JSON.stringify` would write it: ids and paths have nothing in them that needs escaping, and the
- * answer to every accepted prompt is written by this.
- */
-export function makeAcceptedBody(publicPath: string) {
-  const path = JSON.stringify(publicPath).slice(1, -1);
-  return (taskId: string): string =>
-    `{"task_id":"${taskId}","status":"queued","links":{"status":"${path}/status/${taskId}",` +
-    `"result":"${path}/result/${taskId}","stream":"${path}/stream/${taskId}",` +
-    `"cancel":"${path}/cancel/${taskId}","events":"${path}/tasks/${taskId}/events"}}`;
-}
-
 declare module "fastify" {
   interface FastifyRequest {
     /** When its headers were there, by `performance.now()`; of a route behind `noteArrivals`. */
@@ -175,63 +150,33 @@ type Call = Pick<FastifyRequest, "key"> & { headers: AcceptHeaders };
 type Made = Awaited<ReturnType<AcceptOnce>>;
 
 /** The function sends the 202, or the 200 with the outcome where `Prefer: wait=N` is kept to. */
-export function makeAnswerAccepted(
-  {
-    keys,
-    waitForOutcome,
-    clock,
-  }: Pick<AppDeps, "keys" | "waitForOutcome" | "clock">,
+export function makeSendAccepted(
+  deps: Pick<AppDeps, "keys" | "waitForOutcome" | "clock">,
   publicPath: string,
 ) {
-  const bodyOf = makeAcceptedBody(publicPath);
-  function accepted(reply: FastifyReply, taskId: string): void {
-    void reply
-      .code(202)
-      .header("content-type", "application/json; charset=utf-8")
-      .send(bodyOf(taskId));
-  }
-
-  async function answerInTime(
-    request: Call,
-    reply: FastifyReply,
-    { taskId, task }: Made,
-    waitS: number,
-  ): Promise<void> {
-    const { key } = request;
-    const wait = {
-      ms: waitS * 1_000,
-      signal: endOfCall(keys, request, reply),
-      ...(task && { known: task }),
-    };
-    const found = await waitForOutcome(taskId, key.owner, wait);
-    if (found === undefined || isOpen(found)) accepted(reply, taskId);
-    else void reply.code(200).send(visibleOutcome(found, key, clock));
-  }
-
+  const answerAccepted = makeAnswerAccepted(deps, publicPath);
   return (
     request: Call,
     reply: FastifyReply,
     made: Made,
   ): void | Promise<void> => {
     const { key, headers } = request;
-    const { taskId, task } = made;
-    if (!task) void reply.header("idempotency-replayed", "true");
-    void reply.header("location", `${publicPath}/result/${taskId}`);
-    // A wish, by RFC 7240: a key that may not read gets a 202.
-    const waitS = key.scopes.has("read")
-      ? preferredWait(headers.prefer)
-      : undefined;
-    if (waitS === undefined) return accepted(reply, taskId);
-    void reply.header("preference-applied", `wait=${waitS}`);
-    return waitS > 0
-      ? answerInTime(request, reply, made, waitS)
-      : accepted(reply, taskId);
+    const over = () => endOfCall(deps.keys, request, reply);
+    const answered = answerAccepted({ key, over }, made, headers.prefer);
+    void reply.headers(answered.headers);
+    void reply.header("location", `${publicPath}/result/${made.taskId}`);
+    const { answer } = answered;
+    return answer instanceof Promise
+      ? answer.then((late) => send(reply, late))
+      : send(reply, answer);
   };
 }
 
-/** The seconds of `Prefer: wait=N` (RFC 7240), up to the most; undefined: no such wish. */
-function preferredWait(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  const [, wish] = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?/i.exec(header) ?? [];
-  return wish === undefined ? undefined : Math.min(Number(wish), maxWaitS);
+function send(
+  reply: FastifyReply,
+  { status, body }: { status: 200 | 202; body: string | OutcomeResponse },
+): void {
+  if (typeof body === "string")
+    void reply.header("content-type", "application/json; charset=utf-8");
+  void reply.code(status).send(body);
 }

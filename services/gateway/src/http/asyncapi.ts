@@ -1,4 +1,4 @@
-/** The AsyncAPI document of the events: `/asyncapi.json`. The schema package has it; here it gets the system's own names. */
+/** The AsyncAPI document of events and calls: `/asyncapi.json`. The schema package has it; here it gets the system's own names. */
 import committed from "@jetscribe/schema/asyncapi.json" with { type: "json" };
 import { makeNames } from "@jetscribe/schema";
 import * as z from "zod";
@@ -16,7 +16,8 @@ export type AsyncApi = {
   components: { messages: Record<string, Message> };
 };
 interface Channel {
-  address: string;
+  /** Null: the inbox that a caller names. */
+  address: string | null;
   messages: Record<string, unknown>;
   /** Of a subject that is stored. */
   [streamField]?: string;
@@ -41,7 +42,7 @@ export function asyncApiOf(namespace: string | undefined): AsyncApi {
       name,
       {
         ...channel,
-        address: `${namespace}.${channel.address}`,
+        address: channel.address && `${namespace}.${channel.address}`,
         ...(channel[streamField] && { [streamField]: streams.events }),
       },
     ],
@@ -65,9 +66,9 @@ export function asyncApiRoute(app: App, document: AsyncApi): void {
       schema: {
         operationId: "getAsyncApi",
         tags: ["Operate"],
-        summary: "The events, for programs that read the log",
+        summary: "The events and calls on NATS, for programs",
         description:
-          "An AsyncAPI 3 document: the subjects on NATS, the headers and the data of every event. `/docs/events` shows it.",
+          "An AsyncAPI 3 document: the subjects on NATS, the headers and the data of every event, and of the calls by request and reply. `/docs/events` shows it.",
         response: {
           ...problems(),
           200: answer(Document, "The document", {

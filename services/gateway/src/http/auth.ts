@@ -7,7 +7,7 @@ import type { AuthThrottle } from "../admission/authThrottle.ts";
 import type { ApiKey } from "../keys/apiKeys.ts";
 import type { KeyRing } from "../keys/keyRing.ts";
 import type { ReadTokens } from "../keys/readTokens.ts";
-import type { TaskParams } from "./taskOfCall.ts";
+import type { TaskParams } from "./taskParams.ts";
 
 declare module "fastify" {
   interface FastifyRequest {

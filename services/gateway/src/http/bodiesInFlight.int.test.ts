@@ -9,6 +9,7 @@ import { ApiKeyList } from "../keys/apiKeys.ts";
 import { callKeys, unlimited } from "../../test/appTestKit.ts";
 import { buildApp } from "./app.ts";
 import type { AppDeps } from "./appDeps.ts";
+import { makeBodyRoom } from "../admission/bodyRoom.ts";
 
 const bodyLimit = 60_000;
 const key = "0123456789abcdef";
@@ -32,7 +33,7 @@ async function start() {
     calls: { of: () => () => undefined },
   };
   const app = await buildApp(deps as unknown as AppDeps, {
-    ...{ bodyLimit, bodiesInFlight: 64_000, trustProxy: false },
+    ...{ bodyLimit, bodies: makeBodyRoom(64_000), trustProxy: false },
   });
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
 

@@ -1,10 +1,7 @@
-/**
- * How many bytes of request bodies are received or worked on at once: a body takes several times its size until it is
- * stored, so without a limit a few dozen large prompts end the process. A call that finds no room is refused before
- * its body is read.
- */
+/** A call whose body finds no room beside those that are received or worked on is refused before its body is read. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { ApiError } from "../apiError.ts";
+import type { BodyRoom } from "../admission/bodyRoom.ts";
+import type { ApiError } from "../apiError.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -13,34 +10,31 @@ declare module "fastify" {
   }
 }
 
-const retryAfterS = 1;
-/** A body of less than such a part of the room is not counted: it takes little more than its connection. */
-const smallParts = 4_096;
-
 export interface BodyLimits {
   /** Of one body, in bytes. */
   bodyLimit: number;
-  /** Of all of them together, in bytes; one alone is always taken. */
-  bodiesInFlight: number;
+  /** For all of them together. */
+  bodies: BodyRoom;
 }
 
 /** Guards the routes of this scope, after whatever hooks they have by now. */
 export function limitBodies(
   app: FastifyInstance,
-  { bodyLimit, bodiesInFlight }: BodyLimits,
+  { bodyLimit, bodies }: BodyLimits,
 ): void {
-  let taken = 0;
-
   app.decorateRequest("leaveRoom", null);
   app.addHook("onRequest", (request, reply, done) => {
     const bytes = bytesOf(request, bodyLimit);
-    if (bytes * smallParts <= bodiesInFlight) return done();
-    if (taken > 0 && taken + bytes > bodiesInFlight) return done(noRoom());
-    taken += bytes;
-    request.leaveRoom = () => {
-      taken -= bytes;
-      request.leaveRoom = null;
-    };
+    if (!bodies.isCounted(bytes)) return done();
+    try {
+      const leave = bodies.take(bytes);
+      request.leaveRoom = () => {
+        leave();
+        request.leaveRoom = null;
+      };
+    } catch (error) {
+      return done(error as ApiError);
+    }
     // The answer is out, or its caller hung up before the body was whole; after that the handler has it.
     reply.raw.once("close", () => {
       if (request.body === undefined || reply.raw.writableFinished)
@@ -54,12 +48,6 @@ export function limitBodies(
     dropBody(request);
     done();
   });
-
-  const noRoom = () =>
-    new ApiError("unavailable", "too many large requests at once", {
-      limit: { name: "BODIES_IN_FLIGHT", value: bodiesInFlight },
-      retryAfterS,
-    });
 }
 
 /** The body is not needed any more, though the answer may take its time: its memory is free. */

@@ -14,6 +14,7 @@ import {
   startApp,
   type Started,
 } from "../../test/appTestKit.ts";
+import { makeBodyRoom } from "../admission/bodyRoom.ts";
 
 describe("the body of a request", () => {
   let app: Started;
@@ -198,7 +199,7 @@ describe("the body of a request", () => {
 });
 
 test("a cancel is taken also where there is no room for a body", async () => {
-  await using app = await startApp({ bodiesInFlight: 10 });
+  await using app = await startApp({ bodies: makeBodyRoom(10) });
   const arrived = once(app.app.server, "request");
   const socket = connect(app.port, "127.0.0.1");
   socket.write(

@@ -62,7 +62,8 @@ function checkHeaders(headers: FastifyRequest["headers"]): void {
 const protoKey =
   /"(?:_|\\u005f){2}(?:p|\\u0070)(?:r|\\u0072)(?:o|\\u006f)(?:t|\\u0074)(?:o|\\u006f)(?:_|\\u005f){2}"\s*:/i;
 
-function parseJson(body: Buffer): unknown {
+/** Throws an ApiError where the bytes are no JSON in UTF-8. */
+export function parseJson(body: Buffer): unknown {
   if (body.length === 0) throw invalid("the body is empty");
   if (!isUtf8(body)) throw invalid("the body is not valid UTF-8");
   const text = body.toString("utf8", startsWithBom(body) ? 3 : 0);

@@ -252,16 +252,10 @@ export function makeErrorHandler(log: Logger) {
     const error = asOurs(given);
     const problem = problemOf(error);
     const { status } = problem;
-    // Of limits the answer says it all, and there may be many.
-    const isLimit = error instanceof ApiError && error.facts.limit;
-    if (status >= 500 && !isLimit) {
-      const facts = {
-        ...{ err: error, status, route: request.routeOptions.url },
-        ...taskOf(error, request),
-      };
-      if (error instanceof ApiError) log.warn(facts, "a call was refused");
-      else log.error(facts, "a call failed");
-    }
+    logFailure(log, error, status, {
+      route: request.routeOptions.url,
+      traceparent: (request.headers as { traceparent?: string }).traceparent,
+    });
     if (error instanceof ApiError) {
       const { retryAfterS, headers = {} } = error.facts;
       void reply.headers(headers);
@@ -274,11 +268,24 @@ export function makeErrorHandler(log: Logger) {
   };
 }
 
+/** A failure that is nobody's mistake but ours. */
+export function logFailure(
+  log: Logger,
+  error: FastifyError | ApiError | Error,
+  status: number,
+  { route, traceparent }: { route: string | undefined; traceparent?: string | undefined }, // prettier-ignore
+): void {
+  // Of limits the answer says it all, and there may be many.
+  if (status < 500 || (error instanceof ApiError && error.facts.limit)) return;
+  const facts = { err: error, status, route, ...taskOf(error, traceparent) };
+  if (error instanceof ApiError) log.warn(facts, "a call was refused");
+  else log.error(facts, "a call failed");
+}
+
 /** The task that a refused call may have made all the same. */
-function taskOf(error: ApiError | FastifyError, { headers }: FastifyRequest) {
+function taskOf(error: Error, traceparent = "") {
   const taskId = error instanceof ApiError ? error.facts.taskId : undefined;
   if (taskId === undefined) return {};
-  const { traceparent = "" } = headers as { traceparent?: string };
   return aboutTask({
     task_id: taskId,
     ...(isTraceparent(traceparent) && { traceparent }),

@@ -5,6 +5,7 @@ import { json } from "node:stream/consumers";
 import { describe, test } from "vitest";
 import { buildApp, type AppOptions } from "./app.ts";
 import type { AppDeps } from "./appDeps.ts";
+import { makeBodyRoom } from "../admission/bodyRoom.ts";
 
 type Trust = AppOptions["trustProxy"];
 interface Seen {
@@ -20,7 +21,7 @@ async function startApp(trustProxy: Trust) {
   const deps = { keys: [], stopping, calls } as unknown as AppDeps;
   const app = await buildApp(deps, {
     bodyLimit: 1_000,
-    bodiesInFlight: 1_000,
+    bodies: makeBodyRoom(1_000),
     trustProxy,
   });
   app.get("/who", ({ ip, protocol }) => ({ ip, protocol }));

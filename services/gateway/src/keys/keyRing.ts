@@ -24,6 +24,8 @@ export function makeKeyRing(
   const fixed = new Set(fromSettings.map(({ id }) => id));
   let byDigest: ReadonlyMap<string, ApiKey> = new Map();
   let byId: ReadonlyMap<string, ApiKey> = new Map();
+  /** The newest first; those of the settings last. */
+  let byOwner: ReadonlyMap<string, readonly ApiKey[]> = new Map();
   /** Of the keys and read tokens that hold a stream or a wait, and by how many calls. */
   const held = new Map<string, Held>();
 
@@ -63,12 +65,14 @@ export function makeKeyRing(
     return one.end.signal;
   }
   function set(records: Iterable<KeyRecord>): void {
-    const made = [...records].flatMap((record) =>
-      record.revoked_at === undefined ? [keyOf(record)] : [],
-    );
+    const made = [...records]
+      .filter(({ revoked_at }) => revoked_at === undefined)
+      .toSorted((a, b) => b.created_at - a.created_at)
+      .map(keyOf);
     const all = [...made, ...fromSettings];
     byDigest = new Map(all.map((key) => [key.digest, key]));
     byId = new Map(all.map((key) => [key.id, key]));
+    byOwner = Map.groupBy(all, ({ owner }) => owner);
     endWhatIsOver();
   }
   set([]);
@@ -82,6 +86,9 @@ export function makeKeyRing(
     find: (given: string) => working(byDigest.get(hash("sha256", given))),
     /** By its id; undefined: it does not work. */
     withId: (id: string) => working(byId.get(id)),
+    /** The keys of an owner (a slug) that work, the newest first. */
+    ofOwner: (owner: string): ApiKey[] =>
+      (byOwner.get(owner) ?? []).filter((key) => working(key)),
     /** Takes the keys of KEYS as they are now. What a key holds that is gone, or lost a scope, ends. */
     set,
     /**

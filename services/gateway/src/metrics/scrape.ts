@@ -20,6 +20,7 @@ export interface ScrapeDeps extends RowDeps {
   room: Pick<LogRoom, "usage">;
   health: () => Promise<HealthResponse>;
   calls: Pick<CallCounts, "all">;
+  natsCalls: Pick<CallCounts, "all">;
 }
 
 /** Texts in the OpenMetrics format, without a metric in common. */
@@ -32,6 +33,7 @@ export function makeScrape(deps: ScrapeDeps): Scrape {
   const metrics = makeMetrics();
   const setSystem = makeSystemMetrics(metrics);
   countCalls(metrics, deps.calls);
+  countNatsCalls(metrics, deps.natsCalls);
   const readSystem = makeReadSystem(deps);
   /** Begun by the first scrape: a gateway that nobody scrapes has no timers for it. */
   let measuring: Promise<void> | undefined;
@@ -88,6 +90,19 @@ function countCalls({ counter }: Metrics, calls: Pick<CallCounts, "all">) {
     collect() {
       this.reset();
       for (const { count, ...labels } of calls.all()) this.inc(labels, count);
+    },
+  });
+}
+
+function countNatsCalls({ counter }: Metrics, calls: Pick<CallCounts, "all">) {
+  counter({
+    name: "jetscribe_nats_calls_total",
+    help: "Calls by request and reply on NATS that this gateway answered.",
+    labels: ["call", "status"],
+    collect() {
+      this.reset();
+      for (const { count, route: call, status } of calls.all())
+        this.inc({ call, status }, count);
     },
   });
 }

@@ -24,15 +24,18 @@ function render({ info, channels, components }: AsyncApi, root: string) {
       id,
       subjects: Object.values(channels)
         .filter(({ messages }) => id in messages)
-        .map(({ address }) => address),
+        .flatMap(({ address }) => address ?? []),
     }),
   );
-  const events = told.filter(({ payload }) => payload !== undefined);
+  const [events = [], calls = []] = [false, true].map((isCall) =>
+    told.filter((one) => isOfCall(one) === isCall && one.payload !== undefined),
+  );
   const notes = told.filter(({ payload }) => payload === undefined);
   return `<div class="columns">
 <nav aria-label="Events">
 ${list("In the stream", events)}
 ${list("Told by the broker", notes)}
+${list("Calls", calls)}
 </nav>
 <main>
 <h1>${escape(info.title)}</h1>
@@ -46,9 +49,17 @@ ${events.map(view).join("\n")}
 <h2>Told by the broker</h2>
 ${notes.map(view).join("\n")}
 </section>
+<section>
+<h2>Calls</h2>
+${calls.map(view).join("\n")}
+</section>
 </main>
 </div>`;
 }
+
+/** Or of an answer to one. */
+const isOfCall = ({ name }: Message): boolean =>
+  name.startsWith("jetscribe.api.");
 
 const list = (title: string, messages: readonly Told[]): string =>
   `<h2>${title}</h2>
@@ -60,7 +71,7 @@ function view(message: Told): string {
   return `<article id="${id}">
 <h3><a href="#${id}">${escape(title)}</a></h3>
 ${subjects.map((subject) => `<p class="path">${escape(subject)}</p>`).join("\n")}
-<p>${inline(summary)} <code>ce-type</code>: <code>${escape(message.name)}</code></p>
+<p>${inline(summary)}${isOfCall(message) ? "" : ` <code>ce-type</code>: <code>${escape(message.name)}</code>`}</p>
 ${payload ? `<h4>Data</h4>${schemaHtml(payload.schema, {})}` : ""}
 <details><summary>Headers</summary>${schemaHtml(headers, {})}</details>
 <details><summary>Example</summary>${jsonBlock(example?.headers)}${payload ? jsonBlock(example?.payload) : ""}</details>

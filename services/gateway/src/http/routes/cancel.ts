@@ -1,9 +1,10 @@
 import { CancelledResponse } from "@jetscribe/schema";
+import { cancelById } from "../../calls/cancelById.ts";
 import type { App, AppDeps } from "../appDeps.ts";
 import { endOfCall } from "../auth.ts";
 import { answer, problems, security } from "../docs.ts";
 import { taskIdExample } from "../examples.ts";
-import { taskOfCall, TaskParams } from "../taskOfCall.ts";
+import { TaskParams } from "../taskParams.ts";
 
 const Cancelled = CancelledResponse.omit({
   metrics: true,
@@ -26,20 +27,11 @@ const schema = {
   security,
 };
 
-/** The answer waits so long until the projection shows the cancel too: who reads next reads it. */
-const shownWithinMs = 1_000;
-
 export function cancelRoute(app: App, deps: AppDeps): void {
   const config = { scope: "cancel" } as const;
-  app.post("/cancel/:task_id", { schema, config }, async (request, reply) => {
-    const task = await taskOfCall(deps.readTask, request);
-    const { key } = request;
-    await deps.cancelTask(task, key);
-    await deps.waitForOutcome(task.task_id, key.owner, {
-      ms: shownWithinMs,
-      signal: endOfCall(deps.keys, request, reply),
-      known: task,
-    });
-    return { status: "cancelled" as const, task_id: task.task_id };
+  app.post("/cancel/:task_id", { schema, config }, (request, reply) => {
+    const over = () => endOfCall(deps.keys, request, reply);
+    const { key, params } = request;
+    return cancelById(deps, { key, over }, params.task_id);
   });
 }

@@ -16,7 +16,8 @@ import { refuseEnded } from "../auth.ts";
 import { answer, problems, readSecurity } from "../docs.ts";
 import { historyExample } from "../examples.ts";
 import { recordRead, SurfaceHeader } from "../recordRead.ts";
-import { taskOfCall, TaskParams } from "../taskOfCall.ts";
+import { taskOfCall } from "../../calls/taskOfCall.ts";
+import { TaskParams } from "../taskParams.ts";
 
 const schema = {
   operationId: "getEvents",

@@ -1,17 +1,15 @@
-import { CompiledRequest } from "@jetscribe/event-log/fast/compiledRequest";
-import { fastPaths } from "@jetscribe/event-log/fast/fastPaths";
-import { GenerateRequest } from "@jetscribe/schema";
+import { maxWaitS } from "@jetscribe/schema";
 import type { AcceptOnce } from "../../accept/acceptOnce.ts";
+import { Request } from "../../accept/request.ts";
 import {
   acceptedAnswers,
   AcceptHeaders,
   acceptOptionsOf,
-  makeAnswerAccepted,
+  makeSendAccepted,
 } from "../accepted.ts";
 import type { App, AppDeps } from "../appDeps.ts";
 import { dropBody } from "../bodiesInFlight.ts";
 import { acceptProblems, problems, security } from "../docs.ts";
-import { maxWaitS } from "../taskOfCall.ts";
 
 const schema = {
   operationId: "generate",
@@ -20,7 +18,7 @@ const schema = {
   description:
     "Stores the request in the log and answers 202 with its task id. A field that is null counts as absent. " +
     `With \`Prefer: wait=N\` (seconds, ${maxWaitS} at most) it answers 200 with the result if that is there in time and the key has the scope \`read\`.`,
-  body: fastPaths ? CompiledRequest : GenerateRequest,
+  body: Request,
   headers: AcceptHeaders,
   example: {
     prompt: "What is the capital of France?",
@@ -45,7 +43,7 @@ const schema = {
 };
 
 export function generateRoute(app: App, deps: AppDeps) {
-  const answerAccepted = makeAnswerAccepted(deps, app.publicPath);
+  const sendAccepted = makeSendAccepted(deps, app.publicPath);
   const config = { scope: "generate" } as const;
   app.post("/generate", { schema, config }, async (request, reply) => {
     const { body, key } = request;
@@ -55,6 +53,6 @@ export function generateRoute(app: App, deps: AppDeps) {
     } finally {
       dropBody(request);
     }
-    return answerAccepted(request, reply, accepted);
+    return sendAccepted(request, reply, accepted);
   });
 }

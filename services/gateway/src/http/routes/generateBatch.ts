@@ -4,14 +4,10 @@ import {
   GenerateBatchResponse,
   type GenerateBatchItem,
 } from "@jetscribe/schema";
+import { makeLinks } from "../../calls/answerAccepted.ts";
 import type { AcceptBatch } from "../../accept/acceptBatch.ts";
 import { ApiError } from "../../apiError.ts";
-import {
-  acceptedExample,
-  acceptOptionsOf,
-  BatchHeaders,
-  makeLinks,
-} from "../accepted.ts";
+import { acceptedExample, acceptOptionsOf, BatchHeaders } from "../accepted.ts";
 import type { App, AppDeps } from "../appDeps.ts";
 import { untilKeyEnds } from "../auth.ts";
 import { dropBody } from "../bodiesInFlight.ts";

@@ -1,7 +1,8 @@
 import { ReadTokenRequest, ReadTokenResponse } from "@jetscribe/schema";
 import type { App, AppDeps } from "../appDeps.ts";
 import { answer, problems, security } from "../docs.ts";
-import { taskOfCall, TaskParams } from "../taskOfCall.ts";
+import { taskOfCall } from "../../calls/taskOfCall.ts";
+import { TaskParams } from "../taskParams.ts";
 
 const schema = {
   operationId: "createReadToken",

@@ -1,13 +1,12 @@
-import { isOpen, OutcomeResponse, PendingResponse } from "@jetscribe/schema";
-import type { ReadTask } from "../../read/readTask.ts";
-import { pendingOf, visibleOutcome } from "../../read/resultOf.ts";
+import { OutcomeResponse, PendingResponse } from "@jetscribe/schema";
+import { readResult } from "../../calls/readResult.ts";
 import { textPartsIn } from "../../read/textParts.ts";
 import type { App, AppDeps } from "../appDeps.ts";
 import { endOfCall, refuseEnded } from "../auth.ts";
 import { answer, problems, readSecurity } from "../docs.ts";
 import { completedExample, taskIdExample } from "../examples.ts";
 import { recordRead, SurfaceHeader } from "../recordRead.ts";
-import { taskOfCall, TaskParams, WaitQuery } from "../taskOfCall.ts";
+import { TaskParams, WaitQuery } from "../taskParams.ts";
 
 const schema = {
   operationId: "getResult",
@@ -31,16 +30,14 @@ const schema = {
 export function resultRoute(app: App, deps: AppDeps): void {
   const config = { scope: "read", readToken: true } as const;
   app.get("/result/:task_id", { schema, config }, async (request, reply) => {
-    const ms = request.query.wait * 1_000;
-    const waiting: ReadTask = (taskId, owner) =>
-      deps.waitForOutcome(taskId, owner, {
-        ms,
-        signal: endOfCall(deps.keys, request, reply),
-      });
-    const task = await taskOfCall(ms > 0 ? waiting : deps.readTask, request);
-    if (ms > 0) refuseEnded(deps.keys, request);
-    if (isOpen(task)) return reply.code(202).send(pendingOf(task));
-    const outcome = visibleOutcome(task, request.key, deps.clock);
+    const { key } = request;
+    const waitMs = request.query.wait * 1_000;
+    const over = () => endOfCall(deps.keys, request, reply);
+    const wanted = { taskId: request.params.task_id, waitMs };
+    const result = await readResult(deps, { key, over }, wanted);
+    if (waitMs > 0) refuseEnded(deps.keys, request);
+    if (result.status === 202) return reply.code(202).send(result.body);
+    const { task, body: outcome } = result;
     await recordRead(deps.audit, request, task, textPartsIn([outcome]));
     refuseEnded(deps.keys, request);
     return reply.code(200).send(outcome);

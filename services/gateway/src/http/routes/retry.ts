@@ -4,12 +4,13 @@ import {
   acceptedAnswers,
   AcceptHeaders,
   acceptOptionsOf,
-  makeAnswerAccepted,
+  makeSendAccepted,
 } from "../accepted.ts";
 import type { App, AppDeps } from "../appDeps.ts";
 import { dropBody } from "../bodiesInFlight.ts";
 import { acceptProblems, problems, security } from "../docs.ts";
-import { taskOfCall, TaskParams } from "../taskOfCall.ts";
+import { taskOfCall } from "../../calls/taskOfCall.ts";
+import { TaskParams } from "../taskParams.ts";
 
 const schema = {
   operationId: "retry",
@@ -34,7 +35,7 @@ const schema = {
 };
 
 export function retryRoute(app: App, deps: AppDeps): void {
-  const answerAccepted = makeAnswerAccepted(deps, app.publicPath);
+  const sendAccepted = makeSendAccepted(deps, app.publicPath);
   const config = { scope: "generate" } as const;
   const path = "/tasks/:task_id/retry";
   app.post(path, { schema, config }, async (request, reply) => {
@@ -49,6 +50,6 @@ export function retryRoute(app: App, deps: AppDeps): void {
     } finally {
       dropBody(request);
     }
-    return answerAccepted(request, reply, accepted);
+    return sendAccepted(request, reply, accepted);
   });
 }

@@ -3,7 +3,8 @@ import { statusOf } from "../../read/resultOf.ts";
 import type { App, AppDeps } from "../appDeps.ts";
 import { answer, problems, readSecurity } from "../docs.ts";
 import { taskIdExample } from "../examples.ts";
-import { taskOfCall, TaskParams } from "../taskOfCall.ts";
+import { taskOfCall } from "../../calls/taskOfCall.ts";
+import { TaskParams } from "../taskParams.ts";
 
 const schema = {
   operationId: "getStatus",

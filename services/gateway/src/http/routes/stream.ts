@@ -5,7 +5,8 @@ import { endOfCall } from "../auth.ts";
 import { answer, problems, readSecurity } from "../docs.ts";
 import { streamExample } from "../examples.ts";
 import { recordRead, SurfaceHeader } from "../recordRead.ts";
-import { taskOfCall, TaskParams } from "../taskOfCall.ts";
+import { taskOfCall } from "../../calls/taskOfCall.ts";
+import { TaskParams } from "../taskParams.ts";
 import { hasExpired } from "../../read/resultOf.ts";
 import { outcomeId } from "../../stream/textFeed.ts";
 

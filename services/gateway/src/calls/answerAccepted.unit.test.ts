@@ -1,7 +1,7 @@
 import { AcceptedResponse, newTaskId } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { makeAcceptedBody, makeLinks } from "./accepted.ts";
+import { makeAcceptedBody, makeLinks } from "./answerAccepted.ts";
 
 test("the body of a 202 is what JSON.stringify makes of the answer, under any path", () => {
   const taskId = newTaskId();
