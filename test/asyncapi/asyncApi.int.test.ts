@@ -1,8 +1,9 @@
 /** The AsyncAPI document: by the official parser, by the code that it comes from, and by what a broker has. */
 import { Validator, type Schema } from "@cfworker/json-schema";
 import committed from "@jetscribe/schema/asyncapi.json" with { type: "json" };
-import { kinds, messageId, type EventType } from "@jetscribe/schema";
+import { apiCalls, kinds, messageId, type ApiCall } from "@jetscribe/schema";
 import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import { brokerOf } from "@jetscribe/runtime";
 import { startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
@@ -44,7 +45,7 @@ describe("the AsyncAPI document", () => {
     assert.equal(document?.version(), "3.1.0");
     assert.equal(
       new Set(document.messages().all()).size,
-      2 * Object.keys(kinds).length,
+      2 * Object.keys(kinds).length + 2 * apiCalls.length + 1,
     );
     const { channels: _, ...less } = committed;
     const operations = await parse(less);
@@ -63,9 +64,15 @@ describe("the AsyncAPI document", () => {
   });
 
   test("holds for what a running system tells: subjects, headers and data", async () => {
-    await using stack = await startStack({ env: { ENGINE: "fake" } });
+    await using stack = await startStack({
+      ...{ env: { ENGINE: "fake" }, callers: ["default"] },
+    });
     await using broker = await connectBroker({
       ...{ url: stack.natsUrl, name: "test" },
+    });
+    await using caller = await connectBroker({
+      ...brokerOf({ NATS_URL: stack.plainNatsUrl, NATS_NKEY_FILE: stack.accounts?.fileOfCaller("default") }, "operator"), // prettier-ignore
+      name: "caller",
     });
     const heard = broker.nc.subscribe("llm.*.*.>");
     await broker.nc.flush();
@@ -91,6 +98,19 @@ describe("the AsyncAPI document", () => {
       seen.add(`${kind} ${word}`);
       if (seen.size === 6) break;
     }
+    const ask = async (call: ApiCall, body: object) => {
+      const subject = `llm.api.default.${call}`;
+      const asked = JSON.stringify(body);
+      check(subject, {}, new TextEncoder().encode(asked));
+      const answer = await caller.nc.request(subject, asked, { timeout: 20_000 }); // prettier-ignore
+      const refused = answer.headers?.has("Nats-Service-Error");
+      const id = `${call[0]?.toUpperCase()}${call.slice(1)}Answer`;
+      checkBody(refused ? "Refusal" : id, answer.headers && headersOf(answer.headers), answer.data); // prettier-ignore
+    };
+    await ask("generate", { prompt: "hi", max_tokens: 4 });
+    await ask("result", { task_id, wait: 20 });
+    await ask("result", { task_id: task_id.replace(/.$/, "x") });
+    await ask("cancel", { task_id });
   });
 });
 
@@ -110,23 +130,37 @@ const problemsOf = (schema: object, value: unknown): string[] =>
 /** One of the channels has the subject, and its message the headers and the body. */
 function check(subject: string, told: Headers, data: Uint8Array): void {
   const channel = Object.values(committed.channels).find(({ address }) =>
-    new RegExp(`^${address.replaceAll(/\{\w+\}/g, "[^.]+")}$`).test(subject),
+    new RegExp(`^${address?.replaceAll(/\{\w+\}/g, "[^.]+")}$`).test(subject),
   );
   const [id = ""] = Object.keys(channel?.messages ?? {});
+  const body = checkBody(id, told, data, subject);
+  if (body === undefined || !(id in kinds)) return;
+  assert.equal(told["ce-id"], messageId({ type: id, data: body } as never));
+}
+
+/** The message has the headers, none besides, and the body, which comes back; undefined: it has none. */
+function checkBody(
+  id: string,
+  told: Headers = {},
+  data: Uint8Array,
+  what = id,
+): unknown {
   const message = Object.entries(committed.components.messages).find(
     ([name]) => name === id,
   )?.[1];
-  assert.ok(message, subject);
-  assert.deepEqual(problemsOf(message.headers, told), [], subject);
+  assert.ok(message, what);
+  assert.deepEqual(problemsOf(message.headers, told), [], what);
   const known = new Set(Object.keys(message.headers.properties));
   assert.deepEqual(
     Object.keys(told).filter((name) => !known.has(name)),
     [],
-    subject,
+    what,
   );
-  if (!("payload" in message)) return assert.equal(data.length, 0);
-  const body = JSON.parse(new TextDecoder().decode(data)) as { task_id: string }; // prettier-ignore
-  assert.deepEqual(problemsOf(message.payload.schema, body), [], subject);
-  const type = id as EventType;
-  assert.equal(told["ce-id"], messageId({ type, data: body } as never));
+  if (!("payload" in message)) {
+    assert.equal(data.length, 0);
+    return undefined;
+  }
+  const body: unknown = JSON.parse(new TextDecoder().decode(data));
+  assert.deepEqual(problemsOf(message.payload.schema, body), [], what);
+  return body;
 }

@@ -1,4 +1,4 @@
-/** The AsyncAPI document of the events, out of their zod schemas, their subjects, frozen samples and the codec. */
+/** The AsyncAPI document of events and calls, out of their zod schemas, their subjects, frozen samples and the codec. */
 import { encodeEvent } from "@jetscribe/event-log/codec/codec";
 import {
   eventTypes,
@@ -10,6 +10,7 @@ import {
   type EventType,
   type TaskEvent,
 } from "@jetscribe/schema";
+import { apiChannels, apiMessages, apiOperations } from "./apiCalls.ts";
 import { eventHeaders, storedHeaders } from "./eventHeaders.ts";
 import { readText } from "../docs/documents.ts";
 
@@ -51,6 +52,8 @@ export function asyncApi() {
 
 A subscriber of \`llm.stored\` hears each event once it is stored, without its body, and at most once. A consumer of the stream reads the events with their bodies, in order, from any place.
 
+Owners who may do so post prompts, read results and cancel tasks by request and reply on \`llm.api\`, as by REST.
+
 Ignore fields and headers that you do not know. A version of an event may gain optional fields; a change of meaning is another version.`,
       license: {
         name: "Apache-2.0",
@@ -65,22 +68,30 @@ Ignore fields and headers that you do not know. A version of an event may gain o
         description: "The broker. Its address is the one that `npm start` prints, or that of your installation.", // prettier-ignore
       },
     },
-    channels: Object.fromEntries(
-      channels.map(({ id, channel }) => [id, channel]),
-    ),
-    operations: Object.fromEntries(
-      channels.map(({ id, message, summary }) => [
-        `send${id}`,
-        {
-          action: "send",
-          channel: { $ref: `#/channels/${id}` },
-          summary,
-          messages: [{ $ref: `#/channels/${id}/messages/${message}` }],
-        },
-      ]),
-    ),
+    channels: Object.fromEntries([
+      ...channels.map(({ id, channel }) => [id, channel] as const),
+      ...apiChannels(),
+    ]),
+    operations: Object.fromEntries([
+      ...channels.map(
+        ({ id, message, summary }) =>
+          [
+            `send${id}`,
+            {
+              action: "send",
+              channel: { $ref: `#/channels/${id}` },
+              summary,
+              messages: [{ $ref: `#/channels/${id}/messages/${message}` }],
+            },
+          ] as const,
+      ),
+      ...apiOperations(),
+    ]),
     components: {
-      messages: Object.fromEntries(types.flatMap((type) => messagesOf(type))),
+      messages: Object.fromEntries([
+        ...types.flatMap((type) => messagesOf(type)),
+        ...apiMessages(),
+      ]),
       parameters,
     },
   };

@@ -1,4 +1,4 @@
-/** The NATS headers of events, as JSON Schemas. */
+/** The NATS headers of messages, as JSON Schemas. */
 import {
   dataSchemaOf,
   isOutcome,
@@ -8,7 +8,7 @@ import {
 
 type Header = Record<string, unknown>;
 
-const text = (description: string, more: object = {}): Header => ({
+export const text = (description: string, more: object = {}): Header => ({
   type: "string",
   description,
   ...more,
@@ -58,7 +58,7 @@ function optional(type: EventType): Record<string, Header> {
   };
 }
 
-const headers = (
+export const headers = (
   must: Record<string, Header>,
   may: Record<string, Header>,
 ) => ({
