@@ -1,10 +1,10 @@
 import type { KeyResponse } from "@jetscribe/schema";
-import { useSignal } from "@preact/signals";
-import { messageOf, type Call } from "../api/call.ts";
+import type { Call } from "../api/call.ts";
 import { exactTime } from "../format.ts";
 import { Dialog } from "../parts/Dialog.tsx";
 import { ErrorNote } from "../parts/ErrorNote.tsx";
 import { formOf } from "../parts/formOf.ts";
+import { useStep } from "../parts/useStep.ts";
 import { changeBody } from "./keyBody.ts";
 import { KeyFields } from "./KeyFields.tsx";
 
@@ -16,22 +16,16 @@ interface Props {
 }
 
 export function ChangeKey({ picked, call, onClose }: Props) {
-  const error = useSignal<string | undefined>(undefined);
-  const busy = useSignal(false);
+  const { error, busy, run } = useStep();
   const { expires_at } = picked;
-  async function change(event: SubmitEvent): Promise<void> {
+  function change(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     const body = changeBody(formOf(event), picked);
-    busy.value = true;
-    error.value = undefined;
-    try {
-      const path = `/admin/keys/${encodeURIComponent(picked.id)}`;
+    const path = `/admin/keys/${encodeURIComponent(picked.id)}`;
+    return run(async () => {
       await call(path, { method: "PATCH", body });
       onClose(true);
-    } catch (problem) {
-      error.value = messageOf(problem);
-      busy.value = false;
-    }
+    });
   }
   return (
     <Dialog

@@ -1,10 +1,11 @@
 import type { CreatedKeyResponse } from "@jetscribe/schema";
 import { useSignal } from "@preact/signals";
-import { messageOf, type Call } from "../api/call.ts";
+import type { Call } from "../api/call.ts";
 import { ShownOnce } from "../parts/ShownOnce.tsx";
 import { Dialog } from "../parts/Dialog.tsx";
 import { ErrorNote } from "../parts/ErrorNote.tsx";
 import { formOf } from "../parts/formOf.ts";
+import { useStep } from "../parts/useStep.ts";
 import { keyBody, scopeNames } from "./keyBody.ts";
 import { KeyFields } from "./KeyFields.tsx";
 
@@ -17,19 +18,13 @@ interface Props {
 /** The key stands in the dialog until it is closed, and nowhere after that. */
 export function MakeKey({ call, onClose }: Props) {
   const made = useSignal<CreatedKeyResponse | undefined>(undefined);
-  const error = useSignal<string | undefined>(undefined);
-  const busy = useSignal(false);
-  async function make(event: SubmitEvent): Promise<void> {
+  const { error, busy, run } = useStep();
+  function make(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     const body = keyBody(formOf(event));
-    busy.value = true;
-    error.value = undefined;
-    try {
+    return run(async () => {
       made.value = await call<CreatedKeyResponse>("/admin/keys", { body });
-    } catch (problem) {
-      error.value = messageOf(problem);
-    }
-    busy.value = false;
+    });
   }
   return (
     <Dialog

@@ -1,8 +1,8 @@
 import type { KeyResponse } from "@jetscribe/schema";
-import { useSignal } from "@preact/signals";
-import { messageOf, type Call } from "../api/call.ts";
+import type { Call } from "../api/call.ts";
 import { Dialog } from "../parts/Dialog.tsx";
 import { ErrorNote } from "../parts/ErrorNote.tsx";
+import { useStep } from "../parts/useStep.ts";
 
 interface Props {
   picked: KeyResponse;
@@ -12,19 +12,13 @@ interface Props {
 }
 
 export function RevokeKey({ picked, call, onClose }: Props) {
-  const error = useSignal<string | undefined>(undefined);
-  const busy = useSignal(false);
-  async function revoke(): Promise<void> {
-    busy.value = true;
-    const path = `/admin/keys/${encodeURIComponent(picked.id)}`;
-    try {
+  const { error, busy, run } = useStep();
+  const revoke = () =>
+    run(async () => {
+      const path = `/admin/keys/${encodeURIComponent(picked.id)}`;
       await call(path, { method: "DELETE" });
       onClose(true);
-    } catch (problem) {
-      error.value = messageOf(problem);
-      busy.value = false;
-    }
-  }
+    });
   return (
     <Dialog
       title={`Revoke a key of ${picked.name}`}

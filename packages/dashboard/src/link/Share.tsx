@@ -1,13 +1,15 @@
 /** Makes a link by which others see what this key may read, on the page that is open. */
 import type { LinkResponse } from "@jetscribe/schema";
 import { useSignal } from "@preact/signals";
-import { messageOf, type Call } from "../api/call.ts";
+import type { Call } from "../api/call.ts";
 import { gatewayUrl } from "../api/gatewayUrl.ts";
 import { session } from "../api/session.ts";
 import { ShownOnce } from "../parts/ShownOnce.tsx";
 import { Dialog } from "../parts/Dialog.tsx";
 import { ErrorNote } from "../parts/ErrorNote.tsx";
+import { formOf } from "../parts/formOf.ts";
 import { Time } from "../parts/Time.tsx";
+import { useStep } from "../parts/useStep.ts";
 
 /** In seconds. */
 const terms = [
@@ -39,24 +41,18 @@ interface Props {
 
 function ShareDialog({ call, onClose }: Props) {
   const made = useSignal<LinkResponse | undefined>(undefined);
-  const error = useSignal<string | undefined>(undefined);
-  const busy = useSignal(false);
-  async function make(event: SubmitEvent): Promise<void> {
+  const { error, busy, run } = useStep();
+  function make(event: SubmitEvent): Promise<void> {
     event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
+    const form = formOf(event);
     const body = {
       expires_in: Number(form.get("expires_in")),
       text: form.has("text"),
       all_owners: form.has("all_owners"),
     };
-    busy.value = true;
-    error.value = undefined;
-    try {
+    return run(async () => {
       made.value = await call<LinkResponse>("/dashboard/links", { body });
-    } catch (problem) {
-      error.value = messageOf(problem);
-    }
-    busy.value = false;
+    });
   }
   return (
     <Dialog title="Share a read-only link" onClose={onClose}>
