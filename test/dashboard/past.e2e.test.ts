@@ -101,8 +101,16 @@ describe.skipIf(!program)("the dashboard's past", () => {
     await page.waitForURL(`**/#/tasks?at=${seq + 1}`);
     await rowOf(page, ids[1]).getByText("completed").waitFor();
     assert.equal(await rowOf(page, ids[2]).count(), 0);
+    await page.getByRole("link", { name: "Workers" }).click();
+    await page.getByText("no past", { exact: true }).waitFor();
+    await page.getByText("Live", { exact: true }).waitFor();
+    // Of these no feed tells.
+    for (const name of ["Playground", "Keys"]) {
+      await page.getByRole("link", { name }).click();
+      await page.locator(".connection").waitFor({ state: "detached" });
+    }
     await page.getByRole("link", { name: "Playground" }).click();
-    await page.getByText("live only", { exact: true }).waitFor();
+    await page.getByText("no past", { exact: true }).waitFor();
     assert.equal(await moments(page).count(), 0);
   });
 
@@ -187,7 +195,7 @@ describe.skipIf(!program)("the dashboard's past", () => {
   test("the slider goes to any time of the log, by keyboard too, also on a phone", async () => {
     await using opened = await openAt("#/tasks");
     const { page } = opened;
-    await page.setViewportSize({ width: 390, height: 780 });
+    await page.setViewportSize({ width: 360, height: 780 });
     await page.getByRole("button", { name: "Past" }).click();
     const slider = page.getByRole("slider", { name: "Moment of the log" });
     await slider.focus();
@@ -201,7 +209,17 @@ describe.skipIf(!program)("the dashboard's past", () => {
       "document.documentElement.scrollWidth - innerWidth",
     );
     assert.ok(over <= 0, `${over} pixels too wide`);
+    await assertOneLine(page);
     await page.getByRole("button", { name: "Back to live" }).click();
     await page.waitForURL(/#\/tasks$/);
+    await assertOneLine(page);
   });
+
+  /** What the header has beside the pages, from the first to the last. */
+  async function assertOneLine(page: Page): Promise<void> {
+    const header = page.locator("header.bar");
+    const first = await header.locator(".brand").boundingBox();
+    const last = await header.getByRole("button", { name: "Sign out" }).boundingBox(); // prettier-ignore
+    assert.ok(first && last && last.y < first.y + first.height);
+  }
 });

@@ -20,6 +20,15 @@ export const pagesOfEvents: ReadonlySet<PageName> = new Set([
   "keys",
 ]);
 
+/** Those that hear of what happens; the others show what was asked for. */
+export const pagesWithFeed: ReadonlySet<PageName> = new Set([
+  "now",
+  "tasks",
+  "log",
+  "workers",
+  "health",
+]);
+
 /** Those that are for who may change something. */
 export const pagesOfKeys: ReadonlySet<PageName> = new Set([
   "keys",

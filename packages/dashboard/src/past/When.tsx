@@ -1,25 +1,24 @@
 import { Connection } from "../parts/Connection.tsx";
 import { timeOfDay } from "../format.ts";
-import { route } from "../route.ts";
+import { pagesWithFeed, route } from "../route.ts";
 import { at, isOfEvents } from "./moment.ts";
 import { isOpen, moment } from "./openPast.ts";
 
-const pagesWithoutFeed = ["playground", "keys"];
-
 /** Whether the page is live or shows a moment of the past, and the way from one to the other. */
 export function When() {
+  const isLive = pagesWithFeed.has(route.value.page);
   if (!isOfEvents.value)
     return (
       <span class="when" title="Nothing on this page is made of events">
-        {!pagesWithoutFeed.includes(route.value.page) && <Connection />}
-        <span class="note">live only</span>
+        {isLive && <Connection />}
+        <span class="note">no past</span>
       </span>
     );
   const isPast = at.value !== undefined;
   const isShown = isPast || isOpen.value;
   return (
     <span class={`when ${isPast ? "past" : ""}`}>
-      {isPast ? <PastTime /> : <Connection />}
+      {isPast ? <PastTime /> : isLive && <Connection />}
       {!isPast && (
         <button
           type="button"
