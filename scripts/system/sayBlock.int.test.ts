@@ -29,7 +29,7 @@ async function blockOf(
     const supervised = ${JSON.stringify(supervised)};
     const url = "http://127.0.0.1:${port}";
     const health = await waitUntilHealthy(url, supervised, new AbortController().signal);
-    sayBlock({ health, failing: failingNames(supervised), url, dataDir: "d", logDir: "l" });`;
+    sayBlock({ health, failing: failingNames(supervised), url, natsUrl: "nats://n:1", dataDir: "d", logDir: "l" });`;
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ["--input-type=module", "--eval", script],
@@ -44,6 +44,10 @@ async function blockOf(
 test("the start block is green once the services that read the log are heard", async () => {
   const block = await blockOf([{ projections: [] }, { projections: both }]);
   assert.match(block, /^ {2}Jetscribe is running {2}model demo$/m);
+  assert.match(
+    block,
+    /Events +nats:\/\/n:1; .*npm run subscribers -- add NAME$/m,
+  );
 });
 
 test("a service that does not work stands in the start block by name", async () => {
