@@ -1,15 +1,19 @@
 /**
  * Listen to the events that the log stores: what happened, to which task, of which model and key. Ends on Ctrl-C.
  *
- *     NATS_URL=nats://127.0.0.1:… node scripts/with-node.mjs examples/subscribe.ts
+ *     npm run subscribers -- add live
+ *     NATS_URL=nats://127.0.0.1:… NATS_NKEY_FILE=…/live.nk node scripts/with-node.mjs examples/subscribe.ts
  *
- * A listener hears each event at most once, and none that is stored while it is away: docs/events.md has the replay.
+ * A listener hears each event at most once, and none that is stored while it is away: docs/subscribe.md has the others.
  */
-import { connect } from "@nats-io/transport-node";
+import { readFileSync } from "node:fs";
+import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 
-const { NATS_URL: servers = "nats://127.0.0.1:4222" } = process.env;
+const { NATS_URL: servers = "nats://127.0.0.1:4222", NATS_NKEY_FILE = "" } =
+  process.env;
 
-const nats = await connect({ servers });
+const seed = Buffer.from(readFileSync(NATS_NKEY_FILE, "utf8").trim());
+const nats = await connect({ servers, authenticator: nkeyAuthenticator(seed) });
 process.once("SIGINT", () => void nats.drain());
 const stored = nats.subscribe("llm.stored.>");
 await nats.flush();

@@ -1,28 +1,23 @@
 /**
  * Handle every failed task of one model, also those that fail while this program is away. Ends on Ctrl-C.
  *
- *     NATS_URL=nats://127.0.0.1:… node scripts/with-node.mjs examples/subscribe/durable.ts alarms demo
+ *     npm run subscribers -- add alarms --types failed --model demo
+ *     NATS_URL=nats://127.0.0.1:… NATS_NKEY_FILE=…/alarms.nk node scripts/with-node.mjs examples/subscribe/durable.ts alarms
  */
-import { AckPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { parseEvent, slugOf, streams, subjects } from "@jetscribe/schema";
-import { connect } from "@nats-io/transport-node";
+import { readFileSync } from "node:fs";
+import { jetstream } from "@nats-io/jetstream";
+import { parseEvent, streams } from "@jetscribe/schema";
+import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 
-const { NATS_URL: servers = "nats://127.0.0.1:4222" } = process.env;
-const [name = "alarms", model] = process.argv.slice(2);
+const { NATS_URL: servers = "nats://127.0.0.1:4222", NATS_NKEY_FILE = "" } =
+  process.env;
+const [name = "alarms"] = process.argv.slice(2);
 
-const nats = await connect({ servers });
-const manager = await jetstreamManager(nats);
-// The broker keeps the consumer's place under its name. Adding it again changes nothing.
-await manager.consumers.add(streams.events, {
-  durable_name: name,
-  ack_policy: AckPolicy.Explicit,
-  filter_subject: subjects.event("failed", {
-    model: model === undefined ? "*" : slugOf(model),
-    lane: "*",
-    owner: "*",
-  }),
-});
-const consumer = await jetstream(nats).consumers.get(streams.events, name);
+const seed = Buffer.from(readFileSync(NATS_NKEY_FILE, "utf8").trim());
+const nats = await connect({ servers, authenticator: nkeyAuthenticator(seed) });
+// The subscriber's account has this much of JetStream, behind this prefix.
+const js = jetstream(nats, { apiPrefix: "JETSCRIBE.API" });
+const consumer = await js.consumers.get(streams.events, `sub=${name}`);
 const messages = await consumer.consume();
 process.once("SIGINT", () => void messages.close());
 console.log("listening");

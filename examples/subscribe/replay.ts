@@ -1,26 +1,35 @@
 /**
- * Read all events since a time, in order and without a gap, and stop at the end of the log.
+ * Read all events since a time, in order, and stop at the end of the log.
  *
- *     NATS_URL=nats://127.0.0.1:… node scripts/with-node.mjs examples/subscribe/replay.ts 2026-11-29T08:00:00Z
+ *     npm run subscribers -- add replay --from 2026-11-29T08:00:00Z
+ *     NATS_URL=nats://127.0.0.1:… NATS_NKEY_FILE=…/replay.nk node scripts/with-node.mjs examples/subscribe/replay.ts replay
+ *
+ * It can be broken off, and goes on where it stopped. To read again from the beginning: remove the subscriber, add it.
  */
-import { DeliverPolicy, jetstream } from "@nats-io/jetstream";
+import { readFileSync } from "node:fs";
+import { jetstream } from "@nats-io/jetstream";
 import { streams } from "@jetscribe/schema";
-import { connect } from "@nats-io/transport-node";
+import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 
-const { NATS_URL: servers = "nats://127.0.0.1:4222" } = process.env;
-const [since = "1970-01-01T00:00:00Z"] = process.argv.slice(2);
+const { NATS_URL: servers = "nats://127.0.0.1:4222", NATS_NKEY_FILE = "" } =
+  process.env;
+const [name = "replay"] = process.argv.slice(2);
 
-const nats = await connect({ servers });
-// Ordered, without a name: the client makes it anew where a message is missing, and nothing is acknowledged.
-const reader = await jetstream(nats).consumers.get(streams.events, {
-  deliver_policy: DeliverPolicy.StartTime,
-  opt_start_time: new Date(since).toISOString(),
-});
-const { num_pending: waiting } = await reader.info();
-if (waiting > 0)
+const seed = Buffer.from(readFileSync(NATS_NKEY_FILE, "utf8").trim());
+const nats = await connect({ servers, authenticator: nkeyAuthenticator(seed) });
+const js = jetstream(nats, { apiPrefix: "JETSCRIBE.API" });
+const reader = await js.consumers.get(streams.events, `sub=${name}`);
+const { num_pending, num_ack_pending } = await reader.info();
+let read = 0;
+if (num_pending + num_ack_pending > 0)
   for await (const event of await reader.consume()) {
-    const type = event.headers?.get("ce-type");
-    console.log(event.seq, event.time.toISOString(), type);
+    // What was not acknowledged in time comes again, behind later events.
+    if (event.seq > read) {
+      read = event.seq;
+      const type = event.headers?.get("ce-type");
+      console.log(event.seq, event.time.toISOString(), type);
+    }
+    event.ack();
     if (event.info.pending === 0) break;
   }
-await nats.close();
+await nats.drain();

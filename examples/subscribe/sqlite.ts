@@ -2,16 +2,19 @@
  * Fold every task into a database of one's own, each event exactly once, whenever this program is killed. Ends on Ctrl-C,
  * and with the exit code 1 where the log can't continue the database.
  *
- *     NATS_URL=nats://127.0.0.1:… node scripts/with-node.mjs examples/subscribe/sqlite.ts tasks.db
+ *     npm run subscribers -- add tasks --from 1970-01-01
+ *     NATS_URL=nats://127.0.0.1:… NATS_NKEY_FILE=…/tasks.nk node scripts/with-node.mjs examples/subscribe/sqlite.ts tasks tasks.db
  */
+import { readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { jetstream } from "@nats-io/jetstream";
 import { parseEvent, streams, type EventMessage } from "@jetscribe/schema";
 import { evolve, type TaskState } from "@jetscribe/schema/evolve";
-import { connect } from "@nats-io/transport-node";
+import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 
-const { NATS_URL: servers = "nats://127.0.0.1:4222" } = process.env;
-const [file = "tasks.db"] = process.argv.slice(2);
+const { NATS_URL: servers = "nats://127.0.0.1:4222", NATS_NKEY_FILE = "" } =
+  process.env;
+const [name = "tasks", file = "tasks.db"] = process.argv.slice(2);
 
 const database = new DatabaseSync(file);
 database.exec(`
@@ -26,7 +29,7 @@ const store = database.prepare(
   "INSERT INTO tasks VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET status = excluded.status, state = excluded.state",
 );
 
-/** The new state and the checkpoint are in one transaction: a crash loses both or none. */
+/** A repeated event changes nothing. The new state and the checkpoint are in one transaction: a crash loses both or none. */
 function take(message: EventMessage, id: string): void {
   const parsed = parseEvent(message);
   database.exec("BEGIN");
@@ -46,42 +49,39 @@ function fold(event: Parameters<typeof evolve>[1]): TaskState | undefined {
   return after;
 }
 
-/** What is missing between the database and the log; undefined where the log continues the database. */
-async function findLoss(read: number, id: string): Promise<string | undefined> {
+/** Why the log can't continue the database; undefined: it can. The subscriber has no filter: sequences have no gaps. */
+function findLoss(seq: number, id: string): string | undefined {
+  const last = checkpoint.get();
+  const read = Number(last?.["seq"]);
   // A new database begins with the first event that the log has.
-  if (read === 0) return undefined;
-  const { streams: log } = await jetstreamManager(nats);
-  // The event before the state: an event that is trimmed in between is before the log's first one.
-  const event = await log.getMessage(streams.events, { seq: read });
-  const { state } = await log.info(streams.events);
-  if (state.first_seq > read + 1)
-    return `events ${read + 1} to ${state.first_seq - 1} are no longer in the log`;
-  // A trimmed event proves nothing. Any other is the one that was read, or the log has lost its end since.
-  if (state.first_seq <= read && event?.header.get("Nats-Msg-Id") !== id)
-    return `event ${read} of the log is not the one that was read`;
-  return undefined;
+  if (read === 0 || seq === read + 1) return undefined;
+  if (seq > read + 1)
+    return `events ${read + 1} to ${seq - 1} are no longer in the log`;
+  // The last one comes again where its acknowledgement was lost. Any other: the log has lost its end since.
+  return seq === read && id === last?.["id"]
+    ? undefined
+    : `event ${seq} of the log is not the one that was read`;
 }
 
-const nats = await connect({ servers });
-const last = checkpoint.get();
-const read = Number(last?.["seq"]);
-const loss = await findLoss(read, String(last?.["id"]));
-if (loss !== undefined) {
-  console.error(`${loss}: delete ${file}, and run this again`);
-  process.exit(1);
-}
-
-const reader = await jetstream(nats).consumers.get(streams.events, {
-  deliver_policy: DeliverPolicy.StartSequence,
-  opt_start_seq: read + 1,
-});
-const messages = await reader.consume();
+const seed = Buffer.from(readFileSync(NATS_NKEY_FILE, "utf8").trim());
+const nats = await connect({ servers, authenticator: nkeyAuthenticator(seed) });
+const js = jetstream(nats, { apiPrefix: "JETSCRIBE.API" });
+const reader = await js.consumers.get(streams.events, `sub=${name}`);
+// One at a time: what waits in this program for too long would come again.
+const messages = await reader.consume({ max_messages: 1 });
 process.once("SIGINT", () => void messages.close());
 console.log("listening");
-for await (const { subject, seq, data: body, time, headers } of messages)
-  take(
-    { subject, seq, time: time.getTime() / 1_000, body },
-    headers?.get("Nats-Msg-Id") ?? "",
-  );
+for await (const message of messages) {
+  const { subject, seq, data: body, time, headers } = message;
+  const id = headers?.get("Nats-Msg-Id") ?? "";
+  const loss = findLoss(seq, id);
+  if (loss !== undefined) {
+    console.error(`${loss}: delete ${file}, and add the subscriber anew`);
+    process.exit(1);
+  }
+  take({ subject, seq, time: time.getTime() / 1_000, body }, id);
+  // Answered: it does not come again.
+  await message.ackAck();
+}
 await nats.close();
 database.close();

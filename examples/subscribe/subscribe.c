@@ -1,11 +1,12 @@
 /*
- * Read events with a durable consumer, with the C client of NATS (Debian: libnats-dev).
+ * Read events as a subscriber, with the C client of NATS (Debian: libnats-dev).
  *
+ *     npm run subscribers -- add alarms --types failed
  *     cc -o subscribe examples/subscribe/subscribe.c -lnats
- *     ./subscribe nats://127.0.0.1:... NAME 'llm.events.failed.>' COUNT
+ *     ./subscribe nats://127.0.0.1:... alarms PUBLIC_KEY .../alarms.nk COUNT
  *
- * It takes COUNT events, prints the sequence, the subject and the task id of each, and acknowledges it. When it is run
- * again under the same NAME, it goes on with the next event.
+ * `add` prints the public key. It takes COUNT events, prints the sequence, the subject and the task id of each, and
+ * acknowledges it. When it is run again, it goes on with the next event.
  */
 #include <nats/nats.h>
 #include <stdio.h>
@@ -46,28 +47,50 @@ static natsStatus take_all(natsSubscription *subscription, long count)
     return status;
 }
 
+static natsStatus connect_as(natsConnection **connection, const char *url,
+                             const char *public_key, const char *seed_file)
+{
+    natsOptions *options = NULL;
+    natsStatus status = natsOptions_Create(&options);
+    if (status == NATS_OK)
+        status = natsOptions_SetURL(options, url);
+    if (status == NATS_OK)
+        status = natsOptions_SetNKeyFromSeed(options, public_key, seed_file);
+    if (status == NATS_OK)
+        status = natsConnection_Connect(connection, options);
+    natsOptions_Destroy(options);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     natsConnection *connection = NULL;
     natsSubscription *subscription = NULL;
     jsCtx *stream = NULL;
+    jsOptions account;
     jsSubOptions options;
     natsStatus status;
+    char consumer[64];
 
-    if (argc != 5) {
-        fprintf(stderr, "usage: subscribe URL NAME SUBJECT COUNT\n");
+    if (argc != 6) {
+        fprintf(stderr, "usage: subscribe URL NAME PUBLIC_KEY SEED_FILE COUNT\n");
         return 2;
     }
+    snprintf(consumer, sizeof consumer, "sub=%s", argv[2]);
+    /* The subscriber's account has this much of JetStream, behind this prefix. */
+    jsOptions_Init(&account);
+    account.Prefix = "JETSCRIBE.API";
     jsSubOptions_Init(&options);
     options.Stream = "EVENTS";
-    status = natsConnection_ConnectTo(&connection, argv[1]);
+    options.Consumer = consumer;
+    status = connect_as(&connection, argv[1], argv[3], argv[4]);
     if (status == NATS_OK)
-        status = natsConnection_JetStream(&stream, connection, NULL);
+        status = natsConnection_JetStream(&stream, connection, &account);
     if (status == NATS_OK)
-        status = js_PullSubscribe(&subscription, stream, argv[3], argv[2],
-                                  NULL, &options, NULL);
+        status = js_PullSubscribe(&subscription, stream, NULL, NULL, NULL,
+                                  &options, NULL);
     if (status == NATS_OK)
-        status = take_all(subscription, atol(argv[4]));
+        status = take_all(subscription, atol(argv[5]));
     if (status != NATS_OK)
         fprintf(stderr, "%s\n", natsStatus_GetText(status));
     natsSubscription_Destroy(subscription);

@@ -1,12 +1,13 @@
-"""Read Jetscribe's events with nats-py (pip install nats-py).
+"""Read Jetscribe's events with nats-py (pip install 'nats-py[nkeys]').
 
-    NATS_URL=nats://127.0.0.1:... python3 examples/subscribe/subscribe.py live
-    NATS_URL=... python3 examples/subscribe/subscribe.py failures alarms [model]
-    NATS_URL=... python3 examples/subscribe/subscribe.py replay 2026-11-29T08:00:00Z
+    export NATS_URL=nats://127.0.0.1:... NATS_NKEY_FILE=.../alarms.nk
+    python3 examples/subscribe/subscribe.py live
+    python3 examples/subscribe/subscribe.py failures alarms
+    python3 examples/subscribe/subscribe.py replay replay
 
 live: what is stored from now on, at most once, without bodies.
-failures: each failed task, also those that fail while this program is away.
-replay: all events since a time, in order, up to the end of the log.
+failures: the failed tasks of a subscriber, also those that fail while this program is away.
+replay: all events of a subscriber, in order, up to the end of the log; npm run subscribers -- add replay --from TIME
 The first two end on Ctrl-C.
 """
 
@@ -18,7 +19,6 @@ import sys
 
 import nats
 from nats.errors import TimeoutError as NothingYet
-from nats.js.api import ConsumerConfig, DeliverPolicy
 
 STREAM = "EVENTS"
 
@@ -40,12 +40,15 @@ async def live(client, stop):
     await stop.wait()
 
 
-async def failures(client, stop, name="alarms", model="*"):
-    """A durable consumer: the broker keeps its place under its name."""
-    events = client.jetstream()
-    subscription = await events.pull_subscribe(
-        f"llm.events.failed.{model}.*.*", durable=name, stream=STREAM
-    )
+async def reader(client, name):
+    """The durable consumer of a subscriber: the broker keeps its place."""
+    # The subscriber's account has this much of JetStream, behind this prefix.
+    events = client.jetstream(prefix="JETSCRIBE.API")
+    return await events.pull_subscribe_bind(f"sub={name}", stream=STREAM)
+
+
+async def failures(client, stop, name="alarms"):
+    subscription = await reader(client, name)
     print("listening", flush=True)
     while not stop.is_set():
         try:
@@ -63,31 +66,24 @@ async def failures(client, stop, name="alarms", model="*"):
             await message.ack_sync(timeout=10)
 
 
-async def replay(client, _stop, since="1970-01-01T00:00:00Z"):
-    """An ordered consumer: the client makes it anew where a message is missing."""
-    events = client.jetstream()
-    subscription = await events.subscribe(
-        "llm.events.>",
-        stream=STREAM,
-        ordered_consumer=True,
-        config=ConsumerConfig(
-            deliver_policy=DeliverPolicy.BY_START_TIME, opt_start_time=since
-        ),
-    )
-    waiting = (await subscription.consumer_info()).num_pending
-    if waiting == 0 and subscription.pending_msgs == 0:
-        return
-    async for message in subscription.messages:
-        told = message.metadata
-        print(told.sequence.stream, header(message, "ce-type"), flush=True)
-        if told.num_pending == 0:
-            return
+async def replay(client, _stop, name="replay"):
+    subscription = await reader(client, name)
+    place = await subscription.consumer_info()
+    waiting = place.num_pending + place.num_ack_pending
+    while waiting > 0:
+        for message in await subscription.fetch(1, timeout=10):
+            told = message.metadata
+            print(told.sequence.stream, header(message, "ce-type"), flush=True)
+            await message.ack_sync(timeout=10)
+            waiting = told.num_pending
 
 
 async def main(command, *arguments):
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
-    client = await nats.connect(os.environ.get("NATS_URL", "nats://127.0.0.1:4222"))
+    url = os.environ.get("NATS_URL", "nats://127.0.0.1:4222")
+    seed = os.environ.get("NATS_NKEY_FILE")
+    client = await nats.connect(url, nkeys_seed=seed)
     programs = {"live": live, "failures": failures, "replay": replay}
     await programs[command](client, stop, *arguments)
     await client.close()

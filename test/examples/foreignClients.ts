@@ -28,19 +28,23 @@ async function bringOnce(
 
 const natsPy = "2.15.0";
 
-/** Variables with which `python3` has nats-py, of the version that docs/subscribe.md names; undefined where it can't be had. */
+/** Variables with which `python3` has nats-py, of the version that docs/subscribe.md names, and its nkeys; undefined where it can't be had. */
 export async function findNatsPy(): Promise<NodeJS.ProcessEnv | undefined> {
-  const check = `import sys, importlib.metadata as m; sys.exit(m.version("nats-py") != "${natsPy}")`;
+  const check = `import sys, nkeys, importlib.metadata as m; sys.exit(m.version("nats-py") != "${natsPy}")`;
   if (succeeds("python3", ["-c", check])) return {};
   if (!succeeds("python3", ["-m", "pip", "--version"])) return undefined;
   const dir = join(localDir, `nats-py-${natsPy}`);
   // A registry that can't be reached is not waited for.
   const once = ["--retries", "0", "--timeout", "15"];
-  const pip = ["-m", "pip", "install", "--quiet", ...once, "--no-deps"];
+  const pip = ["-m", "pip", "install", "--quiet", ...once];
   const there = await bringOnce(dir, () =>
-    runOrThrow("python3", [...pip, "--target", dir, `nats-py==${natsPy}`], {
-      timeoutMs: 120_000,
-    }),
+    runOrThrow(
+      "python3",
+      [...pip, "--target", dir, `nats-py[nkeys]==${natsPy}`],
+      {
+        timeoutMs: 120_000,
+      },
+    ),
   );
   return there ? { PYTHONPATH: dir } : undefined;
 }

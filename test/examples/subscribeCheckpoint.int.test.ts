@@ -1,35 +1,54 @@
 /** What examples/subscribe/sqlite.ts does where the log has changed since its checkpoint. */
-import { openLog, settings } from "@jetscribe/event-log/test/eventLogTestKit";
+import {
+  requestedBy,
+  settings,
+} from "@jetscribe/event-log/test/eventLogTestKit";
+import {
+  ofA,
+  openAccounts,
+} from "@jetscribe/event-log/test/subscribersTestKit";
 import { ensureTopology } from "@jetscribe/event-log/streams/topology";
 import { streams } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "vitest";
 import { makePrograms, node } from "./programs.ts";
 
-/** A log of the test's own, and the program with a new database. */
+/** A log of the test's own, and the program of a subscriber with a new database. */
 async function openReader() {
   await using opened = new AsyncDisposableStack();
-  const log = opened.use(await openLog());
+  const accounts = opened.use(await openAccounts({}, { name: "tasks" }));
+  const { appender, broker, nats } = accounts;
   const folder = await mkdtemp(join(tmpdir(), "jetscribe-checkpoint-"));
   opened.defer(() => rm(folder, { recursive: true }));
-  const file = join(folder, "tasks.db");
-  const program = node("examples/subscribe/sqlite.ts", file);
-  const { run, runWhile } = makePrograms(() => ({ NATS_URL: log.nats.url }));
-  const { streams: api } = log.broker.jsm;
+  const [file, seedFile] = [join(folder, "tasks.db"), join(folder, "seed")];
+  await writeFile(seedFile, `${accounts.seedOf("tasks")}\n`);
+  const program = node("examples/subscribe/sqlite.ts", "tasks", file);
+  const { run, runWhile } = makePrograms(() => ({
+    ...{ NATS_URL: nats.url, NATS_NKEY_FILE: seedFile },
+  }));
+  const { streams: api } = broker.jsm;
   const all = opened.move();
   return {
-    request: log.request,
+    async request(count: number): Promise<void> {
+      for (let i = 0; i < count; i++)
+        await appender.append(requestedBy(ofA), ofA);
+    },
     trimBefore: (seq: number) => api.purge(streams.events, { seq }),
     /** As after a crash of the broker's machine that cost it all events. */
     async loseAll(): Promise<void> {
       await api.delete(streams.events);
-      await ensureTopology(log.broker, settings);
+      await ensureTopology(broker, settings);
+      await accounts.remake("tasks");
     },
-    removeDatabase: () => rm(file),
+    /** The database is deleted, and the subscriber is added anew. */
+    async beginAnew(): Promise<void> {
+      await rm(file);
+      await accounts.remake("tasks");
+    },
     /** Runs it until it has read the event `last`: it reads from `first` on. */
     reads: (first: number, last: number) =>
       runWhile(program, "listening\n", async (printed) => {
@@ -40,11 +59,11 @@ async function openReader() {
           Array.from({ length: last - first + 1 }, (_, i) => first + i),
         );
       }),
-    /** It ends at its start, and tells why and what to do. */
+    /** It ends before it reads anything, and tells why and what to do. */
     refuses: (why: string) =>
       assert.rejects(run(...program), {
-        ...{ code: 1, stdout: "" },
-        stderr: `${why}: delete ${file}, and run this again\n`,
+        ...{ code: 1, stdout: "listening\n" },
+        stderr: `${why}: delete ${file}, and add the subscriber anew\n`,
       }),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
@@ -75,16 +94,22 @@ test("a database that has missed trimmed events ends with code 1", async () => {
   await reader.refuses("events 4 to 5 are no longer in the log");
 });
 
-test("a database of events that the log has lost ends with code 1, also where new events have their sequences", async () => {
+test("a database of events that the log has lost ends with code 1", async () => {
   await using reader = await openReader();
   await reader.request(5);
   await reader.reads(1, 5);
   await reader.loseAll();
-  const lost = "event 5 of the log is not the one that was read";
-  await reader.request(4);
-  await reader.refuses(lost);
-  await reader.request(2);
-  await reader.refuses(lost);
-  await reader.removeDatabase();
+  await reader.request(6);
+  await reader.refuses("event 1 of the log is not the one that was read");
+  await reader.beginAnew();
   await reader.reads(1, 6);
+});
+
+test("a database ends with code 1 where the log lost its end, and stored another event in the place of the last one", async () => {
+  await using reader = await openReader();
+  await reader.request(1);
+  await reader.reads(1, 1);
+  await reader.loseAll();
+  await reader.request(1);
+  await reader.refuses("event 1 of the log is not the one that was read");
 });

@@ -17,7 +17,10 @@ import { accountsConfig } from "../src/accounts/accountsConfig.ts";
 import { makeUserKey, publicKeyOf } from "../src/accounts/nkeys.ts";
 import { bringIn, shutOut } from "../src/subscribers/standing.ts";
 import { questionOf, type Subscriber } from "../src/accounts/subscriber.ts";
-import { makeDurable } from "../src/subscribers/subscriberDurable.ts";
+import {
+  makeDurable,
+  removeDurable,
+} from "../src/subscribers/subscriberDurable.ts";
 import { makeAppender, type Appender } from "../src/append/append.ts";
 import { connectBroker, type Broker } from "../src/broker/connection.ts";
 import { ensureTopology } from "../src/streams/topology.ts";
@@ -60,6 +63,8 @@ export interface Accounts extends AsyncDisposable {
   appender: Appender;
   /** Adds a subscriber: its durable consumer, and its account by a reload. */
   add: (wanted: Wanted) => Promise<void>;
+  /** Makes its durable consumer anew, which begins where it is to begin. */
+  remake: (name: string) => Promise<void>;
   /** Takes a subscriber's account away, by a reload. */
   remove: (name: string) => Promise<void>;
   /** A connection with a subscriber's credentials; closed with the broker. */
@@ -122,6 +127,11 @@ export async function openAccounts(
       await makeDurable(broker, subscriber);
       subscribers = [...subscribers, subscriber];
       await bringIn(guest(one.name), reload, soon());
+    },
+    async remake(name) {
+      await removeDurable(broker, name);
+      for (const one of subscribers)
+        if (one.name === name) await makeDurable(broker, one);
     },
     async remove(name) {
       subscribers = subscribers.filter((one) => one.name !== name);

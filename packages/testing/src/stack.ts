@@ -6,6 +6,7 @@ import {
   readConfig,
   topologyOf,
 } from "@jetscribe/runtime";
+import type { Subscriber } from "@jetscribe/event-log/accounts/subscriber";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -53,6 +54,8 @@ export interface StackOptions {
   accounts?: boolean;
   /** Owners (slugs) that may call over NATS, each in an account of its own. */
   callers?: readonly string[];
+  /** Accounts beside that of the services; their durable consumers are the test's to make. */
+  subscribers?: readonly Subscriber[];
   /** How long the system may take to be healthy (a model has to be loaded); 0 doesn't wait. */
   healthyWithinMs?: number;
 }
@@ -104,6 +107,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     ? await makeTestAccounts(join(dataDir, "credentials"), {
         namespace: options.env?.["NAMESPACE"],
         ...(options.callers && { callers: options.callers }),
+        ...(options.subscribers && { subscribers: options.subscribers }),
       })
     : undefined;
   const server = {
