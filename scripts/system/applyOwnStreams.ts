@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { say, step, yellow } from "../install/print.mjs";
 import { type Env, readJson, root } from "../install/project.mjs";
 import { run, tail } from "../install/run.mjs";
-import { loginOf } from "@jetscribe/runtime/ownAccounts";
 import { writePrivate } from "@jetscribe/runtime/writePrivate";
 import { nodeFlags } from "./services.ts";
 
@@ -41,10 +40,7 @@ export async function applyOwnStreams(
     await startBroker();
     const args = [...nodeFlags, streamsProgram, "apply", "--yes"];
     const { code, output } = await step("applying the streams' settings", () =>
-      run(node, args, {
-        cwd: root,
-        env: { ...env, ...loginOf(dataDir, "operator") },
-      }),
+      run(node, args, { cwd: root, env }),
     );
     if (code !== 0)
       say(yellow(`The streams stay as they are:\n${tail(output)}`));

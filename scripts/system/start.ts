@@ -31,12 +31,7 @@ import {
   redisUrl,
   sayVersion,
 } from "./serverPrograms.ts";
-import {
-  serviceNames,
-  serviceOf,
-  serviceProgram,
-  type ServiceName,
-} from "./services.ts";
+import { serviceNames, serviceProgram } from "./services.ts";
 import { stopOnSignal } from "./stopOnSignal.ts";
 import type { Supervised } from "./supervise.ts";
 import { superviseAll } from "./superviseAll.ts";
@@ -104,6 +99,7 @@ async function main() {
     ...env,
     ...workers[0]?.env,
     ...urls,
+    ...(nats && loginOf(dataDir)),
     NGROK_AUTHTOKEN: undefined, // no service's business
     PORT: String(address.port),
     HOST: address.host,
@@ -126,7 +122,6 @@ async function main() {
         serviceProgram(name, node, {
           ...serviceEnv,
           ...env,
-          ...(nats && loginOf(dataDir, serviceOf(name) as ServiceName)),
           ...metricsPort(serviceEnv, number),
         }),
       ),

@@ -6,7 +6,10 @@ import { readFileSync } from "node:fs";
 import * as z from "zod";
 import { ConfigError } from "./config.ts";
 
-/** Paths, never the secrets themselves: an environment is easily seen. */
+/**
+ * Paths, never the secrets themselves: an environment is easily seen. `{user}` in one stands for the name of the program's
+ * user, so that all programs of a system can have the same settings.
+ */
 export const CredentialSettings = z.object({
   /** The seed of an nkey. */
   NATS_NKEY_FILE: z.string().optional(),
@@ -39,9 +42,10 @@ function credentialsOf(
       "NATS_URL",
       "has a user, and so has the file of NATS_NKEY_FILE or NATS_CREDS_FILE: only one may be set",
     );
+  const at = (path = "") => path.replaceAll("{user}", role);
   return NATS_NKEY_FILE === undefined
-    ? fileOf(role, "creds", "NATS_CREDS_FILE", NATS_CREDS_FILE)
-    : fileOf(role, "nkey", "NATS_NKEY_FILE", NATS_NKEY_FILE);
+    ? fileOf(role, "creds", "NATS_CREDS_FILE", at(NATS_CREDS_FILE))
+    : fileOf(role, "nkey", "NATS_NKEY_FILE", at(NATS_NKEY_FILE));
 }
 
 /** The file is read again at each connect. One that can't be used then leaves what it held before. */
@@ -49,7 +53,7 @@ function fileOf(
   role: Role,
   kind: Credentials["kind"],
   setting: string,
-  path = "",
+  path: string,
 ): Credentials {
   let last = readCredentials(kind, setting, path);
   return {

@@ -1,6 +1,6 @@
 import { makeUserKey } from "@jetscribe/event-log/accounts/nkeys";
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, test } from "vitest";
@@ -46,6 +46,24 @@ describe("the credentials of a program", () => {
     assert.equal(held(), next);
     rmSync(path);
     assert.equal(held(), next);
+  });
+
+  test("are those of its own user where the path has a place for the name", () => {
+    const users = ["gateway", "logger"] as const;
+    for (const user of users)
+      writeFileSync(join(dir, `${user}.nk`), makeUserKey().seed);
+    const NATS_NKEY_FILE = join(dir, "{user}.nk");
+    const held = users.map((user) =>
+      brokerOf({ NATS_URL: url, NATS_NKEY_FILE }, user).credentials?.read(),
+    );
+    assert.deepEqual(
+      held.map(String),
+      users.map((user) => String(readFileSync(join(dir, `${user}.nk`)))),
+    );
+    assert.throws(
+      () => brokerOf({ NATS_URL: url, NATS_NKEY_FILE }, "results"),
+      ConfigError,
+    );
   });
 
   test("may be a file of a server in operator mode", () => {

@@ -21,9 +21,9 @@ export const OwnBrokerSettings = z.object({
 export const seedFileOf = (dataDir: string, role: Role): string =>
   join(dataDir, "credentials", `${role}.nk`);
 
-/** The settings by which a process connects as this user, and as no other. */
-export const loginOf = (dataDir: string, role: Role) => ({
-  NATS_NKEY_FILE: seedFileOf(dataDir, role),
+/** The settings by which every program connects as its own user. */
+export const loginOf = (dataDir: string) => ({
+  NATS_NKEY_FILE: join(dataDir, "credentials", "{user}.nk"),
   NATS_CREDS_FILE: undefined,
 });
 
