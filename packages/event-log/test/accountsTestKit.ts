@@ -14,6 +14,7 @@ import {
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeUserKey } from "../src/accounts/nkeys.ts";
 import { inboxPrefixOf, type Role } from "../src/accounts/roles.ts";
 import { connectBroker, type Broker } from "../src/broker/connection.ts";
 import { applyStreams } from "../src/streams/streamPlan.ts";
@@ -38,23 +39,38 @@ export interface UsersBroker extends AsyncDisposable {
   /** Of the test, which may do everything in the services' account. */
   broker: Broker;
   connect(role: Role): Promise<User>;
+  /** Connects with no key, or with one that the server doesn't know; rejects as the client does. */
+  tryConnect(as: "stranger" | undefined): Promise<void>;
 }
 
 /** A broker with a user for each role, and the streams on it. */
-export async function openUsers(version: NatsVersion): Promise<UsersBroker> {
+export async function openUsers(
+  version: NatsVersion,
+  namespace?: string,
+): Promise<UsersBroker> {
   await using opened = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), "jetscribe-users-"));
   opened.defer(() => rm(dir, { recursive: true }));
-  const accounts = await makeTestAccounts(dir);
+  const accounts = await makeTestAccounts(dir, { namespace });
   const config = [accounts.config];
   const { url } = opened.use(await startNats({ version, config }));
   const broker = opened.use(
-    await connectBroker({ url: accounts.forTest(url), name: "test" }),
+    await connectBroker({
+      url: accounts.forTest(url),
+      name: "test",
+      namespace,
+    }),
   );
   await applyStreams(broker, settings);
   const all = opened.move();
   return {
     broker,
+    async tryConnect(as) {
+      const { seed } = makeUserKey();
+      const key = as && { authenticator: nkeyAuthenticator(Buffer.from(seed)) };
+      const nc = await connect({ servers: url, reconnect: false, ...key });
+      await nc.close();
+    },
     async connect(role) {
       const seed = (await readFile(accounts.fileOf(role), "utf8")).trim();
       return all.use(

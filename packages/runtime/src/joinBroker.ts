@@ -77,10 +77,10 @@ export async function joinBroker(
     else warn([...early].join("; "));
   }, retryMs);
   stack.defer(() => clearTimeout(waiting));
-  const { credentials, ...place } = brokerOf(settings, service);
   const broker = stack.use(
     await connectBroker({
-      ...{ ...place, credentials, name: service, signal: stopping },
+      ...brokerOf(settings, service),
+      ...{ name: service, signal: stopping },
       onRefused: (reason) => (patient ? early.add(reason) : warn(reason)),
       onForbidden: (forbidden) =>
         log.error(
@@ -114,7 +114,7 @@ export async function joinBroker(
 
   let connections = 0;
   let complained = false;
-  let create = credentials === undefined;
+  let create = broker.role === undefined;
 
   function complain(error: unknown): void {
     const { stream } = error instanceof StreamMissingError ? error : {};

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "vitest";
-import { startStack } from "./stack.ts";
+import { serviceNames } from "../../../scripts/system/services.ts";
+import { startStack, type Stack } from "./stack.ts";
 
 const isAlive = (pid: number) => {
   try {
@@ -10,6 +13,24 @@ const isAlive = (pid: number) => {
     return false;
   }
 };
+
+/** No seed of a user is where other users of the machine, or readers of logs, see it. */
+async function assertSecret(stack: Stack): Promise<void> {
+  const dir = join(stack.dataDir, "credentials");
+  const seeds = await Promise.all(
+    (await readdir(dir)).map((file) => readFile(join(dir, file), "utf8")),
+  );
+  assert.ok(seeds.length > 4);
+  const seen = [stack.nats.output()];
+  for (const service of serviceNames) {
+    seen.push(stack.output(service));
+    if (process.platform !== "linux") continue;
+    for (const of of ["cmdline", "environ"])
+      seen.push(await readFile(`/proc/${stack.pid(service)}/${of}`, "utf8"));
+  }
+  for (const seed of seeds)
+    assert.ok(seen.every((text) => !text.includes(seed.trim())));
+}
 
 test("a stack is healthy, loses a service, gets it back, and leaves nothing behind", async () => {
   const stack = await startStack({ env: { ENGINE: "fake" } });
@@ -21,6 +42,7 @@ test("a stack is healthy, loses a service, gets it back, and leaves nothing behi
   };
   try {
     note(stack.nats.pid);
+    await assertSecret(stack);
     note(stack.redis.pid);
     for (const service of ["inference", "results", "logger"] as const)
       note(stack.pid(service));

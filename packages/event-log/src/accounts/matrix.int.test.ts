@@ -18,7 +18,6 @@ import { inboxPrefixOf, roles, type ServiceRole } from "./roles.ts";
 type Row = readonly [subject: string, may: readonly ServiceRole[]];
 
 const users = roles.filter((role) => role !== "auditor");
-const { streams, subjects, durableName, workConsumerName } = makeNames();
 const queue = { model: "m", lane: "batch", owner: "o" } as const;
 const group = { ...queue, group: "g" };
 
@@ -35,228 +34,257 @@ const keyWords = Object.values(keyEventTypes).map(
 ) satisfies KeyEventWord[];
 const words = Object.values(kinds).map(({ word }) => word);
 
-/** Who may publish, by family: a family that is new has to be entered here. */
-const publishes: Record<keyof Names["subjects"], readonly Row[]> = {
-  event: words.flatMap((word): Row[] => [
-    [subjects.event(word, queue), appends[word]],
-    [
-      `${subjects.event(word, queue)}.g`,
-      word === "requested" ? appends.requested : [],
-    ],
-  ]),
-  allEvents: [["llm.events.deleted.m.batch.o", []]],
-  stored: words.map((word) => [subjects.stored(word, queue), []]),
-  allStored: [["llm.stored.any", []]],
-  wake: [queue, group].map((of) => [
-    subjects.wake(of),
-    ["gateway", "inference", "results"],
-  ]),
-  groupChanged: [[subjects.groupChanged(group), ["gateway", "results"]]],
-  tokens: [[subjects.tokens("t"), ["inference"]]],
-  worker: [[subjects.worker("m", "w"), ["inference"]]],
-  projection: [
-    [subjects.projection("results"), ["results"]],
-    [subjects.projection("logger"), ["logger"]],
-    [subjects.projection("other"), []],
-  ],
-  log: users.map((role) => [
-    subjects.log(role),
-    role === "operator" ? [] : [role],
-  ]),
-  idempotencyKey: [[subjects.idempotencyKey("o", "d"), ["gateway"]]],
-  keyEvent: keyWords.map((word) => [subjects.keyEvent(word, "k"), ["gateway"]]),
-  allKeyEvents: [["llm.keys.created.k.more", []]],
-  textRead: [[subjects.textRead("t"), ["gateway"]]],
-  allAuditRecords: [["llm.audit.other.t", []]],
-  index: [[subjects.index, ["gateway", "inference", "operator"]]],
-  list: [[subjects.list, ["gateway", "operator"]]],
-  moment: [[subjects.moment, ["gateway", "operator"]]],
-  density: [[subjects.density, ["gateway", "operator"]]],
-  statistics: [[subjects.statistics, ["gateway", "operator"]]],
-  metrics: [[subjects.metrics, ["gateway", "operator"]]],
-  api: apiCalls.map((call) => [subjects.api(call, "o"), []]),
-};
-
-const answers: readonly Row[] = [
-  [`${inboxPrefixOf("gateway")}.x`, ["results"]],
-  [`${inboxPrefixOf("inference")}.x`, ["results"]],
-  [`${inboxPrefixOf("operator")}.x`, users],
-  ...(["results", "logger", "webhooks", "auditor"] as const).map(
-    (role): Row => [`${inboxPrefixOf(role)}.x`, []],
-  ),
-  ["_INBOX.x", []],
-  ["_R_.x.y", ["gateway", "results"]],
-  ["$SRV.PING", ["operator"]],
-  ["$SYS.REQ.SERVER.PING", []],
-];
-
-/** A work queue, a subscriber's durable, and that of the webhooks. */
-const consumers = {
-  work: workConsumerName(queue),
-  subscriber: durableName("sub=s"),
-  webhooks: durableName("webhooks"),
-};
-
-const acknowledges = Object.values(streams).flatMap((stream) =>
-  Object.entries(consumers).flatMap(([whose, consumer]): Row[] => {
-    const may: ServiceRole[] = ["operator"];
-    if (stream === streams.events) may.push("inference");
-    if (stream === streams.events && whose === "webhooks") may.push("webhooks");
-    return [
-      [`$JS.ACK.${stream}.${consumer}.1.1.1.1.1`, may],
-      [`$JS.ACK.hub.a1b2.${stream}.${consumer}.1.1.1.1.1.r`, may],
-    ];
-  }),
-);
-
-/** Who reads a stream by consumers of its own, and who asks for single messages. */
-const readers: Record<
-  keyof Names["streams"],
-  { byConsumer: readonly ServiceRole[]; single: readonly ServiceRole[] }
-> = {
-  events: {
-    byConsumer: ["gateway", "inference", "results", "logger"],
-    single: ["gateway", "inference", "results", "logger", "webhooks"],
-  },
-  tokens: {
-    byConsumer: ["gateway", "inference", "results"],
-    single: ["gateway", "inference"],
-  },
-  logs: {
-    byConsumer: ["logger"],
-    single: ["gateway", "inference", "results", "logger", "webhooks"],
-  },
-  idempotency: { byConsumer: [], single: ["gateway"] },
-  keys: { byConsumer: ["gateway"], single: [] },
-  audit: { byConsumer: ["gateway"], single: ["gateway"] },
-};
-
-/** What a consumer may be made with in the subject of the question, beside its name. */
-const filters: Record<keyof Names["streams"], string> = {
-  events: subjects.event("requested", queue),
-  tokens: subjects.tokens("t"),
-  logs: subjects.log("gateway"),
-  idempotency: subjects.idempotencyKey("o", "d"),
-  keys: subjects.keyEvent("created", "k"),
-  audit: subjects.textRead("t"),
-};
-
 const op = (more: readonly ServiceRole[] = []) => [
   "operator" as const,
   ...more,
 ];
 
-const questionsOf = Object.entries(streams).flatMap(([key, stream]): Row[] => {
-  const name = key as keyof Names["streams"];
-  const { byConsumer, single } = readers[name];
-  const isEvents = name === "events";
-  const byFilter = byConsumer.filter(
-    (role) =>
-      !(role === "inference" && isEvents) &&
-      !(role === "logger" && name === "logs") &&
-      name !== "keys",
+/** The table of a namespace. */
+function tableOf(names: Names) {
+  const { streams, subjects, durableName, workConsumerName } = names;
+  const root = subjects.allEvents.slice(0, -"events.>".length);
+
+  /** Who may publish, by family: a family that is new has to be entered here. */
+  const publishes: Record<keyof Names["subjects"], readonly Row[]> = {
+    event: words.flatMap((word): Row[] => [
+      [subjects.event(word, queue), appends[word]],
+      [
+        `${subjects.event(word, queue)}.g`,
+        word === "requested" ? appends.requested : [],
+      ],
+    ]),
+    allEvents: [[`${root}events.deleted.m.batch.o`, []]],
+    stored: words.map((word) => [subjects.stored(word, queue), []]),
+    allStored: [[`${root}stored.any`, []]],
+    wake: [queue, group].map((of) => [
+      subjects.wake(of),
+      ["gateway", "inference", "results"],
+    ]),
+    groupChanged: [[subjects.groupChanged(group), ["gateway", "results"]]],
+    tokens: [[subjects.tokens("t"), ["inference"]]],
+    worker: [[subjects.worker("m", "w"), ["inference"]]],
+    projection: [
+      [subjects.projection("results"), ["results"]],
+      [subjects.projection("logger"), ["logger"]],
+      [subjects.projection("other"), []],
+    ],
+    log: users.map((role) => [
+      subjects.log(role),
+      role === "operator" ? [] : [role],
+    ]),
+    idempotencyKey: [[subjects.idempotencyKey("o", "d"), ["gateway"]]],
+    keyEvent: keyWords.map((word) => [
+      subjects.keyEvent(word, "k"),
+      ["gateway"],
+    ]),
+    allKeyEvents: [[`${root}keys.created.k.more`, []]],
+    textRead: [[subjects.textRead("t"), ["gateway"]]],
+    allAuditRecords: [[`${root}audit.other.t`, []]],
+    index: [[subjects.index, ["gateway", "inference", "operator"]]],
+    list: [[subjects.list, ["gateway", "operator"]]],
+    moment: [[subjects.moment, ["gateway", "operator"]]],
+    density: [[subjects.density, ["gateway", "operator"]]],
+    statistics: [[subjects.statistics, ["gateway", "operator"]]],
+    metrics: [[subjects.metrics, ["gateway", "operator"]]],
+    api: apiCalls.map((call) => [subjects.api(call, "o"), []]),
+  };
+
+  const answers: readonly Row[] = [
+    [`${inboxPrefixOf("gateway")}.x`, ["results"]],
+    [`${inboxPrefixOf("inference")}.x`, ["results"]],
+    [`${inboxPrefixOf("operator")}.x`, users],
+    ...(["results", "logger", "webhooks", "auditor"] as const).map(
+      (role): Row => [`${inboxPrefixOf(role)}.x`, []],
+    ),
+    ["_INBOX.x", []],
+    ["_R_.x.y", ["gateway", "results"]],
+    ["$SRV.PING", ["operator"]],
+    ["$SYS.REQ.SERVER.PING", []],
+  ];
+
+  /** A work queue, a subscriber's durable, and that of the webhooks. */
+  const consumers = {
+    work: workConsumerName(queue),
+    subscriber: durableName("sub=s"),
+    webhooks: durableName("webhooks"),
+  };
+
+  const acknowledges = Object.values(streams).flatMap((stream) =>
+    Object.entries(consumers).flatMap(([whose, consumer]): Row[] => {
+      const may: ServiceRole[] = ["operator"];
+      if (stream === streams.events) may.push("inference");
+      if (stream === streams.events && whose === "webhooks")
+        may.push("webhooks");
+      return [
+        [`$JS.ACK.${stream}.${consumer}.1.1.1.1.1`, may],
+        [`$JS.ACK.hub.a1b2.${stream}.${consumer}.1.1.1.1.1.r`, may],
+      ];
+    }),
   );
-  const bySeveral = isEvents ? (["gateway", "results", "logger"] as const) : [];
-  const asks = (question: string, may: readonly ServiceRole[] = []): Row => [
-    `$JS.API.${question}`,
-    op(may),
-  ];
-  const { webhooks } = consumers;
-  return [
-    asks(`STREAM.INFO.${stream}`, users),
-    ...["CREATE", "UPDATE", "DELETE", "MSG.DELETE", "SNAPSHOT", "RESTORE"].map(
-      (change) => asks(`STREAM.${change}.${stream}`),
-    ),
-    asks(`STREAM.PURGE.${stream}`, isEvents ? ["results"] : []),
-    asks(`STREAM.LEADER.STEPDOWN.${stream}`),
-    asks(`STREAM.MSG.GET.${stream}`, single),
-    asks(`DIRECT.GET.${stream}`),
-    asks(
-      `DIRECT.GET.${stream}.${filters[name]}`,
-      name === "tokens" ? ["gateway"] : [],
-    ),
-    asks(`CONSUMER.CREATE.${stream}`, bySeveral),
-    asks(`CONSUMER.CREATE.${stream}.any`, byConsumer),
-    asks(`CONSUMER.CREATE.${stream}.any.${filters[name]}`, byFilter),
-    asks(
-      `CONSUMER.CREATE.${stream}.any.llm.other`,
-      byFilter.filter(() => isEvents),
-    ),
-    asks(
-      `CONSUMER.CREATE.${stream}.${webhooks}`,
-      isEvents ? [...byConsumer, "webhooks"] : byConsumer,
-    ),
-    asks(`CONSUMER.DURABLE.CREATE.${stream}.any`),
-    asks(
-      `CONSUMER.INFO.${stream}.any`,
-      isEvents ? ["gateway", "inference", "results"] : [],
-    ),
-    asks(`CONSUMER.LIST.${stream}`, isEvents ? ["inference"] : []),
-    asks(`CONSUMER.NAMES.${stream}`, isEvents ? ["results"] : []),
-    asks(`CONSUMER.DELETE.${stream}.absent`, byConsumer),
-    asks(`CONSUMER.MSG.NEXT.${stream}.any`, byConsumer),
-    asks(
-      `CONSUMER.MSG.NEXT.${stream}.${webhooks}`,
-      isEvents ? [...byConsumer, "webhooks"] : byConsumer,
-    ),
-    asks(`CONSUMER.LEADER.STEPDOWN.${stream}.any`),
-  ];
-});
 
-const questions: readonly Row[] = [
-  ...questionsOf,
-  ...["INFO", "STREAM.NAMES", "STREAM.LIST", "META.LEADER.STEPDOWN"].map(
-    (question): Row => [`$JS.API.${question}`, op()],
-  ),
-];
+  /** Who reads a stream by consumers of its own, and who asks for single messages. */
+  const readers: Record<
+    keyof Names["streams"],
+    { byConsumer: readonly ServiceRole[]; single: readonly ServiceRole[] }
+  > = {
+    events: {
+      byConsumer: ["gateway", "inference", "results", "logger"],
+      single: ["gateway", "inference", "results", "logger", "webhooks"],
+    },
+    tokens: {
+      byConsumer: ["gateway", "inference", "results"],
+      single: ["gateway", "inference"],
+    },
+    logs: {
+      byConsumer: ["logger"],
+      single: ["gateway", "inference", "results", "logger", "webhooks"],
+    },
+    idempotency: { byConsumer: [], single: ["gateway"] },
+    keys: { byConsumer: ["gateway"], single: [] },
+    audit: { byConsumer: ["gateway"], single: ["gateway"] },
+  };
 
-const hears: readonly Row[] = [
-  ...[">", "*.>", "llm.>", "_INBOX.>", "_R_.>", "$JS.>"].map((subject): Row => [
-    subject,
-    [],
-  ]),
-  ...roles.map((role): Row => [
-    `${inboxPrefixOf(role)}.>`,
-    users.filter((user) => user === role),
-  ]),
-  [subjects.allEvents, []],
-  [subjects.event("*", { ...queue, model: "*", lane: "*", owner: "*" }), []],
-  [subjects.allStored, op(["gateway"])],
-  [
-    subjects.stored("requested", { model: "*", lane: "*", owner: "*" }),
-    op(["gateway", "inference"]),
-  ],
-  [
-    subjects.stored("cancelled", { model: "m", lane: "*", owner: "*" }),
-    op(["gateway", "inference"]),
-  ],
-  [
-    subjects.stored("completed", { model: "m", lane: "*", owner: "*" }),
-    op(["gateway"]),
-  ],
-  [subjects.tokens("*"), op(["gateway"])],
-  [subjects.worker("*", "*"), op(["gateway", "inference", "results"])],
-  [subjects.projection("*"), op(["gateway", "results"])],
-  [
-    subjects.wake({ ...queue, model: "m", lane: "*", owner: "*" }),
-    op(["inference"]),
-  ],
-  [subjects.wake(group), op(["inference"])],
-  [subjects.groupChanged(group), op(["gateway"])],
-  ...[
-    ...[subjects.allKeyEvents, subjects.allAuditRecords, subjects.log("*")],
-    subjects.idempotencyKey("*", "*"),
-  ].map((subject): Row => [subject, []]),
-  ...[
-    ...[subjects.index, subjects.list, subjects.moment, subjects.density],
-    ...[subjects.statistics, subjects.metrics],
-  ].map((subject): Row => [subject, ["results"]]),
-  ["$JS.ACK.>", []],
-  ["$JS.API.>", []],
-  ["$JS.EVENT.ADVISORY.>", op()],
-  ["$SRV.>", users],
-  ["$SYS.>", []],
-];
+  /** What a consumer may be made with in the subject of the question, beside its name. */
+  const filters: Record<keyof Names["streams"], string> = {
+    events: subjects.event("requested", queue),
+    tokens: subjects.tokens("t"),
+    logs: subjects.log("gateway"),
+    idempotency: subjects.idempotencyKey("o", "d"),
+    keys: subjects.keyEvent("created", "k"),
+    audit: subjects.textRead("t"),
+  };
+
+  const questionsOf = Object.entries(streams).flatMap(
+    ([key, stream]): Row[] => {
+      const name = key as keyof Names["streams"];
+      const { byConsumer, single } = readers[name];
+      const isEvents = name === "events";
+      const byFilter = byConsumer.filter(
+        (role) =>
+          !(role === "inference" && isEvents) &&
+          !(role === "logger" && name === "logs") &&
+          name !== "keys",
+      );
+      const bySeveral = isEvents
+        ? (["gateway", "results", "logger"] as const)
+        : [];
+      const asks = (
+        question: string,
+        may: readonly ServiceRole[] = [],
+      ): Row => [`$JS.API.${question}`, op(may)];
+      const { webhooks } = consumers;
+      return [
+        asks(`STREAM.INFO.${stream}`, users),
+        ...[
+          "CREATE",
+          "UPDATE",
+          "DELETE",
+          "MSG.DELETE",
+          "SNAPSHOT",
+          "RESTORE",
+        ].map((change) => asks(`STREAM.${change}.${stream}`)),
+        asks(`STREAM.PURGE.${stream}`, isEvents ? ["results"] : []),
+        asks(`STREAM.LEADER.STEPDOWN.${stream}`),
+        asks(`STREAM.MSG.GET.${stream}`, single),
+        asks(`DIRECT.GET.${stream}`),
+        asks(
+          `DIRECT.GET.${stream}.${filters[name]}`,
+          name === "tokens" ? ["gateway"] : [],
+        ),
+        asks(`CONSUMER.CREATE.${stream}`, bySeveral),
+        asks(`CONSUMER.CREATE.${stream}.any`, byConsumer),
+        asks(`CONSUMER.CREATE.${stream}.any.${filters[name]}`, byFilter),
+        asks(
+          `CONSUMER.CREATE.${stream}.any.${root}other`,
+          byFilter.filter(() => isEvents),
+        ),
+        asks(
+          `CONSUMER.CREATE.${stream}.${webhooks}`,
+          isEvents ? [...byConsumer, "webhooks"] : byConsumer,
+        ),
+        asks(`CONSUMER.DURABLE.CREATE.${stream}.any`),
+        asks(
+          `CONSUMER.INFO.${stream}.any`,
+          isEvents ? ["gateway", "inference", "results"] : [],
+        ),
+        asks(`CONSUMER.LIST.${stream}`, isEvents ? ["inference"] : []),
+        asks(`CONSUMER.NAMES.${stream}`, isEvents ? ["results"] : []),
+        asks(`CONSUMER.DELETE.${stream}.absent`, byConsumer),
+        asks(`CONSUMER.MSG.NEXT.${stream}.any`, byConsumer),
+        asks(
+          `CONSUMER.MSG.NEXT.${stream}.${webhooks}`,
+          isEvents ? [...byConsumer, "webhooks"] : byConsumer,
+        ),
+        asks(`CONSUMER.LEADER.STEPDOWN.${stream}.any`),
+      ];
+    },
+  );
+
+  const questions: readonly Row[] = [
+    ...questionsOf,
+    ...["INFO", "STREAM.NAMES", "STREAM.LIST", "META.LEADER.STEPDOWN"].map(
+      (question): Row => [`$JS.API.${question}`, op()],
+    ),
+  ];
+
+  const hears: readonly Row[] = [
+    ...[">", "*.>", `${root}>`, "_INBOX.>", "_R_.>", "$JS.>"].map(
+      (subject): Row => [subject, []],
+    ),
+    ...roles.map((role): Row => [
+      `${inboxPrefixOf(role)}.>`,
+      users.filter((user) => user === role),
+    ]),
+    [subjects.allEvents, []],
+    [subjects.api("*", "*"), ["gateway"]],
+    [subjects.event("*", { ...queue, model: "*", lane: "*", owner: "*" }), []],
+    [subjects.allStored, op(["gateway"])],
+    [
+      subjects.stored("requested", { model: "*", lane: "*", owner: "*" }),
+      op(["gateway", "inference"]),
+    ],
+    [
+      subjects.stored("cancelled", { model: "m", lane: "*", owner: "*" }),
+      op(["gateway", "inference"]),
+    ],
+    [
+      subjects.stored("completed", { model: "m", lane: "*", owner: "*" }),
+      op(["gateway"]),
+    ],
+    [subjects.tokens("*"), op(["gateway"])],
+    [subjects.worker("*", "*"), op(["gateway", "inference", "results"])],
+    [subjects.projection("*"), op(["gateway", "results"])],
+    [
+      subjects.wake({ ...queue, model: "m", lane: "*", owner: "*" }),
+      op(["inference"]),
+    ],
+    [subjects.wake(group), op(["inference"])],
+    [subjects.groupChanged(group), op(["gateway"])],
+    ...[
+      ...[subjects.allKeyEvents, subjects.allAuditRecords, subjects.log("*")],
+      subjects.idempotencyKey("*", "*"),
+    ].map((subject): Row => [subject, []]),
+    ...[
+      ...[subjects.index, subjects.list, subjects.moment, subjects.density],
+      ...[subjects.statistics, subjects.metrics],
+    ].map((subject): Row => [subject, ["results"]]),
+    ["$JS.ACK.>", []],
+    ["$JS.API.>", []],
+    ["$JS.EVENT.ADVISORY.>", op()],
+    ["$SRV.>", users],
+    ["$SYS.>", []],
+  ];
+
+  return {
+    streams,
+    publishes,
+    answers,
+    acknowledges,
+    questions,
+    hears,
+    consumers,
+  };
+}
 
 const allowed = (rows: readonly Row[], role: ServiceRole) =>
   rows.flatMap(([subject, may]) => (may.includes(role) ? [subject] : []));
@@ -271,18 +299,35 @@ async function settle({ nc }: User): Promise<void> {
 
 test("every subject of the system is in the table", () => {
   assert.deepEqual(
-    Object.keys(publishes).toSorted(),
-    Object.keys(subjects).toSorted(),
+    Object.keys(tableOf(makeNames()).publishes).toSorted(),
+    Object.keys(makeNames().subjects).toSorted(),
   );
 });
 
-for (const version of await natsVersions())
-  describe(`what each user may do, nats-server, the ${version}`, () => {
+const brokers = [
+  ...(await natsVersions()).map((version) => ({
+    version,
+    namespace: undefined,
+  })),
+  { version: "newest" as const, namespace: "shop" },
+];
+
+for (const { version, namespace } of brokers)
+  describe(`what each user may do, nats-server, the ${version}, namespace ${namespace ?? "none"}`, () => {
+    const table = tableOf(makeNames(namespace));
+    const { acknowledges, answers, consumers, hears, questions, streams } =
+      table;
+    const publishes = Object.values(table.publishes).flat();
+    /** Those of another system in the same account. */
+    const foreign = Object.values(tableOf(makeNames("other")).publishes)
+      .flat()
+      .map(([subject]): Row => [subject, []]);
+
     test("publish: what a list names comes to those who hear it, and nothing else does", async () => {
-      await using on = await openUsers(version);
-      const rows = [...Object.values(publishes).flat(), ...answers];
+      await using on = await openUsers(version, namespace);
+      const rows = [...publishes, ...answers, ...foreign];
       const heard = new Set<string>();
-      for (const subject of ["llm.>", "_INBOX.>", "_R_.>", "$SRV.>"])
+      for (const subject of ["llm.>", "*.llm.>", "_INBOX.>", "_R_.>", "$SRV.>"])
         on.broker.nc.subscribe(subject, {
           callback: (_, msg) =>
             void heard.add(`${msg.string()} ${msg.subject}`),
@@ -297,7 +342,7 @@ for (const version of await natsVersions())
           refused(rows, role).toSorted(),
           role,
         );
-        const mayHear = allowed(Object.values(publishes).flat(), role);
+        const mayHear = allowed(publishes, role);
         await eventually(() =>
           mayHear.every((subject) => heard.has(`${role} ${subject}`)),
         );
@@ -307,7 +352,7 @@ for (const version of await natsVersions())
     });
 
     test("acknowledge and ask JetStream: the rest is refused, and what is allowed gets an answer", async () => {
-      await using on = await openUsers(version);
+      await using on = await openUsers(version, namespace);
       for (const stream of Object.values(streams))
         for (const durable_name of ["any", consumers.webhooks])
           await on.broker.jsm.consumers.add(stream, { durable_name });
@@ -344,7 +389,7 @@ for (const version of await natsVersions())
     });
 
     test("subscribe: nobody hears another's answers, nor what the log and the keys are told", async () => {
-      await using on = await openUsers(version);
+      await using on = await openUsers(version, namespace);
       for (const role of users) {
         const user = await on.connect(role);
         for (const [subject] of hears)

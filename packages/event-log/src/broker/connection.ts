@@ -9,6 +9,7 @@ import {
 } from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as sleep } from "node:timers/promises";
+import { inboxPrefixOf, type Role } from "../accounts/roles.ts";
 import { fastPaths } from "../fast/fastPaths.ts";
 import { writeOncePerTurn } from "../fast/writeOncePerTurn.ts";
 import { credentialOptions, type Credentials } from "./credentials.ts";
@@ -24,6 +25,8 @@ export interface Broker extends AsyncDisposable, Names {
   readonly nc: NatsConnection;
   /** For this package only. */
   readonly jsm: JetStreamManager;
+  /** Whose user it is; undefined where there are no credentials. */
+  readonly role: Role | undefined;
   /** False from the moment that a loss of the connection is noticed until it is back. */
   readonly connected: boolean;
   /** Bytes that a message can have, headers included. */
@@ -84,7 +87,7 @@ export async function connectBroker({
     try {
       return await watch(await orAborted(connecting, signal), {
         ...{ names, tell, onForbidden },
-        inboxPrefix: options.inboxPrefix,
+        role: credentials?.role,
       });
     } catch (error) {
       if (signal?.aborted !== true) tell(reasonOf(error));
@@ -166,12 +169,12 @@ async function watch(
     names,
     tell,
     onForbidden,
-    inboxPrefix,
+    role,
   }: {
     names: Names;
     tell: Tell;
     onForbidden: ((forbidden: Forbidden) => void) | undefined;
-    inboxPrefix: string | undefined;
+    role: Role | undefined;
   },
 ): Promise<Broker> {
   if (fastPaths) writeOncePerTurn(nc);
@@ -211,6 +214,7 @@ async function watch(
     ...names,
     nc,
     jsm,
+    role,
     get connected() {
       return connected && !nc.isClosed() && !nc.isDraining();
     },
@@ -220,7 +224,7 @@ async function watch(
     get serverVersion() {
       return nc.info?.version ?? "unknown";
     },
-    createInbox: () => createInbox(inboxPrefix),
+    createInbox: () => createInbox(role && inboxPrefixOf(role)),
     onReconnect: (listener) => listen(up, listener),
     onDisconnect: (listener) => listen(down, listener),
     reconnect() {

@@ -1,9 +1,13 @@
 /**
  * The operator's command for the streams: `plan` says how they stand to the settings and what a change would cost, and
- * ends with the code 2 if there is a change; `apply` makes the change. `npm run streams -- plan`, in a container
+ * ends with the code 2 if there is a change; `apply` makes the change, and the consumers of the auditor. `npm run streams -- plan`, in a container
  * `node packages/runtime/src/streams/main.ts plan`.
  */
-import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import {
+  connectBroker,
+  type Broker,
+} from "@jetscribe/event-log/broker/connection";
+import { ensureAuditorConsumers } from "@jetscribe/event-log/streams/auditorConsumers";
 import {
   applyStreams,
   planStreams,
@@ -31,7 +35,10 @@ async function planOrApply(form: string, confirm: Confirm): Promise<number> {
   const plans = await planStreams(broker, settings);
   for (const line of plans.flatMap(describePlan)) console.log(line);
   const changing = plans.filter((plan) => !isEmpty(plan));
-  if (changing.length === 0) return 0;
+  if (changing.length === 0) {
+    if (form === "apply") await makeAuditorConsumers(broker);
+    return 0;
+  }
   if (form === "plan") return 2;
   if (plans.some(({ refusals }) => refusals.length > 0)) {
     console.error("Nothing was changed.");
@@ -41,6 +48,12 @@ async function planOrApply(form: string, confirm: Confirm): Promise<number> {
   const refusal = "Nothing was changed. To change it without a question: --yes";
   if (!(await confirm(`Change ${names}?`, refusal))) return 1;
   await applyStreams(broker, settings);
+  await makeAuditorConsumers(broker);
   console.log("Done.");
   return 0;
+}
+
+/** A broker without users has no auditor. */
+async function makeAuditorConsumers(broker: Broker): Promise<void> {
+  if (broker.role !== undefined) await ensureAuditorConsumers(broker);
 }

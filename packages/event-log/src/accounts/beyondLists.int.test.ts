@@ -1,0 +1,193 @@
+/** What no list of subjects decides: replies, bodies and headers of what is allowed. */
+import { kinds, makeNames } from "@jetscribe/schema";
+import { eventually, natsVersions } from "@jetscribe/testing";
+import { headers, type NatsConnection } from "@nats-io/nats-core";
+import assert from "node:assert/strict";
+import { describe, test } from "vitest";
+import { openUsers } from "../../test/accountsTestKit.ts";
+import { queue, requestedBy } from "../../test/eventLogTestKit.ts";
+import { makeAppender } from "../append/append.ts";
+import type { Broker } from "../broker/connection.ts";
+import { messageAt, streamState } from "../broker/streamState.ts";
+import { ensureAuditorConsumers } from "../streams/auditorConsumers.ts";
+import { apiPrefix } from "./access.ts";
+
+const { streams, subjects } = makeNames();
+
+async function storeRequests(broker: Broker, count: number): Promise<void> {
+  using appender = makeAppender(broker, "gateway");
+  for (let i = 0; i < count; i++)
+    await appender.append(requestedBy(queue), queue);
+}
+
+/** How many messages every stream has, and which consumers. */
+const holdings = async (broker: Broker) =>
+  await Promise.all(
+    Object.values(streams).map(async (stream) => ({
+      stream,
+      lastSeq: (await streamState(broker, stream)).lastSeq,
+      consumers: (await broker.jsm.consumers.list(stream).next())
+        .map(({ name }) => name)
+        .toSorted(),
+    })),
+  );
+
+const messagesIn = async (broker: Broker, stream: string) =>
+  (await streamState(broker, stream)).messages;
+
+const ask = async (nc: NatsConnection, subject: string, body: object = {}) =>
+  // A delivery has the subject of the event: only an inbox of its own tells for what it came.
+  await nc.request(subject, JSON.stringify(body), {
+    ...{ timeout: 2_000, noMux: true },
+  });
+
+const pull = (nc: NatsConnection, stream: string) =>
+  ask(nc, `${apiPrefix}.CONSUMER.MSG.NEXT.${stream}.auditor`, {
+    ...{ batch: 1, no_wait: true },
+  });
+
+for (const version of await natsVersions())
+  describe(`beyond the lists, nats-server, the ${version}`, () => {
+    test("nobody comes in without a user, or with a key that the configuration lacks", async () => {
+      await using on = await openUsers(version);
+      for (const as of [undefined, "stranger"] as const)
+        await assert.rejects(on.tryConnect(as), /authorization violation/i);
+    });
+
+    test("the auditor takes messages, acknowledges them with and without an answer, and asks for single ones", async () => {
+      await using on = await openUsers(version);
+      await storeRequests(on.broker, 3);
+      await ensureAuditorConsumers(on.broker);
+      const { nc } = await on.connect("auditor");
+      const first = await pull(nc, streams.events);
+      assert.equal(first.subject, subjects.event("requested", queue));
+      const pendingAcks = async () => {
+        const info = await ask(
+          nc,
+          `${apiPrefix}.CONSUMER.INFO.${streams.events}.auditor`,
+        );
+        return info.json<{ num_ack_pending: number }>().num_ack_pending;
+      };
+      const second = await pull(nc, streams.events);
+      assert.equal(await pendingAcks(), 2);
+      nc.publish(first.reply ?? "", "+ACK");
+      await eventually(async () => (await pendingAcks()) === 1);
+      await nc.request(second.reply ?? "", "+ACK", { timeout: 2_000 });
+      assert.equal(await pendingAcks(), 0);
+      const { message } = (
+        await ask(nc, `${apiPrefix}.STREAM.MSG.GET.${streams.events}`, {
+          seq: 3,
+        })
+      ).json<{ message: { seq: number } }>();
+      assert.equal(message.seq, 3);
+    });
+
+    test("the auditor changes nothing, whatever it asks, and wherever it wants the answer", async () => {
+      await using on = await openUsers(version);
+      await storeRequests(on.broker, 3);
+      await ensureAuditorConsumers(on.broker);
+      const before = await holdings(on.broker);
+      const auditor = await on.connect("auditor");
+      const foreign = [
+        ...Object.values(kinds).map(({ word }) => subjects.event(word, queue)),
+        ...[subjects.keyEvent("created", "k"), subjects.textRead("t")],
+        ...[subjects.tokens("t"), subjects.log("gateway")],
+        subjects.idempotencyKey("o", "d"),
+      ];
+      const allowed = Object.values(streams).flatMap((stream) => [
+        `${apiPrefix}.CONSUMER.MSG.NEXT.${stream}.auditor`,
+        `${apiPrefix}.CONSUMER.INFO.${stream}.auditor`,
+        `${apiPrefix}.STREAM.INFO.${stream}`,
+        `${apiPrefix}.STREAM.MSG.GET.${stream}`,
+      ]);
+      const changes = Object.values(streams).flatMap((stream) =>
+        ["$JS.API", apiPrefix].flatMap((api) => [
+          ...["PURGE", "DELETE", "UPDATE", "CREATE", "MSG.DELETE"].map(
+            (change) => `${api}.STREAM.${change}.${stream}`,
+          ),
+          `${api}.CONSUMER.CREATE.${stream}.auditor`,
+          `${api}.CONSUMER.CREATE.${stream}.other.${subjects.allEvents}`,
+          `${api}.CONSUMER.DELETE.${stream}.auditor`,
+        ]),
+      );
+      const traced = headers();
+      for (const to of foreign) {
+        traced.set("Nats-Trace-Dest", to);
+        auditor.nc.publish(to, "a lie");
+        for (const subject of allowed) {
+          const body = JSON.stringify({ seq: 1 });
+          auditor.nc.publish(subject, body, { reply: to });
+          auditor.nc.publish(subject, body, { headers: traced });
+        }
+      }
+      for (const subject of changes)
+        auditor.nc.publish(subject, bodyOf(subject));
+      await auditor.nc.flush();
+      await on.broker.nc.flush();
+      // Whatever was answered elsewhere stands behind this answer.
+      await ask(auditor.nc, `${apiPrefix}.STREAM.INFO.${streams.events}`);
+      assert.deepEqual(await holdings(on.broker), before);
+    });
+
+    test("where a service wants an answer, and which consumer it means, the server does not check", async () => {
+      await using on = await openUsers(version);
+      const { nc } = await on.connect("logger");
+      const key = subjects.keyEvent("created", "k");
+      const keysHave = (count: number) => async () =>
+        (await messagesIn(on.broker, streams.keys)) === count;
+      nc.publish(`$JS.API.STREAM.INFO.${streams.logs}`, "", { reply: key });
+      await eventually(keysHave(1));
+      // By a consumer a text of its own comes there.
+      await ask(nc, subjects.log("logger"), { a: "lie" });
+      const name = "any";
+      await ask(nc, `$JS.API.CONSUMER.CREATE.${streams.logs}.${name}`, {
+        ...{ stream_name: streams.logs, config: { name, ack_policy: "none" } },
+      });
+      nc.publish(
+        `$JS.API.CONSUMER.MSG.NEXT.${streams.logs}.${name}`,
+        JSON.stringify({ batch: 1, no_wait: true }),
+        { reply: key },
+      );
+      await eventually(keysHave(2));
+      const lie = await messageAt(on.broker, streams.keys, 2);
+      assert.equal(Buffer.from(lie?.data ?? []).toString(), '{"a":"lie"}');
+
+      await ensureAuditorConsumers(on.broker);
+      await ask(nc, `$JS.API.CONSUMER.DELETE.${streams.events}.auditor`);
+      const { consumers = [] } =
+        (await holdings(on.broker)).find(
+          ({ stream }) => stream === streams.events,
+        ) ?? {};
+      assert.deepEqual(consumers, []);
+    });
+
+    test("a trace of a message goes nowhere where its sender may not publish", async () => {
+      await using on = await openUsers(version);
+      const logger = await on.connect("logger");
+      const traced = headers();
+      traced.set("Nats-Trace-Dest", subjects.keyEvent("created", "k"));
+      const reply = logger.inbox;
+      await logger.publish(`$JS.API.STREAM.INFO.${streams.logs}`, "", {
+        ...{ headers: traced, reply },
+      });
+      await logger.publish(subjects.log("logger"), "{}", { headers: traced });
+      await ask(logger.nc, `$JS.API.STREAM.INFO.${streams.logs}`);
+      assert.equal(await messagesIn(on.broker, streams.keys), 0);
+      // The gateway may publish there: from 2.11 on its trace arrives.
+      const gateway = await on.connect("gateway");
+      await gateway.publish(subjects.log("gateway"), "{}", { headers: traced });
+      await ask(gateway.nc, `$JS.API.STREAM.INFO.${streams.logs}`);
+      if (version === "newest")
+        await eventually(
+          async () => (await messagesIn(on.broker, streams.keys)) > 0,
+        );
+    });
+  });
+
+/** With it an operator's question would change something. */
+function bodyOf(subject: string): string {
+  if (!subject.includes(".CONSUMER.CREATE.")) return '{"seq":1}';
+  const [, , , , stream_name = "", name = ""] = subject.split(".");
+  const config = { durable_name: name, name, ack_policy: "explicit" };
+  return JSON.stringify({ stream_name, config });
+}
