@@ -116,9 +116,18 @@ test("the seeds are for their owner only, stay, and stand nowhere else", () => {
   prepareOwnBroker(dataDir, "shop");
   assert.match(readFileSync(file, "utf8"), /^SU/);
   assert.notEqual(accounts(), before);
-  // A list that can't be read shuts nobody out without a word.
-  writeFileSync(join(dataDir, "subscribers.json"), "[");
-  assert.throws(() => prepareOwnBroker(dataDir, "shop"), /subscribers.json/);
+  // A list that can't be read shuts nobody out without a word, and gives nats-server nothing that it can't read.
+  const { entry } = subscriberOf(dataDir, "twice");
+  const quoted = { ...entry, name: 'a" {}' };
+  for (const list of ["[", [quoted], [entry, entry]].map((one) =>
+    typeof one === "string" ? one : JSON.stringify(one),
+  )) {
+    writeFileSync(join(dataDir, "subscribers.json"), list);
+    assert.throws(
+      () => prepareOwnBroker(dataDir, "shop"),
+      /subscribers.json is no list of subscribers/,
+    );
+  }
   assert.throws(() => prepareOwnBroker(dataDir, "9"), /NAMESPACE=9: expected/);
 });
 

@@ -5,7 +5,7 @@
 import { accountsConfig } from "@jetscribe/event-log/accounts/accountsConfig";
 import { makeUserKey, publicKeyOf } from "@jetscribe/event-log/accounts/nkeys";
 import { roles, type Role } from "@jetscribe/event-log/accounts/roles";
-import type { Subscriber } from "@jetscribe/event-log/accounts/subscriber";
+import { Subscriber } from "@jetscribe/event-log/accounts/subscriber";
 import type { Names } from "@jetscribe/schema";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -50,15 +50,25 @@ export function writeAccounts(dataDir: string, names: Names): void {
   writePrivate(accountsFileOf(dataDir), text);
 }
 
-/** Throws where the file is no list: without it every subscriber would be shut out. */
+/** What a hand may have changed: nats-server would not start with accounts that it can't read. */
+const SubscriberList = z
+  .array(Subscriber)
+  .refine(
+    (list) => new Set(list.map(({ name }) => name)).size === list.length,
+    "two have the same name",
+  );
+
+/** Throws where the file is no such list: without it every subscriber would be shut out. */
 export function readSubscribers(dataDir: string): Subscriber[] {
   const file = subscribersFileOf(dataDir);
   if (!existsSync(file)) return [];
   try {
-    return JSON.parse(readFileSync(file, "utf8")) as Subscriber[];
+    return SubscriberList.parse(JSON.parse(readFileSync(file, "utf8")));
   } catch (cause) {
+    const why =
+      cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
     throw new Error(
-      `${file} can't be read: restore it, or remove it and add the subscribers again`,
+      `${file} is no list of subscribers: restore it, or remove it and add them again\n${why}`,
       { cause },
     );
   }
