@@ -4,6 +4,7 @@ import type { Output } from "./show/output.ts";
 import type { Paint } from "./show/paint.ts";
 
 export interface Context {
+  /** With what the flags of the call say. */
   env: Env;
   out: Output;
   /** For standard output. */

@@ -15,6 +15,7 @@ import {
 } from "@jetscribe/runtime";
 import type { Context } from "./context.ts";
 import { CliError, exitCodes } from "./exit.ts";
+import { plain } from "./show/paint.ts";
 
 const LogSettings = BrokerSettings.pick({
   ...{ NATS_URL: true, NAMESPACE: true },
@@ -44,7 +45,12 @@ export async function joinLog({ env, signal }: Context): Promise<Broker> {
     );
   } catch (error) {
     await broker[Symbol.asyncDispose]();
-    throw error;
+    if (error instanceof CliError) throw error;
+    signal.throwIfAborted();
+    throw new CliError(
+      `the log can't be looked at (${plain((error as Error).message)}): on a broker with users, is the file the operator's?`,
+      ...([exitCodes.failed, { cause: error }] as const),
+    );
   }
 }
 

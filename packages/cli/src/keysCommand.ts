@@ -1,5 +1,5 @@
 /** `jetscribe keys …` and its options. */
-import { Command } from "commander";
+import type { Command } from "commander";
 import {
   addKey,
   changeKey,
@@ -15,8 +15,8 @@ import { jsonOption } from "./options.ts";
 
 const description = `The API keys of a system. It calls the gateway that JETSCRIBE_URL names, with an administrator's key in JETSCRIBE_KEY.`;
 
-export function keysCommand(context: Context): Command {
-  const keys = new Command("keys").description(description);
+export function addKeysCommand(program: Command, context: Context): void {
+  const keys = program.command("keys").description(description);
   addSettings(
     keys
       .command("add <name>")
@@ -60,7 +60,6 @@ export function keysCommand(context: Context): Command {
     .action((id: string, options: RevokeKeyOptions) =>
       revokeKey(id, options, context),
     );
-  return keys;
 }
 
 /** `none`: what the word means as a limit. */

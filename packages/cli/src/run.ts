@@ -7,8 +7,9 @@ import { replay, type ReplayOptions } from "./commands/replay.ts";
 import { tail, type TailOptions } from "./commands/tail.ts";
 import { state, type StateOptions } from "./commands/state.ts";
 import type { Context } from "./context.ts";
+import { addCredentialFlags, withCredentials } from "./credentialFlags.ts";
 import { endingOf, exitCodes } from "./exit.ts";
-import { keysCommand } from "./keysCommand.ts";
+import { addKeysCommand } from "./keysCommand.ts";
 import {
   addFilters,
   addTaskFilters,
@@ -22,6 +23,7 @@ import { makePaint } from "./show/paint.ts";
 const description = `The log of a Jetscribe system: what happened, and what happens. And its API keys.
 
 It reads the broker that NATS_URL names (nats://user:password@host:4222; NAMESPACE as the services have it).
+On a broker with users, NATS_NKEY_FILE or NATS_CREDS_FILE names the file of one, or --nkey or --creds does.
 In a clone of the repository, "npm run jetscribe -- …" finds the system that "npm start" runs there.`;
 
 const footer = `
@@ -91,7 +93,12 @@ function makeProgram(context: Context): Command {
     .description(description)
     .addHelpText("after", footer)
     .showHelpAfterError("(jetscribe --help tells what there is)")
-    .exitOverride();
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    .hook("preAction", () => {
+      context.env = withCredentials(context.env, program.opts());
+    });
+  addCredentialFlags(program);
   program
     .command("history <task>")
     .description(
@@ -152,7 +159,7 @@ function makeProgram(context: Context): Command {
   )
     .addOption(jsonOption("one JSON object, with all open tasks"))
     .action((options: StateOptions) => state(options, context));
-  program.addCommand(keysCommand(context));
+  addKeysCommand(program, context);
   addSubscribersCommand(program, context);
   return program;
 }
