@@ -29,3 +29,9 @@ export function levelName({
   const next = rowClasses.find((other) => other > least);
   return `together, ${next ? `${least} to ${next - 1} rows` : `${least} rows or more`}`;
 }
+
+/** Batches that cost about as much with the same number: as many tokens, or pieces about as long, about as deep. */
+export function shapeOf({ kind, tokens, depth }: Batch): string {
+  const about = (count: number) => Math.ceil(Math.log2(count));
+  return `${kind === "prompts" ? about(tokens) : tokens}/${about(depth + 1)}`;
+}

@@ -5,12 +5,22 @@
  * several sequences by their rows:
  *
  * - Now and then the next number up or down is tried against the present one, and taken where it is faster; more threads
- *   have to be faster by a tenth. The longer nothing changes, the more seldom it is tried.
- * - Batches that take several times what they usually do with this number lower it at once, for all kinds.
+ *   have to be faster by a tenth. What trials cost is a fiftieth of the time at most, and the longer nothing changes, the
+ *   more seldom one begins.
+ * - More threads that pay for a small batch pay for a larger one: what they cost hardly depends on the batch.
+ * - Batches that take several times what they usually do with this number lower it at once, for all kinds. After a rest the
+ *   number from before is tried, and all kinds have theirs again where it is faster.
  */
 import type { EngineThreads } from "@jetscribe/schema";
-import { classOf, levelName, rowClasses, type Batch } from "./batchClass.ts";
-import { makeTrial, type Trial } from "./trial.ts";
+import {
+  classOf,
+  levelName,
+  rowClasses,
+  shapeOf,
+  type Batch,
+} from "./batchClass.ts";
+import { makeLateness, type Usual } from "./lateness.ts";
+import { makeTrial, type Trial, type Verdict } from "./trial.ts";
 
 export interface Threads {
   /** How many for this batch, which is the next one. */
@@ -25,18 +35,14 @@ const worthIt = 1.1;
 /** The time until the next try, doubled with each that changes nothing, and quadrupled with each that is given up. */
 const firstWaitMs = 500;
 const mostWaitMs = 30_000;
-/** How long more threads are not tried after they were lowered; doubled each time, unless they lasted for so long. */
-const firstRestMs = 2_000;
+/** After a trial that was won the number from before need not be tried soon. */
+const wonWaitMs = 8_000;
+/** What a trial has cost is so small a share of a level's time before its next one begins. */
+const trialShare = 0.02;
+/** How long the number stays lowered at least; doubled each time, unless it was not lowered for so many times as long. */
+const firstRestMs = 250;
 const mostRestMs = 60_000;
-
-/** A batch that takes so many times what is usual is late. */
-const late = 2.5;
-/** Late batches may cost so many times more than what is usual, and between so many ms, until the number is lowered; */
-const mostExcess = 20;
-const leastExcessMs = 50;
-const mostExcessMs = 250;
-/** of that, so much is forgiven in each ms. */
-const forgiven = 0.3;
+const steadyRests = 30;
 
 /** A number, and half of it, and half of that … down to one. */
 function countsFrom(most: number): number[] {
@@ -48,14 +54,18 @@ function countsFrom(most: number): number[] {
 interface Level {
   name: string;
   count: number;
-  /** By shape: what a batch costs with the present number. */
-  usual: Map<string, number>;
+  /** What a batch costs with the present number. */
+  usual: Usual;
   /** The number that is tried. */
   tried?: { count: number; trial: Trial } | undefined;
   tryAt: number;
   waitMs: number;
+  /** What trials have cost that is not made good yet. */
+  debtMs: number;
   /** Whether more threads are tried next, rather than fewer. */
   up: boolean;
+  /** The number that was lowered since batches were late. */
+  before?: number | undefined;
 }
 
 export function makeThreads({
@@ -79,20 +89,21 @@ export function makeThreads({
       makeLevel(levelName({ kind: "together", tokens })),
     ]),
   );
-  const levels = [alone, prompts, ...together.values()];
+  /** From the smallest batches to the largest. */
+  const levels = [alone, ...together.values(), prompts];
+  const lateness = makeLateness(now);
   /** Of the latest step of several sequences. */
   let latest = together.get(rowClasses[0]!)!;
   let because = "measured at the start";
   let raisedAt = -Infinity;
   let restMs = firstRestMs;
-  let excessMs = 0;
-  let lastAt = now();
 
   function makeLevel(name: string): Level {
     const count = Math.min(first, most);
     const tryAt = now() + firstWaitMs;
     const waitMs = firstWaitMs;
-    return { name, count, usual: new Map(), tryAt, waitMs, up: true };
+    const usual = new Map<string, number>();
+    return { name, count, usual, tryAt, waitMs, debtMs: 0, up: true };
   }
 
   function levelOf({ kind, tokens }: Batch): Level {
@@ -107,11 +118,12 @@ export function makeThreads({
     because,
   });
 
-  function change(level: Level, count: number, why: string): void {
+  function change(level: Level, count: number): void {
     level.count = count;
     level.usual.clear();
     level.tried = undefined;
-    because = why;
+    if (level.before !== undefined && count >= level.before)
+      level.before = undefined;
   }
 
   /** The next number up or down; undefined: there is none. */
@@ -123,94 +135,117 @@ export function makeThreads({
   function next(batch: Batch): number {
     const level = levelOf(batch);
     if (batch.kind === "together") latest = level;
-    if (level.tried === undefined && now() >= level.tryAt) {
-      let count = neighbour(level);
-      if (count === undefined) {
-        level.up = !level.up;
-        count = neighbour(level);
-      }
-      if (count !== undefined) level.tried = { count, trial: makeTrial() };
-    }
+    if (level.tried === undefined && isDue(level)) beginTrial(level);
     const { tried } = level;
     return tried?.trial.isTried === true ? tried.count : level.count;
   }
 
+  /** The number from before costs the more the longer it is waited for. */
+  const isDue = ({ tryAt, debtMs, before }: Level): boolean =>
+    now() >= tryAt && (debtMs <= 0 || before !== undefined);
+
+  function beginTrial(level: Level): void {
+    const isKnown = level.before !== undefined;
+    let count = level.before ?? neighbour(level);
+    if (count === undefined) {
+      level.up = !level.up;
+      count = neighbour(level);
+    }
+    if (count !== undefined)
+      level.tried = { count, trial: makeTrial({ isKnown }) };
+  }
+
   function took(batch: Batch, ms: number): void {
-    const { kind, tokens, depth } = batch;
     const level = levelOf(batch);
-    const cost = kind === "prompts" ? ms / tokens : ms;
-    const shape = `${kind === "prompts" ? "" : tokens}/${Math.ceil(Math.log2(depth + 1))}`;
+    const cost = batch.kind === "prompts" ? ms / batch.tokens : ms;
+    const shape = shapeOf(batch);
     const { tried } = level;
-    if (tried?.trial.isTried !== true) watch(level, shape, cost, ms);
-    const gain = tried?.trial.took(shape, cost, ms);
+    level.debtMs = Math.max(0, level.debtMs - trialShare * ms);
+    if (tried?.trial.isTried !== true) {
+      const taken = { shape, cost, ms };
+      const times = lateness.took(level.usual, taken, level.count > 1);
+      if (times !== undefined) lower(level, times);
+    }
+    const verdict = tried?.trial.took(shape, cost, ms);
     // While it was watched the number may have been lowered.
-    if (gain !== undefined && level.tried === tried)
-      settle(level, tried!.count, gain);
+    if (verdict !== undefined && level.tried === tried)
+      settle(level, tried!, verdict);
   }
 
   /** A trial has ended. */
-  function settle(level: Level, count: number, gain: number): void {
-    const raises = count > level.count;
-    const wins = gain >= (raises ? worthIt : 1 / worthIt);
-    const isGivenUp = gain === 0;
+  function settle(
+    level: Level,
+    { count, trial }: NonNullable<Level["tried"]>,
+    verdict: Verdict,
+  ): void {
     level.tried = undefined;
-    level.waitMs = wins
-      ? firstWaitMs
-      : Math.min((isGivenUp ? 4 : 2) * level.waitMs, mostWaitMs);
-    level.tryAt = now() + level.waitMs;
-    // Other work is on the cores, whatever the kind. One batch can take half a second then.
-    if (isGivenUp)
-      for (const other of levels)
-        other.tryAt = Math.max(other.tryAt, now() + level.waitMs / 2);
-    if (!wins) {
-      level.up = !level.up;
-      return;
-    }
+    level.debtMs += Math.max(0, trial.lossMs);
+    const least = count > level.count ? worthIt : 1 / worthIt;
+    if (verdict === "unlike") wait(level, 2);
+    else if (verdict >= least) win(level, count, verdict);
+    else if (verdict === 0) giveUp(level);
+    else lose(level, count);
+  }
+
+  function win(level: Level, count: number, gain: number): void {
+    because = `${count} instead of ${level.count} ${level.name}: ${gain.toFixed(2)} times as fast`;
+    const raises = count > level.count;
     if (raises) raisedAt = now();
-    const why = `${count} instead of ${level.count} ${level.name}: ${gain.toFixed(2)} times as fast`;
-    change(level, count, why);
+    const isBack = count === level.before;
+    const place = levels.indexOf(level);
+    level.up = raises;
+    const goesOn = neighbour({ ...level, count }) !== undefined;
+    const tryAt = now() + (goesOn ? firstWaitMs : wonWaitMs);
+    for (const [i, other] of levels.entries()) {
+      let its = i === place ? count : other.count;
+      if (isBack) its = other.before ?? its;
+      if (raises && i > place) its = Math.max(its, count);
+      if (!raises && i < place) its = Math.min(its, count);
+      if (its === other.count) continue;
+      change(other, its);
+      Object.assign(other, { up: raises, tryAt, waitMs: firstWaitMs });
+    }
     onChange(choice());
   }
 
-  /** Learns what is usual, and lowers the number where batches are late. */
-  function watch(level: Level, shape: string, cost: number, ms: number): void {
-    const usual = level.usual.get(shape);
-    const at = now();
-    excessMs = Math.max(0, excessMs - forgiven * (at - lastAt));
-    lastAt = at;
-    if (usual === undefined) {
-      level.usual.set(shape, cost);
-      return;
-    }
-    const isLate = cost > late * usual;
-    // Rather the quick ones: the others were disturbed.
-    const weight = cost < usual ? 0.3 : 0.03;
-    level.usual.set(
-      shape,
-      usual + weight * (Math.min(cost, late * usual) - usual),
-    );
-    if (!isLate || level.count === 1) return;
-    excessMs += ms * (1 - usual / cost);
-    const usualMs = ms * (usual / cost);
-    const most = Math.max(leastExcessMs, mostExcess * usualMs);
-    if (excessMs > Math.min(most, mostExcessMs))
-      lower(
-        `batches (${level.name}) take ${(cost / usual).toFixed(0)} times what is usual: other work is on the cores`,
-      );
+  /** So many times as long as before the trial that has ended. */
+  function wait(level: Level, times: number): void {
+    level.waitMs = Math.min(times * level.waitMs, mostWaitMs);
+    level.tryAt = now() + level.waitMs;
   }
 
-  function lower(why: string): void {
-    excessMs = 0;
-    restMs =
-      now() - raisedAt > mostRestMs
-        ? firstRestMs
-        : Math.min(2 * restMs, mostRestMs);
+  function lose(level: Level, count: number): void {
+    if (count === level.before) level.before = undefined;
+    wait(level, 2);
+    if (count > level.count)
+      for (const smaller of levels.slice(0, levels.indexOf(level)))
+        if (smaller.up && smaller.count >= level.count)
+          smaller.tryAt = Math.max(smaller.tryAt, level.tryAt);
+    level.up = !level.up;
+  }
+
+  /** Other work is on the cores, whatever the kind. One batch can take half a second then. */
+  function giveUp(level: Level): void {
+    wait(level, 4);
+    for (const other of levels)
+      other.tryAt = Math.max(other.tryAt, now() + level.waitMs / 2);
+    if (level.before === undefined) level.up = !level.up;
+  }
+
+  function lower(late: Level, times: number): void {
+    because = `batches (${late.name}) take ${times.toFixed(0)} times what is usual: other work is on the cores`;
+    const wasSteady = now() - raisedAt > steadyRests * restMs;
+    restMs = wasSteady ? firstRestMs : Math.min(2 * restMs, mostRestMs);
     for (const level of levels) {
       const fewer = counts.find((other) => other < level.count);
-      if (fewer !== undefined) change(level, fewer, why);
+      const before = level.before ?? level.count;
       level.tried = undefined;
       level.up = true;
+      level.waitMs = restMs;
       level.tryAt = now() + restMs;
+      if (fewer === undefined) continue;
+      change(level, fewer);
+      level.before = before;
     }
     onChange(choice());
   }

@@ -188,6 +188,61 @@ describe("threads that are chosen while the engine runs", () => {
     assert.ok(run(1_000, { ...step, kind: "alone" }).get(2));
   });
 
+  test("stay where a short prompt costs more for each token than a long one", () => {
+    const { run, changes } = machine({ most: 2, first: 2 }, (n, { tokens }) =>
+      n === 1 ? 80 + tokens : 40 + tokens / 2,
+    );
+    run(3_000, { kind: "prompts", tokens: 150, depth: 0 });
+    run(3_000, { kind: "prompts", tokens: 10, depth: 0 });
+    assert.deepEqual(changes, []);
+  });
+
+  test("stay where no batch that was tried is like one of the present number", () => {
+    const { run, changes } = machine({ most: 2, first: 2 }, () => 4);
+    for (let i = 0; i < 5_000; i++) run(1, { ...step, tokens: 16 + i });
+    assert.deepEqual(changes, []);
+  });
+
+  test("are decided in a few steps where these are long", () => {
+    const { run, choice } = machine({ most: 2, first: 1 }, (n) => 40 / n);
+    run(500);
+    run(150);
+    assert.equal(choice().together, 2);
+    const used = run(60_000);
+    assert.ok((used.get(1) ?? 0) < 1_200, `${used.get(1)} ms with one`);
+  });
+
+  test("cost a fiftieth of the time at most while fewer are tried in vain", () => {
+    const { run, choice } = machine({ most: 2, first: 2 }, (n) => 800 / n);
+    run(10_000);
+    const used = run(100_000).get(1) ?? 0;
+    assert.equal(choice().together, 2);
+    // A batch with one takes twice as long.
+    assert.ok(used / 2 <= 2_000 + 800, `${used} ms with one`);
+  });
+
+  test("are as many for larger batches where more pay for small ones", () => {
+    const { run, choice } = machine({ most: 2, first: 1 }, quiet);
+    run(1_000, { ...step, kind: "alone", tokens: 1 });
+    assert.equal(run(100).get(1), undefined);
+    assert.deepEqual(
+      { ...choice(), because: "" },
+      { alone: 2, together: 2, prompts: 2, because: "" },
+    );
+  });
+
+  test("return soon, for all kinds, to the number that was lowered", () => {
+    const { run, choice, become } = machine({ most: 2, first: 2 }, quiet);
+    run(3_000);
+    become(busy);
+    run(400);
+    assert.equal(choice().together, 1);
+    become(quiet);
+    run(1_000);
+    const { alone, together, prompts } = choice();
+    assert.deepEqual([alone, together, prompts], [2, 2, 2]);
+  });
+
   test("are not changed by single batches that take long, nor by a context that grows", () => {
     let batches = 0;
     const { run, changes } = machine({ most: 2, first: 2 }, (n, { depth }) =>

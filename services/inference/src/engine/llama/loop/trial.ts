@@ -7,15 +7,24 @@
 export interface Trial {
   /** The next batch is for the number that is tried; false: for the present one. */
   readonly isTried: boolean;
-  /** A batch took so many ms, and cost so much; how many times faster the tried number is, once that is known. */
-  took: (shape: string, cost: number, ms: number) => number | undefined;
+  /** How much longer than with the present number its batches took so far, in ms; what they gained counts against it. */
+  readonly lossMs: number;
+  /** A batch took so many ms, and cost so much; gives what the trial came to, once it has ended. */
+  took: (shape: string, cost: number, ms: number) => Verdict | undefined;
 }
 
+/** How many times faster the tried number is, 0 where it was given up; or that too few batches could be compared. */
+export type Verdict = number | "unlike";
+
 /** So many pairs of turns are compared: what is fast for a moment may not be. */
-const leastPairs = 7;
-/** After so many pairs the trial is over if the tried number was slower than this in each of them. */
-const hopelessPairs = 3;
-const hopelessGain = 0.9;
+const mostPairs = 7;
+/** Fewer are enough where each of them says the same, and so clearly: so many times as fast, or as slow. */
+const clear = [
+  { pairs: 2, times: 1.3 },
+  { pairs: 3, times: 1.1 },
+];
+/** One is enough for a number that was the faster one before, and is so many times as fast again. */
+const clearIfKnown = { pairs: 1, times: 1.1 };
 /** How long a turn is, or one batch where that takes longer. */
 const turnMs = 20;
 /** The tried number is given up once it took so many ms more, and so many times what a batch takes. */
@@ -30,7 +39,9 @@ interface Pair {
 /** What batches cost, by their shape. */
 type Costs = Map<string, { sum: number; batches: number }>;
 
-export function makeTrial(): Trial {
+/** `isKnown`: the tried number was the faster one before. */
+export function makeTrial({ isKnown = false } = {}): Trial {
+  const wins = isKnown ? [clearIfKnown, ...clear] : clear;
   const pairs: Pair[] = [];
   let turns = 0;
   /** Of the present number's turn, while it is the other one's. */
@@ -57,6 +68,9 @@ export function makeTrial(): Trial {
     get isTried() {
       return present !== undefined;
     },
+    get lossMs() {
+      return lossMs;
+    },
     took(shape, cost, ms) {
       note(shape, cost, ms);
       if (present !== undefined) {
@@ -73,14 +87,15 @@ export function makeTrial(): Trial {
       present = undefined;
       turns += 1;
       if (pair !== undefined) pairs.push(pair);
-      if (pairs.length >= leastPairs || isHopeless(pairs)) return gainOf(pairs);
-      return turns < mostTurns ? undefined : 1;
+      const isOver = pairs.length >= mostPairs || isClear(pairs, wins);
+      if (isOver) return gainOf(pairs);
+      return turns < mostTurns ? undefined : "unlike";
     },
   };
 }
 
 /** Of the turns of batches that are all of other shapes nothing is learnt; after so many turns the trial is over. */
-const mostTurns = 3 * leastPairs;
+const mostTurns = 3 * mostPairs;
 
 const meanOf = ({ sum, batches }: { sum: number; batches: number }): number =>
   sum / batches;
@@ -103,9 +118,20 @@ function pairOf(present: Costs, tried: Costs): Pair | undefined {
   return pair.tried > 0 ? pair : undefined;
 }
 
-const isHopeless = (pairs: readonly Pair[]): boolean =>
-  pairs.length >= hopelessPairs &&
-  pairs.every(({ present, tried }) => present < hopelessGain * tried);
+/** `wins`: what is enough for the tried number; more may be asked for against it. */
+const isClear = (pairs: readonly Pair[], wins: typeof clear): boolean =>
+  saysSo(pairs, wins, ({ present, tried }) => present / tried) ||
+  saysSo(pairs, clear, ({ present, tried }) => tried / present);
+
+const saysSo = (
+  pairs: readonly Pair[],
+  enough: typeof clear,
+  timesOf: (pair: Pair) => number,
+): boolean =>
+  enough.some(
+    ({ pairs: least, times }) =>
+      pairs.length >= least && pairs.every((pair) => timesOf(pair) >= times),
+  );
 
 /** In the middle and on the whole, of which the smaller counts. */
 function gainOf(pairs: readonly Pair[]): number {
