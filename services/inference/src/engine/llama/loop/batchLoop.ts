@@ -8,13 +8,18 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Token } from "node-llama-cpp";
 import type { Native, Sampler } from "../internals.ts";
-import type { Sampling, Sequence, Writing } from "../sequence.ts";
+import {
+  alikeFrom,
+  type Sampling,
+  type Sequence,
+  type Writing,
+} from "../sequence.ts";
 import type { Batch } from "./batchClass.ts";
 import { makeCells, type Cells } from "./cells.ts";
 import type { DraftModel } from "./draftModel.ts";
 import { makeDrafts, type Drafts } from "./drafts.ts";
-import { makePace } from "./pace.ts";
-import { nextPieces } from "./plan.ts";
+import { makePace, type PieceKind } from "./pace.ts";
+import { nextPieces, type Reader } from "./plan.ts";
 import type { Speculation } from "./speculation.ts";
 import type { Threads } from "./threads.ts";
 
@@ -83,7 +88,7 @@ export function makeBatchLoop(
       if (tasks.length === 0) break;
       const writers = tasks.filter(({ pending }) => pending.length === 1);
       reads = writers.length === 0 || (writers.length < tasks.length && !reads);
-      if (reads) await read(tasks, writers.length > 0, turn);
+      if (reads) await read(tasks, writers.length, turn);
       else await step(writers);
     }
     isAwake = false;
@@ -159,7 +164,9 @@ export function makeBatchLoop(
       return { sequence: number, count: planned[i]! };
     });
     const limits = {
-      tokens: pace.pieceLimit({ writes: true }),
+      tokens: pace.pieceLimit("tiles", {
+        ...{ writers: writers.length, short: 0 },
+      }),
       threads: writers.length === 1 ? alone : together,
     };
     return (await draftModel?.draft(wishes, limits)) ?? true;
@@ -168,25 +175,29 @@ export function makeBatchLoop(
   /** A piece of a prompt, or of several. */
   async function read(
     tasks: readonly Running[],
-    writes: boolean,
+    writers: number,
     turn: number,
   ): Promise<void> {
-    const readers = tasks.filter(({ pending }) => pending.length > 1);
-    const pieces = nextPieces(
-      readers.map((task) => {
+    const readers = tasks
+      .filter(({ pending }) => pending.length > 1)
+      .map((task) => {
         const { number, readAt, pending } = task;
         return { task, number, readAt, pending: pending.length };
-      }),
-      pace.pieceLimit({ writes }),
+      });
+    const short = readers.filter((reader) => kindOf(reader) === "short").length;
+    const pieces = nextPieces(
+      readers,
+      (next) => pace.pieceLimit(kindOf(next), { writers, short }),
       native.batchSize,
     );
+    const kind = kindOf(pieces[0]!.reader);
     const shares = pieces.map(({ reader: { task }, tokens }) => {
       task.readAt = turn;
       return { task, tokens: task.pending.slice(0, tokens), drafted: 0 };
     });
     const since = performance.now();
     await decode("prompts", shares);
-    pace.readTook(countOf(shares), performance.now() - since);
+    pace.readTook(kind, countOf(shares), performance.now() - since);
   }
 
   /**
@@ -327,6 +338,9 @@ export function makeBatchLoop(
     };
   });
 }
+
+const kindOf = ({ pending }: Reader): PieceKind =>
+  pending < alikeFrom ? "short" : "tiles";
 
 const countOf = (shares: readonly Share[]): number =>
   shares.reduce((sum, { tokens }) => sum + tokens.length, 0);

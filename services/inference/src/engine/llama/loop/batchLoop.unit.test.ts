@@ -2,7 +2,7 @@
 import { eventually } from "@jetscribe/testing";
 import type { LlamaGrammar, Token } from "node-llama-cpp";
 import assert from "node:assert/strict";
-import { describe, test } from "vitest";
+import { describe, onTestFinished, test, vi } from "vitest";
 import type { Native, Share } from "../internals.ts";
 import type { Sampling, Writing } from "../sequence.ts";
 import { makeBatchLoop } from "./batchLoop.ts";
@@ -112,6 +112,27 @@ describe("the loop", () => {
         [1_000, 1_003],
       ],
     );
+  });
+
+  test("reads short prompts together where more of them wait than write", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { batches, write } = open(5, {
+      // A step takes 10 ms, a token of a prompt 1 ms.
+      onBatch: ([first]) =>
+        vi.advanceTimersByTime(first!.tokens.length === 1 ? 10 : 20),
+    });
+    const others: Promise<number>[] = [];
+    await write(0, 20, 30, {
+      onToken() {
+        if (batches.length === 9)
+          for (let n = 1; n <= 4; n++) others.push(write(n, 20, 1).ended);
+        return batches.length < 30;
+      },
+    }).ended;
+    await Promise.all(others);
+    const reads = batches.filter((batch) => batch.includes(":20"));
+    assert.deepEqual(reads, ["0:20", "1:20 2:20 3:20 4:20"]);
   });
 
   test("asks for the samples of a batch while it is decoded", async () => {

@@ -20,16 +20,19 @@ export interface Piece<R extends Reader> {
   tokens: number;
 }
 
-/** `limit`: how many tokens should be read at once, all pieces together; `batchSize`: how many can be. */
+/**
+ * `limitOf`: how many tokens should be read at once, all pieces together, where this reader is the next; `batchSize`: how
+ * many can be.
+ */
 export function nextPieces<R extends Reader>(
   readers: readonly R[],
-  limit: number,
+  limitOf: (next: R) => number,
   batchSize: number,
 ): Piece<R>[] {
-  const most = Math.min(limit, batchSize);
   const first = readers.reduce((one, other) =>
     other.readAt < one.readAt ? other : one,
   );
+  const most = Math.min(limitOf(first), batchSize);
   const tokens = pieceLength(first.pending, most, batchSize);
   const neighbours = new Map(
     readers

@@ -11,7 +11,7 @@ const plan = (limit: number, ...readers: [number, number, number?][]) =>
     readers.map(([number, pending, readAt = 0]) => ({
       ...{ number, pending, readAt },
     })),
-    limit,
+    () => limit,
     batchSize,
   ).map(({ reader, tokens }) => [reader.number, tokens]);
 
@@ -90,4 +90,20 @@ test("neighbours with as long a piece are read together, as far as they fit", ()
 test("prompts take turns", () => {
   assert.deepEqual(plan(256, [0, 900, 5], [1, 800, 4]), [[1, 224]]);
   assert.deepEqual(plan(256, [0, 900, 5], [1, 800, 6]), [[0, 196]]);
+});
+
+test("as much is read at once as goes with the prompt whose turn it is", () => {
+  const readers = [
+    { number: 0, pending: 20, readAt: 3 },
+    { number: 1, pending: 20, readAt: 2 },
+    { number: 2, pending: 600, readAt: 1 },
+  ];
+
+  const limitOf = ({ pending }: { pending: number }) =>
+    pending < alikeFrom ? 30 : 300;
+  const next = () =>
+    nextPieces(readers, limitOf, batchSize).map(({ tokens }) => tokens);
+  assert.deepEqual(next(), [280]);
+  readers.pop();
+  assert.deepEqual(next(), [20]);
 });
