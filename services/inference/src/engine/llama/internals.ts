@@ -29,6 +29,8 @@ export interface Native {
   batchSize: number;
   /** A sequence can be cut anywhere; false: it can only be emptied, as with a sliding window or a recurrent state. */
   cutsBack: boolean;
+  /** Few tokens of a sequence in one batch come out as each of them does alone, bit for bit. */
+  rowsAlike: boolean;
   /** Decodes the shares in one batch. */
   decode: (shares: readonly Share[]) => Decoding;
   /**
@@ -36,6 +38,11 @@ export interface Native {
    * decoded it waits for that one's end.
    */
   sample: (index: number, sampler: Sampler) => Promise<Token>;
+  /** As `sample`, but gives each token's number and its probability, the likeliest first. */
+  probabilities: (
+    index: number,
+    sampler: Sampler,
+  ) => Promise<readonly number[]>;
   makeSampler: (sampling: Sampling) => Sampler;
   /** No cell of a sequence was given to another token: models with a window do that, and not all files tell of one. */
   isWhole: (sequence: number) => boolean;
@@ -75,7 +82,14 @@ interface AddonContext {
     logitsOf: Uint32Array,
   ) => Uint32Array;
   decodeBatch: () => Promise<void>;
-  sampleToken: (index: number, sampler: object) => Promise<number>;
+  sampleToken: {
+    (index: number, sampler: object): Promise<number>;
+    (
+      index: number,
+      sampler: object,
+      probabilities: true,
+    ): Promise<[token: number, probabilities: number[] | undefined]>;
+  };
   removeTokenCellsFromSequence: (
     sequence: number,
     from: number,
@@ -153,6 +167,7 @@ export function openNative(
   return {
     batchSize: context.batchSize,
     cutsBack: cutsBack(model.fileInsights),
+    rowsAlike: false,
     decode(shares) {
       inner.initBatch(
         shares.reduce((sum, { tokens }) => sum + tokens.length, 0),
@@ -182,6 +197,11 @@ export function openNative(
       const token = await inner.sampleToken(index, sampler.native);
       if (token < 0) throw new Error("the sampler found no token");
       return token as Token;
+    },
+    async probabilities(index, sampler) {
+      if (!worksInOrder) await decoded;
+      const [, all] = await inner.sampleToken(index, sampler.native, true);
+      return all ?? [];
     },
     makeSampler(sampling) {
       const native = new AddonSampler(inside.model._model);

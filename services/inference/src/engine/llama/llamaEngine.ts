@@ -29,6 +29,7 @@ import { fixedThreads, makeThreads, type Threads } from "./loop/threads.ts";
 import { findModelFile, quantizationOf } from "./modelFile.ts";
 import { modelHash } from "./modelHash.ts";
 import { makePromptReader } from "./prompt.ts";
+import { areRowsAlike } from "./rowsAlike.ts";
 import type { Sequence } from "./sequence.ts";
 import { makeSlots } from "./slots.ts";
 
@@ -51,7 +52,9 @@ export async function makeLlamaEngine(
   const { model, context } = loaded;
   const read = makePromptReader(model);
   const biasOf = makeBiasOf(model);
-  const { sequences, threads, speculation } = openLoop(loaded, config, reports);
+  const { sequences, threads, speculation } = await openLoop(
+    ...[loaded, config, reports],
+  );
   const slots = makeSlots(sequences);
 
   async function run(
@@ -114,11 +117,11 @@ interface Loop {
 }
 
 /** The loop of our own, unless it can't be or is not wanted. */
-function openLoop(
+async function openLoop(
   loaded: Loaded,
   config: EngineConfig,
   { onWarning, onThreads }: EngineReports,
-): Loop {
+): Promise<Loop> {
   const { llama, context, draftContext } = loaded;
   const { engineLoop, threads: asked, speculation: mode = "off" } = config;
   const libraryLoop = (): Loop => ({
@@ -126,13 +129,17 @@ function openLoop(
     speculation: noSpeculation(config, "node-llama-cpp's loop decodes"),
   });
   if (engineLoop === "library") return libraryLoop();
-  const native = openNative(context, { worksInOrder: true });
-  if (typeof native === "string") {
+  const opened = openNative(context, { worksInOrder: true });
+  if (typeof opened === "string") {
     onWarning(
-      `node-llama-cpp is not the one that is known (${native}): its own loop is used, which is slower`,
+      `node-llama-cpp is not the one that is known (${opened}): its own loop is used, which is slower`,
     );
     return libraryLoop();
   }
+  // A GPU has other kernels for more rows.
+  const rowsAlike =
+    llama.gpu === false && (await areRowsAlike(opened, context.model));
+  const native = { ...opened, rowsAlike };
   const first = context.idealThreads;
   const most = Math.min(availableParallelism(), llama.cpuMathCores);
   const isChosen = asked === undefined && llama.gpu === false && most > 1;

@@ -66,6 +66,21 @@ describe("the slot with most of a prompt takes it", () => {
     for (const i of [0, 1, 1, 0]) await goOn(chats[i]!);
   });
 
+  test("of a prompt of fewer than 64 tokens all but the last, and the text is the same", async () => {
+    for (const topic of ["owls", "tea", "the wind", "glass", "sleep"]) {
+      const raw = { prompt: `${topic} and rivers, said the`, raw: true };
+      const params = { max_tokens: 40, temperature: 0.9, seed: 5 };
+      const [first, again, other] = [
+        await ask(engine, { ...raw, params }),
+        await ask(engine, { ...raw, params }),
+        await ask(fresh, { ...raw, params }),
+      ];
+      assert.equal(again.cachedTokens, again.promptTokens - 1);
+      assert.equal(first.text, other.text);
+      assert.equal(again.text, other.text);
+    }
+  });
+
   test("the text is the same as without, and all of the prompt is counted", async () => {
     const topics = ["plants", "bread", "ships", "numbers", "the moon", "snow"];
     for (const topic of topics) {

@@ -77,7 +77,8 @@ export function commonPrefix(
 /**
  * llama.cpp reads so many tokens at once in another way than fewer, and than those that it writes: the results differ
  * in their last digits, which is another text where two tokens are nearly as likely. So none but those that were read
- * like this are kept, and no fewer are left to be read: then the text is the same as without.
+ * like this are kept, and no fewer are left to be read: then the text is the same as without. For a prompt that is shorter
+ * see `rowsAlike`.
  */
 export const alikeFrom = 64;
 

@@ -47,7 +47,8 @@ function open(
   let samples = 0;
   let latest: readonly Share[] = [];
   const native: Native = {
-    ...{ batchSize: 512, cutsBack: true },
+    ...{ batchSize: 512, cutsBack: true, rowsAlike: false },
+    probabilities: () => Promise.resolve([]),
     decode(shares) {
       latest = shares;
       batches.push(

@@ -24,7 +24,7 @@ export interface Cells {
 }
 
 export function makeCells(
-  native: Pick<Native, "cut" | "cutsBack" | "isWhole">,
+  native: Pick<Native, "cut" | "cutsBack" | "isWhole" | "rowsAlike">,
   number: number,
 ): Cells {
   const tokens: Token[] = [];
@@ -42,6 +42,14 @@ export function makeCells(
     return true;
   }
 
+  /** How many of these tokens may be kept where they are held. */
+  function most(work: Pick<Writing, "tokens" | "goesOn">): number {
+    const isShort = work.tokens.length < alikeFrom && alike === 0;
+    // Its cells would come out the same, whether they were read or written.
+    if (isShort && native.rowsAlike) return work.tokens.length - 1;
+    return mostKept(work, alike);
+  }
+
   return {
     get length() {
       return tokens.length;
@@ -49,7 +57,7 @@ export function makeCells(
     commonPrefix: (others) => commonPrefix(tokens, others),
     keep(work) {
       const shared = commonPrefix(tokens, work.tokens);
-      const kept = Math.min(shared, mostKept(work, alike));
+      const kept = Math.min(shared, most(work));
       const canKeep = kept === tokens.length || native.isWhole(number);
       if (!(canKeep && cut(kept)) && !cut(0))
         throw new Error(`sequence ${number} can't be emptied`);

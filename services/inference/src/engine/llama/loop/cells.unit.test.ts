@@ -7,12 +7,18 @@ import { makeCells } from "./cells.ts";
 function open({
   cutsBack = true,
   isWhole = true,
+  rowsAlike = false,
   cut = () => true,
-}: { cutsBack?: boolean; isWhole?: boolean; cut?: () => boolean } = {}) {
+}: {
+  cutsBack?: boolean;
+  isWhole?: boolean;
+  rowsAlike?: boolean;
+  cut?: () => boolean;
+} = {}) {
   const cuts: number[] = [];
   const cells = makeCells(
     {
-      cutsBack,
+      ...{ cutsBack, rowsAlike },
       isWhole: () => isWhole,
       cut(sequence, from) {
         assert.equal(sequence, 7);
@@ -50,6 +56,27 @@ test("what was read in small pieces is not, nor what comes after it", () => {
   cells.add(tokens(100, 20));
   cells.add(tokens(120, 100));
   assert.equal(cells.keep(prompt(500)), 100);
+});
+
+test("a short prompt keeps all but its last token where few rows come out as one does", () => {
+  for (const rowsAlike of [true, false]) {
+    const { cells } = open({ rowsAlike });
+    cells.add(tokens(0, 30));
+    cells.add(tokens(30, 1));
+    assert.equal(cells.keep(prompt(30)), rowsAlike ? 29 : 0);
+    cells.add(tokens(cells.length, 30 - cells.length));
+    // With 64 tokens it would be read in another way.
+    assert.equal(cells.keep(prompt(63)), rowsAlike ? 30 : 0);
+    assert.equal(cells.keep(prompt(64)), 0);
+  }
+});
+
+test("a short prompt keeps nothing of a long one", () => {
+  const { cells } = open({ rowsAlike: true });
+  cells.add(tokens(0, 100));
+  assert.equal(cells.keep(prompt(63)), 0);
+  cells.add(tokens(0, 63));
+  assert.equal(cells.keep(prompt(20)), 19);
 });
 
 test("a text that is gone on with keeps all but its last token", () => {

@@ -18,7 +18,8 @@ function open({ onBatch = () => undefined }: { onBatch?: () => void } = {}) {
   const threads: number[] = [];
   let latest: readonly Share[] = [];
   const native: Native = {
-    ...{ batchSize: 512, cutsBack: true },
+    ...{ batchSize: 512, cutsBack: true, rowsAlike: false },
+    probabilities: () => Promise.resolve([]),
     decode(shares) {
       latest = shares;
       batches.push(

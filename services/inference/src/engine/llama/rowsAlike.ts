@@ -1,0 +1,55 @@
+/**
+ * Whether llama.cpp computes few tokens of a sequence in one batch as it does each of them alone, bit for bit. That is a
+ * matter of the weights' type and of the processor, so it is looked at with the model itself.
+ */
+import type { LlamaModel, Token } from "node-llama-cpp";
+import type { Native } from "./internals.ts";
+
+/** Kernels take rows in groups of up to so many. */
+const count = 8;
+const text = "Once upon a time there was a river that nobody had seen.";
+/** All candidates as they are. */
+const plain = { temperature: 1, topK: 0, topP: 1, minP: 0, seed: 0 };
+
+type Opened = Pick<Native, "cut" | "decode" | "makeSampler" | "probabilities">;
+
+/** Reads a few tokens twice into the first sequence, which is empty before and after that. */
+export async function areRowsAlike(
+  native: Opened,
+  model: Pick<LlamaModel, "tokenize">,
+): Promise<boolean> {
+  const words = model.tokenize(text);
+  if (words.length === 0) return false;
+  const tokens = Array.from(
+    { length: count },
+    (_, i) => words[i % words.length]!,
+  );
+  const atOnce = await read(native, [tokens]);
+  const inTwo = await read(native, [tokens.slice(0, -1), tokens.slice(-1)]);
+  return (
+    atOnce.length > 0 &&
+    atOnce.length === inTwo.length &&
+    atOnce.every((value, i) => value === inTwo[i])
+  );
+}
+
+/** In these pieces; how likely each token is after the last one. */
+async function read(
+  native: Opened,
+  pieces: readonly (readonly Token[])[],
+): Promise<readonly number[]> {
+  using sampler = native.makeSampler(plain);
+  let position = 0;
+  let last = 0;
+  for (const tokens of pieces) {
+    const { logits, done } = native.decode([
+      { sequence: 0, position, tokens, drafted: 0 },
+    ]);
+    await done;
+    position += tokens.length;
+    last = logits[0]!;
+  }
+  const likely = await native.probabilities(last, sampler);
+  native.cut(0, 0);
+  return likely;
+}

@@ -1,0 +1,39 @@
+import type { Token } from "node-llama-cpp";
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import type { Share } from "./internals.ts";
+import { areRowsAlike } from "./rowsAlike.ts";
+
+/** Whether rows are alike where the last token's probability is what `likely` says for its batch. */
+async function alike(likely: (batch: Share) => number): Promise<boolean> {
+  let latest: Share | undefined;
+  const cuts: number[] = [];
+  const native = {
+    decode([share]: readonly Share[]) {
+      latest = share;
+      return { logits: [share!.tokens.length - 1], done: Promise.resolve() };
+    },
+    probabilities: (index: number) => {
+      assert.equal(index, latest!.tokens.length - 1);
+      return Promise.resolve([7, likely(latest!)]);
+    },
+    makeSampler: () => ({ native: {}, [Symbol.dispose]: () => undefined }),
+    cut: (sequence: number, from: number) => cuts.push(sequence, from) > 0,
+  };
+  const tokenize = () => [1, 2, 3] as Token[];
+  const result = await areRowsAlike(native, { tokenize });
+  assert.deepEqual(cuts, [0, 0, 0, 0]);
+  return result;
+}
+
+test("rows are alike where the last token comes out the same alone", async () => {
+  assert.equal(await alike(() => 0.5), true);
+});
+
+test("rows are not alike where a last digit differs", async () => {
+  const other = 0.5 + Number.EPSILON;
+  assert.equal(
+    await alike(({ tokens }) => (tokens.length === 1 ? other : 0.5)),
+    false,
+  );
+});
