@@ -48,7 +48,10 @@ export function superviseAll(
 
 /**
  * nats-server's errors; what it and Redis say otherwise is of no use to somebody who sees them run. That it refused a
- * client is none of them: such as one of a subscriber that was removed.
+ * client is none of them, such as one of a subscriber that was removed, nor that one left while it was let in.
  */
 const isServerTrouble = (line: string) =>
-  /\[(ERR|FTL)\]/.test(line) && !line.includes("authentication error");
+  /\[(ERR|FTL)\]/.test(line) &&
+  !/authentication error|registering with account.*connection closed/.test(
+    line,
+  );
