@@ -1,7 +1,7 @@
 /** What no list of subjects decides: replies, bodies and headers of what is allowed. */
 import { kinds, makeNames } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
-import { headers, type NatsConnection } from "@nats-io/nats-core";
+import { errors, headers, type NatsConnection } from "@nats-io/nats-core";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import { openUsers } from "../../test/accountsTestKit.ts";
@@ -20,16 +20,18 @@ async function storeRequests(broker: Broker, count: number): Promise<void> {
     await appender.append(requestedBy(queue), queue);
 }
 
-/** How many messages every stream has, and which consumers. */
+/** What every stream has, how it is, and which consumers. */
 const holdings = async (broker: Broker) =>
   await Promise.all(
-    Object.values(streams).map(async (stream) => ({
-      stream,
-      lastSeq: (await streamState(broker, stream)).lastSeq,
-      consumers: (await broker.jsm.consumers.list(stream).next())
-        .map(({ name }) => name)
-        .toSorted(),
-    })),
+    Object.values(streams).map(async (stream) => {
+      const { config, created, state } = await broker.jsm.streams.info(stream);
+      const { messages, first_seq, last_seq } = state;
+      const consumers = await broker.jsm.consumers.list(stream).next();
+      return {
+        ...{ stream, config, created, messages, first_seq, last_seq },
+        consumers: consumers.map(({ name }) => name).toSorted(),
+      };
+    }),
   );
 
 const messagesIn = async (broker: Broker, stream: string) =>
@@ -121,11 +123,23 @@ for (const version of await natsVersions())
         }
       }
       for (const subject of changes)
-        auditor.nc.publish(subject, bodyOf(subject));
-      await auditor.nc.flush();
-      await on.broker.nc.flush();
-      // Whatever was answered elsewhere stands behind this answer.
-      await ask(auditor.nc, `${apiPrefix}.STREAM.INFO.${streams.events}`);
+        await auditor.nc
+          .request(subject, bodyOf(subject), { timeout: 2_000 })
+          .catch((error: unknown) =>
+            assert.ok(
+              error instanceof errors.NoRespondersError ||
+                (error instanceof errors.RequestError &&
+                  error.isNoResponders()),
+              String(error),
+            ),
+          );
+      // Whatever was asked before is answered before these.
+      for (const stream of [streams.events, streams.keys, streams.audit]) {
+        await pull(auditor.nc, stream);
+        await ask(auditor.nc, `${apiPrefix}.STREAM.MSG.GET.${stream}`, {
+          seq: 1,
+        });
+      }
       assert.deepEqual(await holdings(on.broker), before);
     });
 
@@ -184,10 +198,16 @@ for (const version of await natsVersions())
     });
   });
 
-/** With it an operator's question would change something. */
+/** With it the question would change something, asked by the operator. */
 function bodyOf(subject: string): string {
-  if (!subject.includes(".CONSUMER.CREATE.")) return '{"seq":1}';
-  const [, , , , stream_name = "", name = ""] = subject.split(".");
-  const config = { durable_name: name, name, ack_policy: "explicit" };
-  return JSON.stringify({ stream_name, config });
+  const [, , kind, what, stream = "", name = ""] = subject.split(".");
+  if (what === "MSG") return JSON.stringify({ seq: 1 });
+  if (what !== "CREATE" && what !== "UPDATE") return "";
+  const config =
+    kind === "CONSUMER"
+      ? { durable_name: name, name, ack_policy: "explicit" }
+      : { name: stream, subjects: ["a.lie"] };
+  return JSON.stringify(
+    kind === "CONSUMER" ? { stream_name: stream, config } : config,
+  );
 }
