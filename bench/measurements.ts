@@ -15,6 +15,7 @@ import { list } from "./list.ts";
 import { metrics } from "./metrics.ts";
 import { mixed } from "./mixed.ts";
 import { abort, firstToken, tokens } from "./model.ts";
+import { natsApi } from "./natsApi.ts";
 import { overload } from "./overload.ts";
 import { page } from "./page.ts";
 import { past } from "./past.ts";
@@ -51,6 +52,7 @@ export const measurements = {
   ...{ durability, cluster },
   ...{ tokens, mixed, first_token: firstToken, abort, estimate, prefix },
   ...{ speculation, engine, overload, features: featureCosts },
+  ...{ natsapi: natsApi },
   ...{ statistics, metrics, traces: traceCosts },
 };
 export type Measurement = keyof typeof measurements;

@@ -44,7 +44,7 @@ export async function startSystem({
   env?: Record<string, string>;
 } & Pick<
   StackOptions,
-  "natsVersion" | "durability" | "nodes"
+  "natsVersion" | "durability" | "nodes" | "callers"
 > = {}): Promise<System> {
   const keys = Array.from({ length: owners }, (_, i) => `owner-${i}`);
   const stack = await startStack({
