@@ -68,7 +68,7 @@ const layer = (files, ...sees) => ({
   files: new RegExp(`^(${files})`),
   sees: sees.length > 0 ? new RegExp(`^(${sees.join("|")})`) : /^$/,
 });
-const services = ["gateway", "inference", "results", "logger"];
+const services = ["gateway", "inference", "results", "logger", "webhooks"];
 /** The folders of a service or package, each of which sees those before it. Their README.md tells what they hold. */
 const rooms = {
   "packages/event-log/src": [
@@ -82,7 +82,7 @@ const rooms = {
       "state/",
     ],
     ...["keys/", "audit/", "streams/", "subscribers/", "signals/"],
-    ...["work/", "tokens/", "micro/"],
+    ...["work/", "tokens/", "micro/", "webhooks/"],
   ],
   "services/gateway/src": [
     ...[
@@ -97,6 +97,7 @@ const rooms = {
       "list/",
       "statistics/",
       "openai/",
+      "webhooks/",
     ],
     ...["calls/", "health/", "feed/", "past/", "metrics/", "http/"],
     "natsApi/",

@@ -4,10 +4,14 @@ import {
   subscribe,
 } from "@jetscribe/event-log/broker/connection";
 import { subjects, type GenerateStarted } from "@jetscribe/schema";
-import { eventually, startStack, type Stack } from "@jetscribe/testing";
+import {
+  eventually,
+  stackServices,
+  startStack,
+  type Stack,
+} from "@jetscribe/testing";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { serviceNames } from "../scripts/system/services.ts";
 import { ask } from "./ask.ts";
 import { median, round, type Figures } from "./figures.ts";
 import { models } from "./model.ts";
@@ -67,7 +71,7 @@ async function startRunning(
   await using opened = new AsyncDisposableStack();
   const stack = await startStack({
     env: { ...env, SLOTS: String(TASKS), LOG_LEVEL: "info" },
-    services: [...new Set([...serviceNames, ...workers])],
+    services: [...new Set([...stackServices, ...workers])],
     healthyWithinMs: mostMs,
   });
   opened.defer(() => stack.stop());

@@ -1,5 +1,5 @@
 /** Whether memory stays flat while many tasks go through: of each service, the heap after a collection and what is resident. */
-import { serviceNames, type ServiceName } from "../scripts/system/services.ts";
+import { stackServices } from "@jetscribe/testing";
 import { round, slopeOf, type Figures, type Options } from "./figures.ts";
 import { inspectable, openHeap, type Heap } from "./heap.ts";
 import { startSystem, submit, untilDone, type System } from "./system.ts";
@@ -9,7 +9,10 @@ const SAMPLES = 20;
 const LAST = 10;
 const MB = 1e6;
 
-type Sample = Record<ServiceName, { heap: number; resident: number }>;
+type Sample = Record<
+  (typeof stackServices)[number],
+  { heap: number; resident: number }
+>;
 
 export async function memory({ tasks }: Options): Promise<Figures> {
   await using system = await startSystem({ env: inspectable });
@@ -21,8 +24,10 @@ export async function memory({ tasks }: Options): Promise<Figures> {
     samples.push(await sampleOf(system, heaps.of));
   }
   const through = (SAMPLES * tasks).toLocaleString("en");
-  const column = (kind: "heap" | "resident", service: ServiceName) =>
-    samples.map((sample) => sample[service][kind]);
+  const column = (
+    kind: "heap" | "resident",
+    service: (typeof stackServices)[number],
+  ) => samples.map((sample) => sample[service][kind]);
   const rows = (["heap", "resident"] as const).flatMap((kind) => [
     ...[SAMPLES / 4, SAMPLES / 2, SAMPLES].map(
       (at) =>
@@ -41,9 +46,12 @@ export async function memory({ tasks }: Options): Promise<Figures> {
 
 async function sampleOf(
   system: System,
-  heaps: ReadonlyMap<ServiceName, Heap>,
+  heaps: ReadonlyMap<(typeof stackServices)[number], Heap>,
 ): Promise<Sample> {
-  const entries: [ServiceName, Sample[ServiceName]][] = [];
+  const entries: [
+    (typeof stackServices)[number],
+    Sample[(typeof stackServices)[number]],
+  ][] = [];
   for (const [service, heap] of heaps)
     entries.push([service, { heap: await heap.used(), resident: 0 }]);
   const usage = system.usage();
@@ -54,8 +62,8 @@ async function sampleOf(
 
 async function openHeaps({ stack }: System) {
   const open = new DisposableStack();
-  const heaps = new Map<ServiceName, Heap>();
-  for (const service of serviceNames) {
+  const heaps = new Map<(typeof stackServices)[number], Heap>();
+  for (const service of stackServices) {
     const output = () => stack.output(service);
     const heap = await openHeap(stack.pid(service) ?? 0, output);
     heaps.set(service, open.use(heap));
@@ -63,7 +71,7 @@ async function openHeaps({ stack }: System) {
   return { of: heaps, [Symbol.dispose]: () => open.dispose() };
 }
 
-const ofEach = (figure: (service: ServiceName) => number) =>
+const ofEach = (figure: (service: (typeof stackServices)[number]) => number) =>
   Object.fromEntries(
-    serviceNames.map((service) => [service, round(figure(service))]),
+    stackServices.map((service) => [service, round(figure(service))]),
   );

@@ -19,6 +19,7 @@ const checks = {
   inference: hasModelLoaded,
   results: holdsBroker,
   logger: holdsBroker,
+  webhooks: holdsBroker,
 };
 
 const check = checks[process.argv[2]];

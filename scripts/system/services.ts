@@ -2,12 +2,13 @@ import { compileCache, root, type Env } from "../install/project.mjs";
 import { configExitCode } from "../install/print.mjs";
 import type { Program, Supervised } from "./supervise.ts";
 
-/** The four services, and how a whole system is stopped. */
+/** The services, and how a whole system is stopped. */
 export const serviceNames = [
   "gateway",
   "inference",
   "results",
   "logger",
+  "webhooks",
 ] as const;
 export type ServiceName = (typeof serviceNames)[number];
 
@@ -45,7 +46,7 @@ export function serviceProgram(name: string, node: string, env: Env): Program {
 /** In which order they go: who takes new work first, then who writes down what comes of it, then the ground below. */
 const stopOrder = [
   ["inference", "gateway"],
-  ["results", "logger"],
+  ["results", "logger", "webhooks"],
   ["redis", "nats"],
 ];
 

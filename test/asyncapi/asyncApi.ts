@@ -6,6 +6,7 @@ import {
   kinds,
   Lane,
   makeNames,
+  outcomeWords,
   queueOf,
   type EventType,
   type TaskEvent,
@@ -186,7 +187,11 @@ export function headersOf(
   const { headers } = encodeEvent(event, sampleQueue, {
     ...{ names, source, now: new Date("2025-11-21T15:30:55.500Z") },
     traceparent: "00-0af7651916cd43dd8448eb211c80319c-8000000000000000-01",
-    origin: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    task: {
+      seq: 40,
+      traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+      webhook: outcomeWords,
+    },
   });
   // Both kinds of headers have it, the client's as a method that its interface does not name.
   const bytes = (headers as unknown as { encode(): Uint8Array }).encode();

@@ -54,6 +54,7 @@ function optional(type: EventType): Record<string, Header> {
     }),
     ...(isOutcome({ type } as TaskEvent) && {
       "ce-metrics": text("Numbers with commas: the wait and the processing time in seconds, the tokens of prompt and text, and the seconds to the first token where there was one."), // prettier-ignore
+      "ce-webhook": text("The sequence of the task's request, where a webhook tells of the outcome."), // prettier-ignore
     }),
   };
 }

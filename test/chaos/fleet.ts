@@ -16,7 +16,9 @@ import {
 import { startMember, type Member } from "./member.ts";
 import { startProxy, type Proxy } from "./proxy.ts";
 
-export type Sizes = Record<ServiceName, number>;
+/** How many processes of each service; without webhooks where none are delivered. */
+export type Sizes = Record<Exclude<ServiceName, "webhooks">, number> &
+  Partial<Record<ServiceName, number>>;
 
 export interface Fleet {
   /** Of the first gateway. */

@@ -16,7 +16,10 @@ export interface DockerFleet {
   remove: () => Promise<void>;
 }
 
-const services = ["nats", "redis", "gateway", "inference", "results", "logger"];
+const services = [
+  ...["nats", "redis", "gateway", "inference", "results", "logger"],
+  "webhooks",
+];
 
 export async function startDockerFleet(): Promise<DockerFleet> {
   const stack = await makeComposeStack(settings);

@@ -17,7 +17,10 @@ import { readAll, textOf } from "../flow/sse.ts";
 import { makeComposeStack, type ComposeStack } from "./composeStack.ts";
 import { docker, inspect } from "./shell.ts";
 
-const services = ["nats", "redis", "gateway", "inference", "results", "logger"];
+const services = [
+  ...["nats", "redis", "gateway", "inference", "results", "logger"],
+  "webhooks",
+];
 
 describe("the system in containers", () => {
   let stack: ComposeStack;
@@ -160,7 +163,7 @@ describe("the system in containers", () => {
   });
 
   test("a service that is stopped while it starts does not wait to be killed", async () => {
-    for (const service of ["inference", "results", "logger"]) {
+    for (const service of ["inference", "results", "logger", "webhooks"]) {
       await stack.compose("restart", "--timeout", "40", service);
       await stack.compose("stop", service);
       const id = await stack.container(service);

@@ -3,6 +3,7 @@ import { Config as GatewayConfig } from "../../services/gateway/src/config.ts";
 import { Config as InferenceConfig } from "../../services/inference/src/config.ts";
 import { Config as LoggerConfig } from "../../services/logger/src/config.ts";
 import { Config as ResultsConfig } from "../../services/results/src/config.ts";
+import { Config as WebhooksConfig } from "../../services/webhooks/src/config.ts";
 import assert from "node:assert/strict";
 import { posix } from "node:path";
 import { test } from "vitest";
@@ -187,6 +188,7 @@ const ofServices = [
   InferenceConfig.in.shape,
   LoggerConfig.shape,
   ResultsConfig.shape,
+  WebhooksConfig.in.shape,
 ].flatMap((shape) => Object.keys(shape));
 
 /** The variables that `.env.example` shows, and those that Compose puts in. */

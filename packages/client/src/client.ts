@@ -17,6 +17,10 @@ import type {
   StreamStatus,
   TaskFilter,
   TaskListResponse,
+  WebhookDeliveryResponse,
+  WebhookListQuery,
+  WebhookListResponse,
+  WebhookSecretResponse,
 } from "@jetscribe/schema";
 import { ClientError, problemOf } from "./clientError.ts";
 import { newKey } from "./newKey.ts";
@@ -110,6 +114,18 @@ export interface Client {
     filter?: TaskFilter,
     options?: CallOptions,
   ) => AsyncGenerator<ListedTask, void, void>;
+  /** Webhooks that wait for another attempt or were given up, those that changed last behind the others. */
+  webhookDeliveries: (
+    filter?: Pick<WebhookListQuery, "state">,
+    options?: CallOptions,
+  ) => AsyncGenerator<WebhookDeliveryResponse, void, void>;
+  /** Has a webhook sent at once. Rejects with a ClientError of status 404 where none of the task waits. */
+  resendWebhook: (
+    taskId: string,
+    options?: CallOptions,
+  ) => Promise<WebhookDeliveryResponse>;
+  /** What webhooks of the key's owner are signed with. */
+  webhookSecret: (options?: CallOptions) => Promise<WebhookSecretResponse>;
   /** Rejects with a ClientError of status 409 where the task has another outcome. */
   cancel: (taskId: string, options?: CallOptions) => Promise<void>;
   /**
@@ -191,6 +207,18 @@ export function makeClient({
       },
       body: JSON.stringify(body),
     });
+  async function* pagesOf<Page extends { next_cursor?: string | undefined }>(
+    path: string,
+    query: URLSearchParams,
+    options?: CallOptions,
+  ): AsyncGenerator<Page, void, void> {
+    for (;;) {
+      const page = await readJson<Page>(`${path}?${query.toString()}`, options);
+      yield page;
+      if (page.next_cursor === undefined) return;
+      query.set("cursor", page.next_cursor);
+    }
+  }
   const pathOf = (kind: string, taskId: string) =>
     `/${kind}/${encodeURIComponent(taskId)}`;
 
@@ -252,14 +280,31 @@ export function makeClient({
     },
     async *tasks(filter = {}, options) {
       const query = queryOf(filter);
-      for (;;) {
-        const path = `/tasks?${query.toString()}`;
-        const page = await readJson<TaskListResponse>(path, options);
+      for await (const page of pagesOf<TaskListResponse>(
+        "/tasks",
+        query,
+        options,
+      ))
+        // prettier-ignore
         yield* page.tasks;
-        if (page.next_cursor === undefined) return;
-        query.set("cursor", page.next_cursor);
-      }
     },
+    async *webhookDeliveries({ state } = {}, options) {
+      const query = new URLSearchParams(state && { state });
+      const path = "/webhooks/deliveries";
+      for await (const page of pagesOf<WebhookListResponse>(
+        path,
+        query,
+        options,
+      ))
+        // prettier-ignore
+        yield* page.deliveries;
+    },
+    resendWebhook: (taskId, options = {}) =>
+      readJson(`${pathOf("webhooks/deliveries", taskId)}/resend`, {
+        ...options,
+        method: "POST",
+      }),
+    webhookSecret: (options) => readJson("/webhooks/secret", options),
     async cancel(taskId, options = {}) {
       await readJson(pathOf("cancel", taskId), { ...options, method: "POST" });
     },

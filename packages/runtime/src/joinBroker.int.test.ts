@@ -30,7 +30,12 @@ function startJoining(env: Env) {
   const said: Said[] = [];
   const write = (line: string) => void said.push(JSON.parse(line) as Said);
   const joining = joinBroker("logger", readConfig(BrokerSettings, env), {
-    ...{ stack, log: pino({}, { write }), attachLog: () => undefined },
+    ...{
+      stack,
+      log: pino({}, { write }),
+      attachLog: () => undefined,
+      showMetrics: () => undefined,
+    },
     stopping: new AbortController().signal,
     fail: (error) => assert.fail(String(error)),
   });

@@ -38,6 +38,8 @@ export interface ServiceContext {
   /** Absent: the environment asks for no traces. */
   tracing?: Tracing | undefined;
   attachLog: (sink: LogSink) => void;
+  /** At METRICS_PORT stands this too: in the OpenMetrics format, without the line that ends it. */
+  showMetrics: (text: () => Promise<string>) => void;
   /** Gives up, as an uncaught error does. */
   fail: (error: unknown) => void;
 }
@@ -80,6 +82,7 @@ export async function runService(
   const stop = new AbortController();
   const stopping = stop.signal;
   const failed = Promise.withResolvers<void>();
+  const shown: (() => Promise<string>)[] = [];
 
   function fail(error: unknown): void {
     if (error instanceof ConfigError) printProblems(service, error);
@@ -90,12 +93,15 @@ export async function runService(
   }
   async function start(): Promise<void> {
     try {
-      if (settings.METRICS_PORT) stack.use(await serve(settings.METRICS_PORT));
+      if (settings.METRICS_PORT)
+        stack.use(await serve(settings.METRICS_PORT, shown));
       const tracing = await loadTracing(service, env, log);
       // Opened first, so what the rest says while it closes is exported too.
       if (tracing) stack.defer(() => tracing.shutdown());
+      const showMetrics = (text: () => Promise<string>) =>
+        void shown.push(text);
       const context = { env, stack, stopping, log, attachLog: attach, fail };
-      await main({ ...context, tracing });
+      await main({ ...context, showMetrics, tracing });
       if (!stopping.aborted) log.info("started");
     } catch (error) {
       if (stopping.aborted) log.info({ err: error }, "start broken off");
@@ -124,9 +130,12 @@ export async function runService(
 }
 
 /** Loaded where it is asked for only. */
-async function serve(address: MetricsAddress): Promise<AsyncDisposable> {
+async function serve(
+  address: MetricsAddress,
+  shown: readonly (() => Promise<string>)[],
+): Promise<AsyncDisposable> {
   const { serveMetrics } = await import("./metrics/serveMetrics.ts");
-  return await serveMetrics(address);
+  return await serveMetrics(address, shown);
 }
 
 function readSettings(service: string, env: Env): z.infer<typeof Settings> {

@@ -32,7 +32,7 @@ export interface Checkpoint {
   beat: number;
 }
 
-const VERSION = 6;
+const VERSION = 7;
 const isCurrent = (value: string | null | undefined): value is string =>
   value?.startsWith(`[${VERSION},`) === true;
 

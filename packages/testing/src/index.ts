@@ -42,6 +42,14 @@ export {
   type TestServer,
 } from "./servers.ts";
 export {
+  startWebhookReceiver,
+  webhookVerifier,
+  type ReceivedWebhook,
+  type WebhookAnswer,
+  type WebhookReceiver,
+} from "./webhookReceiver.ts";
+export {
+  stackServices,
   startStack,
   type Member,
   type Stack,

@@ -41,7 +41,7 @@ export type Member = ServiceName | `${ServiceName}-2`;
 export interface StackOptions {
   /** Over the defaults: the fake engine would be `{ ENGINE: "fake" }`. */
   env?: Record<string, string>;
-  /** One of each service by default. */
+  /** One of each service by default, without webhooks: a test that has some asks for it. */
   services?: readonly Member[];
   natsVersion?: NatsVersion;
   durability?: "process" | "machine";
@@ -93,6 +93,8 @@ export interface Stack extends AsyncDisposable {
 }
 
 const DRAIN_MS = 10_000;
+/** What a stack has unless it is asked for more. */
+export const stackServices = serviceNames.filter((name) => name !== "webhooks");
 /** Four processes start, one with a model, and other tests have the machine too. */
 const healthyWithinMs = 120_000;
 
@@ -146,7 +148,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   if (accounts) await makeStreams({ ...env, NATS_URL: natsUrl }, accounts);
   const forbidden: string[] = [];
   opened.defer(() => refuse(forbidden));
-  const services = startServices(options.services ?? serviceNames, {
+  const services = startServices(options.services ?? stackServices, {
     ...{ env, port2, accounts },
     onForbidden: (line) => forbidden.push(line),
   });

@@ -7,6 +7,7 @@ import {
   setting,
   size,
 } from "@jetscribe/runtime";
+import { WebhookSecretSettings } from "@jetscribe/runtime/webhookSecrets";
 import * as z from "zod";
 import { ApiKeyList } from "./keys/apiKeys.ts";
 
@@ -76,6 +77,7 @@ export const Config = BrokerSettings.extend({
   TRUST_PROXY: trustProxy("off"),
   PUBLIC_PATH: publicPath("/"),
   CORS_ORIGINS: corsOrigins("off"),
+  ...WebhookSecretSettings.shape,
 }).transform((env, context) => ({
   broker: env,
   redis: { url: env.REDIS_URL, prefix: env.REDIS_PREFIX },
@@ -105,5 +107,6 @@ export const Config = BrokerSettings.extend({
   trustProxy: env.TRUST_PROXY,
   publicPath: env.PUBLIC_PATH,
   corsOrigins: env.CORS_ORIGINS,
+  webhookSecrets: env,
 }));
 export type Config = z.infer<typeof Config>;

@@ -62,6 +62,7 @@ import { makeWatchPlace } from "./stream/watchPlace.ts";
 import { makeTraceCalls } from "./accept/traceCalls.ts";
 import { makeWorkerMemory } from "./health/workerMemory.ts";
 import { makeWorkQueues } from "./accept/workQueues.ts";
+import { makeWebhooks } from "./webhooks/webhooks.ts";
 import { hearAllWorkers } from "@jetscribe/event-log/signals/workersHeard";
 
 /** The start waits so long for Redis; it goes on without. */
@@ -231,6 +232,7 @@ await runService(
           log,
         ),
         dismissWorker: memory.dismiss,
+        webhooks: makeWebhooks(broker, clock, config.webhookSecrets),
         places: reader.places,
         forecast,
         health,

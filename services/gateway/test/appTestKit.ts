@@ -139,6 +139,15 @@ export async function startApp(
     places: () => Promise.resolve([]),
     scrape: () => Promise.resolve([]),
     calls: { of: () => () => undefined },
+    webhooks: {
+      list: () => Promise.resolve({ deliveries: [] }),
+      resend: (_owner, task_id) =>
+        Promise.resolve({
+          ...{ task_id, model: "demo", status: "failed", attempts: 0 },
+          ...{ url: "https://a.example/", state: "pending", ended_at: 1 },
+        }),
+      secret: () => ({ secret: "whsec_", previous: [] }),
+    },
     ...unlimited,
     clock,
     unready: () => undefined,

@@ -66,6 +66,7 @@ function tableOf(names: Names) {
     projection: [
       [subjects.projection("results"), ["results"]],
       [subjects.projection("logger"), ["logger"]],
+      [subjects.projection("webhooks"), ["webhooks"]],
       [subjects.projection("other"), []],
     ],
     log: users.map((role) => [
@@ -80,6 +81,12 @@ function tableOf(names: Names) {
     allKeyEvents: [[`${root}keys.created.k.more`, []]],
     textRead: [[subjects.textRead("t"), ["gateway"]]],
     allAuditRecords: [[`${root}audit.other.t`, []]],
+    allWebhooks: [[`${root}webhooks.o.other.t`, []]],
+    webhooksOf: [],
+    webhookDelivery: [
+      [subjects.webhookDelivery("o", "t"), ["gateway", "webhooks"]],
+    ],
+    webhookDisabled: [[subjects.webhookDisabled("o", "d"), ["webhooks"]]],
     index: [[subjects.index, ["gateway", "inference", "operator"]]],
     list: [[subjects.list, ["gateway", "operator"]]],
     moment: [[subjects.moment, ["gateway", "operator"]]],
@@ -113,8 +120,8 @@ function tableOf(names: Names) {
     Object.entries(consumers).flatMap(([whose, consumer]): Row[] => {
       const may: ServiceRole[] = ["operator"];
       if (stream === streams.events) may.push("inference");
-      if (stream === streams.events && whose === "webhooks")
-        may.push("webhooks");
+      const isItsOwn = stream === streams.events || stream === streams.webhooks;
+      if (isItsOwn && whose === "webhooks") may.push("webhooks");
       return [
         [`$JS.ACK.${stream}.${consumer}.1.1.1.1.1`, may],
         [`$JS.ACK.hub.a1b2.${stream}.${consumer}.1.1.1.1.1.r`, may],
@@ -142,6 +149,10 @@ function tableOf(names: Names) {
     idempotency: { byConsumer: [], single: ["gateway"] },
     keys: { byConsumer: ["gateway"], single: [] },
     audit: { byConsumer: ["gateway"], single: ["gateway"] },
+    webhooks: {
+      byConsumer: ["gateway", "webhooks"],
+      single: ["gateway", "webhooks"],
+    },
   };
 
   /** What a consumer may be made with in the subject of the question, beside its name. */
@@ -152,6 +163,7 @@ function tableOf(names: Names) {
     idempotency: subjects.idempotencyKey("o", "d"),
     keys: subjects.keyEvent("created", "k"),
     audit: subjects.textRead("t"),
+    webhooks: subjects.webhookDelivery("o", "t"),
   };
 
   const questionsOf = Object.entries(streams).flatMap(
@@ -175,14 +187,13 @@ function tableOf(names: Names) {
       const { webhooks } = consumers;
       return [
         asks(`STREAM.INFO.${stream}`, users),
-        ...[
-          "CREATE",
-          "UPDATE",
-          "DELETE",
-          "MSG.DELETE",
-          "SNAPSHOT",
-          "RESTORE",
-        ].map((change) => asks(`STREAM.${change}.${stream}`)),
+        ...["CREATE", "UPDATE", "DELETE", "SNAPSHOT", "RESTORE"].map((change) =>
+          asks(`STREAM.${change}.${stream}`),
+        ),
+        asks(
+          `STREAM.MSG.DELETE.${stream}`,
+          name === "webhooks" ? ["webhooks"] : [],
+        ),
         asks(`STREAM.PURGE.${stream}`, isEvents ? ["results"] : []),
         asks(`STREAM.LEADER.STEPDOWN.${stream}`),
         asks(`STREAM.MSG.GET.${stream}`, single),
@@ -203,6 +214,10 @@ function tableOf(names: Names) {
           isEvents ? [...byConsumer, "webhooks"] : byConsumer,
         ),
         asks(`CONSUMER.DURABLE.CREATE.${stream}.any`),
+        asks(
+          `CONSUMER.DURABLE.CREATE.${stream}.${webhooks}`,
+          isEvents || name === "webhooks" ? ["webhooks"] : [],
+        ),
         asks(
           `CONSUMER.INFO.${stream}.any`,
           isEvents ? ["gateway", "inference", "results"] : [],

@@ -46,7 +46,7 @@ const answersToAccounts = "_R_.>";
 
 function listsOf(names: Names): Record<ServiceRole, Permissions> {
   const { streams, subjects } = names;
-  const { events, tokens, logs, idempotency, keys, audit } = streams;
+  const { events, tokens, logs, idempotency, keys, audit, webhooks } = streams;
   const any = { model: "*", lane: "*", owner: "*" };
   const anyGroup = { ...any, group: "*" };
   const questions = [
@@ -67,6 +67,10 @@ function listsOf(names: Names): Record<ServiceRole, Permissions> {
         subjects.keyEvent("*", "*"),
         subjects.idempotencyKey("*", "*"),
         subjects.textRead("*"),
+        // It has a webhook sent again that its owner asks for, and lists those that wait.
+        subjects.webhookDelivery("*", "*"),
+        get(webhooks),
+        ...reads(webhooks, subjects.webhookDelivery("*", "*")),
         // Of a group another number may run: workers and gateways are told.
         ...wakes,
         subjects.groupChanged(anyGroup),
@@ -164,9 +168,17 @@ function listsOf(names: Names): Record<ServiceRole, Permissions> {
     webhooks: {
       publish: [
         ...writesLog("webhooks", names),
-        // It looks up of which task an outcome is, and takes outcomes by a durable consumer of its own.
+        subjects.projection("webhooks"),
+        // It looks up the request of an outcome, and takes outcomes by a durable consumer of its own.
         get(events),
         ...durable(events, names.durableName("webhooks")),
+        // What was not delivered it stores, takes by another one, counts for each owner, and removes.
+        subjects.webhookDelivery("*", "*"),
+        subjects.webhookDisabled("*", "*"),
+        get(webhooks),
+        ...durable(webhooks, names.durableName("webhooks")),
+        ...reads(webhooks, subjects.allWebhooks),
+        `$JS.API.STREAM.MSG.DELETE.${webhooks}`,
       ],
       subscribe: [],
     },
@@ -216,6 +228,8 @@ function reads(stream: string, filter?: string): string[] {
 const durable = (stream: string, name: string) => [
   `$JS.API.CONSUMER.CREATE.${stream}.${name}`,
   `$JS.API.CONSUMER.CREATE.${stream}.${name}.>`,
+  // With several filters, whose names are not in the subject.
+  `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${name}`,
   `$JS.API.CONSUMER.INFO.${stream}.${name}`,
   `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`,
   ...acknowledges(stream, name),

@@ -8,7 +8,7 @@ import {
 import type { Msg } from "@nats-io/nats-core";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeAnswers } from "./answers.ts";
-import { encodeEvent, type Encoded } from "../codec/codec.ts";
+import { encodeEvent, type Encoded, type TaskOfEvent } from "../codec/codec.ts";
 import type { Broker } from "../broker/connection.ts";
 
 /** Where an event stands in the log. */
@@ -40,15 +40,15 @@ export class AppendError extends Error {
   }
 }
 
-/** W3C Trace Context. */
-interface EventTrace {
-  /** Of the span that the event comes from. */
+/** Where an event comes from. */
+interface EventOrigin {
+  /** W3C Trace Context of the span that it comes from. */
   traceparent?: string | undefined;
-  /** Of the call that made the task; a request has it in its data. */
-  origin?: string | undefined;
+  /** The task that it is an event of; a request is its own. */
+  task?: TaskOfEvent | undefined;
 }
 
-interface AppendOptions extends EventTrace {
+interface AppendOptions extends EventOrigin {
   /** After so many ms without an answer the outcome is `unknown`. */
   timeoutMs?: number;
 }
@@ -66,12 +66,12 @@ export function makeAppender(
 ) {
   const answers = makeAnswers(broker);
 
-  const encode = (event: TaskEvent, queue: Queue, trace: EventTrace = {}) =>
+  const encode = (event: TaskEvent, queue: Queue, origin: EventOrigin = {}) =>
     encodeEvent(event, queue, {
       names: broker,
       source,
       now: new Date(nowMs()),
-      ...trace,
+      ...origin,
     });
 
   return {
@@ -79,9 +79,9 @@ export function makeAppender(
     async append(
       event: TaskEvent,
       queue: Queue,
-      { timeoutMs = publishTimeoutMs, ...trace }: AppendOptions = {},
+      { timeoutMs = publishTimeoutMs, ...origin }: AppendOptions = {},
     ): Promise<Appended> {
-      const message = encode(event, queue, trace);
+      const message = encode(event, queue, origin);
       refuseUnsent(broker, message, answers.pending);
       const answer = await answers.ask(message, timeoutMs);
       if ("unanswered" in answer)
@@ -185,8 +185,8 @@ export async function appendUntilStored(
   {
     signal,
     beforeRepeat,
-    ...trace
-  }: EventTrace & {
+    ...origin
+  }: EventOrigin & {
     signal: AbortSignal;
     /** A broker that comes back may have lost what the event belongs to: then `signal` has to abort. */
     beforeRepeat?: () => Promise<void>;
@@ -198,7 +198,7 @@ export async function appendUntilStored(
     signal.throwIfAborted();
     const sentAt = performance.now();
     try {
-      return await append(event, queue, trace);
+      return await append(event, queue, origin);
     } catch (error) {
       if (!(error instanceof AppendError) || !isPassing(error)) throw error;
       const full = error.code === "full";

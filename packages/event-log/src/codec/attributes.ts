@@ -1,7 +1,7 @@
 /**
  * Extension attributes of CloudEvents, by which a reader that is sent no bodies can list and count tasks: the labels of a
  * request (user_id and metadata) and its not_before with how long that is ahead, the type of an error and the beginning of
- * its message, the metrics of an outcome, and the trace of the call that made the task.
+ * its message, the metrics of an outcome, the trace of the call that made the task, and that an outcome has a webhook.
  */
 import {
   ErrorType,
@@ -9,9 +9,12 @@ import {
   listedError,
   listedErrorChars,
   waitsFrom,
+  kinds,
   type GenerateFailed,
   type GenerateRequested,
   type Metrics,
+  type OutcomeEvent,
+  type TaskState,
 } from "@jetscribe/schema";
 import * as z from "zod";
 import { parseJson } from "./parseJson.ts";
@@ -30,6 +33,9 @@ const errorMessage = "ce-errormessage";
 const metrics = "ce-metrics";
 /** CloudEvents' extension for distributed tracing: the origin, where the header `traceparent` is the last hop. */
 const origin = "ce-traceparent";
+
+/** Of an outcome that a webhook tells of: the sequence of the request, which says where it goes. */
+const webhook = "ce-webhook";
 
 export interface Headers {
   /** The value of a header; "" where there is none. */
@@ -79,6 +85,18 @@ export const originLine = ({
   traceparent = "",
 }: Pick<GenerateRequested, "traceparent">): string =>
   isTraceparent(traceparent) ? `${origin}: ${traceparent}\r\n` : "";
+
+/** "" of an outcome that no webhook tells of. */
+export const webhookLine = (
+  type: OutcomeEvent["type"],
+  { seq, webhook: told = [] }: Pick<TaskState, "seq" | "webhook">,
+): string => (told.includes(kinds[type].word) ? `${webhook}: ${seq}\r\n` : "");
+
+/** The sequence of the request of an outcome that a webhook tells of; undefined: none does. */
+export function webhookOf({ header }: Headers): number | undefined {
+  const seq = Number(header(webhook) || NaN);
+  return Number.isSafeInteger(seq) && seq > 0 ? seq : undefined;
+}
 
 /**
  * What the message may take in its header, in bytes: a header is no longer for any script than the longest of ASCII, and

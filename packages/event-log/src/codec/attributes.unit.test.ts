@@ -2,6 +2,7 @@ import {
   GenerateRequested,
   makeNames,
   newTaskId,
+  type OutcomeWord,
   type TaskEvent,
 } from "@jetscribe/schema";
 import {
@@ -11,11 +12,12 @@ import {
   metrics,
   queue,
   requested,
+  started,
 } from "@jetscribe/schema/test/taskEventsTestKit";
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { encodeEvent } from "./codec.ts";
+import { encodeEvent, type TaskOfEvent } from "./codec.ts";
 import {
   errorMessageBytes,
   errorMessageOf,
@@ -23,6 +25,7 @@ import {
   labelsOf,
   metricsOf,
   scheduledTimeOf,
+  webhookOf,
   type Labels,
 } from "./attributes.ts";
 
@@ -31,13 +34,13 @@ const headersOf = (labels: Labels) => linesOf(requested(newTaskId(), labels));
 
 function linesOf(
   event: TaskEvent,
-  trace: { traceparent?: string; origin?: string | undefined } = {},
+  from: { traceparent?: string; task?: TaskOfEvent | undefined } = {},
 ) {
   const { headers, size, body } = encodeEvent(event, queue, {
     names: makeNames(),
     source: "test",
     now: new Date(0),
-    ...trace,
+    ...from,
   });
   // Both kinds of headers have it, the client's as a method that its interface does not name.
   const encodable = headers as unknown as { encode(): Uint8Array };
@@ -207,17 +210,34 @@ test("the trace of the call that made the task is an attribute of every event, b
   const origin = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   const hop = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01";
   const id = newTaskId();
-  const tracesOf = (event: TaskEvent, given?: string) =>
-    linesOf(event, { traceparent: hop, origin: given }).filter((line) =>
-      line.includes("traceparent"),
+  const tracesOf = (event: TaskEvent, given?: { traceparent: string }) =>
+    linesOf(event, { traceparent: hop, task: { seq: 1, ...given } }).filter(
+      (line) => line.includes("traceparent"),
     );
   const both = [`ce-traceparent: ${origin}`, `traceparent: ${hop}`];
   assert.deepEqual(tracesOf(requested(id, { traceparent: origin })), both);
-  assert.deepEqual(tracesOf(completed(id), origin), both);
+  assert.deepEqual(tracesOf(completed(id), { traceparent: origin }), both);
   const one = [`traceparent: ${hop}`];
   assert.deepEqual(tracesOf(requested(id)), one);
   assert.deepEqual(tracesOf(completed(id)), one);
   const foreign = `${origin}\r\nNats-Rollup: all`;
-  assert.deepEqual(tracesOf(completed(id), foreign), one);
+  assert.deepEqual(tracesOf(completed(id), { traceparent: foreign }), one);
   assert.deepEqual(tracesOf(requested(id, { traceparent: foreign })), one);
+});
+
+test("an outcome that a webhook tells of names its request's sequence, and no other event does", () => {
+  const id = newTaskId();
+  const seqOf = (event: TaskEvent, webhook?: readonly OutcomeWord[]) =>
+    webhookOf(
+      headersIn(
+        linesOf(event, { task: { seq: 42, ...(webhook && { webhook }) } }),
+      ),
+    );
+  assert.equal(seqOf(completed(id), ["completed", "failed"]), 42);
+  assert.equal(seqOf(failed(id), ["completed", "failed"]), 42);
+  assert.equal(seqOf(cancelled(id), ["completed", "failed"]), undefined);
+  assert.equal(seqOf(completed(id)), undefined);
+  assert.equal(seqOf(started(id), ["completed"]), undefined);
+  for (const header of ["ce-webhook: x", "ce-webhook: -1", "ce-webhook: 0.5"])
+    assert.equal(webhookOf(headersIn([header])), undefined);
 });

@@ -4,6 +4,7 @@
  */
 import {
   eventTypes,
+  isOutcome,
   messageId,
   parseEvent,
   type EventType,
@@ -11,6 +12,7 @@ import {
   type ParsedEvent,
   type Queue,
   type TaskEvent,
+  type TaskState,
 } from "@jetscribe/schema";
 import type { MsgHdrs } from "@nats-io/nats-core";
 import { compiled } from "../fast/compiled.ts";
@@ -20,7 +22,11 @@ import {
   labelLines,
   metricsLine,
   originLine,
+  webhookLine,
 } from "./attributes.ts";
+
+/** What of a task's state goes into the headers of its events. */
+export type TaskOfEvent = Pick<TaskState, "seq" | "traceparent" | "webhook">;
 
 /** A message as it goes to the broker. */
 export interface Encoded {
@@ -49,7 +55,7 @@ export function encodeEvent(
     source,
     now,
     traceparent,
-    origin,
+    task,
   }: {
     names: Pick<Names, "eventSubject">;
     /** The service that appends it: `gateway`. */
@@ -57,8 +63,8 @@ export function encodeEvent(
     now: Date;
     /** W3C Trace Context of the span that the event comes from; must be one already. */
     traceparent?: string | undefined;
-    /** That of the call that made the task; a request has it in its data. */
-    origin?: string | undefined;
+    /** The task that it is an event of; a request is its own. */
+    task?: TaskOfEvent | undefined;
   },
 ): Encoded {
   const id = messageId(event);
@@ -70,9 +76,10 @@ export function encodeEvent(
     (event.type === "GenerateRequested" ? labelLines(event.data) : "") +
     (event.type === "GenerateFailed" ? errorLines(event.data.error) : "") +
     ("metrics" in event.data ? metricsLine(event.data.metrics) : "") +
-    originLine(
-      event.type === "GenerateRequested" ? event.data : { traceparent: origin },
-    ) +
+    originLine(event.type === "GenerateRequested" ? event.data : (task ?? {})) +
+    (task !== undefined && isOutcome(event)
+      ? webhookLine(event.type, task)
+      : "") +
     (traceparent === undefined ? "" : `traceparent: ${traceparent}\r\n`) +
     `Nats-Msg-Id: ${id}\r\n`;
   const body = Buffer.from(JSON.stringify(event.data));

@@ -159,6 +159,16 @@ export async function scan(
   }
 }
 
+/** How many messages the reading has now, which is one question. */
+export async function countMessages(
+  broker: Broker,
+  reading: Reading,
+): Promise<number> {
+  const { name, pending } = await makeReader(broker, reading);
+  closeReader(broker, reading.stream, name);
+  return pending;
+}
+
 /** The sequence of the first message stored at or after a time (ms since the epoch); of none, that of the next one. */
 export async function firstSeqSince(
   broker: Broker,

@@ -91,6 +91,7 @@ for (const version of await natsVersions())
         "LOGS.num_replicas",
         "TOKENS.max_age",
         "TOKENS.num_replicas",
+        "WEBHOOKS.num_replicas",
       ]);
       const size = found.find(
         ({ stream, field }) => stream === "EVENTS" && field === "max_bytes",

@@ -107,6 +107,16 @@ export const wantedStreams = (
     max_age: nanos(settings.auditMaxAgeMs),
     max_bytes: settings.auditMaxBytes,
   },
+  {
+    ...common(settings),
+    name: streams.webhooks,
+    subjects: [subjects.allWebhooks],
+    // The state of a delivery is its newest record. One that was dropped early would be a webhook that nobody gets.
+    discard: DiscardPolicy.New,
+    max_msgs_per_subject: 1,
+    max_age: nanos(30 * day),
+    max_bytes: 256_000_000,
+  },
 ];
 
 const common = ({ replicas }: TopologySettings) => ({

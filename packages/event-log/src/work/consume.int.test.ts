@@ -5,12 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, test } from "vitest";
 import { subscribe, type Broker } from "../broker/connection.ts";
 import { makePuller, type PullEnd } from "../read/pull.ts";
-import {
-  consumeWork,
-  type Handled,
-  type WorkItem,
-  type WorkOptions,
-} from "./consume.ts";
+import { consumeWork, type WorkItem, type WorkOptions } from "./consume.ts";
+import type { Handled } from "./handled.ts";
 import {
   openLog,
   queue,

@@ -17,21 +17,13 @@ import { makePuller, type Delivery } from "../read/pull.ts";
 import { makePullWork } from "./pullWork.ts";
 import { makeQueueScheduler, type WorkQueue } from "./queueScheduler.ts";
 import { hearWake, sendWake } from "../signals/signals.ts";
+import { acknowledgement, type Handled } from "./handled.ts";
 import { watchForStuck } from "../broker/watchForStuck.ts";
 import {
   makeHighWaterMarks,
   type DeliveryProof,
 } from "../state/highWaterMark.ts";
 import { hasUndelivered } from "../streams/topology.ts";
-
-/**
- * What a handler made of a work item.
- * - done: its outcome is in the log
- * - retry: it comes again after so many ms; 0: to whoever asks first
- * - lost: somebody else may have it; neither ack nor nak, which would take it away from them
- */
-export type Handled =
-  { kind: "done" } | { kind: "retry"; afterMs: number } | { kind: "lost" };
 
 export type RequestedEvent = Extract<
   RecordedEvent,
@@ -290,10 +282,3 @@ export function consumeWork(broker: Broker, options: WorkOptions) {
 
 const promptChars = ({ prompt = "", messages = [] }: GenerateRequested) =>
   messages.reduce((sum, { content }) => sum + content.length, prompt.length);
-
-function acknowledgement(handled: Exclude<Handled, { kind: "lost" }>): string {
-  if (handled.kind === "done") return "+ACK";
-  const { afterMs } = handled;
-  if (afterMs === 0) return "-NAK";
-  return `-NAK ${JSON.stringify({ delay: Math.round(afterMs * 1e6) })}`;
-}

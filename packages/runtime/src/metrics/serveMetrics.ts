@@ -8,9 +8,13 @@ import { makeExposition } from "./exposition.ts";
 import { makeMetrics } from "./metrics.ts";
 import { measureProcess } from "./processMetrics.ts";
 
-/** Serves what this process says of itself, without a key. Rejects with a ConfigError where the address can't be had. */
+/**
+ * Serves what this process says of itself, and what its service shows, without a key. Rejects with a ConfigError where the
+ * address can't be had.
+ */
 export async function serveMetrics(
   address: MetricsAddress,
+  shown: readonly (() => Promise<string>)[] = [],
 ): Promise<AsyncDisposable & { port: number }> {
   const metrics = makeMetrics();
   await measureProcess(metrics);
@@ -18,8 +22,8 @@ export async function serveMetrics(
     if (url !== "/metrics") end(response, 404);
     else if (method !== "GET" && method !== "HEAD") end(response, 405);
     else
-      metrics.text().then(
-        (text) => answer(response, text, headers.accept),
+      Promise.all([metrics.text, ...shown].map((text) => text())).then(
+        (texts) => answer(response, texts, headers.accept),
         () => end(response, 500),
       );
   });
@@ -40,8 +44,12 @@ export async function serveMetrics(
   };
 }
 
-function answer(response: ServerResponse, text: string, accept?: string): void {
-  const { contentType, body } = makeExposition([text], accept);
+function answer(
+  response: ServerResponse,
+  texts: string[],
+  accept?: string,
+): void {
+  const { contentType, body } = makeExposition(texts, accept);
   response.writeHead(200, { "content-type": contentType }).end(body);
 }
 

@@ -20,6 +20,7 @@ import {
   RequestedFormat,
 } from "../generate/params.ts";
 import { Group, Metadata, UserId } from "./labels.ts";
+import { WebhookTarget } from "./webhooks.ts";
 
 const params = GenerateParams.shape;
 const maxGroupConcurrency = 1_000;
@@ -162,6 +163,10 @@ export const RequestFields = z.strictObject({
       "A label of yours, up to 128 printable characters; it is written to the request log.",
   }),
   metadata: Metadata.optional(),
+  webhook: WebhookTarget.optional().meta({
+    description:
+      "Its outcome is posted there, signed, and without texts. Absent: to the webhook of its key, if that has one.",
+  }),
   group: Group.optional().meta({
     description:
       "At most `group_concurrency` tasks of a group run at once, over all workers, in the order of their acceptance. A group is of one key, model and lane. 1 to 64 of a-z, 0-9, _ and -.",
@@ -265,6 +270,7 @@ const optionals = new Map([
   ["body", new Set(Object.keys(RequestFields.shape))],
   ["response_format", new Set(["json_schema"])],
   ["json_schema", new Set(["name", "description", "strict"])],
+  ["webhook", new Set(["events"])],
 ]);
 
 /** A body whose optional fields are absent where they were null. */

@@ -177,6 +177,35 @@ const limits: Record<string, { taken: unknown[]; refused: unknown[] }> = {
     taken: ["queue", "latest", "cancel_in_progress", undefined],
     refused: ["newest", ""],
   },
+  webhook: {
+    taken: [
+      { url: "https://a.example" },
+      { url: "http://127.0.0.1:8080/hook?token=a%40b@c", events: null },
+      { url: `https://a.example/${"p".repeat(2_030)}` },
+      { url: "https://[2001:db8::1]/", events: ["failed", "cancelled"] },
+      undefined,
+    ],
+    refused: [
+      "https://a.example",
+      {},
+      { url: "" },
+      { url: "a.example/hook" },
+      { url: "ftp://a.example" },
+      { url: "https:a.example\\@b.example" },
+      { url: "https://user:secret@a.example/" },
+      { url: "https://user@a.example/" },
+      { url: "https:user@a.example/" },
+      { url: "https:///user@a.example/" },
+      { url: "https://a.example/a b" },
+      { url: "https://a.example/\r\nx: y" },
+      { url: "https://\u00fc.example/" },
+      { url: `https://a.example/${"p".repeat(2_031)}` },
+      { url: "https://a.example", events: [] },
+      { url: "https://a.example", events: ["failed", "failed"] },
+      { url: "https://a.example", events: ["started"] },
+      { url: "https://a.example", secret: "s" },
+    ],
+  },
 };
 
 /** The longest that are taken together, unless the values have more bytes. */

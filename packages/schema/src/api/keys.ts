@@ -1,8 +1,10 @@
 /** The bodies of `/admin/keys`. */
 import * as z from "zod";
+import { Webhook } from "../generate/events.ts";
 import { slugIfAny } from "../generate/slug.ts";
 import { KeyLimits, Scope } from "../keys/key.ts";
 import { printable } from "./labels.ts";
+import { WebhookTarget } from "./webhooks.ts";
 
 const time = z.number().meta({ description: "Seconds since the epoch." });
 
@@ -62,6 +64,9 @@ export const CreateKeyRequest = z
       .default(everydayScopes)
       .meta({ description: "By default all but `admin`." }),
     limits: KeyLimits.optional(),
+    webhook: WebhookTarget.optional().meta({
+      description: "Of the key's requests that name none.",
+    }),
     ...lifetime,
     rotate: z.boolean().default(false).meta({
       description:
@@ -76,6 +81,10 @@ export const ChangeKeyRequest = z
     scopes: scopes.optional(),
     limits: KeyLimits.optional().meta({
       description: "All of them: a limit that is not named is lifted.",
+    }),
+    webhook: WebhookTarget.nullable().optional().meta({
+      description:
+        "Of the key's requests that name none; null: they have none.",
     }),
     ...lifetime,
     expires_at: lifetime.expires_at.nullable().meta({
@@ -98,6 +107,7 @@ export const KeyResponse = z.object({
   status: z.enum(["active", "expired", "revoked"]),
   scopes: z.array(Scope),
   limits: KeyLimits.optional(),
+  webhook: Webhook.optional(),
   created_at: time.nullable(),
   expires_at: time.nullable(),
   revoked_at: time.nullable(),

@@ -7,7 +7,7 @@
  * - outcome: exactly one of GenerateCompleted, GenerateFailed, GenerateCancelled; the first in stream order counts
  */
 import * as z from "zod";
-import { kinds, type EventType } from "./kinds.ts";
+import { kinds, outcomeWords, type EventType } from "./kinds.ts";
 import { GenerateParams, Message } from "./params.ts";
 
 const TaskId = z.uuid();
@@ -92,6 +92,20 @@ export const TasksAhead = z.object({
 });
 export type TasksAhead = z.infer<typeof TasksAhead>;
 
+/** An outcome, as its word in subjects. */
+export const OutcomeWord = z.enum(outcomeWords);
+export type OutcomeWord = z.infer<typeof OutcomeWord>;
+
+/** Where the outcome of a task is told. */
+export const Webhook = z.object({
+  url: z.string().describe("What is told is posted there."),
+  events: z
+    .array(OutcomeWord)
+    .optional()
+    .describe("Only of these outcomes; absent: of each."),
+});
+export type Webhook = z.infer<typeof Webhook>;
+
 export const GenerateRequested = z.object({
   task_id: TaskId,
   model: z
@@ -160,6 +174,9 @@ export const GenerateRequested = z.object({
   ),
   reserved_tokens: Count.optional().describe(
     "So many tokens count against its owner's day until its outcome says how many it took; absent: the key had no limit a day.",
+  ),
+  webhook: Webhook.optional().describe(
+    "Where its outcome is told, by its request or by its key; absent: nowhere.",
   ),
   traceparent: z
     .string()

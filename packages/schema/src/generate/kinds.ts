@@ -13,6 +13,9 @@ export const kinds = {
 export type EventType = keyof typeof kinds;
 export type EventWord = (typeof kinds)[EventType]["word"];
 
+/** The words of the outcomes. */
+export const outcomeWords = ["completed", "failed", "cancelled"] as const;
+
 /** Why a task was cancelled. */
 export const cancelReasons = {
   asked: "asked for by its owner",

@@ -44,7 +44,7 @@ export const isNamespace = (text: string): boolean =>
   /^[A-Za-z_-][A-Za-z0-9_-]{0,63}$/.test(text);
 
 /**
- * The names of a namespace, which stands before each of them, so that several systems share one NATS account: `shop` has the streams `shop-EVENTS`, `shop-TOKENS`, `shop-LOGS`, `shop-IDEMPOTENCY`, `shop-KEYS` and `shop-AUDIT`, subjects as
+ * The names of a namespace, which stands before each of them, so that several systems share one NATS account: `shop` has the streams `shop-EVENTS`, `shop-TOKENS`, `shop-LOGS`, `shop-IDEMPOTENCY`, `shop-KEYS`, `shop-AUDIT` and `shop-WEBHOOKS`, subjects as
  * `shop.llm.events.…` and consumers as `shop=infer=…`. Without one they are `EVENTS`, `llm.events.…` and `infer=…`.
  * Throws a RangeError where the namespace is no token of a subject.
  */
@@ -68,6 +68,7 @@ export function makeNames(namespace?: string) {
       idempotency: `${stream}IDEMPOTENCY`,
       keys: `${stream}KEYS`,
       audit: `${stream}AUDIT`,
+      webhooks: `${stream}WEBHOOKS`,
     },
     subjects,
     /** The subject of an event of a queue's task. */
@@ -137,6 +138,16 @@ function subjectsUnder(root: string) {
     textRead: (taskId: string) => `${root}audit.read.${taskId}`,
     /** `llm.api.<owner>.<call>`: where gateways take an owner's (a slug) calls, by request and reply; `*` for any. */
     api: (call: ApiCall | "*", owner: string) => `${root}api.${owner}.${call}`,
+    /** All records of webhooks: what WEBHOOKS holds. */
+    allWebhooks: `${root}webhooks.>`,
+    /** The records of webhooks of an owner (a slug). */
+    webhooksOf: (owner: string) => `${root}webhooks.${owner}.>`,
+    /** A webhook of an owner (a slug) that was not delivered yet, or never will be. */
+    webhookDelivery: (owner: string, taskId: string) =>
+      `${root}webhooks.${owner}.deliveries.${taskId}`,
+    /** An address, by its digest, to which an owner (a slug) is told nothing more. */
+    webhookDisabled: (owner: string, digest: string) =>
+      `${root}webhooks.${owner}.disabled.${digest}`,
     /** Where the task index is asked, by request and reply. */
     index: `${root}index`,
     /** Where the task index is asked for an owner's tasks, by request and reply. */

@@ -87,23 +87,27 @@ test("a namespace stands before all streams, subjects and consumers, and is pass
     ...Object.values(shop.streams),
     shop.eventSubject("GenerateRequested", demo),
     shop.workConsumerName(demo),
+    shop.durableName("webhooks"),
   ];
   assert.deepEqual(said, [
     ...["shop-EVENTS", "shop-TOKENS", "shop-LOGS", "shop-IDEMPOTENCY"],
-    ...["shop-KEYS", "shop-AUDIT"],
+    ...["shop-KEYS", "shop-AUDIT", "shop-WEBHOOKS"],
     "shop.llm.events.requested.demo.batch.team-a",
     "shop=infer=demo=batch=team-a",
+    "shop=webhooks",
   ]);
   const { event, stored, wake, tokens, worker, projection, ...others } =
     shop.subjects;
   const { log, idempotencyKey, keyEvent, groupChanged, ...more } = others;
-  const { textRead, api, ...rest } = more;
+  const { textRead, api, webhooksOf, ...further } = more;
+  const { webhookDelivery, webhookDisabled, ...rest } = further;
   const all = [
     ...[event("*", demo), stored("*", demo), wake(demo), tokens("id")],
     ...[worker("demo", "w1"), projection("results"), log("gateway")],
     ...[idempotencyKey("a", "0f"), keyEvent("created", "abcdef123456")],
     ...[groupChanged({ ...demo, group: "g" }), textRead("id")],
     api("result", "a"),
+    ...[webhooksOf("a"), webhookDelivery("a", "id"), webhookDisabled("a", "d")],
     ...Object.values(rest),
   ];
   for (const subject of all) assert.match(subject, /^shop\.llm\.[a-z]/);

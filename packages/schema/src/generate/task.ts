@@ -12,11 +12,12 @@ import type {
   GenerateRequested,
   Metrics,
   OutcomeEvent,
+  OutcomeWord,
   RecordedEvent,
   RetryReason,
   TaskError,
 } from "./events.ts";
-import { cancelReasons } from "./kinds.ts";
+import { cancelReasons, outcomeWords } from "./kinds.ts";
 import { longParamsBytes } from "./longParams.ts";
 import { cancelRunningAfterS, endStartedAfterS } from "./protocolTimes.ts";
 
@@ -46,6 +47,8 @@ interface TaskProgress extends Pick<
   seq: number;
   /** At most so many tokens are generated. */
   max_tokens: number;
+  /** The outcomes that its webhook is told of; absent: it has none. The address stands in the request. */
+  webhook?: readonly OutcomeWord[];
   /** Bytes of parameters that its outcome repeats, where these are many: a JSON schema, say. */
   params_bytes?: number;
   /** The attempt that runs, ran last or brought the outcome; 0: never started. */
@@ -312,6 +315,8 @@ function requested(data: GenerateRequested, seq: number): QueuedTask {
   if (not_before !== undefined) task.not_before = not_before;
   if (traceparent !== undefined) task.traceparent = traceparent;
   if (params_bytes > 0) task.params_bytes = params_bytes;
+  if (data.webhook !== undefined)
+    task.webhook = data.webhook.events ?? outcomeWords;
   return task;
 }
 

@@ -3,6 +3,7 @@
  * itself stands in none of them. An event never changes its meaning: add an optional field, or a `.v2` beside it.
  */
 import * as z from "zod";
+import { Webhook } from "../generate/events.ts";
 import { KeyLimits } from "./key.ts";
 
 /** Seconds since the epoch, by the broker's clock. */
@@ -17,6 +18,8 @@ const settings = {
   limits: z.object(KeyLimits.shape).optional(),
   /** Absent: never. */
   expires_at: Time.optional(),
+  /** Of the key's requests that name none; absent: they have none. */
+  webhook: Webhook.optional(),
 };
 /** The id of the key that asked for it. */
 const by = z.string();

@@ -21,7 +21,12 @@ export function evolveKey(
   }
   if (record === undefined || record.revoked_at !== undefined) return record;
   if (event.type === "KeyRevoked") return { ...record, revoked_at: event.time };
-  const { limits: _, expires_at: _expires, ...fixed } = record;
+  const {
+    limits: _,
+    expires_at: _expires,
+    webhook: _webhook,
+    ...fixed
+  } = record;
   const { key_id: _id, by: _by, ...settings } = event.data;
   return { ...fixed, ...settings };
 }

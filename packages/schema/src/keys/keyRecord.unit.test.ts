@@ -10,6 +10,7 @@ const created: KeyEvent = {
     ...{ key_id, name: "Team A", prefix: "jsk_abcdef123456" },
     ...{ digest: "0".repeat(64), scopes: ["generate", "read"] },
     ...{ limits: { max_tasks: 3 }, expires_at: 99, by: "env:default" },
+    webhook: { url: "https://a.example/hook" },
   },
 };
 const changed: KeyEvent = {
@@ -27,10 +28,15 @@ const fold = (...events: KeyEvent[]) =>
   );
 
 test("a created key has its settings, and a change replaces all of them", () => {
-  const { key_id: _, by: _by, ...settings } = created.data;
+  const { key_id: _id, by: _by, ...settings } = created.data;
   const record = { ...settings, id: key_id, created_by: "env:default" };
   assert.deepEqual(fold(created), { ...record, created_at: 1 });
-  const { limits: _limits, expires_at: _expires, ...fixed } = record;
+  const {
+    limits: _limits,
+    expires_at: _expires,
+    webhook: _,
+    ...fixed
+  } = record;
   const after = { ...fixed, scopes: ["read"], created_at: 1 };
   assert.deepEqual(fold(created, changed), after);
 });

@@ -24,7 +24,7 @@ type Requested = Extract<TaskEvent, { type: "GenerateRequested" }>;
  */
 export function requestGenerate(
   request: GenerateRequest,
-  { name }: ApiKey,
+  key: ApiKey,
   { modelName, timeoutMs, ...waits }: Defaults,
   {
     taskId,
@@ -44,7 +44,7 @@ export function requestGenerate(
     task_id: taskId,
     model: modelName,
     lane: request.lane,
-    owner: name,
+    owner: key.name,
     params: paramsOf(request),
     // What it may ask for is up to what the system allows.
     timeout_ms: Math.min(request.timeout_ms ?? Infinity, timeoutMs),
@@ -52,6 +52,8 @@ export function requestGenerate(
     enqueue_time: now,
   };
   addOptional(data, request);
+  const webhook = request.webhook ?? key.webhook;
+  if (webhook !== undefined) data.webhook = webhook;
   if (retryOf !== undefined) data.retry_of = retryOf;
   if (receivedAt !== undefined) data.received_time = receivedAt;
   if (traceparent !== undefined) data.traceparent = traceparent;
@@ -116,7 +118,7 @@ export function requestOf(data: GenerateRequested): GenerateBody {
   const { prompt, messages, raw, model, lane, params } = data;
   const { user_id, metadata, no_retry } = data;
   const { timeout_ms, start_timeout_ms } = data;
-  const { cancel_after_ms, result_ttl_ms, not_before } = data;
+  const { cancel_after_ms, result_ttl_ms, not_before, webhook } = data;
   const common = { ...params, model, lane, timeout_ms, start_timeout_ms };
   return {
     ...common,
@@ -127,6 +129,7 @@ export function requestOf(data: GenerateRequested): GenerateBody {
     ...(no_retry && { no_retry }),
     ...(not_before !== undefined && { not_before }),
     ...groupOf(data),
+    ...(webhook !== undefined && { webhook }),
     ...(cancel_after_ms !== undefined && { cancel_after_ms }),
     ...(result_ttl_ms !== undefined && { result_ttl_ms }),
   };

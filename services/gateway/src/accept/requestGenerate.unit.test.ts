@@ -3,6 +3,7 @@ import {
   GenerateRequested,
   newTaskId,
   queueOf,
+  type Webhook,
 } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "vitest";
@@ -108,6 +109,7 @@ test("the request of an event makes the same event, whatever it asked for", () =
     ...{ start_timeout_ms: 6, user_id: "u", lane: "batch", model: "Other" },
     ...{ metadata: { order: "A-17" }, no_retry: true },
     ...{ cancel_after_ms: 90_000, result_ttl_ms: 60_000 },
+    webhook: { url: "https://a.example/hook", events: ["failed"] },
     not_before: 1_700_000_060,
   };
   const bodies = [
@@ -131,4 +133,19 @@ test("the request of an event makes the same event, whatever it asked for", () =
     new Set([...repeated, ...notRepeated]),
     new Set(Object.keys(GenerateRequested.shape)),
   );
+});
+
+test("a request without a webhook has that of its key", () => {
+  const ofKey = { url: "https://a.example/key" };
+  const own = { url: "https://a.example/own", events: ["failed"] };
+  const webhookOf = (body: object, webhook?: Webhook) =>
+    requestGenerate(
+      GenerateRequest.parse({ prompt: "Hi", ...body }),
+      { ...key, ...(webhook && { webhook }) },
+      defaults,
+      { taskId, now: 1 },
+    ).data.webhook;
+  assert.equal(webhookOf({}), undefined);
+  assert.deepEqual(webhookOf({ webhook: null }, ofKey), ofKey);
+  assert.deepEqual(webhookOf({ webhook: own }, ofKey), own);
 });

@@ -6,6 +6,8 @@ import { goneAfterMs, type ProjectionAnnouncement } from "@jetscribe/schema";
 
 /** What a whole system has. */
 const expected = ["logger", "results"];
+/** What a system may do without, but not once it was there. */
+const expectedOnceHeard = ["webhooks"];
 
 export type ProjectionsHeard = ReturnType<typeof hearAllProjections>;
 
@@ -27,7 +29,11 @@ export function hearAllProjections(broker: Broker) {
     /** The sequence up to which each had read the log when it was last heard, also of one that is away. */
     read: (): ReadonlyMap<string, number> => read,
     /** The names of those that should be there and were silent for 6 s: their services are down, or end again and again. */
-    away: () => expected.filter(isAway),
+    away: () =>
+      [
+        ...expected,
+        ...expectedOnceHeard.filter((name) => read.has(name)),
+      ].filter(isAway),
     /** Whether the projection into Redis is there, and gets on. */
     projecting: () =>
       heard.get("results")?.error === undefined && !isAway("results"),

@@ -66,7 +66,7 @@ export function makeCancelTask(
     return await appendUntilStored(broker, appender, event, queueOf(task), {
       signal,
       traceparent: traceparentOf(task),
-      origin: task.traceparent,
+      task,
     });
   }
 

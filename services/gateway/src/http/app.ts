@@ -44,6 +44,7 @@ import { retryRoute } from "./routes/retry.ts";
 import { statisticsRoute } from "./routes/statistics.ts";
 import { statusRoute } from "./routes/status.ts";
 import { streamRoute } from "./routes/stream.ts";
+import { resendWebhookRoute, webhookRoutes } from "./routes/webhooks.ts";
 import { noteTracedCalls } from "./tracedCalls.ts";
 import { dismissWorkerRoute } from "./routes/workers.ts";
 import { answerForServer, refuseBrokenRequest } from "./serverErrors.ts";
@@ -155,11 +156,13 @@ export async function buildApp(
     statisticsRoute(closed, deps);
     listTasksRoute(closed, deps);
     actOnTasksRoutes(closed, deps);
+    webhookRoutes(closed, deps);
     void within(closed, (bodiless) => {
       readNoBody(bodiless);
       dropUnreadBodies(bodiless);
       cancelRoute(bodiless, deps);
       revokeKeyRoute(bodiless, deps);
+      resendWebhookRoute(bodiless, deps);
       dismissWorkerRoute(bodiless, deps);
     });
   });

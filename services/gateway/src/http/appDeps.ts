@@ -34,6 +34,7 @@ import type { ReadHistory, ReadTask } from "../read/readTask.ts";
 import type { Statistics } from "../statistics/readStatistics.ts";
 import type { StreamTask } from "../stream/streamTask.ts";
 import type { WorkerMemory } from "../health/workerMemory.ts";
+import type { Webhooks } from "../webhooks/webhooks.ts";
 import type { WaitForOutcome } from "../read/waitForOutcome.ts";
 
 declare module "fastify" {
@@ -73,6 +74,7 @@ export interface AppDeps {
   calls: Pick<CallCounts, "of">;
   places: TaskReader["places"];
   forecast: Pick<Forecast, "of">;
+  webhooks: Webhooks;
   clock: Pick<BrokerClock, "nowS">;
   health: ReturnType<typeof makeHealth>;
   /** Why this gateway should get no calls now; undefined: it may. */

@@ -23,6 +23,10 @@ export const tags = [
     name: "Find tasks",
     description: "List tasks of one's own, and act on many of them.",
   },
+  {
+    name: "Webhooks",
+    description: "Be told of outcomes, and look after what was not delivered.",
+  },
   { name: "Keys", description: "Make, list and revoke API keys." },
   {
     name: "OpenAI",

@@ -63,6 +63,9 @@ describe("a key", () => {
     ["cancel", "POST", "/cancel/ID"],
     ["cancel", "POST", "/tasks/cancel"],
     ["generate", "POST", "/tasks/retry"],
+    ["generate", "GET", "/webhooks/deliveries"],
+    ["generate", "GET", "/webhooks/secret"],
+    ["generate", "POST", "/webhooks/deliveries/ID/resend"],
   ] as const)
     test(`needs the scope ${scope} for ${method} ${path}, and no other`, async () => {
       const body = bodies[path] ?? "";

@@ -5,6 +5,7 @@ import {
   slugOf,
   type KeyLimits,
   type KeyRecord,
+  type Webhook,
 } from "@jetscribe/schema";
 import { hash } from "node:crypto";
 import * as z from "zod";
@@ -21,6 +22,8 @@ export interface ApiKey {
   scopes: ReadonlySet<Scope>;
   /** Absent: only the gateway's limits hold. */
   limits?: KeyLimits;
+  /** Of its requests that name none; absent: they have none. */
+  webhook?: Webhook;
   /** Seconds since the epoch, by the broker's clock; absent: never. */
   expires_at?: number;
   /** Of a read token, when it ends: seconds since the epoch, by the broker's clock. Absent: the key itself was given. */
@@ -104,11 +107,12 @@ function digestOf(key: string, place: number): string {
 
 /** A key of KEYS as calls use it. */
 export function keyOf(record: KeyRecord): ApiKey {
-  const { id, name, digest, limits, expires_at } = record;
+  const { id, name, digest, limits, webhook, expires_at } = record;
   return {
     ...{ id, name, owner: slugOf(name), digest },
     scopes: new Set(record.scopes.filter(isScope)),
     ...(limits && { limits }),
+    ...(webhook && { webhook }),
     ...(expires_at !== undefined && { expires_at }),
   };
 }

@@ -31,7 +31,7 @@ export function createKey(
   made: MadeKey,
   { records, fromSettings, nowS, by }: Now,
 ): KeyEvent {
-  const { name, scopes, limits } = request;
+  const { name, scopes, limits, webhook } = request;
   // Ended ones too: their tasks are still there, and an expired key can be prolonged.
   const others = [...fromSettings, ...records.values()].map(
     (other) => other.name,
@@ -50,6 +50,7 @@ export function createKey(
     data: {
       ...{ ...made, name, scopes },
       ...(limits && { limits }),
+      ...(webhook && { webhook }),
       ...(expires_at !== undefined && { expires_at }),
       by,
     },
@@ -61,17 +62,20 @@ export function changeKey(
   request: ChangeKeyRequest,
   now: Now,
 ): KeyEvent {
-  const { scopes, limits, revoked_at, expires_at } = recordOf(id, now);
+  const before = recordOf(id, now);
+  const { scopes, limits, revoked_at, expires_at } = before;
   if (revoked_at !== undefined) throw conflict("the key is revoked");
   const isSame =
     request.expires_at === undefined && request.expires_in === undefined;
   const until = isSame ? expires_at : expiryOf(request, now.nowS);
   const limited = request.limits ?? limits;
+  const { webhook = before.webhook } = request;
   return {
     type: "KeyChanged",
     data: {
       ...{ key_id: id, scopes: request.scopes ?? scopes },
       ...(limited && { limits: limited }),
+      ...(webhook && { webhook }),
       ...(until !== undefined && { expires_at: until }),
       by: now.by,
     },

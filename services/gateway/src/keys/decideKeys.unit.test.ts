@@ -88,6 +88,15 @@ test("a change keeps what it does not name", () => {
   const { expires_at: _, ...forEver } = same;
   assert.deepEqual(change({ expires_at: null }), forEver);
   assert.deepEqual(change({ expires_in: 5 }), { ...same, expires_at: 105 });
+  const webhook = { url: "https://a.example/hook" };
+  const with_webhook = { ...same, webhook };
+  assert.deepEqual(change({ webhook }), with_webhook);
+  assert.deepEqual(change({}, now({ webhook })), with_webhook);
+  assert.deepEqual(change({ webhook: null }, now({ webhook })), same);
+  assert.deepEqual(create({ name: "c", webhook }), {
+    ...create({ name: "c" }),
+    webhook,
+  });
   assert.deepEqual(change({ limits: {} }), { ...same, limits: {} });
   assert.throws(() => change({}, now({ revoked_at: 1 })), conflict);
 });

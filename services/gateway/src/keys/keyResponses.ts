@@ -28,11 +28,12 @@ export const settingsKeyResponse = (
 });
 
 const commonOf = (
-  { id, name, scopes, limits, expires_at }: ApiKey,
+  { id, name, scopes, limits, webhook, expires_at }: ApiKey,
   usedAt: number | undefined,
 ) => ({
   ...{ id, name, scopes: [...scopes] },
   ...(limits && { limits }),
+  ...(webhook && { webhook }),
   expires_at: expires_at ?? null,
   last_used_at: usedAt ?? null,
 });

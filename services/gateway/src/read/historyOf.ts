@@ -46,7 +46,11 @@ export function visibleEvent(
   withText: boolean,
 ): HistoryEvent {
   const shown: Record<string, unknown> = { ...event.data };
-  if (!withText) for (const name of textFields) delete shown[name];
+  if (!withText) {
+    for (const name of textFields) delete shown[name];
+    // Its address may hold a secret.
+    delete shown["webhook"];
+  }
   delete shown["stderr_tail"];
   if (event.type === "GenerateFailed") {
     const { traceback: _, ...error } = event.data.error;

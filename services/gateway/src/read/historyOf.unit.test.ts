@@ -22,7 +22,10 @@ const id = "019ab5e2-7c00-7000-8000-0000000000a1";
 const metadata = { order: "A-17" };
 const lives: TaskEvent[][] = [
   [
-    requested(id, { metadata, prompt: "SECRET of prompt" }),
+    requested(id, {
+      ...{ metadata, prompt: "SECRET of prompt" },
+      webhook: { url: "https://a.example/?token=SECRET" },
+    }),
     started(id, 1),
     retried(id, 1, { stderr_tail: "SECRET of stderr" }),
     started(id, 2),

@@ -1,7 +1,7 @@
 /** One attempt: its start in the log, the engine, its end. */
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
-import type { Handled } from "@jetscribe/event-log/work/consume";
+import type { Handled } from "@jetscribe/event-log/work/handled";
 import { eventAt } from "@jetscribe/event-log/broker/streamState";
 import type { Logger } from "@jetscribe/runtime";
 import { aboutTask, cancelAtOf } from "@jetscribe/schema";

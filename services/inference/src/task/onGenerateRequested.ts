@@ -4,7 +4,8 @@
  */
 import { AppendError } from "@jetscribe/event-log/append/append";
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
-import type { Handled, WorkItem } from "@jetscribe/event-log/work/consume";
+import type { WorkItem } from "@jetscribe/event-log/work/consume";
+import type { Handled } from "@jetscribe/event-log/work/handled";
 import type { TaskStates } from "@jetscribe/event-log/state/taskStates";
 import type { Logger } from "@jetscribe/runtime";
 import type { NewestRequest } from "@jetscribe/event-log/streams/groups";

@@ -7,7 +7,7 @@ import {
 } from "@jetscribe/event-log/append/append";
 import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
-import type { Handled } from "@jetscribe/event-log/work/consume";
+import type { Handled } from "@jetscribe/event-log/work/handled";
 import { elapsedMs } from "@jetscribe/event-log/broker/elapsed";
 import { hasLost } from "@jetscribe/event-log/state/searchLog";
 import type { TaskStates } from "@jetscribe/event-log/state/taskStates";
@@ -79,7 +79,7 @@ export function makeRecord(deps: {
     const { attempt } = "attempt" in event.data ? event.data : state.task;
     return {
       traceparent: traces?.traceparent(inHand, attempt) ?? item.traceparent,
-      origin: item.event.data.traceparent,
+      task: state.task,
     };
   }
 

@@ -114,7 +114,7 @@ export function endOverdue({
     const event = eventWith(await textOf(task));
     const trace = {
       traceparent: traceparentOf(task),
-      origin: task.traceparent,
+      task,
     };
     await appender.append(event, queue, trace).catch((error: unknown) => {
       if (!(error instanceof AppendError) || error.code !== "too_large")

@@ -124,7 +124,7 @@ async function check(deps: StrandedDeps, served: ServedModels): Promise<void> {
         queueOf(task),
         {
           traceparent: deps.traceparentOf(task),
-          origin: task.traceparent,
+          task,
         },
       );
     }),

@@ -1,0 +1,80 @@
+/**
+ * Records that wait and that the broker tells nobody of. A broker that crashed may have back what it had removed, while its
+ * consumer knows that as done; or its consumer is ahead of a stream that lost its end.
+ */
+import { isWrongLastSequence } from "@jetscribe/event-log/append/append";
+import type { Broker } from "@jetscribe/event-log/broker/connection";
+import {
+  listDeliveries,
+  storeDelivery,
+  type StoredDelivery,
+} from "@jetscribe/event-log/webhooks/deliveries";
+import type { Logger } from "@jetscribe/runtime";
+
+const page = 1_000;
+const readWithinMs = 30_000;
+
+/**
+ * At the start and after each reconnect, records that are overdue for so long are stored again, as they are: then the
+ * broker tells of them. What was delivered meanwhile is so delivered twice, under the same id.
+ */
+export function reviveOverdue({
+  broker,
+  nowS,
+  overdueMs,
+  log,
+}: {
+  broker: Broker;
+  nowS: () => number;
+  /** Longer than the broker takes to deliver a record again. */
+  overdueMs: number;
+  log: Pick<Logger, "info" | "warn">;
+}): Disposable {
+  async function readAll(): Promise<StoredDelivery[]> {
+    const overdue: StoredDelivery[] = [];
+    const before = nowS() - overdueMs / 1_000;
+    for (let after = 0; ;) {
+      const signal = AbortSignal.timeout(readWithinMs);
+      const wanted = { state: "pending" as const, after, limit: page };
+      const found = await listDeliveries(broker, "*", wanted, signal);
+      overdue.push(
+        ...found.filter(({ delivery }) => delivery.next_at < before),
+      );
+      const last = found.at(-1);
+      if (last === undefined || found.length < page) return overdue;
+      after = last.seq;
+    }
+  }
+  async function look(): Promise<void> {
+    const overdue = await readAll();
+    for (const { delivery, seq } of overdue)
+      await storeDelivery(broker, delivery, seq).catch((error: unknown) => {
+        if (!isWrongLastSequence(error)) throw error;
+      });
+    if (overdue.length > 0)
+      log.info(
+        { webhooks: overdue.length },
+        "webhooks that the broker had lost sight of are sent",
+      );
+  }
+
+  let timer: NodeJS.Timeout | undefined;
+  const lookLater = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      look().catch((error: unknown) => {
+        // The reconnect asks again.
+        if (broker.connected)
+          log.warn({ err: error }, "overdue webhooks can't be looked for");
+      });
+    }, overdueMs);
+  };
+  lookLater();
+  const stop = broker.onReconnect(lookLater);
+  return {
+    [Symbol.dispose]() {
+      stop();
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import {
+  ensureWebhookConsumer,
+  webhooksConsumer,
+  type WebhookSource,
+} from "@jetscribe/event-log/webhooks/consumers";
+import { workOff, type Work } from "@jetscribe/event-log/webhooks/workOff";
+import {
+  joinBroker,
+  joinClock,
+  readConfig,
+  runService,
+} from "@jetscribe/runtime";
+import { makeSecretsOf } from "@jetscribe/runtime/webhookSecrets";
+import { announce } from "./announce.ts";
+import { Config } from "./config.ts";
+import { makeDeliver } from "./deliver/deliver.ts";
+import { reviveOverdue } from "./deliver/reviveOverdue.ts";
+import { makeSlots } from "./deliver/slots.ts";
+import { makeGuard } from "./guard/guard.ts";
+import { resolveByDns } from "./guard/resolve.ts";
+import { makeWebhookMetrics } from "./metrics.ts";
+import { makeOnDelivery } from "./onDelivery.ts";
+import { makeOnOutcome } from "./onOutcome.ts";
+import { makeSend } from "./send/send.ts";
+
+/** A delivery that nobody acknowledged for so many time-outs comes again: its instance is gone. */
+const ackWaitTimeouts = 3;
+
+await runService(
+  "webhooks",
+  async (service) => {
+    const { env, stack, stopping, log, fail } = service;
+    const config = readConfig(Config, env);
+    const secretsOf = makeSecretsOf(config.secrets);
+    const broker = await joinBroker("webhooks", config.broker, service);
+    const { nowS } = await joinClock("webhooks", broker, service);
+
+    const { timeoutMs, times } = config;
+    const slots = makeSlots(config.slots);
+    const metrics = makeWebhookMetrics(() => slots.used);
+    service.showMetrics(metrics.text);
+    const guard = makeGuard(config.allowed, resolveByDns);
+    const send = makeSend({ guard, secretsOf, nowS, timeoutMs });
+    const common = { broker, nowS, metrics, log };
+    const deliver = makeDeliver({ ...common, send, slots, times });
+
+    const mostInHand = 2 * config.slots.inAll;
+    const ackWaitMs = ackWaitTimeouts * timeoutMs;
+    const follow = (source: WebhookSource, handle: Work["handle"]) =>
+      workOff(
+        broker,
+        {
+          ...{ stream: broker.streams[source], mostInHand, handle },
+          consumer: webhooksConsumer(broker),
+          ensure: () => ensureWebhookConsumer(broker, source, { ackWaitMs }),
+          onInterruption: (error) =>
+            log.warn({ err: error, source }, "webhooks are interrupted"),
+        },
+        stopping,
+      );
+    stack.use(announce(broker, metrics));
+    const overdueMs = 2 * ackWaitMs;
+    stack.use(reviveOverdue({ broker, nowS, overdueMs, log }));
+    const work = Promise.all([
+      follow("events", makeOnOutcome({ ...common, deliver })),
+      follow("webhooks", makeOnDelivery({ deliver, nowS, log })),
+    ]).catch(fail);
+    stack.defer(() => work.then(() => undefined));
+  },
+  { env: process.env, hasTime: true },
+);
