@@ -34,7 +34,10 @@ async function copies({ nats }: Fleet): Promise<Record<string, number>> {
     const { replicas } = cluster as { replicas?: unknown[] };
     counted[name] = 1 + (replicas ?? []).length;
   };
-  const streams = ["EVENTS", "TOKENS", "LOGS", "IDEMPOTENCY", "KEYS", "AUDIT"];
+  const streams = [
+    ...["EVENTS", "TOKENS", "LOGS", "IDEMPOTENCY", "KEYS", "AUDIT"],
+    "WEBHOOKS",
+  ];
   for (const stream of streams)
     await count(stream, `$JS.API.STREAM.INFO.${stream}`);
   const { consumers } = await broker.request("$JS.API.CONSUMER.NAMES.EVENTS");

@@ -83,6 +83,7 @@ test("one more worker with other settings changes nothing on the streams, and sa
     "LOGS.num_replicas",
     "TOKENS.max_age",
     "TOKENS.num_replicas",
+    "WEBHOOKS.num_replicas",
   ]);
 
   await stack.kill("inference", "SIGCONT");
