@@ -97,7 +97,7 @@ test("the operator's command plans, changes nothing without a yes, and applies",
   assert.equal((await operate(["plan", "now"], settings)).code, 64);
   assert.equal((await operate(["plan"], { REPLICAS: "2" })).code, 78);
   const first = await operate(["plan"], settings);
-  assert.deepEqual([first.code, first.output.split("\n").length], [2, 7]);
+  assert.deepEqual([first.code, first.output.split("\n").length], [2, 8]);
   assert.match(first.output, /^EVENTS: is missing/);
   assert.equal((await operate(["apply", "--yes"], settings)).code, 0);
   const again = await operate(["plan"], settings);

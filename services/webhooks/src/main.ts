@@ -44,7 +44,8 @@ await runService(
     const common = { broker, nowS, metrics, log };
     const deliver = makeDeliver({ ...common, send, slots, times });
 
-    const mostInHand = 2 * config.slots.inAll;
+    // Most of them wait for a slot; it is no longer than a second.
+    const mostInHand = 8 * config.slots.inAll;
     const ackWaitMs = ackWaitTimeouts * timeoutMs;
     const follow = (source: WebhookSource, handle: Work["handle"]) =>
       workOff(

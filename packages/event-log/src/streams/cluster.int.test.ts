@@ -31,7 +31,7 @@ test("streams and work queues get their copies, later too, and nothing of them i
   await ensureTopology(broker, settings);
   await ensureWorkQueue(broker, queue, { ackWaitMs: 15_000 });
   await appender.append(requestedBy(queue), queue);
-  assert.deepEqual(await copies(broker), [1, 1, 1, 1, 1, 1, 1]);
+  assert.deepEqual(await copies(broker), [1, 1, 1, 1, 1, 1, 1, 1]);
   await applyStreams(broker, three);
   await eventually(async () =>
     (await copies(broker)).every((count) => count === 3),

@@ -120,7 +120,7 @@ export function makeDeliver(deps: DeliverDeps) {
   /** `after`: the sequence of its record; 0: it has none. Never rejects. */
   return async (delivery: WebhookDelivery, after: number): Promise<Handled> => {
     const host = hostNamed(delivery);
-    const slot = slots.take(host, slugOf(delivery.owner));
+    const slot = await slots.take(host, slugOf(delivery.owner));
     try {
       if (slot.kind === "busy")
         return await putOff(delivery, after, slot.afterMs);

@@ -1,47 +1,68 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { makeSlots, type Slot } from "./slots.ts";
+import { makeSlots, type Slot, type Slots } from "./slots.ts";
 
 const limits = { inAll: 4, perHost: 2, perOwner: 3 };
+const atOnce = { waitForMs: 0, random: () => 1 };
 
-function take(
-  slots: ReturnType<typeof makeSlots>,
-  host: string,
-  owner: string,
-) {
-  const taken = slots.take(host, owner);
+async function take(slots: Slots, host: string, owner: string): Promise<Slot> {
+  const taken = await slots.take(host, owner);
   return taken.kind === "slot" ? taken : assert.fail("busy");
 }
-const isBusy = (...[slots, host, owner]: Parameters<typeof take>) =>
-  slots.take(host, owner).kind === "busy";
+const isBusy = async (...[slots, host, owner]: Parameters<typeof take>) =>
+  (await slots.take(host, owner)).kind === "busy";
 
-test("a host, an owner and all together have so many slots, and get them back", () => {
-  const slots = makeSlots(limits);
-  const first = take(slots, "a", "x");
-  take(slots, "a", "y");
-  assert.ok(isBusy(slots, "a", "z"), "the host");
-  take(slots, "b", "x");
-  const last: Slot = take(slots, "c", "x");
-  assert.ok(isBusy(slots, "d", "y"), "all together");
+test("a host, an owner and all together have so many slots, and get them back", async () => {
+  const slots = makeSlots(limits, atOnce);
+  const first = await take(slots, "a", "x");
+  await take(slots, "a", "y");
+  assert.ok(await isBusy(slots, "a", "z"), "the host");
+  await take(slots, "b", "x");
+  const last = await take(slots, "c", "x");
+  assert.ok(await isBusy(slots, "d", "y"), "all together");
   last[Symbol.dispose]();
   first[Symbol.dispose]();
   assert.equal(slots.used, 2);
-  take(slots, "a", "x");
-  take(slots, "d", "x");
-  assert.ok(isBusy(slots, "e", "x"), "the owner");
+  await take(slots, "a", "x");
+  await take(slots, "d", "x");
+  assert.ok(await isBusy(slots, "e", "x"), "the owner");
 });
 
-test("the more are turned away, the later each is asked to come again, up to a minute", () => {
-  const slots = makeSlots({ ...limits, perHost: 1 }, () => 1);
-  const held = take(slots, "a", "x");
-  const waits = Array.from({ length: 100 }, () => {
-    const busy = slots.take("a", "x");
-    return busy.kind === "busy" ? busy.afterMs : 0;
-  });
+test("a slot that is given back goes to whoever has waited longest of those who may have it", async () => {
+  const slots = makeSlots(limits, { waitForMs: 60_000 });
+  const ofA = await take(slots, "a", "x");
+  const another = await take(slots, "a", "x");
+  await take(slots, "b", "y");
+  await take(slots, "b", "y");
+  const got: string[] = [];
+  const wait = async (host: string, name: string) => {
+    const slot = await take(slots, host, "z");
+    got.push(name);
+    return slot;
+  };
+  const waits = [wait("b", "b"), wait("a", "a1"), wait("a", "a2")];
+  ofA[Symbol.dispose]();
+  const first = await waits[1];
+  assert.deepEqual(got, ["a1"], "that of the full host b waits on");
+  another[Symbol.dispose]();
+  first?.[Symbol.dispose]();
+  await waits[2];
+  assert.deepEqual(got, ["a1", "a2"]);
+  assert.ok(slots.used <= limits.inAll);
+});
+
+test("the more are turned away, the later each is asked to come again, up to a minute", async () => {
+  const slots = makeSlots({ ...limits, perHost: 1 }, atOnce);
+  const held = await take(slots, "a", "x");
+  const waits: number[] = [];
+  for (let i = 0; i < 70; i++) {
+    const busy = await slots.take("a", "x");
+    waits.push(busy.kind === "busy" ? busy.afterMs : 0);
+  }
   assert.deepEqual(waits.slice(0, 3), [1_000, 2_000, 3_000]);
   assert.equal(waits.at(-1), 60_000);
   held[Symbol.dispose]();
-  take(slots, "a", "x")[Symbol.dispose]();
+  (await take(slots, "a", "x"))[Symbol.dispose]();
   assert.equal(
     slots.hosts,
     0,
