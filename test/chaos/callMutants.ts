@@ -1,4 +1,4 @@
-/** Mutants of what calls are promised: idempotency keys, lists, filters. */
+/** Mutants of what calls are promised: idempotency keys, lists, filters, prompts that stay out of logs. */
 import type { Mutant } from "./mutant.ts";
 
 export const callMutants: readonly Mutant[] = [
@@ -42,5 +42,14 @@ export const callMutants: readonly Mutant[] = [
       i === 0 && page.tasks.length > 1 ? done("cancelled") : act(task_id).then(done, refusal))`,
     run: "calm",
     caught: /after its batch was cancelled|tasks were told to be cancelled/,
+  },
+  {
+    name: "a prompt is logged",
+    file: "services/inference/src/task/attempt.ts",
+    find: 'log.warn({ ...aboutTask(task), error_type }, "task failed");',
+    replace:
+      'log.warn({ ...aboutTask(task), error_type, prompt: inHand.item.event.data.prompt }, "task failed");',
+    run: "calm",
+    caught: /inference-\d: "task failed" has a prompt/,
   },
 ];

@@ -23,6 +23,7 @@ import { checkOwners } from "./rules/owners.ts";
 import { checkProcesses } from "./rules/processes.ts";
 import { checkProjection } from "./rules/projection.ts";
 import { checkSchedule } from "./rules/schedule.ts";
+import { checkSecrets } from "./rules/secrets.ts";
 import { checkSweeps } from "./rules/sweeps.ts";
 import { tasksOf } from "./tasks.ts";
 
@@ -53,6 +54,7 @@ export function check(evidence: Evidence): string[] {
     ...checkProjection(evidence, tasks),
     ...checkLogFiles(evidence, tasks),
     ...checkAppLog(evidence),
+    ...checkSecrets(evidence),
     ...checkProcesses(evidence),
     ...evidence.sightings,
   ];

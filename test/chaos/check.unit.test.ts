@@ -526,6 +526,25 @@ const wrong: [string, Evidence, RegExp][] = [
     /app\.log lacks a record of gateway-1: \[2026-11-24 22:00:05\.250\] INFO {2}gateway: ready/, // prettier-ignore
   ],
   [
+    "a record has a key",
+    {
+      ...right,
+      secrets: ["jsk_1_2"],
+      said: [{ ...record, line: '{"msg":"ready","key":"jsk_1_2"}' }],
+    },
+    /gateway-1: "ready" has a secret/,
+  ],
+  [
+    "a record has a prompt",
+    { ...right, said: [{ ...record, line: '{"err":"chaos 12 words words"}' }] },
+    /gateway-1: "ready" has a prompt/,
+  ],
+  [
+    "a log file has a key",
+    { ...right, secrets: ["demo"] },
+    /line 1 of the log files has a secret/,
+  ],
+  [
     "a file grows over its limit",
     {
       ...right,

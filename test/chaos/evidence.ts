@@ -30,6 +30,8 @@ export interface Evidence {
   logFiles: LogFiles;
   /** What the services said on their standard output, and have had the time to write to `app.log`. */
   said: readonly Said[];
+  /** Keys and seeds, which may stand nowhere but where they are kept; undefined: nobody told them. */
+  secrets?: readonly string[];
   workQueues: readonly WorkQueue[];
   /** What was seen on the way, and may never be. */
   sightings: readonly string[];
@@ -186,6 +188,7 @@ export async function gather(
   return {
     ...{ told, journal, sightings, ownEnds: fleet.ownEnds },
     ...seen,
+    secrets: Object.values(fleet.owners),
     keyLog: await makeLogReader(fleet, "KEYS").read(),
     gateways: fleet.of("gateway").map(({ name }, i) => ({ name, url: fleet.urls?.[i] ?? fleet.url })), // prettier-ignore
     log: await reader.read(),
