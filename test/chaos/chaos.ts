@@ -15,6 +15,7 @@ import type { Kind } from "./requests.ts";
 import { restoreBroker, restoreEnv } from "./restore.ts";
 import { settle } from "./settle.ts";
 import { startAnew } from "./startAnew.ts";
+import { runSubscribers, type Subscribers } from "./subscribers.ts";
 import { straysOf } from "./strays.ts";
 import { strike } from "./strike.ts";
 import { kindOf, tasksOf } from "./tasks.ts";
@@ -110,6 +111,7 @@ interface Stage {
   places: PlacesWatch;
   lists: ListWalks;
   tenants: Tenants;
+  subscribers: Subscribers;
 }
 
 async function drive(fleet: Fleet, plan: Plan): Promise<Report> {
@@ -135,7 +137,9 @@ async function drive(fleet: Fleet, plan: Plan): Promise<Report> {
   await using listener = listenStored(fleet);
   await using lists = walkLists(fleet, random.fork(3));
   const tenants = runTenants(fleet, load, random.fork(4));
-  const stage = { fleet, plan, journal, load, log, places, lists, tenants };
+  await using subscribers = await runSubscribers(fleet);
+  const watches = { places, lists, tenants, subscribers };
+  const stage = { fleet, plan, journal, load, log, ...watches };
   const unseen = await play(stage);
   say("starting anew");
   const before = await startAnew(fleet, journal, stage, () => heal(stage));
@@ -146,6 +150,7 @@ async function drive(fleet: Fleet, plan: Plan): Promise<Report> {
     lists: lists.walks,
     ...{ before, keys: tenants },
     heard: listener.heard(),
+    subscribers: subscribers.seen,
     said: fleet.members.flatMap(({ said }) => said),
   };
   const { compared } = places;
@@ -192,9 +197,16 @@ async function strikeUnderLoad(stage: Stage): Promise<boolean> {
 }
 
 /** False: something is stuck, which is a violation whatever comes next. */
-async function heal({ fleet, plan, log }: Stage): Promise<boolean> {
+async function heal({
+  fleet,
+  plan,
+  log,
+  subscribers,
+}: Stage): Promise<boolean> {
   await fleet.healthy(healWithinMs);
-  const waits = await settle(fleet, log, plan.settleWithinMs);
+  const waits = await settle(fleet, log, plan.settleWithinMs, [
+    (events) => subscribers.waitsFor(events),
+  ]);
   if (waits !== undefined) plan.say(`it still waits for ${waits}`);
   return waits === undefined;
 }

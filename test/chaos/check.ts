@@ -1,5 +1,6 @@
 /** The independent checker: from the evidence alone, what was promised and not kept. */
 import type { Evidence } from "./evidence.ts";
+import { checkAllowLists } from "./rules/allowLists.ts";
 import { checkAttempts } from "./rules/attempts.ts";
 import { checkAlone } from "./rules/alone.ts";
 import { checkAppLog } from "./rules/appLog.ts";
@@ -24,6 +25,7 @@ import { checkProcesses } from "./rules/processes.ts";
 import { checkProjection } from "./rules/projection.ts";
 import { checkSchedule } from "./rules/schedule.ts";
 import { checkSecrets } from "./rules/secrets.ts";
+import { checkSubscribers } from "./rules/subscribers.ts";
 import { checkSweeps } from "./rules/sweeps.ts";
 import { tasksOf } from "./tasks.ts";
 
@@ -48,6 +50,7 @@ export function check(evidence: Evidence): string[] {
     ...checkOwners(evidence, tasks),
     ...checkGroups(evidence, tasks),
     ...checkFeed(evidence),
+    ...checkSubscribers(evidence),
     ...checkMetrics(evidence, tasks),
     ...checkBounds(evidence, tasks),
     ...checkLiveness(evidence, tasks),
@@ -55,6 +58,7 @@ export function check(evidence: Evidence): string[] {
     ...checkLogFiles(evidence, tasks),
     ...checkAppLog(evidence),
     ...checkSecrets(evidence),
+    ...checkAllowLists(evidence),
     ...checkProcesses(evidence),
     ...evidence.sightings,
   ];

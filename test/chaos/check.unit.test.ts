@@ -535,6 +535,19 @@ const wrong: [string, Evidence, RegExp][] = [
     /gateway-1: "ready" has a secret/,
   ],
   [
+    "the broker forbids what a service does",
+    {
+      ...right,
+      said: [
+        {
+          ...{ ...record, line: "forbidden" },
+          msg: "the broker forbids what this service does: its allow-list",
+        },
+      ],
+    },
+    /gateway-1: forbidden/,
+  ],
+  [
     "a record has a prompt",
     { ...right, said: [{ ...record, line: '{"err":"chaos 12 words words"}' }] },
     /gateway-1: "ready" has a prompt/,

@@ -1,14 +1,14 @@
 /** What is stored is lost: all of Redis, the task index, work queues. */
 import { rm } from "node:fs/promises";
+import { connectWitness, type Witnessed } from "./connectWitness.ts";
 import type { Fault } from "./fault.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Member } from "./member.ts";
-import { connectNats } from "./wire/nats.ts";
 import { redisCommands } from "./wire/redis.ts";
 
 /** Each of them can be done to a system that runs. */
 export function dataFaults(fleet: Fleet): Fault[] {
-  const { nats, redis, indexDir } = fleet;
+  const { redis, indexDir } = fleet;
   return [
     ...(indexDir === undefined
       ? []
@@ -21,12 +21,12 @@ export function dataFaults(fleet: Fleet): Fault[] {
     {
       name: "delete-queue",
       target: "nats",
-      run: (random) => deleteQueues(nats.port, (all) => [random.pick(all)]),
+      run: (random) => deleteQueues(fleet, (all) => [random.pick(all)]),
     },
     {
       name: "lose-queues",
       target: "nats",
-      run: () => deleteQueues(nats.port, (all) => all),
+      run: () => deleteQueues(fleet, (all) => all),
     },
   ];
 }
@@ -44,10 +44,10 @@ const loseIndex = (results: Member, dir: string): Fault => ({
 });
 
 async function deleteQueues(
-  port: number,
+  fleet: Witnessed,
   choose: (all: string[]) => readonly string[],
 ): Promise<void> {
-  using broker = await connectNats(port);
+  using broker = await connectWitness(fleet);
   const { consumers } = await broker.request("$JS.API.CONSUMER.NAMES.EVENTS");
   const queues = ((consumers ?? []) as string[]).filter((name) =>
     name.startsWith("infer="),

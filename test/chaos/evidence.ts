@@ -4,6 +4,7 @@ import { statSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { call, type Answer } from "./client.ts";
+import { connectWitness, type Witnessed } from "./connectWitness.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Entry } from "./journal.ts";
 import type { Heard } from "./listenStored.ts";
@@ -12,8 +13,9 @@ import type { Said } from "./member.ts";
 import { makeLogReader, type LoggedEvent, type LogReader } from "./readLog.ts";
 import { straysOf } from "./strays.ts";
 import type { KeysSeen } from "./tenant.ts";
+import type { SubscriberSeen } from "./subscriber.ts";
 import type { Walk } from "./walkLists.ts";
-import { connectNats, type Nats } from "./wire/nats.ts";
+import type { Nats } from "./wire/nats.ts";
 import { redisCommands } from "./wire/redis.ts";
 
 export interface Evidence {
@@ -44,6 +46,8 @@ export interface Evidence {
   gateways?: readonly { name: string; url: string }[];
   /** On the live feed of stored events; undefined: nobody listened. */
   heard?: Heard;
+  /** What the programs of subscribers were given; undefined: there were none. */
+  subscribers?: readonly SubscriberSeen[];
   journal: readonly Entry[];
   ownEnds: readonly string[];
   /** Processes of the fleet that belong to none of its members. */
@@ -161,15 +165,21 @@ export async function readWorkQueues(broker: Nats): Promise<WorkQueue[]> {
   );
 }
 
-export async function workQueuesOf({ nats }: Fleet): Promise<WorkQueue[]> {
-  using broker = await connectNats(nats.port);
+export async function workQueuesOf(fleet: Witnessed): Promise<WorkQueue[]> {
+  using broker = await connectWitness(fleet);
   return await readWorkQueues(broker);
 }
 
 /** What only whoever drove the run can tell. */
 type Seen = Pick<
   Evidence,
-  "told" | "journal" | "sightings" | "heard" | "lists" | "before"
+  | "told"
+  | "journal"
+  | "sightings"
+  | "heard"
+  | "lists"
+  | "before"
+  | "subscribers"
 > &
   // Without a whole journal nobody knows what stood in a record's way.
   Partial<Pick<Evidence, "said">>;
@@ -188,7 +198,7 @@ export async function gather(
   return {
     ...{ told, journal, sightings, ownEnds: fleet.ownEnds },
     ...seen,
-    secrets: Object.values(fleet.owners),
+    secrets: secretsOf(fleet),
     keyLog: await makeLogReader(fleet, "KEYS").read(),
     gateways: fleet.of("gateway").map(({ name }, i) => ({ name, url: fleet.urls?.[i] ?? fleet.url })), // prettier-ignore
     log: await reader.read(),
@@ -201,6 +211,12 @@ export async function gather(
     strays: straysOf(fleet, true),
   };
 }
+
+/** The owners' keys, and the seeds of their subscribers. */
+const secretsOf = ({ owners, subscribers = [] }: Fleet): string[] => [
+  ...Object.values(owners),
+  ...subscribers.map(({ seed }) => seed),
+];
 
 /** From a record to its line, on a busy machine. */
 const writtenWithinMs = 5_000;

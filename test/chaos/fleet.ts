@@ -1,11 +1,23 @@
 /** The whole system as real processes, with a proxy between the services and each server. */
-import { eventually, startNats, startRedis } from "@jetscribe/testing";
+import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import { ensureTopology } from "@jetscribe/event-log/streams/topology";
+import { readConfig } from "@jetscribe/runtime";
+import {
+  eventually,
+  makeTestAccounts,
+  startNats,
+  startRedis,
+} from "@jetscribe/testing";
 import type { NatsVersion, TestServer } from "@jetscribe/testing";
 import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import {
+  BrokerSettings,
+  topologyOf,
+} from "../../packages/runtime/src/joinBroker.ts";
 import { apiKey } from "../../scripts/system/dataDir.ts";
 import { readHealth } from "../../scripts/system/health.ts";
 import { freePort } from "../../scripts/system/freePort.ts";
@@ -15,6 +27,8 @@ import {
 } from "../../scripts/system/services.ts";
 import { startMember, type Member } from "./member.ts";
 import { startProxy, type Proxy } from "./proxy.ts";
+import { subscriberOf, type SubscriberUser } from "./subscriberUser.ts";
+import type { Login } from "./wire/nats.ts";
 
 /** How many processes of each service; without webhooks where none are delivered. */
 export type Sizes = Record<Exclude<ServiceName, "webhooks">, number> &
@@ -37,6 +51,12 @@ export interface Fleet {
   /** LOG_ROTATE_SIZE, where it is set. */
   readonly rotateBytes?: number;
   readonly nats: TestServer;
+  /** Of a user who may do everything there; undefined: the server lets in whoever comes. */
+  readonly login?: Login | undefined;
+  /** The same user in the server's address. */
+  readonly witnessUrl?: string;
+  /** Of each owner one; undefined: the server has no accounts of theirs. */
+  readonly subscribers?: readonly SubscriberUser[];
   readonly redis: TestServer;
   readonly proxies: { nats: Proxy; redis: Proxy };
   readonly members: readonly Member[];
@@ -93,8 +113,17 @@ export async function startFleet({
   await using opened = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), "jetscribe-chaos-"));
   opened.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const key = apiKey(dataDir);
+  const owners = Object.fromEntries(
+    ownerNames.map((name, i) => [name, i === 0 ? key : randomUUID()]),
+  );
+  const subscribers = ownerNames.map(subscriberOf);
+  const accounts = await makeTestAccounts(join(dataDir, "credentials"), {
+    subscribers: subscribers.map(({ account }) => account),
+  });
   const nats =
-    broker?.nats ?? opened.use(await startNats({ version: natsVersion }));
+    broker?.nats ??
+    opened.use(await startNats({ version: natsVersion, config: [accounts.config] })); // prettier-ignore
   const redis = opened.use(await startRedis());
   const proxies = {
     nats: opened.use(await startProxy(nats.port)),
@@ -102,10 +131,6 @@ export async function startFleet({
   };
   const ports: number[] = [];
   while (ports.length < sizes.gateway) ports.push(await freePort());
-  const key = apiKey(dataDir);
-  const owners = Object.fromEntries(
-    ownerNames.map((name, i) => [name, i === 0 ? key : randomUUID()]),
-  );
   const [logDir, mark] = [join(dataDir, "logs"), randomUUID()];
   const env = {
     ...process.env,
@@ -122,6 +147,8 @@ export async function startFleet({
     NODE_OPTIONS: `--import=${clockStep}`,
     ...broker?.env,
   };
+  const witnessUrl = accounts.forTest(nats.url);
+  if (broker === undefined) await makeStreams(witnessUrl, env);
   const ownEnds: string[] = [];
   let over = false;
   async function onOwnEnd(member: Member, how: string): Promise<void> {
@@ -148,6 +175,9 @@ export async function startFleet({
           {
             ...env,
             ...(service === "inference" && { MODEL_NAME: modelOf(number) }),
+            ...(broker === undefined && {
+              NATS_NKEY_FILE: accounts.fileOf(service as ServiceName),
+            }),
             PORT: String(ports[number - 1]),
           },
           (member, how) => {
@@ -163,6 +193,9 @@ export async function startFleet({
   return {
     ...{ url, urls, key, owners, logDir, nats, redis, proxies, members },
     ...{ ownEnds, mark, indexDir: join(dataDir, "index") },
+    ...(broker === undefined && {
+      ...{ subscribers, witnessUrl, login: loginOf(witnessUrl) },
+    }),
     ...("LOG_ROTATE_SIZE" in changes && {
       rotateBytes: Number(changes["LOG_ROTATE_SIZE"]),
     }),
@@ -190,6 +223,17 @@ export async function startFleet({
     stop: () => all.disposeAsync(),
   };
 }
+
+/** As the operator does it before the services start. */
+async function makeStreams(url: string, env: NodeJS.ProcessEnv) {
+  await using broker = await connectBroker({ url, name: "operator" });
+  await ensureTopology(broker, topologyOf(readConfig(BrokerSettings, env)));
+}
+
+const loginOf = (url: string): Login => {
+  const { username: user, password: pass } = new URL(url);
+  return { user, pass };
+};
 
 const modelOf = (number: number) =>
   modelNames[number > firstModelWorkers ? 1 : 0];

@@ -1,8 +1,8 @@
 /** A listener as a biller would be one: what the live feed of stored events said of outcomes. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Fleet } from "./fleet.ts";
+import { connectWitness, type Witnessed } from "./connectWitness.ts";
 import { outcomeWords } from "./tasks.ts";
-import { connectNats } from "./wire/nats.ts";
+import { headerOf } from "./wire/headerOf.ts";
 
 export interface HeardOutcome {
   /** Where the feed says that it stands in the log. */
@@ -23,20 +23,19 @@ export interface Listener extends AsyncDisposable {
 
 const feed = "llm.stored.";
 
-export function listenStored({ nats }: Pick<Fleet, "nats">): Listener {
+export function listenStored(at: Witnessed): Listener {
   const outcomes: HeardOutcome[] = [];
   const connectedAt: number[] = [];
   const stop = new AbortController();
 
   async function listenOnce(): Promise<void> {
-    using broker = await connectNats(nats.port);
+    using broker = await connectWitness(at);
     const { config } = await broker.request("$JS.API.STREAM.INFO.EVENTS");
     const { republish } = config as { republish?: { dest?: string } };
     if (!republish?.dest?.startsWith(feed)) return await sleep(500);
     broker.subscribe(`${feed}>`, ({ subject, headers }) => {
       const word = subject.split(".")[2] ?? "";
-      const of = (name: string) =>
-        new RegExp(`^${name}: (.*)\r$`, "m").exec(headers)?.[1] ?? "";
+      const of = (name: string) => headerOf(headers, name);
       if (outcomeWords.includes(word))
         outcomes.push({ seq: Number(of("Nats-Sequence")), word, taskId: of("ce-subject") }); // prettier-ignore
     });

@@ -1,10 +1,9 @@
 /** Tasks wait behind others past their time, while nobody but the worker that comes to them can end them. */
-import type { TestServer } from "@jetscribe/testing";
 import { setTimeout as sleep } from "node:timers/promises";
+import { connectWitness, type Witnessed } from "./connectWitness.ts";
 import type { Fault } from "./fault.ts";
 import { msPerToken, settings, type Fleet } from "./fleet.ts";
 import type { Load } from "./load.ts";
-import { connectNats } from "./wire/nats.ts";
 
 /** Two full engines, one after the other, so that those behind wait for over twice as long as one of these runs. */
 const ahead = 2 * Number(settings.SLOTS);
@@ -31,12 +30,12 @@ export function outwait(fleet: Fleet, load: Pick<Load, "more">): Fault {
 
 /** Resolves when the last one has been started or ended. */
 async function waitInLine(
-  { nats, models }: Fleet,
+  fleet: Fleet,
   load: Pick<Load, "more">,
 ): Promise<void> {
   // The last model has one worker.
-  const model = models.at(-1);
-  using ends = await watchEnds(nats);
+  const model = fleet.models.at(-1);
+  using ends = await watchEnds(fleet);
   await load.more(ahead, aheadTokens, { body: { model } });
   const hurried = { model, start_timeout_ms: 1 };
   const waiting = await load.more(behind, 1, {
@@ -49,9 +48,9 @@ async function waitInLine(
 }
 
 /** Whether a task was started, or failed without a start; until the connection is lost. */
-async function watchEnds({ port }: TestServer) {
+async function watchEnds(fleet: Witnessed) {
   const seen = new Set<string>();
-  const broker = await connectNats(port);
+  const broker = await connectWitness(fleet);
   for (const word of ["started", "failed"])
     broker.subscribe(`llm.events.${word}.>`, ({ body }) => {
       const { task_id } = JSON.parse(body.toString()) as { task_id: string };

@@ -1,8 +1,8 @@
 /** Poison is no hook in the product: the harness kills the engine at each start of such a task. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { connectWitness } from "./connectWitness.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Journal } from "./journal.ts";
-import { connectNats } from "./wire/nats.ts";
 
 export interface Poison extends AsyncDisposable {
   add(taskId: string): void;
@@ -31,7 +31,7 @@ export function spreadPoison(fleet: Fleet, journal: Journal): Poison {
   async function listen(): Promise<void> {
     while (!stop.signal.aborted) {
       try {
-        using broker = await connectNats(fleet.nats.port);
+        using broker = await connectWitness(fleet);
         broker.subscribe("llm.events.started.>", ({ body }) => onStarted(body));
         while (!broker.closed && !stop.signal.aborted) await sleep(20);
       } catch {

@@ -1,6 +1,7 @@
 /** The stream EVENTS, or that of the keys, message by message. */
-import type { Fleet } from "./fleet.ts";
-import { connectNats, type Nats } from "./wire/nats.ts";
+import { connectWitness, type Witnessed } from "./connectWitness.ts";
+import { headerOf } from "./wire/headerOf.ts";
+import type { Nats } from "./wire/nats.ts";
 
 export interface LoggedEvent {
   seq: number;
@@ -18,6 +19,10 @@ export interface LoggedEvent {
   data: Record<string, unknown>;
 }
 
+/** The slug of whose task it is about. */
+export const ownerOf = ({ queue }: LoggedEvent): string =>
+  queue.split("=")[3] ?? "";
+
 export interface LogReader {
   /** Everything that stands in the log now; what was read before is not read again. */
   read(): Promise<readonly LoggedEvent[]>;
@@ -26,7 +31,7 @@ export interface LogReader {
 const atATime = 256;
 
 export function makeLogReader(
-  { nats }: Pick<Fleet, "nats">,
+  at: Witnessed,
   stream: "EVENTS" | "KEYS" = "EVENTS",
 ): LogReader {
   const events: LoggedEvent[] = [];
@@ -34,7 +39,7 @@ export function makeLogReader(
   let last: Promise<unknown> = Promise.resolve();
 
   async function readOn(): Promise<readonly LoggedEvent[]> {
-    using broker = await connectNats(nats.port);
+    using broker = await connectWitness(at);
     const info = await broker.request(`$JS.API.STREAM.INFO.${stream}`);
     const cluster = info["cluster"] as { leader?: string } | undefined;
     // A node that knows of no leader says what it knew last.
@@ -86,8 +91,7 @@ async function readAt(
   if (message === undefined)
     throw new Error(`${seq}: ${JSON.stringify(answer["error"])}`);
   const headers = Buffer.from(message.hdrs ?? "", "base64").toString();
-  const header = (name: string) =>
-    new RegExp(`^${name}: (.*)\r$`, "m").exec(headers)?.[1] ?? "";
+  const header = (name: string) => headerOf(headers, name);
   const [, , word = "", ...owner] = message.subject.split(".");
   const body = Buffer.from(message.data ?? "", "base64").toString();
   return {

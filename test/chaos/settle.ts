@@ -2,11 +2,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { readLogFiles, readProjection, workQueuesOf } from "./evidence.ts";
 import type { Fleet } from "./fleet.ts";
-import type { LogReader } from "./readLog.ts";
+import type { LoggedEvent, LogReader } from "./readLog.ts";
 import { tasksOf } from "./tasks.ts";
 
 /** However slow the machine is. */
 const mostMs = 10 * 60_000;
+
+/** What somebody still waits for who reads these events; undefined: nothing. */
+export type Waits = (log: readonly LoggedEvent[]) => string | undefined;
 
 /**
  * Resolves to what it still waited for when nothing had moved for so long; undefined: everything is still.
@@ -15,12 +18,13 @@ export async function settle(
   fleet: Fleet,
   log: LogReader,
   withinMs: number,
+  others: readonly Waits[] = [],
 ): Promise<string | undefined> {
   const most = performance.now() + mostMs;
   let until = performance.now() + withinMs;
   let read = 0;
   for (;;) {
-    const waits = await waitsFor(fleet, log).catch((error: unknown) =>
+    const waits = await waitsFor(fleet, log, others).catch((error: unknown) =>
       String(error),
     );
     const now = performance.now();
@@ -35,6 +39,7 @@ export async function settle(
 async function waitsFor(
   fleet: Fleet,
   log: LogReader,
+  others: readonly Waits[],
 ): Promise<string | undefined> {
   const events = await log.read();
   const tasks = [...tasksOf(events).values()];
@@ -46,5 +51,6 @@ async function waitsFor(
   const { seq, caughtUp } = await readProjection(fleet.redis.port);
   if (seq !== events.at(-1)?.seq || !caughtUp) return "the projection";
   const { requests } = await readLogFiles(fleet);
-  return requests.length < tasks.length ? "the log files" : undefined;
+  if (requests.length < tasks.length) return "the log files";
+  return others.map((waits) => waits(events)).find(Boolean);
 }

@@ -1,9 +1,9 @@
 /** A worker that nobody ever hears of again is first to start a task: for everybody else that start is another's. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { connectWitness } from "./connectWitness.ts";
 import type { Fault } from "./fault.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Load } from "./load.ts";
-import { connectNats } from "./wire/nats.ts";
 
 const thief = "thief";
 /** For the workers to try to start it, before the projection shows that it has been started. */
@@ -30,8 +30,8 @@ export function stealStart(fleet: Fleet, load: Pick<Load, "more">): Fault {
   };
 }
 
-async function start({ nats }: Fleet, taskId: string): Promise<void> {
-  using broker = await connectNats(nats.port);
+async function start(fleet: Fleet, taskId: string): Promise<void> {
+  using broker = await connectWitness(fleet);
   const now = new Date();
   const [id, type] = [`${taskId}.started.1`, "GenerateStarted"];
   await broker.request(

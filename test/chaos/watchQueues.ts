@@ -1,10 +1,10 @@
 /** What the broker says on the way: nothing is acknowledged whose outcome is not in the log. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { connectWitness } from "./connectWitness.ts";
 import { readWorkQueues } from "./evidence.ts";
 import type { Fleet } from "./fleet.ts";
 import { foldLog } from "./foldLog.ts";
 import type { LogReader } from "./readLog.ts";
-import { connectNats } from "./wire/nats.ts";
 
 export interface Watch extends AsyncDisposable {
   readonly sightings: readonly string[];
@@ -18,7 +18,7 @@ export function watchQueues(fleet: Fleet, log: LogReader): Watch {
   const fold = foldLog();
 
   async function look(): Promise<void> {
-    using broker = await connectNats(fleet.nats.port);
+    using broker = await connectWitness(fleet);
     const queues = await readWorkQueues(broker);
     // Read after the queues: an outcome comes before its acknowledgement.
     fold.advance(await log.read());

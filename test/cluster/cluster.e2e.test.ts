@@ -13,10 +13,10 @@ import { makeJournal, type Journal } from "../chaos/journal.ts";
 import { makeLoad } from "../chaos/load.ts";
 import type { Told } from "../chaos/told.ts";
 import { spreadPoison } from "../chaos/poison.ts";
+import { connectWitness } from "../chaos/connectWitness.ts";
 import { makeLogReader } from "../chaos/readLog.ts";
 import { settle } from "../chaos/settle.ts";
 import { watchQueues } from "../chaos/watchQueues.ts";
-import { connectNats } from "../chaos/wire/nats.ts";
 import { startClusterFleet, type ClusterFleet } from "./clusterFleet.ts";
 
 const seed = 20_263;
@@ -26,8 +26,8 @@ const sizes = { gateway: 1, inference: 2, results: 1, logger: 1 };
 const frozenMs = 3_500;
 
 /** How many copies each stream and each work queue has. */
-async function copies({ nats }: Fleet): Promise<Record<string, number>> {
-  using broker = await connectNats(nats.port);
+async function copies(fleet: Fleet): Promise<Record<string, number>> {
+  using broker = await connectWitness(fleet);
   const counted: Record<string, number> = {};
   const count = async (name: string, subject: string) => {
     const { cluster } = await broker.request(subject);
