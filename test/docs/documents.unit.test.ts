@@ -64,6 +64,23 @@ test.each([
   },
 );
 
+test("every threat on docs/security.md has a control and a test", () => {
+  const { prose } = readDocument("docs/security.md");
+  const threats = prose
+    .split(/^## /m)
+    .filter((section) => section.includes("| threat "))
+    .flatMap((section) => section.split("\n").filter((line) => line.startsWith("| ")).slice(2)); // prettier-ignore
+  assert.ok(threats.length > 40);
+  const without = threats.filter((row) => {
+    const [, , control = "", tests = ""] = row.split("|");
+    const named = [...tests.matchAll(/\]\(\.\.\/([^)]+)\)/g)].map(([, path = ""]) => path); // prettier-ignore
+    const isTest = (path: string) =>
+      /\.(?:test|compose)\.ts$/.test(path) && files.has(path);
+    return control.trim() === "" || !named.some(isTest);
+  });
+  assert.deepEqual(without, []);
+});
+
 test("a link whose text is a file's name leads to a file of that name", () => {
   const leadsToFile = ({ label, target }: { label: string; target: string }) =>
     /^[\w./-]+$/.test(label) &&
