@@ -1,4 +1,4 @@
-/** Mutants of what calls are promised: idempotency keys, lists, filters, prompts that stay out of logs. */
+/** Mutants of what calls are promised: idempotency keys, lists, filters, prompts that stay out of logs, subscribers. */
 import type { Mutant } from "./mutant.ts";
 
 export const callMutants: readonly Mutant[] = [
@@ -51,5 +51,14 @@ export const callMutants: readonly Mutant[] = [
       'log.warn({ ...aboutTask(task), error_type, prompt: inHand.item.event.data.prompt }, "task failed");',
     run: "calm",
     caught: /inference-\d: "task failed" has a prompt/,
+  },
+  {
+    name: "a subscriber sees every owner",
+    file: "packages/event-log/src/accounts/subscriber.ts",
+    find: 'owner: owner ?? ">" };',
+    replace: 'owner: owner === undefined ? ">" : "*" };',
+    run: "drains",
+    caught:
+      /the subscriber of \w+ (?:was given|heard) .*, which is no event of its owner/,
   },
 ];

@@ -142,10 +142,11 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "?wait never gives the outcome",
-    file: "services/gateway/src/http/routes/result.ts",
-    find: "if (isOpen(task)) return reply.code(202).send(pendingOf(task));",
-    replace: `if (isOpen(task) || ms > 0)
-      return reply.code(202).send(pendingOf({ ...task, status: "processing" }));`,
+    file: "services/gateway/src/calls/readResult.ts",
+    find: `return isOpen(task)
+    ? { task, status: 202, body: pendingOf(task) }`,
+    replace: `return isOpen(task) || ms > 0
+    ? { task, status: 202, body: pendingOf({ ...task, status: "processing" }) }`,
     run: "calm, once more",
     caught: /\?wait=\d+ said 202 after \d+ ms/,
   },
