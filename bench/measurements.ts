@@ -1,5 +1,6 @@
 /** What is measured; each starts from a system of its own and gives rows of figures. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { accounts } from "./accounts.ts";
 import { openConnection } from "./connection.ts";
 import { cluster } from "./cluster.ts";
 import { deaths } from "./deaths.ts";
@@ -53,7 +54,7 @@ export const measurements = {
   ...{ tokens, mixed, first_token: firstToken, abort, estimate, prefix },
   ...{ speculation, engine, overload, features: featureCosts },
   ...{ natsapi: natsApi },
-  ...{ statistics, metrics, traces: traceCosts },
+  ...{ statistics, metrics, traces: traceCosts, accounts },
 };
 export type Measurement = keyof typeof measurements;
 

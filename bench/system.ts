@@ -44,7 +44,7 @@ export async function startSystem({
   env?: Record<string, string>;
 } & Pick<
   StackOptions,
-  "natsVersion" | "durability" | "nodes" | "callers"
+  "natsVersion" | "durability" | "nodes" | "callers" | "accounts"
 > = {}): Promise<System> {
   const keys = Array.from({ length: owners }, (_, i) => `owner-${i}`);
   const stack = await startStack({
