@@ -8,7 +8,7 @@ import {
 import type { App, AppDeps } from "../appDeps.ts";
 import { answer, problems, security } from "../docs.ts";
 import { taskIdExample } from "../examples.ts";
-import { TaskParams } from "../taskOfCall.ts";
+import { TaskParams } from "../taskParams.ts";
 
 /** Whoever may name webhooks may see them: an address may hold a secret. */
 const config = { scope: "generate" } as const;
