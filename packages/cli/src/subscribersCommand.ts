@@ -27,6 +27,7 @@ export function addSubscribersCommand(
     .option("--types <types>", "only these events, as completed,failed")
     .option("--no-text", "without prompts and results: headers alone")
     .option("--from <time>", "begins with what was stored at this time")
+    .option("--api", "may submit tasks over NATS too, as the owner")
     .addOption(jsonOption("one JSON object"))
     .action((name: string, options: AddSubscriberOptions) =>
       addSubscriber(name, options, context),

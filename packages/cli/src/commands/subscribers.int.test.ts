@@ -22,7 +22,7 @@ for (const version of await natsVersions())
       const { run, dataDir } = own;
       const subscribers = (...args: string[]) => run("subscribers", ...args);
       const filter = ["--owner", "Team A", "--model", "demo", "--types", "failed"]; // prettier-ignore
-      const add = ["add", "alarms", ...filter, "--no-text", "--json"];
+      const add = ["add", "alarms", ...filter, "--no-text", "--api", "--json"];
       const added = json<Added>(await subscribers(...add));
       const seedFile = join(dataDir, "credentials/subscribers/alarms.nk");
       assert.deepEqual(added, {
@@ -33,6 +33,7 @@ for (const version of await natsVersions())
         feed: ["llm.stored.failed.demo.*.team-a"],
         filters: ["llm.events.failed.demo.*.team-a"],
         ...{ text: false, from: null },
+        api: ["generate", "result", "cancel"].map((call) => `llm.api.team-a.${call}`), // prettier-ignore
       });
       assert.equal(statSync(seedFile).mode & 0o777, 0o600);
       const seed = readFileSync(seedFile, "utf8").trim();
@@ -89,6 +90,7 @@ for (const version of await natsVersions())
           ["--types", "x"],
           ["--from", "yesterday"],
           ["--owner", ""],
+          ["--api"],
         ].map((more) => ["add", "a", ...more]),
       ]) {
         const { code, stdout } = await own.run("subscribers", ...args);

@@ -19,7 +19,7 @@ import {
 } from "@jetscribe/event-log/subscribers/subscriberDurable";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { apiPrefix } from "@jetscribe/event-log/accounts/access";
-import { eventTypes } from "@jetscribe/schema";
+import { apiCalls, eventTypes } from "@jetscribe/schema";
 import type { Context } from "../context.ts";
 import { CliError, exitCodes, usageError } from "../exit.ts";
 import { joinLog } from "../joinLog.ts";
@@ -43,6 +43,7 @@ export interface AddSubscriberOptions extends SubscribersOptions {
   types?: string;
   text: boolean;
   from?: string;
+  api?: boolean;
 }
 
 export async function addSubscriber(
@@ -135,10 +136,12 @@ function checkName(name: string): void {
 
 function wantedOf(
   name: string,
-  { owner, model, types, text, from }: AddSubscriberOptions,
+  { owner, model, types, text, from, api = false }: AddSubscriberOptions,
   nowMs: number,
 ): Omit<Subscriber, "publicKey"> {
   checkName(name);
+  if (api && owner === undefined)
+    throw usageError("--api needs --owner: whose tasks are they?");
   const words = types === undefined ? undefined : wordsOf(types);
   return {
     name,
@@ -148,7 +151,7 @@ function wantedOf(
     ...(from !== undefined && {
       from: new Date(parseTime("--from", from, nowMs)).toISOString(),
     }),
-    ...{ noText: !text, api: false, createdAt: new Date(nowMs).toISOString() },
+    ...{ noText: !text, api, createdAt: new Date(nowMs).toISOString() },
   };
 }
 
@@ -177,7 +180,13 @@ const addedOf = (
   filters: filtersOf(subscriber, broker),
   text: !subscriber.noText,
   from: subscriber.from ?? null,
+  api: callsOf(subscriber, broker),
 });
+
+const callsOf = ({ owner, api }: Subscriber, { subjects }: Broker): string[] =>
+  api && owner !== undefined
+    ? apiCalls.map((call) => subjects.api(call, owner))
+    : [];
 
 /** The operator's own is not the subscriber's business. */
 const withoutLogin = (url: string): string =>

@@ -19,6 +19,8 @@ export interface Added {
   text: boolean;
   /** Its durable consumer begins with what was stored at this time; null: with what is stored from now on. */
   from: string | null;
+  /** Subjects by which it submits tasks as its owner. */
+  api: string[];
 }
 
 export interface Listed {
@@ -49,17 +51,19 @@ export function describeAdded(
   config: { exports: string; account: string } | undefined,
   paint: Paint,
 ): string {
-  const { name, nkey_file, nats_url, stream, durable, text } = added;
+  const { name, nkey_file, nats_url, stream, durable, text, api } = added;
   const row = (title: string, value: string) =>
     `  ${paint("dim", title.padEnd(12))}${value}`;
   const from = added.from === null ? "from now on" : `since ${added.from}`;
   return [
     `${paint("bold", name)} may read${config ? ", once the broker is configured" : ""}`,
     row("credentials", nkey_file),
+    row("public key", added.public_key),
     row("events", `${added.filters.join(", ")}, ${from}`),
     row("texts", text ? "yes" : "no: headers alone"),
     row("live feed", added.feed.join(", ")),
     row("consumer", `${durable} of ${stream}, by ${added.api_prefix}`),
+    ...(api.length > 0 ? [row("submits by", api.join(", "))] : []),
     "",
     ...(config ? instructions(added, config) : []),
     "A first program:",
