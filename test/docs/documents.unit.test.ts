@@ -128,7 +128,7 @@ test("every file that a document names is there, if only by the end of its path"
 });
 
 /** What a reader saves under that name. */
-const savedByReader = new Set(["watch.mjs", "replay.mjs"]);
+const savedByReader = new Set(["watch.mjs"]);
 
 test("every reference link is defined", () => {
   const wrong = findings(({ prose }) => {
