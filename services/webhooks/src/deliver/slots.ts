@@ -77,8 +77,9 @@ export function makeSlots(
     const before = turnedAway.get(host) ?? 0;
     if (turnedAway.size >= mostRemembered) turnedAway.clear();
     turnedAway.set(host, before + 1);
-    const ms = Math.min(longestMs, shortestMs * (1 + before / perHost));
-    return { kind: "busy", afterMs: ms * (0.5 + random() / 2) };
+    const ms = shortestMs * (1 + before / (waitersPerSlot * perHost));
+    const afterMs = Math.min(longestMs, ms) * (0.5 + random() / 2);
+    return { kind: "busy", afterMs };
   }
   function wait(host: string, owner: string): Promise<Slot | Busy> {
     const { promise, resolve } = Promise.withResolvers<Slot | Busy>();
