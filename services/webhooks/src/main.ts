@@ -7,6 +7,7 @@ import { workOff, type Work } from "@jetscribe/event-log/webhooks/workOff";
 import {
   joinBroker,
   joinClock,
+  joinMicro,
   readConfig,
   runService,
 } from "@jetscribe/runtime";
@@ -67,6 +68,9 @@ await runService(
       follow("webhooks", makeOnDelivery({ deliver, nowS, log })),
     ]).catch(fail);
     stack.defer(() => work.then(() => undefined));
+    joinMicro("webhooks", broker, service, {
+      description: "delivers outcomes to the addresses that requests name",
+    });
   },
   { env: process.env, hasTime: true },
 );

@@ -30,7 +30,14 @@ describe.each(versions)(
     beforeAll(async () => {
       stack = await startStack({
         ...{ natsVersion: version, callers: owners },
-        services: ["gateway", "gateway-2", "inference", "results", "logger"],
+        services: [
+          "gateway",
+          "gateway-2",
+          "inference",
+          "results",
+          "logger",
+          "webhooks",
+        ],
         env: {
           ...{ ENGINE: "fake", FAKE_MS: "20", BODY_LIMIT: String(512 * 1024) },
           API_KEYS: Object.entries(apiKeys).map((pair) => pair.join(":")).join(","), // prettier-ignore
@@ -259,13 +266,13 @@ describe.each(versions)(
     test("every service says who it is, and the gateways tell their calls", async () => {
       const found = new Map<string, Record<string, unknown>>();
       const replies = await operator.nc.requestMany("$SRV.INFO", "", {
-        ...{ maxWait: 5_000, strategy: "count", maxMessages: 5 },
+        ...{ maxWait: 5_000, strategy: "count", maxMessages: 6 },
       });
       for await (const reply of replies) {
         const info = reply.json<Record<string, unknown> & { name: string }>();
         found.set(info.name, info);
       }
-      const names = ["gateway", "inference", "logger", "results"];
+      const names = ["gateway", "inference", "logger", "results", "webhooks"];
       assert.deepEqual([...found.keys()].toSorted(), names.map((name) => `jetscribe-${name}`)); // prettier-ignore
       const { endpoints } = found.get("jetscribe-gateway") as { endpoints: { subject: string }[] }; // prettier-ignore
       assert.deepEqual(
