@@ -28,6 +28,7 @@ import { replay } from "./replay.ts";
 import { speculation } from "./speculation.ts";
 import { statistics } from "./statistics.ts";
 import { taskIndex } from "./taskIndex.ts";
+import { subscribers } from "./subscribers.ts";
 import { traceCosts } from "./traces.ts";
 import { startSystem, submit, taskIdOf, untilDone } from "./system.ts";
 
@@ -54,7 +55,7 @@ export const measurements = {
   ...{ tokens, mixed, first_token: firstToken, abort, estimate, prefix },
   ...{ speculation, engine, overload, features: featureCosts },
   ...{ natsapi: natsApi },
-  ...{ statistics, metrics, traces: traceCosts, accounts },
+  ...{ statistics, metrics, traces: traceCosts, subscribers, accounts },
 };
 export type Measurement = keyof typeof measurements;
 

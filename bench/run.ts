@@ -1,7 +1,7 @@
 /**
  * Measures the system on the fake engine, and what it adds to the real one, everything on one machine with the load
  * generator; see README.md here.
- * npm run bench -- [--only accept,drain,latency,get,queued,memory,rebuild,replay,index,list,errors,past,page,deaths,durability,cluster,tokens,mixed,first_token,abort,estimate,prefix,speculation,engine,overload,features,natsapi,statistics,metrics,traces,accounts] [--tasks 5000] [--reps 3] [--llama-server CMD] [--gpu]
+ * npm run bench -- [--only accept,drain,latency,get,queued,memory,rebuild,replay,index,list,errors,past,page,deaths,durability,cluster,tokens,mixed,first_token,abort,estimate,prefix,speculation,engine,overload,features,natsapi,statistics,metrics,traces,accounts,subscribers] [--tasks 5000] [--reps 3] [--llama-server CMD] [--gpu]
  */
 import { parseArgs } from "node:util";
 import type { Figures } from "./figures.ts";
