@@ -18,7 +18,6 @@ import signal
 import sys
 
 import nats
-from nats.errors import TimeoutError as NothingYet
 
 STREAM = "EVENTS"
 
@@ -53,7 +52,7 @@ async def failures(client, stop, name="alarms"):
     while not stop.is_set():
         try:
             messages = await subscription.fetch(10, timeout=1)
-        except NothingYet:
+        except asyncio.TimeoutError:  # nothing yet
             continue
         for message in messages:
             try:
