@@ -61,4 +61,12 @@ export const callMutants: readonly Mutant[] = [
     caught:
       /the subscriber of \w+ (?:was given|heard) .*, which is no event of its owner/,
   },
+  {
+    name: "a webhook that is not taken is not tried again",
+    file: "services/webhooks/src/deliver/deliver.ts",
+    find: "else await failed(delivery, failure, after);",
+    replace: "",
+    run: "calm",
+    caught: /was never delivered to its webhook/,
+  },
 ];

@@ -22,6 +22,7 @@ import { kindOf, tasksOf } from "./tasks.ts";
 import { tellTasks } from "./tellTasks.ts";
 import { watchPlaces, type PlacesWatch } from "./watchPlaces.ts";
 import { runTenants, type Tenants } from "./tenants.ts";
+import { receiveWebhooks, type Webhooks } from "./webhooks.ts";
 import { walkLists, type ListWalks } from "./walkLists.ts";
 import { watchQueues } from "./watchQueues.ts";
 
@@ -61,7 +62,9 @@ export interface Report {
 }
 
 const healWithinMs = 60_000;
-const defaultSizes: Sizes = { gateway: 1, inference: 3, results: 1, logger: 1 };
+const defaultSizes: Sizes = {
+  ...{ gateway: 1, inference: 3, results: 1, logger: 1, webhooks: 1 },
+};
 /** Every file is rotated many times, and all of them stay. */
 const rotating = { LOG_ROTATE_SIZE: "8000", LOG_KEEP: "100000" };
 /** After the faults, so long: by then everything has to be as quick as ever. */
@@ -112,6 +115,7 @@ interface Stage {
   lists: ListWalks;
   tenants: Tenants;
   subscribers: Subscribers;
+  webhooks: Webhooks;
 }
 
 async function drive(fleet: Fleet, plan: Plan): Promise<Report> {
@@ -120,8 +124,9 @@ async function drive(fleet: Fleet, plan: Plan): Promise<Report> {
   await fleet.healthy(healWithinMs);
   say("the system runs");
   await using poison = spreadPoison(fleet, journal);
+  await using webhooks = await receiveWebhooks(fleet, random.fork(5));
   const load = makeLoad(fleet, random.fork(1), {
-    ...{ perSecond, more },
+    ...{ perSecond, more, webhookUrl: webhooks.url },
     onTask({ kind, taskId }) {
       if (kind === "poison" && taskId !== undefined) poison.add(taskId);
     },
@@ -138,7 +143,7 @@ async function drive(fleet: Fleet, plan: Plan): Promise<Report> {
   await using lists = walkLists(fleet, random.fork(3));
   const tenants = runTenants(fleet, load, random.fork(4));
   await using subscribers = await runSubscribers(fleet);
-  const watches = { places, lists, tenants, subscribers };
+  const watches = { places, lists, tenants, subscribers, webhooks };
   const stage = { fleet, plan, journal, load, log, ...watches };
   const unseen = await play(stage);
   say("starting anew");
@@ -151,6 +156,7 @@ async function drive(fleet: Fleet, plan: Plan): Promise<Report> {
     ...{ before, keys: tenants },
     heard: listener.heard(),
     subscribers: subscribers.seen,
+    webhooks: webhooks.calls,
     said: fleet.members.flatMap(({ said }) => said),
   };
   const { compared } = places;
@@ -197,15 +203,12 @@ async function strikeUnderLoad(stage: Stage): Promise<boolean> {
 }
 
 /** False: something is stuck, which is a violation whatever comes next. */
-async function heal({
-  fleet,
-  plan,
-  log,
-  subscribers,
-}: Stage): Promise<boolean> {
+async function heal(stage: Stage): Promise<boolean> {
+  const { fleet, plan, log, subscribers, webhooks } = stage;
   await fleet.healthy(healWithinMs);
   const waits = await settle(fleet, log, plan.settleWithinMs, [
     (events) => subscribers.waitsFor(events),
+    (events) => webhooks.waitsFor(events),
   ]);
   if (waits !== undefined) plan.say(`it still waits for ${waits}`);
   return waits === undefined;

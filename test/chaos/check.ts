@@ -27,6 +27,7 @@ import { checkSchedule } from "./rules/schedule.ts";
 import { checkSecrets } from "./rules/secrets.ts";
 import { checkSubscribers } from "./rules/subscribers.ts";
 import { checkSweeps } from "./rules/sweeps.ts";
+import { checkWebhooks } from "./rules/webhooks.ts";
 import { tasksOf } from "./tasks.ts";
 
 /** What is wrong, a line each; empty: every promise was kept. */
@@ -51,6 +52,7 @@ export function check(evidence: Evidence): string[] {
     ...checkGroups(evidence, tasks),
     ...checkFeed(evidence),
     ...checkSubscribers(evidence),
+    ...checkWebhooks(evidence, tasks),
     ...checkMetrics(evidence, tasks),
     ...checkBounds(evidence, tasks),
     ...checkLiveness(evidence, tasks),

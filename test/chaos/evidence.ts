@@ -4,6 +4,7 @@ import { statSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { call, type Answer } from "./client.ts";
+import type { WebhookCall } from "./webhooks.ts";
 import { connectWitness, type Witnessed } from "./connectWitness.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Entry } from "./journal.ts";
@@ -48,6 +49,8 @@ export interface Evidence {
   heard?: Heard;
   /** What the programs of subscribers were given; undefined: there were none. */
   subscribers?: readonly SubscriberSeen[];
+  /** What the receiver of webhooks got; undefined: there was none. */
+  webhooks?: readonly WebhookCall[];
   journal: readonly Entry[];
   ownEnds: readonly string[];
   /** Processes of the fleet that belong to none of its members. */
@@ -180,6 +183,7 @@ type Seen = Pick<
   | "lists"
   | "before"
   | "subscribers"
+  | "webhooks"
 > &
   // Without a whole journal nobody knows what stood in a record's way.
   Partial<Pick<Evidence, "said">>;

@@ -49,7 +49,7 @@ export function faultsOf(
 }
 
 /** Takes too long for any but a long run. */
-const onlyInLong = /^suspend-(?:inference|logger)$/;
+const onlyInLong = /^suspend-(?:inference|logger|webhooks)$/;
 /** Not known to keep every promise: done only where it is asked for by the beginning of its name. */
 const onDemand = /^(?:step-clock-(?!gateway)|suspend-(?:gateway|results))/;
 /** Done once each, before and after all others, and only where it is asked for by its whole name. */

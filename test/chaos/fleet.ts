@@ -28,6 +28,7 @@ import {
 import { startMember, type Member } from "./member.ts";
 import { startProxy, type Proxy } from "./proxy.ts";
 import { subscriberOf, type SubscriberUser } from "./subscriberUser.ts";
+import { webhookSettings } from "./webhookSettings.ts";
 import type { Login } from "./wire/nats.ts";
 
 /** How many processes of each service; without webhooks where none are delivered. */
@@ -136,6 +137,7 @@ export async function startFleet({
     ...process.env,
     ...{ NAMESPACE: "", REDIS_PREFIX: "" },
     ...settings,
+    ...webhookSettings,
     ...changes,
     NATS_URL: `nats://127.0.0.1:${proxies.nats.port}`,
     REDIS_URL: `redis://127.0.0.1:${proxies.redis.port}`,

@@ -47,11 +47,13 @@ export function makeLoad(
   {
     perSecond,
     more = [],
+    webhookUrl,
     onTask,
   }: {
     perSecond: number;
     /** Kinds that come ten times as often. */
     more?: readonly Kind[];
+    webhookUrl?: string | undefined;
     onTask: (told: Told) => void;
   },
 ): Load {
@@ -205,7 +207,7 @@ export function makeLoad(
     async run(forMs, { signal, calm = false, without = [] } = {}) {
       const begin = performance.now();
       const callers: Promise<void>[] = [];
-      const mix: Mix = { models, owners: regulars, more, without };
+      const mix: Mix = { models, owners: regulars, more, without, webhookUrl };
       if (owners["once"] !== undefined && !onceCalled) {
         onceCalled = true;
         const only = { ...onlyRequest(++number, "once"), calm };

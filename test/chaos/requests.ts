@@ -67,6 +67,8 @@ export interface Mix {
   more?: readonly Kind[];
   /** Kinds that don't come. */
   without?: readonly Kind[];
+  /** Where webhooks go, before the owner's name; undefined: there are none. */
+  webhookUrl?: string | undefined;
 }
 
 export function nextRequest(number: number, random: Random, mix: Mix): Wanted {
@@ -85,9 +87,20 @@ export function nextRequest(number: number, random: Random, mix: Mix): Wanted {
   };
   const [first = "default"] = mix.owners;
   const owner = random.chance(0.5) ? first : random.pick(mix.owners);
+  if (mix.webhookUrl !== undefined && random.chance(0.3))
+    Object.assign(body, webhookAt(`${mix.webhookUrl}/${owner}/${number}`, random)); // prettier-ignore
   const keyed = random.chance(0.3) && { idempotencyKey: `call ${number}` };
   return { kind, number, owner, body, ...keyed };
 }
+
+/** Half of them are told of some outcomes only. */
+const webhookAt = (url: string, random: Random) => ({
+  webhook: {
+    url,
+    ...(random.chance(0.5) && { events: random.pick(outcomes) }),
+  },
+});
+const outcomes = [["completed"], ["failed", "cancelled"]];
 
 /** A tenth has a deadline, a tenth is for later. */
 function timesOf(random: Random): Record<string, number> {
