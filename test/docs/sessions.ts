@@ -31,6 +31,8 @@ const varying = new RegExp(
     uuid.source,
     String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`,
     String.raw`(?<="seed":)\d+`,
+    // Which prompt a slot has from before differs by the machine.
+    String.raw`(?<="cached_tokens":)\d+`,
     String.raw`^\d+(?= llm\.)`,
     String.raw`\d+\.\d+`,
     String.raw`^…\n`,
