@@ -1,5 +1,6 @@
 /** The containers as the chaos harness sees a system: how it is reached, and what can be done to it. */
 import { readHealth } from "../../scripts/system/health.ts";
+import { inboxPrefixOf } from "@jetscribe/event-log/accounts/roles";
 import { eventually, type Random } from "@jetscribe/testing";
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,6 +8,7 @@ import { freePort } from "../../scripts/system/freePort.ts";
 import type { Fault } from "../chaos/fault.ts";
 import { settings, type Fleet } from "../chaos/fleet.ts";
 import type { Member } from "../chaos/member.ts";
+import type { Login } from "../chaos/wire/nats.ts";
 import { makeComposeStack, type ComposeStack } from "./composeStack.ts";
 import { docker, inspect } from "./shell.ts";
 
@@ -41,11 +43,12 @@ async function startIn(stack: ComposeStack): Promise<DockerFleet> {
     ),
   );
   for (const { learnWorker } of containers) await learnWorker();
+  const login = await loginOf(stack);
   const ownEnds: string[] = [];
   const fleet = {
     ...{ url: stack.url, key: stack.key, logDir: stack.logDir },
     ...{ owners: { default: stack.key }, models: ["demo"] },
-    ...{ nats: { port: natsPort }, redis: { port: redisPort } },
+    ...{ nats: { port: natsPort }, redis: { port: redisPort }, login },
     // There are none among this machine's processes.
     ...{ members: [], of: () => [], mark: randomUUID(), ownEnds },
     async healthy(timeoutMs: number) {
@@ -57,6 +60,13 @@ async function startIn(stack: ComposeStack): Promise<DockerFleet> {
   } as unknown as Fleet;
   const faults = containers.flatMap(({ faults }) => faults);
   return { fleet, faults, remove: stack.remove };
+}
+
+/** Of the operator, who may read everything. Its seed is in a volume that the container `streams` sees. */
+async function loginOf({ compose }: ComposeStack): Promise<Login> {
+  const inStreams = ["run", "--rm", "--no-deps", "-T", "streams"];
+  const seed = await compose(...inStreams, "cat", "/run/credentials/seed.nk");
+  return { seed, inboxPrefix: inboxPrefixOf("operator") };
 }
 
 /** The harness reads the log and Redis; nothing else of the system is changed. */

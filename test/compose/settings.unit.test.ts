@@ -33,3 +33,20 @@ test("Node runs with the same flags in the containers", async () => {
   for (const [command] of dockerfile.matchAll(/^CMD \["node".*$/gm))
     assert.match(command, /^CMD \["node", "(deploy|services)\//);
 });
+
+test("each volume with a user's seed has a folder in the image that fills it: a new volume's owner is the folder's", async () => {
+  const [dockerfile, system] = [
+    await read("deploy/Dockerfile"),
+    await read("deploy/system.yaml"),
+  ];
+  const mounted = [...system.matchAll(/- user-(\w+):\/keys\/(\w+)$/gm)];
+  assert.ok(mounted.length > 1);
+  for (const [, volume, folder] of mounted) assert.equal(volume, folder);
+  const volumes = [...system.matchAll(/^ {2}user-(\w+): \{\}$/gm)];
+  const [, made = ""] = /^RUN for role in ([a-z ]+);/m.exec(dockerfile) ?? [];
+  const roles = made.split(" ").toSorted();
+  const namesOf = (found: RegExpExecArray[]) =>
+    found.map(([, name = ""]) => name).toSorted();
+  assert.deepEqual(namesOf(mounted), roles);
+  assert.deepEqual(namesOf(volumes), roles);
+});

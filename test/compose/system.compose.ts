@@ -121,7 +121,7 @@ describe("the system in containers", () => {
   });
 
   test("gives each service the seed of its own user, and of no other", async () => {
-    const withUser = ["gateway", "inference", "results", "logger"];
+    const withUser = ["gateway", "inference", "results", "logger", "webhooks"];
     for (const service of services) {
       const id = await stack.container(service);
       const mounts = "{{range .Mounts}}{{.Name}} {{end}}";

@@ -3,8 +3,9 @@ import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
 import { proveKey } from "./nkey.ts";
 
-/** Who connects: a user with its password, or with the seed of its nkey. */
-export type Login = { user: string; pass: string } | { seed: string };
+/** Who connects: a user with its password, or with the seed of its nkey and, if it hears answers nowhere else, under a prefix. */
+export type Login =
+  { user: string; pass: string } | { seed: string; inboxPrefix?: string };
 
 export interface Message {
   subject: string;
@@ -38,7 +39,8 @@ export async function connectNats(port: number, login?: Login): Promise<Nats> {
   const socket = connect(port, "127.0.0.1");
   const subscriptions = new Map<string, (message: Message) => void>();
   const asked = new Map<string, PromiseWithResolvers<Message>>();
-  const inbox = `_INBOX.${randomUUID()}`;
+  const prefix = login && "seed" in login ? login.inboxPrefix : undefined;
+  const inbox = `${prefix ?? "_INBOX"}.${randomUUID()}`;
   const greeting = Promise.withResolvers<string>();
   let lost = "the connection to the broker ended";
   let closed = false;
