@@ -5,12 +5,13 @@ import { test } from "vitest";
 import { formatReport, fuzzSystem } from "./fuzzSystem.ts";
 
 /**
- * What these name is seldom there: a task that has not ended yet, a key that was just made, a lost worker, a link's token.
+ * What these name is seldom there: a task that has not ended yet, a key that was just made, a lost worker, a link's token,
+ * a webhook that was given up.
  * A feed takes one query in a hundred, and a retry one body in ten.
  */
 const seldomTaken = new Set([
   ...["cancel", "changeKey", "revokeKey", "dismissWorker"],
-  ...["getLink", "feed", "retry"],
+  ...["getLink", "feed", "retry", "resendWebhook"],
 ]);
 
 test("whatever is sent, the gateway answers as documented, and makes no task that it did not accept", async () => {

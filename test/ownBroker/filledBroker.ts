@@ -78,6 +78,7 @@ export async function fill(broker: Broker): Promise<void> {
     subjects.idempotencyKey("ada", "digest"),
     subjects.keyEvent("created", "k1"),
     subjects.textRead("a-task"),
+    subjects.webhookDelivery("ada", "a-task"),
     subjects.tokens("a-task"),
   ])
     await ask(broker, subject, `the body of ${subject}`);

@@ -31,7 +31,7 @@ for (const version of await natsVersions())
       await fill(broker);
       return await everythingOf(broker);
     });
-    assert.equal(before.messages.length, 2 * requestsEach + 6);
+    assert.equal(before.messages.length, 2 * requestsEach + 7);
     assert.deepEqual(before.consumers.map(countsOf), [
       { pending: 2, ackPending: 2, redelivered: 1 },
       { pending: requestsEach, ackPending: 0, redelivered: 0 },

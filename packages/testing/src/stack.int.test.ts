@@ -33,7 +33,8 @@ async function assertSecret(stack: Stack): Promise<void> {
 }
 
 test("a stack is healthy, loses a service, gets it back, and leaves nothing behind", async () => {
-  const stack = await startStack({ env: { ENGINE: "fake" } });
+  const services = serviceNames;
+  const stack = await startStack({ env: { ENGINE: "fake" }, services });
   const pids: number[] = [];
   const note = (pid: number | undefined) => {
     assert.ok(pid);
