@@ -46,7 +46,9 @@ export const projectionErrors = ({ projections, away = [] }: Health) => [
 /** Whether each service that reads the log has been heard, or is known to be away. */
 function allHeard({ projections, away = [] }: Health): boolean {
   const known = [...projections.map(({ name }) => name), ...away];
-  return ["results", "logger"].every((name) => known.includes(name));
+  return ["results", "logger", "webhooks"].every((name) =>
+    known.includes(name),
+  );
 }
 
 /** What the workers have not got as it was asked for, each once. */
@@ -60,7 +62,8 @@ function waitsFor(health: Health | undefined): string {
   if (health.workers.length === 0) return "a worker to announce itself";
   const loading = health.workers.find(({ model_loaded }) => !model_loaded);
   if (loading) return `the model ${loading.model} to be loaded`;
-  if (health.healthy) return "results and logger to announce themselves";
+  if (health.healthy)
+    return "results, logger and webhooks to announce themselves";
   return `status ${health.status}`;
 }
 

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { test } from "vitest";
 
 const worker = { worker_id: "w", model: "demo", model_loaded: true };
-const both = [{ name: "logger" }, { name: "results" }];
+const readers = [{ name: "logger" }, { name: "results" }, { name: "webhooks" }];
 
 /** The start block of a system whose /health answers these in turn, the last one for ever. */
 async function blockOf(
@@ -42,7 +42,7 @@ async function blockOf(
 }
 
 test("the start block is green once the services that read the log are heard", async () => {
-  const block = await blockOf([{ projections: [] }, { projections: both }]);
+  const block = await blockOf([{ projections: [] }, { projections: readers }]);
   assert.match(block, /^ {2}Jetscribe is running {2}model demo$/m);
   assert.match(
     block,
@@ -55,16 +55,18 @@ test("a service that does not work stands in the start block by name", async () 
   const stuck = { name: "logger", error: "LOG_DIR can't be written: EEXIST" };
   const standing = await blockOf([
     { projections: [] },
-    { status, projections: [stuck, both[1]] },
+    { status, projections: [stuck, ...readers.slice(1)] },
   ]);
   assert.match(standing, /is running, but degraded/);
   assert.match(standing, /logger: LOG_DIR can't be written: EEXIST/);
   const away = await blockOf([
-    { projections: [both[0]] },
-    { status, projections: [both[0]], away: ["results"] },
+    { projections: [readers[0]] },
+    { status, projections: [readers[0]], away: ["results"] },
+    { status, projections: [readers[0]], away: ["results", "webhooks"] },
   ]);
   assert.match(away, /is running, but degraded/);
-  assert.match(away, /results: it is down, or ends again and again/);
+  for (const name of ["results", "webhooks"])
+    assert.match(away, new RegExp(`${name}: it is down, or ends again`));
 });
 
 test("so does any process that ends again and again", async () => {
@@ -72,7 +74,7 @@ test("so does any process that ends again and again", async () => {
     { name: "inference", failures: 0 },
     { name: "inference-2", failures: 3 },
   ];
-  const block = await blockOf([{ projections: both }], supervised);
+  const block = await blockOf([{ projections: readers }], supervised);
   assert.match(block, /is running, but degraded/);
   assert.match(block, /inference-2: it ends again and again/);
   assert.doesNotMatch(block, /inference:/);

@@ -101,6 +101,7 @@ async function main() {
     ...urls,
     ...(nats && loginOf(dataDir)),
     NGROK_AUTHTOKEN: undefined, // no service's business
+    WEBHOOKS: "on", // the service is started below
     PORT: String(address.port),
     HOST: address.host,
     DATA_DIR: dataDir,

@@ -138,6 +138,7 @@ export async function startFleet({
     ...{ NAMESPACE: "", REDIS_PREFIX: "" },
     ...settings,
     ...webhookSettings,
+    WEBHOOKS: sizes.webhooks ? "on" : "off",
     ...changes,
     NATS_URL: `nats://127.0.0.1:${proxies.nats.port}`,
     REDIS_URL: `redis://127.0.0.1:${proxies.redis.port}`,

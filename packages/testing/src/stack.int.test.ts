@@ -3,8 +3,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "vitest";
-import { serviceNames } from "../../../scripts/system/services.ts";
-import { startStack, type Stack } from "./stack.ts";
+import { stackServices, startStack, type Stack } from "./stack.ts";
 
 const isAlive = (pid: number) => {
   try {
@@ -22,7 +21,7 @@ async function assertSecret(stack: Stack): Promise<void> {
   );
   assert.ok(seeds.length > 4);
   const seen = [stack.nats.output()];
-  for (const service of serviceNames) {
+  for (const service of stackServices) {
     seen.push(stack.output(service));
     if (process.platform !== "linux") continue;
     for (const of of ["cmdline", "environ"])

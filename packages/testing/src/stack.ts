@@ -130,8 +130,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     join(dataDir, "logs"),
     apiKey(dataDir),
   ];
+  const members = options.services ?? stackServices;
   const env = {
     ...process.env,
+    WEBHOOKS: members.includes("webhooks") ? "on" : "off",
     NATS_URL: natsUrl,
     REPLICAS: String(nodes),
     REDIS_URL: redis.url,
@@ -148,7 +150,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   if (accounts) await makeStreams({ ...env, NATS_URL: natsUrl }, accounts);
   const forbidden: string[] = [];
   opened.defer(() => refuse(forbidden));
-  const services = startServices(options.services ?? stackServices, {
+  const services = startServices(members, {
     ...{ env, port2, accounts },
     onForbidden: (line) => forbidden.push(line),
   });

@@ -3,6 +3,7 @@ import {
   chooseModelName,
   count,
   duration,
+  flag,
   RedisSettings,
   setting,
   size,
@@ -77,6 +78,7 @@ export const Config = BrokerSettings.extend({
   TRUST_PROXY: trustProxy("off"),
   PUBLIC_PATH: publicPath("/"),
   CORS_ORIGINS: corsOrigins("off"),
+  WEBHOOKS: flag(true),
   ...WebhookSecretSettings.shape,
 }).transform((env, context) => ({
   broker: env,
@@ -107,6 +109,8 @@ export const Config = BrokerSettings.extend({
   trustProxy: env.TRUST_PROXY,
   publicPath: env.PUBLIC_PATH,
   corsOrigins: env.CORS_ORIGINS,
+  /** Whether the system has a webhooks service. */
+  webhooks: env.WEBHOOKS,
   webhookSecrets: env,
 }));
 export type Config = z.infer<typeof Config>;

@@ -107,7 +107,7 @@ await runService(
     // Or what is unfinished would be unknown at first, and all of the log would count as that.
     await store.whenReady(redisWithinMs);
     const limits = stack.use(makeLimits(broker, reader, clock, config.limits));
-    const projections = stack.use(hearAllProjections(broker));
+    const projections = stack.use(hearAllProjections(broker, config));
     const room = stack.use(
       await watchLogRoom(broker, reader, projections, log),
     );

@@ -4,14 +4,16 @@ import { heardWithin } from "@jetscribe/event-log/broker/heardWithin";
 import { hearProjections } from "@jetscribe/event-log/signals/signals";
 import { goneAfterMs, type ProjectionAnnouncement } from "@jetscribe/schema";
 
-/** What a whole system has. */
-const expected = ["logger", "results"];
-/** What a system may do without, but not once it was there. */
-const expectedOnceHeard = ["webhooks"];
+/** What every system has. */
+const always = ["logger", "results"];
 
 export type ProjectionsHeard = ReturnType<typeof hearAllProjections>;
 
-export function hearAllProjections(broker: Broker) {
+/** `webhooks`: whether the system has a webhooks service. One that was heard once is missed in any case. */
+export function hearAllProjections(
+  broker: Broker,
+  { webhooks }: { webhooks: boolean },
+) {
   const heard = heardWithin<ProjectionAnnouncement>(() => goneAfterMs);
   const since = performance.now();
   const read = new Map<string, number>();
@@ -31,8 +33,8 @@ export function hearAllProjections(broker: Broker) {
     /** The names of those that should be there and were silent for 6 s: their services are down, or end again and again. */
     away: () =>
       [
-        ...expected,
-        ...expectedOnceHeard.filter((name) => read.has(name)),
+        ...always,
+        ...(webhooks || read.has("webhooks") ? ["webhooks"] : []),
       ].filter(isAway),
     /** Whether the projection into Redis is there, and gets on. */
     projecting: () =>
