@@ -69,8 +69,9 @@ export const Config = BrokerSettings.extend({
   MAX_ATTEMPTS: count(3, { min: 1, max: 100 }),
 }).transform((env, context) => {
   const { UPSTREAM_URL: url, UPSTREAM_MODEL: upstreamModel } = env;
+  // Its key is no business of an engine that runs model files.
   const upstream =
-    url !== undefined && upstreamModel !== undefined
+    env.ENGINE === "openai" && url !== undefined && upstreamModel !== undefined
       ? { url, key: env.UPSTREAM_KEY, model: upstreamModel }
       : undefined;
   if (env.ENGINE === "openai" && upstream === undefined)

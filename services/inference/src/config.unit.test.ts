@@ -90,3 +90,11 @@ test("a draft model is used unless speculation is off", () => {
       SPECULATION,
     );
 });
+
+test("an engine that runs model files is not told a model server's key", () => {
+  const { engine } = readConfig(Config, {
+    ...{ ENGINE: "llama", UPSTREAM_URL: "http://127.0.0.1:1/v1" },
+    ...{ UPSTREAM_KEY: "SECRET", UPSTREAM_MODEL: "m" },
+  });
+  assert.equal(engine.upstream, undefined);
+});

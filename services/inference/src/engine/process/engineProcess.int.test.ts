@@ -70,6 +70,19 @@ describe("the engine's process", () => {
     await begin(engine);
   });
 
+  test.runIf(process.platform === "linux")(
+    "has no credential of the worker in its environment",
+    async () => {
+      const secrets = { NATS_URL: "nats://a:SECRET@b", API_KEYS: "a:SECRET" };
+      const env = { ...secrets, CUDA_VISIBLE_DEVICES: "0" };
+      await using engine = await openEngine(endless, { env });
+      await engine.whenReady();
+      const has = await readFile(`/proc/${engine.pid()}/environ`, "utf8");
+      assert.match(has, /CUDA_VISIBLE_DEVICES=0/);
+      assert.doesNotMatch(has, /SECRET/);
+    },
+  );
+
   test("tells the last 20 lines of stderr of a process that died", async () => {
     const env = running("for (let i = 0; i < 30; i++) console.error('n' + i)");
     await using engine = await openEngine(endless, { env });

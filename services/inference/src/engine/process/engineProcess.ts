@@ -23,6 +23,7 @@ import {
 import type { Logger } from "@jetscribe/runtime";
 import { exceptLoopback } from "@jetscribe/runtime/exceptLoopback";
 import { whyNotOn } from "./engineCpus.ts";
+import { engineEnv } from "./engineEnv.ts";
 import type { FromChild, WireError } from "./engineMessages.ts";
 import { forkEngine, type EngineEnd, type EngineFork } from "./forkEngine.ts";
 import { makeGenerations, type Generations } from "./generations.ts";
@@ -38,7 +39,7 @@ export type EngineProcess = ReturnType<typeof makeEngineProcess>;
 export interface EngineProcessOptions {
   config: EngineConfig;
   log: Pick<Logger, "debug" | "info" | "warn" | "error">;
-  /** The environment that the child gets. */
+  /** The worker's environment, of which the child gets what `engineEnv` leaves. */
   env: NodeJS.ProcessEnv;
   /** How long to wait after a failed start, in ms: doubled from the first to the most. */
   backoff?: { firstMs: number; maxMs: number };
@@ -95,7 +96,7 @@ export function makeEngineProcess({
       onStderr: (line: string) =>
         log.debug({ line }, "the engine wrote to stderr"),
     };
-    const childEnv = exceptLoopback(env, config.upstream?.url);
+    const childEnv = exceptLoopback(engineEnv(env), config.upstream?.url);
     child = forkEngine(childEnv, handlers, config.cpus);
     generations = makeGenerations(child.post, {
       abortTimeoutMs: hangTimeoutMs,
