@@ -16,8 +16,8 @@ export interface Post {
 const longestAnswer = 65_536;
 
 /**
- * Resolves with the status of the answer, once that has come to its end, is too long, or the signal has aborted. Rejects
- * where there is no answer. Every call has a connection of its own: one that is left open could only be trusted as long
+ * Resolves with the status of the answer, once that has come to its end, breaks off or is too long. Rejects where there is
+ * no answer, or the signal aborts before its end. Every call has a connection of its own: one that is left open could only be trusted as long
  * as nobody asks where it leads.
  */
 export function post(
@@ -35,11 +35,12 @@ export function post(
       "user-agent": "Jetscribe",
     },
   });
+  // A receiver that switches to another protocol ends the request without an answer and without an error.
+  const unanswered = () => reject(new Error("there was no answer"));
+  request.once("close", unanswered);
   request.once("response", (response) => {
-    const { statusCode = 0 } = response;
-    const done = () => resolve(statusCode);
-    drain(response, done);
-    request.on("error", done);
+    request.off("close", unanswered);
+    drain(response, () => resolve(response.statusCode ?? 0));
   });
   request.on("error", reject);
   request.end(body);

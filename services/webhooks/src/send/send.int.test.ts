@@ -94,31 +94,50 @@ describe("an attempt", () => {
     assert.deepEqual(await send(receiver.url), { error: "timeout" });
   });
 
+  test("ends where the receiver switches to another protocol, which is no answer", async () => {
+    await using receiver = await startRaw((socket) =>
+      socket.write(
+        "HTTP/1.1 101 A\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+      ),
+    );
+    assert.deepEqual(await sender([]).send(receiver.url), {
+      error: "connection",
+    });
+  });
+
   test("takes the status of an answer whose body never ends, and reads little of it", async () => {
-    const sockets = new Set<Socket>();
     let written = 0;
-    const server = createServer((socket) => {
-      sockets.add(socket.on("error", () => undefined));
-      socket.once("data", () => {
-        socket.write("HTTP/1.1 200 OK\r\n\r\n");
-        const flood = () => {
-          while (!socket.destroyed && socket.write(Buffer.alloc(65_536)))
-            written += 65_536;
-        };
-        socket.on("drain", flood);
-        flood();
-      });
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
-    try {
-      const { send } = sender([]);
-      assert.equal(await send(`http://127.0.0.1:${port}/`), undefined);
-      assert.ok(written < 16 * 2 ** 20, `${written} bytes`);
-    } finally {
+    await using receiver = await startRaw((socket) => {
+      socket.write("HTTP/1.1 200 OK\r\n\r\n");
+      const flood = () => {
+        while (!socket.destroyed && socket.write(Buffer.alloc(65_536)))
+          written += 65_536;
+      };
+      socket.on("drain", flood);
+      flood();
+    });
+    assert.equal(await sender([]).send(receiver.url), undefined);
+    assert.ok(written < 16 * 2 ** 20, `${written} bytes`);
+  });
+});
+
+/** A receiver that answers with bytes of its own, whatever is said. */
+async function startRaw(
+  answer: (socket: Socket) => void,
+): Promise<AsyncDisposable & { url: string }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on("error", () => undefined));
+    socket.once("data", () => answer(socket));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       server.close();
       await once(server, "close");
-    }
-  });
-});
+    },
+  };
+}
