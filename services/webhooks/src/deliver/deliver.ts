@@ -70,7 +70,10 @@ export function makeDeliver(deps: DeliverDeps) {
     failure: Failure,
     after: number,
   ): Promise<void> {
-    if (failure.error === "gone") await disable(broker, delivery, nowS());
+    // Each address takes a record of its own: an owner has many of them.
+    const isGone = failure.error === "gone";
+    if (isGone && !(await isOverLimit(slugOf(delivery.owner))))
+      await disable(broker, delivery, nowS());
     const next = afterFailure(delivery, failure, {
       ...{ ...times, nowS: nowS(), random: Math.random() },
     });
@@ -119,9 +122,9 @@ export function makeDeliver(deps: DeliverDeps) {
 
   /** `after`: the sequence of its record; 0: it has none. Never rejects. */
   return async (delivery: WebhookDelivery, after: number): Promise<Handled> => {
-    const host = hostNamed(delivery);
-    const slot = await slots.take(host, slugOf(delivery.owner));
     try {
+      const host = hostNamed(delivery);
+      const slot = await slots.take(host, slugOf(delivery.owner));
       if (slot.kind === "busy")
         return await putOff(delivery, after, slot.afterMs);
       using _slot = slot;

@@ -4,12 +4,13 @@
  */
 import { isWrongLastSequence } from "@jetscribe/event-log/append/append";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
+import { streamState } from "@jetscribe/event-log/broker/streamState";
 import {
   listDeliveries,
   storeDelivery,
-  type StoredDelivery,
 } from "@jetscribe/event-log/webhooks/deliveries";
 import type { Logger } from "@jetscribe/runtime";
+import type { WebhookDelivery } from "@jetscribe/schema";
 
 const page = 1_000;
 const readWithinMs = 30_000;
@@ -30,33 +31,34 @@ export function reviveOverdue({
   overdueMs: number;
   log: Pick<Logger, "info" | "warn">;
 }): Disposable {
-  async function readAll(): Promise<StoredDelivery[]> {
-    const overdue: StoredDelivery[] = [];
+  /** Page by page: after a day without the service all that WEBHOOKS holds may be overdue. */
+  async function look(): Promise<void> {
     const before = nowS() - overdueMs / 1_000;
-    for (let after = 0; ;) {
+    // What is stored again stands behind it.
+    const { lastSeq } = await streamState(broker, broker.streams.webhooks);
+    let webhooks = 0;
+    for (let after = 0; after < lastSeq;) {
       const signal = AbortSignal.timeout(readWithinMs);
       const wanted = { state: "pending" as const, after, limit: page };
       const found = await listDeliveries(broker, "*", wanted, signal);
-      overdue.push(
-        ...found.filter(({ delivery }) => delivery.next_at < before),
-      );
-      const last = found.at(-1);
-      if (last === undefined || found.length < page) return overdue;
-      after = last.seq;
+      for (const { delivery, seq } of found)
+        if (seq <= lastSeq && delivery.next_at < before) {
+          await revive(delivery, seq);
+          webhooks++;
+        }
+      if (found.length < page) break;
+      after = found.at(-1)?.seq ?? lastSeq;
     }
-  }
-  async function look(): Promise<void> {
-    const overdue = await readAll();
-    for (const { delivery, seq } of overdue)
-      await storeDelivery(broker, delivery, seq).catch((error: unknown) => {
-        if (!isWrongLastSequence(error)) throw error;
-      });
-    if (overdue.length > 0)
+    if (webhooks > 0)
       log.info(
-        { webhooks: overdue.length },
+        { webhooks },
         "webhooks that the broker had lost sight of are sent",
       );
   }
+  const revive = (delivery: WebhookDelivery, seq: number) =>
+    storeDelivery(broker, delivery, seq).catch((error: unknown) => {
+      if (!isWrongLastSequence(error)) throw error;
+    });
 
   let timer: NodeJS.Timeout | undefined;
   const lookLater = () => {
