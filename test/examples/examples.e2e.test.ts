@@ -1,5 +1,4 @@
-/** The programs of `examples/`, run as a user runs them, against a whole system. */
-import { makeClient } from "@jetscribe/client";
+/** The programs of callers in `examples/`, run as a user runs them, against a whole system. */
 import {
   eventually,
   freePort,
@@ -28,11 +27,10 @@ describe("the example", () => {
   });
   afterAll(() => stack?.stop());
 
-  const envOf = ({ url, key, natsUrl }: Stack) => ({
+  const envOf = ({ url, key }: Stack) => ({
     PYTHONDONTWRITEBYTECODE: "1",
     JETSCRIBE_URL: url,
     JETSCRIBE_KEY: key,
-    NATS_URL: natsUrl,
     PORT: String(port),
   });
 
@@ -101,27 +99,6 @@ describe("the example", () => {
   test("langchain.ts", async () => {
     const printed = await run(process.execPath, "examples/langchain.ts", "hi");
     assert.match(printed, new RegExp(`^${both}$`));
-  });
-
-  test("subscribe.ts", async () => {
-    await runWhile(
-      node("examples/subscribe.ts"),
-      "listening\n",
-      async (printed) => {
-        const client = makeClient({ url: stack.url, apiKey: stack.key });
-        const { task_id } = await client.generate({ prompt: "hi" });
-        const lines = await eventually(() => {
-          const own = printed().split("\n").filter((line) => line.endsWith(task_id)); // prettier-ignore
-          return own.some((line) => line.startsWith("completed")) && own;
-        });
-        assert.deepEqual(
-          lines,
-          ["requested", "started", "completed"].map(
-            (type) => `${type} demo default ${task_id}`,
-          ),
-        );
-      },
-    );
   });
 
   test.skipIf(!chromium)("browser.ts and browser.html", async () => {

@@ -85,11 +85,6 @@ describe("a subscriber", () => {
       ids.map((_, i) => i),
     );
 
-  const hearsLive = (name: string, program: Command) =>
-    programsOf(name).runWhile(program, "listening\n", async (printed) => {
-      await seen(await ended("completed"))(printed);
-    });
-
   /** Hears each failure once, and nothing else, though it is away while one happens. */
   async function hearsFailures(name: string, program: Command) {
     const { runWhile } = programsOf(name);
@@ -125,8 +120,21 @@ describe("a subscriber", () => {
     return whole;
   }
 
-  test("subscribe.ts tells of what is stored", () =>
-    hearsLive("live", node("examples/subscribe.ts")));
+  test("subscribe.ts tells each event of a task as it is stored", () =>
+    programsOf("live").runWhile(
+      node("examples/subscribe.ts"),
+      "listening\n",
+      async (printed) => {
+        const id = await ended("completed");
+        await seen(`completed demo default ${id}`)(printed);
+        assert.deepEqual(
+          linesOf(printed()).filter((line) => line.endsWith(id)),
+          ["requested", "started", "completed"].map(
+            (type) => `${type} demo default ${id}`,
+          ),
+        );
+      },
+    ));
 
   test("durable.ts hears each failure of a model, also those that it was away for", () =>
     hearsFailures("alarms", node("examples/subscribe/durable.ts", "alarms")));
@@ -185,7 +193,12 @@ describe("a subscriber", () => {
     }, bringMs);
     beforeEach(({ skip }) => skip(foreign === undefined, "no nats-py"));
 
-    test("tells of what is stored", () => hearsLive("live", python("live")));
+    test("tells of what is stored", () =>
+      programsOf("live").runWhile(
+        python("live"),
+        "listening\n",
+        async (printed) => seen(await ended("completed"))(printed),
+      ));
 
     test("hears each failure of a model, also those that it was away for", () =>
       hearsFailures("in-python", python("failures", "in-python")));
