@@ -36,11 +36,23 @@ export const asks = (question: string, { many = false } = {}): Access => ({
   ...(many && { many, answeredWithinS: manyAnswersWithinS }),
 });
 
+/**
+ * Where a message of the consumer is acknowledged, which may also ask for its next messages: both forms of the subject, since
+ * the broker's version and settings decide which one it gives. They have as many words as what the broker itself listens
+ * to. A `>` in the place of the numbers would take the shorter form of another consumer for the longer one of this.
+ */
+export const acknowledgesBy = (stream: string, consumer: string): string[] => [
+  `$JS.ACK.${stream}.${consumer}.*.*.*.*.*`,
+  // Behind a domain and an account. Later brokers may add words at the end.
+  `$JS.ACK.*.*.${stream}.${consumer}.*.*.*.*.>`,
+];
+
 /** Reads by exactly this consumer: takes its messages, acknowledges them, and asks how it stands. */
 export const readsBy = (stream: string, consumer: string): Access[] => [
   asks(`CONSUMER.MSG.NEXT.${stream}.${consumer}`, { many: true }),
   asks(`CONSUMER.INFO.${stream}.${consumer}`),
-  // Both forms of the subject; which one the broker gives depends on its version and settings.
-  { kind: "service", subject: `$JS.ACK.${stream}.${consumer}.>` },
-  { kind: "service", subject: `$JS.ACK.*.*.${stream}.${consumer}.>` },
+  ...acknowledgesBy(stream, consumer).map((subject): Access => ({
+    kind: "service",
+    subject,
+  })),
 ];

@@ -11,6 +11,7 @@ import type { Broker } from "../broker/connection.ts";
 import { messageAt, streamState } from "../broker/streamState.ts";
 import { ensureAuditorConsumers } from "../streams/auditorConsumers.ts";
 import { apiPrefix } from "./access.ts";
+import { auditedStreams } from "./auditor.ts";
 
 const { streams, subjects } = makeNames();
 
@@ -82,6 +83,35 @@ for (const version of await natsVersions())
         })
       ).json<{ message: { seq: number } }>();
       assert.equal(message.seq, 3);
+    });
+
+    test("the auditor acknowledges nothing of another's consumer, and has nothing of it sent", async () => {
+      await using on = await openUsers(version);
+      await storeRequests(on.broker, 3);
+      await ensureAuditorConsumers(on.broker);
+      const durable_name = "sub=s";
+      await on.broker.jsm.consumers.add(streams.events, { durable_name });
+      const { nc } = await on.connect("auditor");
+      const reached: string[] = [];
+      on.broker.nc.subscribe("$JS.ACK.>", {
+        callback: (_, { subject }) => void reached.push(subject),
+      });
+      await on.broker.nc.flush();
+      const other = `${streams.events}.${durable_name}`;
+      for (const stream of auditedStreams(makeNames())) {
+        const own = `${stream}.auditor`;
+        for (const place of [
+          ...[`${other}.1.1.1.1.1`, `_.hash.${other}.1.1.1.1.1`],
+          // A subject of one form that fits the other form with the auditor's own consumer, but for its count of words.
+          ...[`${other}.${own}.1.1.1`, `${own}.${other}.1.1.1.1.1`],
+        ])
+          for (const word of ["+ACK", "-NAK", "+WPI", "+TERM", "+NXT"])
+            nc.publish(`$JS.ACK.${place}`, word, { reply: "_INBOX.answers" });
+      }
+      const allowed = `$JS.ACK.${streams.events}.auditor.1.1.1.1.1`;
+      nc.publish(allowed, "+WPI");
+      await eventually(() => reached.includes(allowed));
+      assert.deepEqual(reached, [allowed]);
     });
 
     test("the auditor changes nothing, whatever it asks, and wherever it wants the answer", async () => {

@@ -116,18 +116,37 @@ function tableOf(names: Names) {
     webhooks: durableName("webhooks"),
   };
 
-  const acknowledges = Object.values(streams).flatMap((stream) =>
-    Object.entries(consumers).flatMap(([whose, consumer]): Row[] => {
-      const may: ServiceRole[] = ["operator"];
-      if (stream === streams.events) may.push("inference");
-      const isItsOwn = stream === streams.events || stream === streams.webhooks;
-      if (isItsOwn && whose === "webhooks") may.push("webhooks");
+  const acknowledgersOf = (stream: string, consumer: string) => {
+    const may: ServiceRole[] = ["operator"];
+    if (stream === streams.events) may.push("inference");
+    const isItsOwn = stream === streams.events || stream === streams.webhooks;
+    if (isItsOwn && consumer === consumers.webhooks) may.push("webhooks");
+    return may;
+  };
+  const bothForms = Object.values(streams).flatMap((stream) =>
+    Object.values(consumers).flatMap((consumer): Row[] => {
+      const may = acknowledgersOf(stream, consumer);
       return [
         [`$JS.ACK.${stream}.${consumer}.1.1.1.1.1`, may],
+        [`$JS.ACK.hub.a1b2.${stream}.${consumer}.1.1.1.1.1`, may],
         [`$JS.ACK.hub.a1b2.${stream}.${consumer}.1.1.1.1.1.r`, may],
       ];
     }),
   );
+
+  /** Each is one consumer's by the one form, and for too wide a pattern of the other form also another's. */
+  const mixedForms = Object.values(streams).flatMap((stream) =>
+    Object.values(streams).flatMap((otherStream): Row[] => {
+      const it = `${stream}.${consumers.work}`;
+      const other = `${otherStream}.${consumers.webhooks}`;
+      const may = acknowledgersOf(stream, consumers.work);
+      return [
+        [`$JS.ACK.${it}.${other}.1.1.1`, may],
+        [`$JS.ACK.${other}.${it}.1.1.1.1.1`, may],
+      ];
+    }),
+  );
+  const acknowledges = [...bothForms, ...mixedForms];
 
   /** Who reads a stream by consumers of its own, and who asks for single messages. */
   const readers: Record<

@@ -3,6 +3,7 @@
  * such lists can't limit stands in decision 0050.
  */
 import type { Names } from "@jetscribe/schema";
+import { acknowledgesBy } from "./access.ts";
 import { inboxPrefixOf, type ServiceRole } from "./roles.ts";
 
 /** Subjects, with wildcards. */
@@ -117,7 +118,7 @@ function listsOf(names: Names): Record<ServiceRole, Permissions> {
         // It finds work queues, and takes and acknowledges work.
         `$JS.API.CONSUMER.INFO.${events}.*`,
         `$JS.API.CONSUMER.LIST.${events}`,
-        ...acknowledges(events, "*"),
+        ...acknowledgesBy(events, "*"),
       ],
       subscribe: [
         // Its peers; new work and cancels.
@@ -186,7 +187,7 @@ function listsOf(names: Names): Record<ServiceRole, Permissions> {
       publish: [
         // Streams and consumers are its to make, change and remove; what they hold it reads, and can't add to.
         "$JS.API.>",
-        ...acknowledges("*", "*"),
+        ...acknowledgesBy("*", "*"),
         // The pieces of a backup and of a restored stream.
         "$JS.SNAPSHOT.>",
         // Its programs ask as the gateway does, and every service how it is.
@@ -232,13 +233,7 @@ const durable = (stream: string, name: string) => [
   `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${name}`,
   `$JS.API.CONSUMER.INFO.${stream}.${name}`,
   `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`,
-  ...acknowledges(stream, name),
-];
-
-/** Both forms of the subject; which one the broker gives depends on its version and settings. */
-const acknowledges = (stream: string, consumer: string) => [
-  `$JS.ACK.${stream}.${consumer}.>`,
-  `$JS.ACK.*.*.${stream}.${consumer}.>`,
+  ...acknowledgesBy(stream, name),
 ];
 
 /** Its log records; and reads one back, for the time at which the broker stored it. */

@@ -1,7 +1,14 @@
 /** A matrix of what a subscriber may not do: it reaches nobody but the broker's three answers about its own consumer. */
-import { eventTypes, newTaskId, streams, subjects } from "@jetscribe/schema";
+import {
+  eventTypes,
+  makeNames,
+  newTaskId,
+  streams,
+  subjects,
+} from "@jetscribe/schema";
 import { failed } from "@jetscribe/schema/test/taskEventsTestKit";
 import { eventually, natsVersions } from "@jetscribe/testing";
+import { AckPolicy } from "@nats-io/jetstream";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "vitest";
@@ -97,11 +104,28 @@ const own = {
 /** The subject behind an import. */
 const inServicesAccount = (subject: string) =>
   subject.replace(`${apis[1]}.`, `${apis[0]}.`);
-const acknowledgements = ["+ACK", "-NAK", "+WPI", "+TERM", "+NXT"];
+const acknowledgements = [
+  ...["+ACK", "-NAK", "+WPI", "+TERM", "+NXT"],
+  '+NXT {"batch":2,"no_wait":true}',
+];
 /** Both forms of the subject, of a message that the consumer has in hand or not. */
-const ackSubjects = (name: string) => {
-  const place = `${events}.${name}.1.1.1.1796025856110590025.0`;
+const ackSubjects = (name: string, stream: string = events) => {
+  const place = `${stream}.${name}.1.1.1.1796025856110590025.0`;
   return [`$JS.ACK.${place}`, `$JS.ACK._.hash.${place}`];
+};
+const work = makeNames().workConsumerName(ofB);
+/** Consumers that are not the subscriber's. */
+const others: [stream: string, consumer: string][] = [
+  ...["sub=b", "webhooks", work].map((name): [string, string] => [events, name]), // prettier-ignore
+  ...[streams.webhooks, streams.keys].map((stream): [string, string] => [stream, "other"]), // prettier-ignore
+];
+/** Another consumer's subject of one form that is also, for too wide a pattern, the subscriber's own of the other form. */
+const mixedAckSubjects = ([stream, consumer]: [string, string]) => {
+  const [own, other] = [`${events}.sub=a`, `${stream}.${consumer}`];
+  return [
+    ...[`${other}.${own}.1.1.1`, `${other}.${own}.1.1.1.1`],
+    ...[`${own}.${other}.1.1.1.1.1`, `${own}.${other}.1.1.1.1.1.r`],
+  ].map((place) => `$JS.ACK.${place}`);
 };
 
 for (const version of await natsVersions())
@@ -121,6 +145,12 @@ for (const version of await natsVersions())
       for (const of of [ofB, ofA])
         for (let i = 0; i < 3; i++)
           await accounts.appender.append(failed(newTaskId()), of);
+      for (const [stream, durable_name] of others)
+        if (durable_name !== "sub=b")
+          await accounts.broker.jsm.consumers.add(stream, {
+            ...{ durable_name, ack_policy: AckPolicy.Explicit },
+          });
+      await accounts.appender.append(requestedBy(ofB), ofB);
       // The other one has a message in hand.
       await take(await accounts.as("b"), "b");
       a = await accounts.as("a");
@@ -150,17 +180,22 @@ for (const version of await natsVersions())
       });
     }
 
-    /** Which subjects of the services' account it reached; the streams and the other's consumer are as they were. */
+    /** Which subjects of the services' account it reached; the streams and the others' consumers are as they were. */
     async function reachedBy(use: () => unknown): Promise<Set<string>> {
       const { nc, jsm } = accounts.broker;
       const kept = async () => {
         const all = await Array.fromAsync(jsm.streams.list());
         const consumers = await Array.fromAsync(jsm.consumers.list(events));
-        const other = consumers.find(({ name }) => name === "sub=b");
         return {
           streams: all.map(({ config, state }) => ({ config, state })),
           consumers: consumers.map(({ config }) => config),
-          other: [other?.delivered, other?.ack_floor, other?.num_ack_pending],
+          others: await Promise.all(
+            others.map(async ([stream, consumer]) => {
+              const info = await jsm.consumers.info(stream, consumer);
+              const { delivered, ack_floor, num_ack_pending } = info;
+              return { consumer, delivered, ack_floor, num_ack_pending };
+            }),
+          ),
         };
       };
       const before = await kept();
@@ -192,10 +227,15 @@ for (const version of await natsVersions())
       assert.deepEqual(by, new Set());
     });
 
-    test("acknowledges nothing of another's", async () => {
+    test("acknowledges nothing of another's, and has nothing of it sent", async () => {
       const by = await reachedBy(() => {
-        for (const subject of ackSubjects("sub=b"))
-          for (const word of acknowledgements) say(subject, word);
+        for (const [stream, consumer] of others)
+          for (const subject of [
+            ...ackSubjects(consumer, stream),
+            ...mixedAckSubjects([stream, consumer]),
+          ])
+            for (const word of acknowledgements)
+              say(subject, word, { reply: "_INBOX.answers" });
       });
       assert.deepEqual(by, new Set());
     });
