@@ -32,8 +32,7 @@ async function assertSecret(stack: Stack): Promise<void> {
 }
 
 test("a stack is healthy, loses a service, gets it back, and leaves nothing behind", async () => {
-  const services = serviceNames;
-  const stack = await startStack({ env: { ENGINE: "fake" }, services });
+  const stack = await startStack({ env: { ENGINE: "fake" } });
   const pids: number[] = [];
   const note = (pid: number | undefined) => {
     assert.ok(pid);
