@@ -63,6 +63,13 @@ export interface Log extends AsyncDisposable {
   append: (event: TaskEvent, of?: Queue) => Promise<number>;
 }
 
+/** The same broker to a reader that makes consumers, and to one that asks for each message, as the auditor does. */
+export const waysOfReading = {
+  "by a consumer": (broker: Broker): Broker => broker,
+  "message by message": (broker: Broker): Broker =>
+    Object.create(broker, { role: { value: "auditor" } }) as Broker,
+};
+
 /** A broker of the test's own, with the streams on it. */
 export async function openLog(
   version: NatsVersion = "default",

@@ -22,7 +22,7 @@ import { apiPrefix } from "@jetscribe/event-log/accounts/access";
 import { apiCalls, eventTypes } from "@jetscribe/schema";
 import type { Context } from "../context.ts";
 import { CliError, exitCodes, usageError } from "../exit.ts";
-import { joinLog } from "../joinLog.ts";
+import { joinAsOperator } from "../joinLog.ts";
 import { parseTime, parseTypes, slugIn } from "../options.ts";
 import { placeFor } from "../subscribers/ownBroker.ts";
 import {
@@ -53,7 +53,7 @@ export async function addSubscriber(
 ): Promise<void> {
   const wanted = wantedOf(name, options, Date.now());
   const { keepSeed, removeSeed, own, url } = placeFor(context);
-  await using broker = await joinLog(context);
+  await using broker = await joinAsOperator(context);
   if (
     own?.list().some((one) => one.name === name) === true ||
     (await placeOf(broker, name)) !== undefined
@@ -85,7 +85,7 @@ export async function listSubscribers(
   context: Context,
 ): Promise<void> {
   const { own } = placeFor(context);
-  await using broker = await joinLog(context);
+  await using broker = await joinAsOperator(context);
   const places = await listPlaces(broker);
   const listed = own?.list() ?? [];
   const names = new Set([...listed.map(({ name }) => name), ...places.keys()]);
@@ -108,7 +108,7 @@ export async function removeSubscriber(
 ): Promise<void> {
   checkName(name);
   const { own, removeSeed } = placeFor(context);
-  await using broker = await joinLog(context);
+  await using broker = await joinAsOperator(context);
   const isListed = own?.list().some((one) => one.name === name) === true;
   const place = await placeOf(broker, name);
   if (!isListed && place === undefined)

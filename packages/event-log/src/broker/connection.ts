@@ -9,6 +9,7 @@ import {
 } from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { setTimeout as sleep } from "node:timers/promises";
+import { apiPrefix } from "../accounts/access.ts";
 import { inboxPrefixOf, type Role } from "../accounts/roles.ts";
 import { fastPaths } from "../fast/fastPaths.ts";
 import { writeOncePerTurn } from "../fast/writeOncePerTurn.ts";
@@ -180,7 +181,10 @@ async function watch(
   if (fastPaths) writeOncePerTurn(nc);
   // Before anything is awaited, or a loss in between would never be told.
   const changes = nc.status();
-  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 5_000 });
+  const jsm = await jetstreamManager(nc, {
+    ...{ checkAPI: false, timeout: 5_000 },
+    ...(role === "auditor" && { apiPrefix }),
+  });
   const up = new Set<() => void>();
   const down = new Set<() => void>();
   let connected = true;

@@ -99,6 +99,10 @@ export async function orMissing<T>(asked: Promise<T>): Promise<T | undefined> {
   }
 }
 
+/** Whether the user's account has no JetStream: it is no account of the services, or the server has none at all. */
+export const hasNoJetStream = (error: unknown): boolean =>
+  error instanceof Error && error.name === "JetStreamNotEnabled";
+
 /** A message that was asked for by itself. */
 type SingleMessage = LogMessage & { header(name: string): string };
 

@@ -23,8 +23,11 @@ const decodedHeadersOf =
     headers?.get(name) ?? "";
 
 /** Bytes of a message's headers; 0 where it has none. */
-function decodedHeaderBytes({ headers }: Msg): number {
-  if (headers === undefined) return 0;
+const decodedHeaderBytes = ({ headers }: Msg): number =>
+  headers === undefined ? 0 : storedHeaderBytes(headers);
+
+/** Bytes that headers take in a message. */
+export function storedHeaderBytes(headers: MsgHdrs): number {
   const lines = headers
     .keys()
     .flatMap((name) =>

@@ -199,7 +199,7 @@ function statusEnd(msg: Msg): PullEnd | undefined {
 }
 
 /** Beside its parts a stored message has 34 bytes: lengths, sequence, time, checksum. */
-const recordBytes = 34;
+export const recordBytes = 34;
 
 /** The delivery in a message; undefined for a status. */
 function toDelivery(msg: Msg): Delivery | undefined {

@@ -14,6 +14,7 @@ import {
   queue,
   requestedBy,
   standStill,
+  waysOfReading,
   type Log,
 } from "../../test/eventLogTestKit.ts";
 
@@ -171,40 +172,41 @@ for (const version of await natsVersions())
       assert.ok(read < 5_000);
     });
 
-    test("a scan while the broker stops reads everything or rejects", async () => {
-      await using log = await openLog(version);
-      await log.request(1_500);
-      const reading = { stream: streams.events, from: { seq: 1 } };
-      let [whole, cut] = [0, 0];
-      for (let round = 0; round < 6; round++) {
-        const broker = await log.connect();
-        let stopped = false;
-        const scanAgain = async () => {
-          while (!stopped) {
-            let read = 0;
-            const count = () => ++read > 1_500;
-            const done = scan(
-              broker,
-              reading,
-              count,
-              AbortSignal.timeout(5_000),
-            );
-            const ended = await done.then(() => true, () => false); // prettier-ignore
-            if (ended) assert.equal(read, 1_500);
-            if (ended) whole++;
-            else cut++;
-          }
-        };
-        const scans = Promise.all([scanAgain(), scanAgain(), scanAgain()]);
-        const goal = whole + 3;
-        await eventually(() => whole >= goal, { everyMs: 1 });
-        await log.nats.kill("SIGTERM");
-        stopped = true;
-        await log.nats.restart();
-        await scans;
-      }
-      assert.ok(whole > 0 && cut > 0);
-    });
+    for (const [way, toReader] of Object.entries(waysOfReading))
+      test(`a scan ${way} while the broker stops reads everything or rejects`, async () => {
+        await using log = await openLog(version);
+        await log.request(1_500);
+        const reading = { stream: streams.events, from: { seq: 1 } };
+        let [whole, cut] = [0, 0];
+        for (let round = 0; round < (way === "by a consumer" ? 6 : 2); round++) {
+          const broker = toReader(await log.connect());
+          let stopped = false;
+          const scanAgain = async () => {
+            while (!stopped) {
+              let read = 0;
+              const count = () => ++read > 1_500;
+              const done = scan(
+                broker,
+                reading,
+                count,
+                AbortSignal.timeout(5_000),
+              );
+              const ended = await done.then(() => true, () => false); // prettier-ignore
+              if (ended) assert.equal(read, 1_500);
+              if (ended) whole++;
+              else cut++;
+            }
+          };
+          const scans = Promise.all([scanAgain(), scanAgain(), scanAgain()]);
+          const goal = whole + 3;
+          await eventually(() => whole >= goal, { everyMs: 1 });
+          await log.nats.kill("SIGTERM");
+          stopped = true;
+          await log.nats.restart();
+          await scans;
+        }
+        assert.ok(whole > 0 && cut > 0);
+      });
 
     test("an event over the bytes of a pull stops no follower", async () => {
       await using log = await openLog(version, {}, { maxPayload: "64MB" });
@@ -239,24 +241,31 @@ for (const version of await natsVersions())
       await eventually(async () => (await readersOf(log)) === 0);
     });
 
-    test("nothing is missed or doubled over SIGKILL and restart of the broker", async () => {
-      await using log = await openLog(version);
-      await using follower = follow(log.broker);
-      await log.request(500);
-      await eventually(() => follower.read.length > 0);
-      const { signal } = new AbortController();
-      const appending = Array.from({ length: 500 }, () =>
-        appendUntilStored(log.broker, log.appender, requestedBy(queue), queue, {
-          signal,
-        }),
-      );
-      await log.nats.kill("SIGKILL");
-      await log.nats.restart();
-      await Promise.all(appending);
-      await eventually(() => follower.read.at(-1)?.seq === 1_000);
-      assert.deepEqual(follower.seqs(), upTo(1_000));
-      assert.ok(follower.interruptions.length > 0);
-    });
+    for (const [way, toReader] of Object.entries(waysOfReading))
+      test(`nothing is missed or doubled ${way} over SIGKILL and restart of the broker`, async () => {
+        await using log = await openLog(version);
+        await using follower = follow(toReader(log.broker));
+        await log.request(500);
+        await eventually(() => follower.read.length > 0);
+        const { signal } = new AbortController();
+        const appending = Array.from({ length: 500 }, () =>
+          appendUntilStored(
+            log.broker,
+            log.appender,
+            requestedBy(queue),
+            queue,
+            {
+              signal,
+            },
+          ),
+        );
+        await log.nats.kill("SIGKILL");
+        await log.nats.restart();
+        await Promise.all(appending);
+        await eventually(() => follower.read.at(-1)?.seq === 1_000);
+        assert.deepEqual(follower.seqs(), upTo(1_000));
+        assert.ok(follower.interruptions.length > 0);
+      });
 
     test("that this process stood still is no interruption", async () => {
       await using log = await openLog(version);

@@ -1,6 +1,7 @@
 /**
  * Readers of a stream, in order and without a gap. Each is an ephemeral consumer without acknowledgements; where
- * anything is in doubt it is given up and a new one starts behind the last message that was taken.
+ * anything is in doubt it is given up and a new one starts behind the last message that was taken. The auditor, who may
+ * make no consumers, reads message by message.
  */
 import {
   AckPolicy,
@@ -14,6 +15,7 @@ import { orAborted } from "../broker/orAborted.ts";
 import { batchSize, makeInbound, type Gather } from "./inbound.ts";
 import { isFrom210 } from "../broker/serverVersion.ts";
 import { makePuller, type Delivery, type Puller } from "./pull.ts";
+import { followMessages, scanMessages } from "./readMessages.ts";
 import { streamState } from "../broker/streamState.ts";
 
 export type { Gather };
@@ -90,6 +92,8 @@ function filterOf(
   return isFrom210(serverVersion) ? { filter_subjects: [first, ...more] } : {};
 }
 
+const readsMessages = ({ role }: Broker): boolean => role === "auditor";
+
 /** One that is on the node that has to be read: which one it comes to is left to chance. */
 async function makeReader(
   broker: Broker,
@@ -128,6 +132,8 @@ export async function scan(
   onMessage: (message: Delivery) => boolean,
   signal?: AbortSignal,
 ): Promise<void> {
+  if (readsMessages(broker))
+    return await scanMessages(broker, reading, onMessage, signal);
   const { name: consumer, pending } = await makeReader(broker, reading, signal);
   using puller = makePuller(broker);
   try {
@@ -216,7 +222,9 @@ export async function followStream(
     try {
       await broker.whenConnected(signal);
       const seq = await orAborted(following.resume(), signal);
-      await follow(broker, puller, { ...following, from: { seq } }, signal);
+      const reading = { ...following, from: { seq } };
+      if (readsMessages(broker)) await followMessages(broker, reading, signal);
+      else await follow(broker, puller, reading, signal);
     } catch (error) {
       if (signal.aborted) return;
       following.onInterruption?.(error);

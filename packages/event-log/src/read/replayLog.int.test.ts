@@ -14,6 +14,7 @@ import {
   queue,
   settings,
   started,
+  waysOfReading,
   type Log,
 } from "../../test/eventLogTestKit.ts";
 import { ensureTopology } from "../streams/topology.ts";
@@ -59,10 +60,18 @@ async function fill(log: Log) {
   return { x };
 }
 
-for (const version of await natsVersions())
-  describe(`a replay of the log, the ${version} nats-server`, () => {
+for (const [version, [way, toReader]] of (await natsVersions()).flatMap(
+  (version) =>
+    Object.entries(waysOfReading).map((way) => [version, way] as const),
+))
+  describe(`a replay of the log ${way}, the ${version} nats-server`, () => {
+    const open = async () => {
+      const log = await openLog(version);
+      return { ...log, broker: toReader(log.broker) };
+    };
+
     test("keeps to every filter, and to all of them together", async () => {
-      await using log = await openLog(version);
+      await using log = await open();
       const { x } = await fill(log);
       const [ada, bob] = [{ user_id: "ada %20" }, { user_id: "bob" }];
       const types = (...names: EventType[]) => ({ types: names });
@@ -92,7 +101,7 @@ for (const version of await natsVersions())
     });
 
     test("has the requests of groups, by any filter", async () => {
-      await using log = await openLog(version);
+      await using log = await open();
       const [x, y] = [newTaskId(), newTaskId()];
       const group = { group: "nightly" };
       await log.append(requested(x, group), { ...queue, ...group }); // 1
@@ -106,7 +115,7 @@ for (const version of await natsVersions())
     });
 
     test("knows times that the broker has no number for", async () => {
-      await using log = await openLog(version);
+      await using log = await open();
       await log.request(2);
       for (const ms of [Date.UTC(1479), -1e16, 0])
         for (const [wanted, seqs] of [
@@ -123,7 +132,7 @@ for (const version of await natsVersions())
     });
 
     test("looks back for a user's open tasks, and says when it has", async () => {
-      await using log = await openLog(version);
+      await using log = await open();
       await fill(log);
       const range = await rangeOf(log.broker, { after: 8 });
       const calls: (number | string)[] = [];
@@ -146,7 +155,7 @@ for (const version of await natsVersions())
         // The log's last event is another's.
         [{ owner: queue.owner }, 6_000],
       ] as const) {
-        await using log = await openLog(version);
+        await using log = await open();
         await log.request(6_000);
         await log.append(requested(newTaskId(), b), b);
         const seqs: number[] = [];
@@ -181,7 +190,7 @@ for (const version of await natsVersions())
     });
 
     test("of a range without an end goes on, and takes no more while a batch is worked on", async () => {
-      await using log = await openLog(version);
+      await using log = await open();
       await log.request(4_000);
       const range = await rangeOf(log.broker, {});
       const stop = new AbortController();
@@ -215,7 +224,7 @@ for (const version of await natsVersions())
     });
 
     test("ends where the log is another one after the broker was away", async () => {
-      await using log = await openLog(version);
+      await using log = await open();
       await log.request(5);
       const range = await rangeOf(log.broker, {});
       let read = 0;

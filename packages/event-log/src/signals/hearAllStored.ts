@@ -4,6 +4,7 @@ import type { Msg } from "@nats-io/nats-core";
 import { subscribe, type Broker } from "../broker/connection.ts";
 import { headersOf } from "../codec/headers.ts";
 import { headedEvent, type StoredEvent } from "../codec/storedEvent.ts";
+import { storedTime } from "../codec/storedTime.ts";
 import { hearProjections } from "./signals.ts";
 
 /**
@@ -52,20 +53,12 @@ export function hearAllStored(
   return hearing;
 }
 
-/** As the log's readers get it, to the nanosecond as far as a number can hold it. */
-function secondsOf(timestamp: string): number {
-  const [, whole = "", part = ""] =
-    /^([^.]*?)(?:\.(\d*))?Z$/.exec(timestamp) ?? [];
-  const seconds = Date.parse(`${whole}Z`) / 1_000;
-  return Number(`${seconds}${part.padEnd(9, "0")}`) / 1e9;
-}
-
 /** Undefined where the message is not the broker's. */
 function storedEventOf(msg: Msg): StoredEvent | undefined {
   const parsed = parseStoredSubject(msg.subject);
   const header = headersOf(msg);
   const seq = Number(header("Nats-Sequence"));
   if (parsed === undefined || !(seq > 0)) return undefined;
-  const time = secondsOf(header("Nats-Time-Stamp") || header("ce-time"));
+  const time = storedTime(header("Nats-Time-Stamp") || header("ce-time"));
   return headedEvent({ seq, time, header }, parsed);
 }
