@@ -44,12 +44,12 @@ async function openAudited(version: NatsVersion) {
   const broker = opened.use(await connectBroker({ url, name: "test" }));
   await ensureTopology(broker, settings);
   await ensureAuditorConsumers(broker);
-  const { append } = opened.use(makeAppender(broker, "gateway"));
+  const appender = opened.use(makeAppender(broker, "gateway"));
   const all = opened.move();
   return {
     ...{ nats, broker, fileOf: accounts.fileOf },
     append: async (event: TaskEvent, of = queue) =>
-      (await append(event, of)).seq,
+      (await appender.append(event, of)).seq,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }

@@ -17,6 +17,7 @@ import {
   removeDurable,
   type Place,
 } from "@jetscribe/event-log/subscribers/subscriberDurable";
+import { startTime } from "@jetscribe/event-log/read/readLog";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { apiPrefix } from "@jetscribe/event-log/accounts/access";
 import { apiCalls, eventTypes } from "@jetscribe/schema";
@@ -149,7 +150,7 @@ function wantedOf(
     ...(model !== undefined && { model: slugIn("--model", model) }),
     ...(words && { types: words }),
     ...(from !== undefined && {
-      from: new Date(parseTime("--from", from, nowMs)).toISOString(),
+      from: startTime(parseTime("--from", from, nowMs)),
     }),
     ...{ noText: !text, api, createdAt: new Date(nowMs).toISOString() },
   };

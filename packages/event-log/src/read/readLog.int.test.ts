@@ -178,7 +178,11 @@ for (const version of await natsVersions())
         await log.request(1_500);
         const reading = { stream: streams.events, from: { seq: 1 } };
         let [whole, cut] = [0, 0];
-        for (let round = 0; round < (way === "by a consumer" ? 6 : 2); round++) {
+        for (
+          let round = 0;
+          round < (way === "by a consumer" ? 6 : 2);
+          round++
+        ) {
           const broker = toReader(await log.connect());
           let stopped = false;
           const scanAgain = async () => {

@@ -15,26 +15,11 @@ import { orAborted } from "../broker/orAborted.ts";
 import { batchSize, makeInbound, type Gather } from "./inbound.ts";
 import { isFrom210 } from "../broker/serverVersion.ts";
 import { makePuller, type Delivery, type Puller } from "./pull.ts";
+import type { Following, From, Reading } from "./reading.ts";
 import { followMessages, scanMessages } from "./readMessages.ts";
 import { streamState } from "../broker/streamState.ts";
 
-export type { Gather };
-
-/** Where a reader begins: at a sequence, or at the first message stored at or after a time (ms since the epoch). */
-export type From = { seq: number } | { timeMs: number };
-
-export interface Reading {
-  stream: string;
-  from: From;
-  /** Only these subjects. Of several, a server before 2.10 sends all that the stream has. */
-  filter?: string | readonly string[];
-  headersOnly?: boolean;
-  /**
-   * The node of a cluster that has to be read: a reader is made on any of them, and reads what that one has, which may
-   * be less than the leader's.
-   */
-  node?: string | undefined;
-}
+export type { Following, From, Gather, Reading };
 
 /** Of a reader that nobody deleted. */
 const forgottenAfterMs = 30_000;
@@ -79,7 +64,8 @@ async function openReader(
 /** The broker counts nanoseconds in 64 bits: to it, times before 1678 and after 2262 are other times. */
 const latestMs = Date.UTC(2200);
 
-const startTime = (ms: number): string =>
+/** The time as the broker takes it. */
+export const startTime = (ms: number): string =>
   new Date(Math.min(latestMs, Math.max(0, ms))).toISOString();
 
 function filterOf(
@@ -189,24 +175,6 @@ export async function firstSeqSince(
     return true;
   });
   return first;
-}
-
-export interface Following extends Pick<
-  Reading,
-  "stream" | "filter" | "headersOnly" | "node"
-> {
-  /**
-   * Asked at the start and whenever the connection was lost or a message was missed: the sequence to go on from.
-   * This is where a projection compares its checkpoint with the log. A rejection is asked again a second later.
-   */
-  resume(): Promise<number>;
-  /** It begins, and so many messages stand before it. */
-  onBegin?(pending: number): void;
-  /** How long a batch may wait for more messages before it is taken; by default not at all. */
-  gather?: Gather;
-  /** Takes messages in order, one batch at a time. A rejection leads to `resume`. */
-  onBatch(messages: Delivery[]): Promise<void> | void;
-  onInterruption?(error: unknown): void;
 }
 
 const restMs = 1_000;

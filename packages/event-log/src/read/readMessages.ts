@@ -9,7 +9,7 @@ import { streamState, type StreamState } from "../broker/streamState.ts";
 import { storedHeaderBytes } from "../codec/headers.ts";
 import { storedTime } from "../codec/storedTime.ts";
 import { recordBytes, type Delivery } from "./pull.ts";
-import type { Following, From, Reading } from "./readLog.ts";
+import type { Following, From, Reading } from "./reading.ts";
 
 type Wanted = Pick<Reading, "stream" | "from" | "filter">;
 

@@ -14,7 +14,7 @@ import {
   take,
 } from "../../test/subscribersTestKit.ts";
 import { requestedBy } from "../../test/eventLogTestKit.ts";
-import { placeOf } from "./subscriberDurable.ts";
+import { placeOf, removeDurable } from "./subscriberDurable.ts";
 
 const toSubject = ({ subject }: { subject: string }) => subject;
 const taskOf = (message: JsMsg | null) =>
@@ -92,6 +92,16 @@ for (const version of await natsVersions())
       assert.equal(old.data.length, 0);
       assert.equal(old.headers?.get("ce-type"), "jetscribe.GenerateRequested.v1"); // prettier-ignore
       assert.equal((await take(await accounts.as("new"), "new"))?.seq, seq);
+    });
+
+    test("begins at any time, however the server writes it", async () => {
+      await using accounts = await openAccounts({ version });
+      const { broker } = accounts;
+      for (const from of ["00Z", "00.000Z", "00.500Z", "00.123Z"]) {
+        await accounts.add({ name: "a", from: `2026-11-29T14:00:${from}` });
+        await accounts.remove("a");
+        await removeDurable(broker, "a");
+      }
     });
 
     test("that needs several filters is refused by name on a server that has one", async () => {

@@ -23,7 +23,8 @@ export class FilterError extends Error {
 
 /**
  * Makes the durable consumer of a subscriber. Rejects with a FilterError where its events need several filters and the
- * server is older than 2.10, with another error where the broker refuses it.
+ * server is older than 2.10, with another error where the broker refuses it or makes something else of it. Then none is
+ * left.
  */
 export async function makeDurable(
   broker: Broker,
@@ -48,8 +49,19 @@ export async function makeDurable(
       : { deliver_policy: DeliverPolicy.StartTime, opt_start_time: from }),
   };
   const { config } = await jsm.consumers.add(streams.events, wanted);
-  refuseDifference(`consumer ${wanted.durable_name}`, wanted, config);
+  try {
+    const made = { ...config, ...startOf(config.opt_start_time) };
+    const asked = { ...wanted, ...startOf(from) };
+    refuseDifference(`consumer ${wanted.durable_name}`, asked, made);
+  } catch (error) {
+    await removeDurable(broker, name);
+    throw error;
+  }
 }
+
+/** To be compared: the server writes `14:00:00.500Z` as `14:00:00.5Z`. */
+const startOf = (time: string | undefined) =>
+  time === undefined ? {} : { opt_start_time: new Date(time).toISOString() };
 
 /** Resolves also where it is gone already. */
 export async function removeDurable(
