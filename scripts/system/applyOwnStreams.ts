@@ -1,56 +1,61 @@
-import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { say, step, yellow } from "../install/print.mjs";
-import { type Env, readJson, root } from "../install/project.mjs";
-import { run, tail } from "../install/run.mjs";
-import { writePrivate } from "@jetscribe/runtime/writePrivate";
-import { nodeFlags } from "./services.ts";
+import { ConfigError } from "@jetscribe/runtime/config";
+import {
+  ensureStreams,
+  type EnsuredStreams,
+} from "@jetscribe/runtime/streams/ensureStreams";
+import { TopologyError } from "@jetscribe/event-log/streams/topology";
+import { StreamsRefusedError } from "@jetscribe/event-log/streams/streamPlan";
+import { setTimeout as sleep } from "node:timers/promises";
+import { green, red, say, step, yellow } from "../install/print.mjs";
+import type { Env } from "../install/project.mjs";
 
-/** What the streams are made by: another value is another stream. */
-const settings = [
-  ...["NAMESPACE", "EVENTS_MAX_BYTES", "TASK_TIMEOUT"],
-  ...["AUDIT_MAX_AGE", "AUDIT_MAX_BYTES"],
-];
-const madeBy = ["streams/topology.ts", "streams/logLimit.ts"].map((file) =>
-  join(root, "packages/event-log/src", file),
-);
-const streamsProgram = "packages/runtime/src/streams/main.ts";
+const withinMs = 10_000;
+const againMs = 5_000;
 
 /**
- * `npm start` is the operator of its own broker, whose streams no service may make or change. Before the services come up
- * they are made where they are missing, and changed where their settings, or what the project makes of them, changed since
- * the last start; `startBroker` is called only then. Whatever can't be applied is said; the services then go on with what
- * is there, or name what they can't work with.
+ * `npm start` is the operator of its own broker, whose streams no service may make or change. At each start, before the
+ * services come up, it makes the streams that are missing and changes those that stand otherwise than the settings say. A
+ * refused change is said; the services then go on with what is there, or name what they can't work with. A stream that
+ * can't be made, as on a full disk, is tried again until it is there: the services wait for it.
  */
 export async function applyOwnStreams(
-  startBroker: () => Promise<void>,
-  node: string,
   env: Env,
-  dataDir: string,
+  stopping: AbortSignal,
 ): Promise<void> {
-  const file = join(dataDir, "streams.json");
-  const wanted = fingerprint(env);
-  const isNew = !existsSync(join(dataDir, "nats", "jetstream"));
-  const { applied } = readJson<{ applied: string }>(file) ?? {};
-  if (applied === wanted && !isNew) return;
-  if (await apply()) writePrivate(file, JSON.stringify({ applied: wanted }));
-
-  async function apply() {
-    await startBroker();
-    const args = [...nodeFlags, streamsProgram, "apply", "--yes"];
-    const { code, output } = await step("applying the streams' settings", () =>
-      run(node, args, { cwd: root, env }),
+  const ensure = () =>
+    ensureStreams(
+      env,
+      AbortSignal.any([stopping, AbortSignal.timeout(withinMs)]),
     );
-    if (code !== 0)
-      say(yellow(`The streams stay as they are:\n${tail(output)}`));
-    return code === 0;
+  try {
+    sayRefused(await step("looking at the streams", ensure));
+  } catch (error) {
+    if (stopping.aborted) return;
+    say(red(`A stream may be missing:\n${(error as Error).message}`));
+    if (mayPass(error)) void keepTrying(ensure, stopping);
   }
 }
 
-function fingerprint(env: Env): string {
-  const hash = createHash("sha256");
-  for (const name of settings) hash.update(`${name}=${env[name] ?? ""}\n`);
-  for (const file of madeBy) hash.update(readFileSync(file));
-  return hash.digest("hex");
+/** The services wait meanwhile. */
+async function keepTrying(
+  ensure: () => Promise<EnsuredStreams>,
+  stopping: AbortSignal,
+): Promise<void> {
+  while (!stopping.aborted) {
+    await sleep(againMs, undefined, { signal: stopping }).catch(() => {});
+    const done = await ensure().catch(() => undefined);
+    if (done === undefined) continue;
+    sayRefused(done);
+    return say(green("The streams are there now."));
+  }
+}
+
+/** What the broker can't be used for stays so; the services name it too. */
+const mayPass = (error: unknown): boolean =>
+  error instanceof StreamsRefusedError ||
+  !(error instanceof TopologyError || error instanceof ConfigError);
+
+function sayRefused({ refused }: EnsuredStreams): void {
+  if (refused.length > 0)
+    say(yellow(`Streams that stay as they are:\n${refused.join("\n")}`));
 }

@@ -133,11 +133,9 @@ async function main() {
   const broker = supervised.find(({ name }) => name === "nats");
   if (broker && names) {
     keepAccounts(dataDir, names, broker, stopping.signal);
-    const startBroker = async () => {
-      broker.start();
-      await natsReady(natsPort, stopping.signal);
-    };
-    await applyOwnStreams(startBroker, node, serviceEnv, dataDir);
+    broker.start();
+    await natsReady(natsPort, stopping.signal);
+    await applyOwnStreams(serviceEnv, stopping.signal);
     if (stopping.signal.aborted) return;
   }
   for (const child of supervised) child.start();

@@ -1,7 +1,9 @@
 /** Who may change the streams: an operator, by a command that says what is lost; no service. */
 import { connectBroker } from "@jetscribe/event-log/broker/connection";
+import { makeAppender } from "@jetscribe/event-log/append/append";
 import { limitOf } from "@jetscribe/event-log/streams/logLimit";
 import { streamState } from "@jetscribe/event-log/broker/streamState";
+import { queue, requestedBy } from "@jetscribe/event-log/test/eventLogTestKit";
 import { streams } from "@jetscribe/schema";
 import { eventually, startNats, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
@@ -115,4 +117,35 @@ test("the operator's command plans, changes nothing without a yes, and applies",
   assert.equal(await limit(), 8 * MiB);
   assert.equal((await operate(["apply", "--yes"], larger)).code, 0);
   assert.equal(await limit(), 16 * MiB);
+});
+
+test("a refused change is said, and what else there is to do is done: as a failure by apply, as none by ensure", async () => {
+  await using nats = await startNats();
+  const settings = { NATS_URL: nats.url, EVENTS_MAX_BYTES: String(MiB) };
+  assert.equal((await operate(["ensure"], settings)).code, 0);
+  await using broker = await connectBroker({ url: nats.url, name: "test" });
+  using appender = makeAppender(broker, "gateway");
+  for (let i = 0; i < 4; i++) {
+    const prompt = "x".repeat(30_000);
+    await appender.append(requestedBy(queue, { prompt }), queue);
+  }
+  const lower = { ...settings, EVENTS_MAX_BYTES: "50000" };
+  for (const [form, code] of [
+    ["apply", 1],
+    ["ensure", 0],
+  ] as const) {
+    await broker.jsm.streams.delete(streams.webhooks);
+    const ran = await operate([form, "--yes"], lower);
+    assert.equal(ran.code, code, ran.output);
+    assert.match(ran.output, /WEBHOOKS: is missing, and is created/);
+    assert.match(ran.output, /stream EVENTS: 4 unfinished requests/);
+    assert.ok(await broker.jsm.streams.info(streams.webhooks));
+  }
+  await broker.jsm.streams.delete(streams.webhooks);
+  const tooLarge = { ...lower, AUDIT_MAX_BYTES: "8000TB" };
+  await broker.jsm.streams.delete(streams.audit);
+  const failed = await operate(["ensure"], tooLarge);
+  assert.equal(failed.code, 1, failed.output);
+  assert.match(failed.output, /stream AUDIT: /);
+  assert.ok(await broker.jsm.streams.info(streams.webhooks));
 });

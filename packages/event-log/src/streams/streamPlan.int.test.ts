@@ -6,7 +6,11 @@ import { nanos } from "@nats-io/nats-core";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import { limitOf } from "./logLimit.ts";
-import { applyStreams, planStreams } from "./streamPlan.ts";
+import {
+  applyStreams,
+  planStreams,
+  StreamsRefusedError,
+} from "./streamPlan.ts";
 import { streamState } from "../broker/streamState.ts";
 import {
   completed,
@@ -85,6 +89,42 @@ for (const version of await natsVersions())
       await applyStreams(broker, smaller(35_000));
       const { messages, maxBytes } = await streamState(broker, streams.events);
       assert.deepEqual([messages, limitOf(maxBytes)], [5, 35_000]);
+    });
+
+    test("a refused change holds up neither a missing stream nor another change", async () => {
+      await using log = await openLog(version);
+      const { broker } = log;
+      const { jsm } = broker;
+      const prompt = "x".repeat(10_000);
+      for (let i = 0; i < 3; i++)
+        await log.append(requestedBy(queue, { prompt }));
+      await jsm.streams.delete(streams.webhooks);
+      const wanted = {
+        ...{ ...settings, eventsMaxBytes: 20_000, taskTimeoutMs: 60_000 },
+        // No disk has room for it: this one the server refuses.
+        auditMaxBytes: 2 ** 60,
+      };
+      await jsm.streams.delete(streams.audit);
+      await assert.rejects(applyStreams(broker, wanted), (error) => {
+        assert.ok(error instanceof StreamsRefusedError);
+        assert.deepEqual(
+          error.refusals.map(({ stream, missing }) => [stream, missing]),
+          [
+            [streams.audit, true],
+            [streams.events, false],
+          ],
+        );
+        return /^stream AUDIT: .*\nstream EVENTS: 3 unfinished/.test(
+          error.message,
+        );
+      });
+      const left = (await planStreams(broker, wanted)).filter(
+        ({ missing, changes }) => missing || changes.length > 0,
+      );
+      assert.deepEqual(
+        left.map(({ stream }) => stream),
+        [streams.events, streams.audit],
+      );
     });
 
     test("what the broker drops at once is named: text, log records, copies", async () => {

@@ -53,22 +53,67 @@ export async function planStreams(
   return plans;
 }
 
-/** Makes the streams as the settings say. Rejects with a TopologyError where the plan has a refusal, or the server has one. */
+/** Why one stream is not as the settings say. */
+export interface StreamRefusal {
+  stream: string;
+  /** It could not be made; otherwise it stays as it was. */
+  missing: boolean;
+  /** In words, with the stream's name. */
+  why: string;
+}
+
+/** What `applyStreams` could not do; everything else is done. */
+export class StreamsRefusedError extends TopologyError {
+  readonly refusals: readonly StreamRefusal[];
+
+  constructor(refusals: readonly StreamRefusal[]) {
+    super(refusals.map(({ why }) => why).join("\n"));
+    this.refusals = refusals;
+  }
+}
+
+/**
+ * Makes the streams that are missing, then changes those that stand otherwise than the settings say. What the plan or the
+ * server refuses for one stream holds no other one up. Rejects with a StreamsRefusedError where something was refused; as
+ * `planStreams` where nothing could be begun.
+ */
 export async function applyStreams(
   broker: Broker,
   settings: TopologySettings,
 ): Promise<StreamPlan[]> {
   const plans = await planStreams(broker, settings);
-  for (const { stream, refusals } of plans)
-    if (refusals.length > 0)
-      throw new TopologyError(`stream ${stream}: ${refusals.join("; ")}`);
-  const wanted = wantedStreams(settings, broker);
-  for (const [i, plan] of plans.entries()) {
-    const stream = wanted[i];
-    if (stream)
-      await orTopologyError(stream, applyStream(broker, stream, plan));
+  const all = wantedStreams(settings, broker).map((wanted, i) => ({
+    ...{ wanted, plan: plans[i] },
+  }));
+  const { missing = [], there = [] } = Object.groupBy(all, ({ plan }) =>
+    plan?.missing ? "missing" : "there",
+  );
+  const refusals: StreamRefusal[] = [];
+  for (const { wanted, plan } of [...missing, ...there]) {
+    if (plan === undefined) continue;
+    const why = await applyUnlessRefused(broker, wanted, plan);
+    const { stream, missing } = plan;
+    if (why !== undefined) refusals.push({ stream, missing, why });
   }
+  if (refusals.length > 0) throw new StreamsRefusedError(refusals);
   return plans;
+}
+
+/** Why it was refused; undefined where the stream is as it should be now. */
+async function applyUnlessRefused(
+  broker: Broker,
+  wanted: WantedStream,
+  plan: StreamPlan,
+): Promise<string | undefined> {
+  const { stream, refusals } = plan;
+  if (refusals.length > 0) return `stream ${stream}: ${refusals.join("; ")}`;
+  try {
+    await orTopologyError(wanted, applyStream(broker, wanted, plan));
+    return undefined;
+  } catch (error) {
+    if (error instanceof TopologyError) return error.message;
+    throw error;
+  }
 }
 
 async function planStream(
