@@ -1,9 +1,13 @@
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   seedFileOf,
   writeAccounts,
 } from "../packages/runtime/src/ownAccounts.ts";
+import {
+  readIfThere,
+  writePrivate,
+} from "../packages/runtime/src/writePrivate.ts";
 import { makeNames } from "../packages/schema/src/index.ts";
 
 /**
@@ -14,10 +18,19 @@ import { makeNames } from "../packages/schema/src/index.ts";
 const dataDir = process.env.DATA_DIR ?? "/data";
 const keysDir = process.env.KEYS_DIR ?? "/keys";
 
+const folders = readdirSync(keysDir).map((role) => join(keysDir, role));
+for (const folder of folders)
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch {
+    console.error(
+      `${folder} can't be written: its volume belongs to another user, as one that was made before the image had this folder. Remove the volume; the next up makes it anew`,
+    );
+    process.exit(1);
+  }
 writeAccounts(dataDir, makeNames(process.env.NAMESPACE || undefined));
-for (const role of readdirSync(keysDir))
-  writeFileSync(
-    join(keysDir, role, "seed.nk"),
-    readFileSync(seedFileOf(dataDir, role)),
-    { mode: 0o644 },
-  );
+for (const role of readdirSync(keysDir)) {
+  const file = join(keysDir, role, "seed.nk");
+  const seed = readFileSync(seedFileOf(dataDir, role), "utf8");
+  if (readIfThere(file) !== seed) writePrivate(file, seed, 0o644);
+}

@@ -27,8 +27,14 @@ export function prepareOwnBroker(
 }
 
 /**
+ * After so long the accounts are read a second time: what an account that comes again has in JetStream, and what another
+ * one imports, is found only at the reload after the one that brought the account.
+ */
+const secondReloadMs = 1_000;
+
+/**
  * While the server runs, it gets to know of the subscribers that are added or removed. It reads its accounts anew at
- * SIGHUP; connections, consumers and pulls of those who stay go on.
+ * SIGHUP, and once more a second later; connections, consumers and pulls of those who stay go on.
  */
 export function keepAccounts(
   dataDir: string,
@@ -36,10 +42,15 @@ export function keepAccounts(
   nats: Pick<Supervised, "send">,
   stopping: AbortSignal,
 ): void {
+  let second: NodeJS.Timeout | undefined;
+  const reload = () => nats.send("SIGHUP");
+  stopping.addEventListener("abort", () => clearTimeout(second));
   followSubscribers(dataDir, stopping, () => {
     try {
       writeAccounts(dataDir, names);
-      nats.send("SIGHUP");
+      reload();
+      clearTimeout(second);
+      second = setTimeout(reload, secondReloadMs);
     } catch (error) {
       say(
         red(`The subscribers stay as they were: ${(error as Error).message}`),

@@ -1,7 +1,10 @@
 /** Subscribers that are added to and removed from a private nats-server while the system runs. */
 import type { Role } from "@jetscribe/event-log/accounts/roles";
 import { makeUserKey } from "@jetscribe/event-log/accounts/nkeys";
-import type { Subscriber } from "@jetscribe/event-log/accounts/subscriber";
+import {
+  questionOf,
+  type Subscriber,
+} from "@jetscribe/event-log/accounts/subscriber";
 import { makeAppender } from "@jetscribe/event-log/append/append";
 import {
   connectBroker,
@@ -16,11 +19,13 @@ import {
   requestedBy,
   settings,
 } from "@jetscribe/event-log/test/eventLogTestKit";
+import { bringIn, shutOut } from "@jetscribe/event-log/subscribers/standing";
 import { brokerOf } from "@jetscribe/runtime";
 import { seedFileOf, writeSubscribers } from "@jetscribe/runtime/ownAccounts";
 import { natsVersions, startNats } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import {
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -94,6 +99,62 @@ for (const version of await natsVersions())
     assert.equal(info.ack_floor.stream_seq, 3);
     assert.equal(losses, 0);
   });
+
+for (const version of await natsVersions())
+  test(`an account that comes again has its consumer at one writing of the list (${version})`, async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), "jetscribe-own-"));
+    onTestFinished(() => rmSync(dataDir, { recursive: true }));
+    const names = prepareOwnBroker(dataDir, undefined);
+    const config = ['include "nats/accounts.conf"'];
+    await using nats = await startNats({ version, dataDir, config });
+    const stopping = new AbortController();
+    onTestFinished(() => stopping.abort());
+    const send = (signal: NodeJS.Signals) => void nats.kill(signal);
+    keepAccounts(dataDir, names, { send }, stopping.signal);
+    await using operator = await connectBroker({
+      ...brokerOf(
+        {
+          NATS_URL: nats.url,
+          NATS_NKEY_FILE: seedFileOf(dataDir, "operator"),
+        },
+        "operator",
+      ),
+      name: "test",
+    });
+    await ensureTopology(operator, settings);
+
+    const { seedFile, entry } = subscriberOf(dataDir, "s1");
+    const guest = {
+      ...{ url: nats.url, seed: readFileSync(seedFile, "utf8") },
+      question: questionOf("s1", names),
+    };
+    const within = AbortSignal.timeout(15_000);
+    const writing = (list: Subscriber[]) => {
+      let written = false;
+      return () => {
+        if (!written) writeSubscribers(dataDir, list);
+        written = true;
+        return Promise.resolve();
+      };
+    };
+    for (let i = 0; i < 2; i++) {
+      await bringIn(guest, writing([entry]), within);
+      await shutOut(guest, writing([]), within);
+    }
+  });
+
+test("a seed that can't be read is none to be replaced", () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "jetscribe-own-"));
+  onTestFinished(() => rmSync(dataDir, { recursive: true }));
+  prepareOwnBroker(dataDir, undefined);
+  const file = seedFileOf(dataDir, "results");
+  rmSync(file);
+  mkdirSync(file); // EISDIR: it is there, and nobody can tell what it holds.
+  const before = readFileSync(join(dataDir, "nats/accounts.conf"), "utf8");
+  assert.throws(() => prepareOwnBroker(dataDir, undefined), /EISDIR/);
+  const after = readFileSync(join(dataDir, "nats/accounts.conf"), "utf8");
+  assert.equal(after, before);
+});
 
 test("the seeds are for their owner only, stay, and stand nowhere else", () => {
   const dataDir = mkdtempSync(join(tmpdir(), "jetscribe-own-"));

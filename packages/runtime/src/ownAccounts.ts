@@ -10,7 +10,7 @@ import type { Names } from "@jetscribe/schema";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
-import { writePrivate } from "./writePrivate.ts";
+import { readIfThere, writePrivate } from "./writePrivate.ts";
 
 /** For commands that let somebody into the broker of `npm start`, or shut somebody out; `npm run jetscribe` sets it. */
 export const OwnBrokerSettings = z.object({
@@ -83,13 +83,22 @@ export const writeSubscribers = (
     `${JSON.stringify(subscribers, undefined, 2)}\n`,
   );
 
-/** The public key of the seed that the file holds; where it holds none, as after a crash of the machine, one is made. */
+/**
+ * The public key of the seed that the file holds; where there is none in it, as after a crash of the machine, one is made.
+ * Throws where the file can't be read: a new seed would shut out whoever has the old one.
+ */
 function ensureSeed(file: string): string {
+  const found = publicKeyIn(readIfThere(file) ?? "");
+  if (found !== undefined) return found;
+  const { seed, publicKey } = makeUserKey();
+  writePrivate(file, `${seed}\n`);
+  return publicKey;
+}
+
+function publicKeyIn(seed: string): string | undefined {
   try {
-    return publicKeyOf(readFileSync(file, "utf8"));
+    return publicKeyOf(seed);
   } catch {
-    const { seed, publicKey } = makeUserKey();
-    writePrivate(file, `${seed}\n`);
-    return publicKey;
+    return undefined;
   }
 }

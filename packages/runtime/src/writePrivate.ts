@@ -1,8 +1,32 @@
-import { renameSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 
-/** Whole or not at all, and for its owner only. */
-export function writePrivate(file: string, text: string): void {
+/** Whole or not at all, also where the machine ends meanwhile; for its owner only, unless `mode` says otherwise. */
+export function writePrivate(file: string, text: string, mode = 0o600): void {
   const temporary = `${file}.${process.pid}`;
-  writeFileSync(temporary, text, { mode: 0o600 });
+  const handle = openSync(temporary, "w", mode);
+  try {
+    writeFileSync(handle, text);
+    // A rename may reach the disk before what was written.
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
   renameSync(temporary, file);
+}
+
+/** What a file holds; undefined where there is none. Throws where it can't be read. */
+export function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
