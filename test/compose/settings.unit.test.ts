@@ -50,3 +50,16 @@ test("each volume with a user's seed has a folder in the image that fills it: a 
   assert.deepEqual(namesOf(mounted), roles);
   assert.deepEqual(namesOf(volumes), roles);
 });
+
+test("the API key that is made has a volume that the gateway alone sees; what webhooks are signed with is in another one", async () => {
+  const system = await read("deploy/system.yaml");
+  const sees = (volume: string) =>
+    [...system.matchAll(/^x-(\w+): &\w+\n(?:[ #].*\n|\n)*/gm)]
+      .filter(([part]) => part.includes(volume))
+      .map(([, service]) => service);
+  assert.deepEqual(sees("keys:/data"), ["gateway"]);
+  assert.deepEqual(sees("webhook-secrets:/data/webhooks"), [
+    "gateway",
+    "webhooks",
+  ]);
+});

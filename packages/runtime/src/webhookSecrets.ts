@@ -13,6 +13,7 @@ import {
 import { join } from "node:path";
 import * as z from "zod";
 import { setting } from "./config.ts";
+import { readIfThere } from "./writePrivate.ts";
 
 const shortestMaster = 32;
 
@@ -55,12 +56,13 @@ export function makeSecretsOf({
 export const secretText = (secret: Buffer): string =>
   `whsec_${secret.toString("base64")}`;
 
-/** Of several processes that come first at the same time, one makes the file, and all read it. */
+/** In a folder of its own: in containers that is a volume. Of several processes that come first at the same time, one makes the file, and all read it. */
 function ownSecrets(dataDir: string): string {
-  const file = join(dataDir, "webhook-secrets");
+  const folder = join(dataDir, "webhooks");
+  const file = join(folder, "secrets");
   const found = readIfThere(file);
   if (found !== undefined) return found;
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const made = `${file}.${randomUUID()}`;
   writeFileSync(made, `${randomBytes(32).toString("base64url")}\n`, {
     mode: 0o600,
@@ -74,13 +76,4 @@ function ownSecrets(dataDir: string): string {
     rmSync(made, { force: true });
   }
   return readFileSync(file, "utf8");
-}
-
-function readIfThere(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
 }

@@ -46,7 +46,7 @@ test("without the setting a file in DATA_DIR has it, which is made once and for 
   try {
     const DATA_DIR = join(dir, "data");
     const made = secretsOf({ DATA_DIR })("a");
-    const file = join(DATA_DIR, "webhook-secrets");
+    const file = join(DATA_DIR, "webhooks/secrets");
     assert.equal(statSync(file).mode & 0o777, 0o600);
     assert.deepEqual(secretsOf({ DATA_DIR })("a"), made);
     const WEBHOOK_SECRETS = readFileSync(file, "utf8");
