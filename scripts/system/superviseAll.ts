@@ -1,6 +1,13 @@
-import { configExitCode, red, say, UserError } from "../install/print.mjs";
+import {
+  configExitCode,
+  oneLine,
+  red,
+  say,
+  UserError,
+} from "../install/print.mjs";
 import { noteProcesses } from "./dataDir.ts";
 import { lineFormat } from "./formatLine.ts";
+import { makeRefusedClients } from "./refusedClients.ts";
 import { serviceOf, serviceNames } from "./services.ts";
 import { makeSupervised, type Program, type Supervised } from "./supervise.ts";
 
@@ -14,13 +21,17 @@ export function superviseAll(
   return programs.map((program) => {
     const { name, container, env } = program;
     const format = lineFormat(env["LOG_FORMAT"]);
+    const refusedClients = makeRefusedClients();
     const isService = serviceNames.some(
       (service) => service === serviceOf(name),
     );
     const child: Supervised = makeSupervised(program, {
       onStart: (pid) => notes.started(name, pid, container),
       onLine: (line) => {
-        if (isService || isServerTrouble(line)) say(format(name, line));
+        if (isService) return say(format(name, line));
+        if (isRefusal(line))
+          return sayRefused(refusedClients(line, Date.now()));
+        if (isServerTrouble(line)) say(format(name, line));
       },
       onExit: ({ code, signal, restartInMs }) => {
         notes.ended(name);
@@ -47,11 +58,15 @@ export function superviseAll(
 }
 
 /**
- * nats-server's errors; what it and Redis say otherwise is of no use to somebody who sees them run. That it refused a
- * client is none of them, such as one of a subscriber that was removed, nor that one left while it was let in.
+ * nats-server's errors; what it and Redis say otherwise is of no use to somebody who sees them run. That a client left while
+ * it was let in is none of them.
  */
 const isServerTrouble = (line: string) =>
   /\[(ERR|FTL)\]/.test(line) &&
-  !/authentication error|registering with account.*connection closed/.test(
-    line,
-  );
+  !/registering with account.*connection closed/.test(line);
+
+function sayRefused(text: string | undefined): void {
+  if (text !== undefined) say(red(oneLine(text)));
+}
+
+const isRefusal = (line: string) => /\[ERR\].*authentication error/.test(line);
