@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fail, UserError } from "../install/print.mjs";
 import { folders, root, withDotEnv, type Env } from "../install/project.mjs";
 import { readChoices, readRunning } from "./dataDir.ts";
@@ -22,12 +22,16 @@ const names: Env = {
 };
 try {
   const env = withDotEnv();
+  // A path of the environment, or of .env, is meant from the project's folder, as the services take it.
+  for (const name of ["NATS_NKEY_FILE", "NATS_CREDS_FILE"])
+    if (env[name]) env[name] = resolve(root, env[name]);
   const isNeeded = !env[server] && !asksForHelp;
   Object.assign(process.env, isNeeded ? runningHere(env) : {}, env);
 } catch (error) {
   fail(error);
 }
-process.chdir(root);
+// Paths on the command line are meant from where it was typed. npm itself has gone to the project's folder.
+process.chdir(process.env["INIT_CWD"] ?? process.cwd());
 await import(join(root, program));
 
 function runningHere(env: Env): Env {

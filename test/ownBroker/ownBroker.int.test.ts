@@ -25,11 +25,11 @@ import { seedFileOf, writeSubscribers } from "@jetscribe/runtime/ownAccounts";
 import { natsVersions, startNats } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import {
-  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -149,9 +149,9 @@ test("a seed that can't be read is none to be replaced", () => {
   prepareOwnBroker(dataDir, undefined);
   const file = seedFileOf(dataDir, "results");
   rmSync(file);
-  mkdirSync(file); // EISDIR: it is there, and nobody can tell what it holds.
+  symlinkSync(file, file); // It is there, and nobody can tell what it holds.
   const before = readFileSync(join(dataDir, "nats/accounts.conf"), "utf8");
-  assert.throws(() => prepareOwnBroker(dataDir, undefined), /EISDIR/);
+  assert.throws(() => prepareOwnBroker(dataDir, undefined), /ELOOP/);
   const after = readFileSync(join(dataDir, "nats/accounts.conf"), "utf8");
   assert.equal(after, before);
 });

@@ -27,8 +27,8 @@ function npmRun(dir: string, ...args: string[]): Promise<Ran> {
   return new Promise((resolve) => {
     execFile(
       "npm",
-      ["run", "--silent", "jetscribe", "--", ...args],
-      { env, cwd: root },
+      ["--prefix", root, "run", "--silent", "jetscribe", "--", ...args],
+      { env, cwd: dir },
       (error, stdout, stderr) => {
         const code = typeof error?.code === "number" ? error.code : 0;
         resolve({ code, stdout, stderr });
@@ -59,7 +59,12 @@ test("the system that runs here is found, and where none runs a line says what t
   // It is this broker: no service has made its streams yet.
   expect(found).toMatchObject({ code: 69, stdout: "" });
   assert.match(found.stderr, /the broker has no log \(no stream EVENTS\)/);
-  // So is its gateway, which nobody has started.
+  // A path is meant from where it was typed.
+  await writeFile(join(dir, "mine.nk"), "no seed");
+  const named = await npmRun(dir, "state", "--nkey", "mine.nk");
+  assert.equal(named.code, 64);
+  assert.match(named.stderr, /--nkey: the file: /);
+  // It is this gateway, which nobody has started.
   const { code, stderr } = await npmRun(dir, "keys", "list");
   assert.equal(code, 69);
   assert.match(stderr, /the gateway doesn't answer \(ECONNREFUSED\)/);
