@@ -80,7 +80,8 @@ export async function startWebhookReceiver(
       if (answer === "hang up") return request.socket.destroy();
       const { status, headers } =
         typeof answer === "number" ? { status: answer, headers: {} } : answer;
-      if (status < 300) taken.set(call.id, (taken.get(call.id) ?? 0) + 1);
+      const isTaken = status >= 200 && status < 300;
+      if (isTaken) taken.set(call.id, (taken.get(call.id) ?? 0) + 1);
       response.writeHead(status, headers).end();
     });
   });

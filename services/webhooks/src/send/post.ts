@@ -16,9 +16,9 @@ export interface Post {
 const longestAnswer = 65_536;
 
 /**
- * Resolves with the status of the answer, once that has come to its end, breaks off or is too long. Rejects where there is
- * no answer, or the signal aborts before its end. Every call has a connection of its own: one that is left open could only be trusted as long
- * as nobody asks where it leads.
+ * Resolves with the status of the answer, once that has come to its end, is too long, or the signal has aborted. Rejects
+ * where there is no answer, and with the signal's reason at the latest. Every call has a connection of its own: one that
+ * is left open could only be trusted as long as nobody asks where it leads.
  */
 export function post(
   url: URL,
@@ -35,14 +35,21 @@ export function post(
       "user-agent": "Jetscribe",
     },
   });
-  // A receiver that switches to another protocol ends the request without an answer and without an error.
-  const unanswered = () => reject(new Error("there was no answer"));
-  request.once("close", unanswered);
-  request.once("response", (response) => {
-    request.off("close", unanswered);
-    drain(response, () => resolve(response.statusCode ?? 0));
-  });
-  request.on("error", reject);
+  let status: number | undefined;
+  const settle = (error: unknown) =>
+    status === undefined ? reject(error) : resolve(status);
+  const unanswered = () => settle(new Error("there was no answer"));
+  request
+    .once("response", (response) => {
+      status = response.statusCode;
+      drain(response, unanswered);
+    })
+    .on("error", settle)
+    // A receiver that switches to another protocol ends the request without an answer and without an error.
+    .once("close", unanswered);
+  // Whatever the request still tells: it ends here.
+  const abort = () => settle(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
   request.end(body);
   return promise;
 }

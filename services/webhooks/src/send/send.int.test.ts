@@ -105,6 +105,13 @@ describe("an attempt", () => {
     });
   });
 
+  test("takes the status of an answer whose end never comes", async () => {
+    await using receiver = await startRaw((socket) =>
+      socket.write("HTTP/1.1 200 OK\r\n\r\n"),
+    );
+    assert.equal(await sender([], 200).send(receiver.url), undefined);
+  });
+
   test("takes the status of an answer whose body never ends, and reads little of it", async () => {
     let written = 0;
     await using receiver = await startRaw((socket) => {
