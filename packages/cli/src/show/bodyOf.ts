@@ -20,10 +20,13 @@ export function parseBody(text: string): Body | undefined {
 export const isObject = (value: unknown): value is Body =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Without what people or a model wrote, and without what the engine said at its end, which may repeat it. */
+/** No texts, and yet no business of whoever gets none: what the engine said at its end, which may repeat them, and an address that may hold a secret. */
+const besideTexts = ["stderr_tail", "webhook"];
+
+/** Without what people or a model wrote, and what may repeat it or hold a secret. */
 export function withoutTexts(body: Body): Body {
   const shown: Record<string, unknown> = { ...body };
-  for (const name of [...textFields, "stderr_tail"]) delete shown[name];
+  for (const name of [...textFields, ...besideTexts]) delete shown[name];
   if (!isObject(body["error"])) return shown;
   const { traceback: _, ...error } = body["error"];
   return { ...shown, error };

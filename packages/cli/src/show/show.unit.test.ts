@@ -84,7 +84,8 @@ test("a line of JSON has the body as it stands in the log, in one line", () => {
 test("without texts a line has nothing that a person, a model or an engine wrote", () => {
   const error = { type: "RuntimeError", message: "why", traceback: "secret" };
   const texts = { prompt: "secret", messages: [], partial_text: "secret" };
-  const body = { attempt: 1, ...texts, stderr_tail: "secret", error };
+  const webhook = { url: "https://a.example/?token=secret" };
+  const body = { attempt: 1, ...texts, stderr_tail: "secret", error, webhook };
   const line = jsonLine(logEvent("GenerateFailed", JSON.stringify(body)), false); // prettier-ignore
   const { data } = JSON.parse(line ?? "") as { data: unknown };
   const { traceback: _, ...shown } = error;

@@ -69,7 +69,9 @@ export function taskContent(
       ).catch(() => undefined);
       if (found === undefined) return "anew";
       const events = found.flatMap((event) =>
-        event === undefined ? [] : visibleEvent(event, false),
+        event === undefined
+          ? []
+          : visibleEvent(event, { withText: false, withWebhook: false }),
       );
       const data: TaskEvents = { seq: seqs.at(-1) ?? shown().seq, events };
       page = withEvents(shown(), data);

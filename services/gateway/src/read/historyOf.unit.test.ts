@@ -43,15 +43,23 @@ const lives: TaskEvent[][] = [
   [requested(id), cancelled(id, { partial_text: "SECRET of partial text" })],
 ];
 
-function shown(life: TaskEvent[], withText: boolean, now = 2_000) {
+const reads: Scope[] = ["read", "read:text"];
+
+function shown(
+  life: TaskEvent[],
+  withText: boolean,
+  now = 2_000,
+  reader: Parameters<typeof historyOf>[2] = {
+    scopes: new Set<Scope>(withText ? reads : ["read"]),
+  },
+) {
   const events = life.map((event, i): RecordedEvent => ({
     ...event,
     ...{ seq: i + 1, time: 1_000 + i },
   }));
   const task = events.reduce<TaskState | undefined>(evolve, undefined);
   assert.ok(task);
-  const scopes = new Set<Scope>(withText ? ["read", "read:text"] : ["read"]);
-  return historyOf(task, events, { scopes }, { nowS: () => now });
+  return historyOf(task, events, reader, { nowS: () => now });
 }
 
 describe("a history", () => {
@@ -71,6 +79,24 @@ describe("a history", () => {
     const [first] = shown(lives[0] ?? [], false).events;
     assert.ok(first?.type === "GenerateRequested");
     assert.deepEqual(first.data.metadata, metadata);
+  });
+
+  test("has the webhook for keys that may name one, and for no link or token", () => {
+    const [life = []] = lives;
+    const namesWebhook = (
+      scopes: Scope[],
+      over: { link?: { all_owners: boolean }; token_expires_at?: number } = {},
+    ) => {
+      const reader = { scopes: new Set<Scope>(scopes), ...over };
+      const text = JSON.stringify(shown(life, true, 2_000, reader));
+      return text.includes("a.example");
+    };
+    assert.ok(namesWebhook([...reads, "generate"]));
+    assert.ok(!namesWebhook(reads));
+    assert.ok(!namesWebhook(["read", "generate"]));
+    const passedOn: Scope[] = [...reads, "generate"];
+    assert.ok(!namesWebhook(passedOn, { link: { all_owners: false } }));
+    assert.ok(!namesWebhook(passedOn, { token_expires_at: 9_999 }));
   });
 
   test("of a task whose result has expired has the prompt, and no text of the outcome", () => {
