@@ -232,7 +232,12 @@ await runService(
           log,
         ),
         dismissWorker: memory.dismiss,
-        webhooks: makeWebhooks(broker, clock, config.webhookSecrets),
+        webhooks: makeWebhooks(
+          broker,
+          clock,
+          config.webhookSecrets,
+          searches.search,
+        ),
         places: reader.places,
         forecast,
         health,

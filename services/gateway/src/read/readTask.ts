@@ -57,7 +57,7 @@ const ownOnly = (task: TaskState | undefined, owner: string) =>
 /** Each search is a reader on the broker. */
 const maxSearches = 64;
 
-/** Looks for tasks in the log: 64 at a time, and for 5 s each. */
+/** Looks for tasks in the log, and for others by `search`: 64 at a time in all, and for 5 s each. */
 export function makeSearches(broker: Broker) {
   let searches = 0;
 
@@ -84,8 +84,11 @@ export function makeSearches(broker: Broker) {
       throw error instanceof ApiError ? error : unreadable(error);
     });
 
-  return { task, history };
+  return { task, history, search };
 }
+
+/** One search, with a signal that ends it after 5 s. Rejects with an ApiError where too many are under way. */
+export type Search = ReturnType<typeof makeSearches>["search"];
 
 export type ReadHistory = ReturnType<typeof makeSearches>["history"];
 

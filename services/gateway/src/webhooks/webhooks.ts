@@ -20,8 +20,7 @@ import {
   type WebhookSecretResponse,
 } from "@jetscribe/schema";
 import { ApiError, unavailable } from "../apiError.ts";
-
-const withinMs = 5_000;
+import type { Search } from "../read/readTask.ts";
 
 export type Webhooks = ReturnType<typeof makeWebhooks>;
 
@@ -30,6 +29,7 @@ export function makeWebhooks(
   broker: Broker,
   clock: Pick<BrokerClock, "nowS">,
   settings: WebhookSecretSettings,
+  search: Search,
 ) {
   /** Made at the first call: most systems have no webhooks. */
   let secretsOf: SecretsOf | undefined;
@@ -49,13 +49,13 @@ export function makeWebhooks(
       { state, limit, cursor = "0" }: WebhookListQuery,
     ): Promise<WebhookListResponse> {
       const after = Number(cursor);
-      const signal = AbortSignal.timeout(withinMs);
       const page = { state, after, limit };
-      const found = await listDeliveries(broker, owner, page, signal).catch(
-        (cause: unknown) => {
-          throw unavailable("the webhooks can't be read in time", cause);
-        },
-      );
+      const found = await search((signal) =>
+        listDeliveries(broker, owner, page, signal),
+      ).catch((cause: unknown) => {
+        if (cause instanceof ApiError) throw cause;
+        throw unavailable("the webhooks can't be read in time", cause);
+      });
       const last = found.at(-1);
       const isFull = last !== undefined && found.length >= limit;
       return {
