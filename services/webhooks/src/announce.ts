@@ -4,21 +4,25 @@ import { announceProjection } from "@jetscribe/event-log/signals/signals";
 import { readByWebhooks } from "@jetscribe/event-log/webhooks/consumers";
 import { announceEveryMs } from "@jetscribe/schema";
 import { randomUUID } from "node:crypto";
-import type { WebhookMetrics } from "./metrics.ts";
+import type { Room } from "./deliver/room.ts";
 
 export function announce(
   broker: Broker,
-  metrics: Pick<WebhookMetrics, "isFull">,
+  room: Pick<Room, "isFull">,
 ): Disposable {
   const instance = randomUUID();
   async function say(): Promise<void> {
     // A broker that can't say is away, and asked again.
-    const read = await readByWebhooks(broker).catch(() => undefined);
-    if (read === undefined) return;
+    const said = await Promise.all([
+      readByWebhooks(broker),
+      room.isFull(),
+    ]).catch(() => undefined);
+    if (said === undefined) return;
+    const [read, isFull] = said;
     const full = `${broker.streams.webhooks} is full`;
     announceProjection(broker, {
       ...{ name: "webhooks", instance, leading: true, ...read },
-      ...(metrics.isFull && { error: full }),
+      ...(isFull && { error: full }),
     });
   }
   const timer = setInterval(() => void say(), announceEveryMs);

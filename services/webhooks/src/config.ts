@@ -39,7 +39,10 @@ export const Config = BrokerSettings.extend({
   WEBHOOK_ALLOW_PRIVATE: addresses().optional(),
   WEBHOOK_PORTS: ports("80,443"),
   /** Of one attempt, from the look-up of the name to the end of the answer. */
-  WEBHOOK_TIMEOUT: positive("10s"),
+  WEBHOOK_TIMEOUT: duration("10s").refine(
+    (ms) => ms >= 1_000 && ms <= 60_000,
+    "must be from 1s to 1m",
+  ),
   /** Deliveries under way at a time; of one owner a quarter of them. */
   WEBHOOK_PARALLEL: count(128, { min: 4, max: 4_096 }),
   WEBHOOK_PARALLEL_PER_HOST: count(8, { min: 1, max: 4_096 }),

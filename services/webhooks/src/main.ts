@@ -16,7 +16,8 @@ import { announce } from "./announce.ts";
 import { Config } from "./config.ts";
 import { makeDeliver } from "./deliver/deliver.ts";
 import { reviveOverdue } from "./deliver/reviveOverdue.ts";
-import { makeSlots } from "./deliver/slots.ts";
+import { makeRoom } from "./deliver/room.ts";
+import { makeSlots, waitersPerSlot } from "./deliver/slots.ts";
 import { makeGuard } from "./guard/guard.ts";
 import { resolveByDns } from "./guard/resolve.ts";
 import { makeWebhookMetrics } from "./metrics.ts";
@@ -24,7 +25,7 @@ import { makeOnDelivery } from "./onDelivery.ts";
 import { makeOnOutcome } from "./onOutcome.ts";
 import { makeSend } from "./send/send.ts";
 
-/** A delivery that nobody acknowledged for so many time-outs comes again: its instance is gone. */
+/** A delivery that nobody acknowledged for so many time-outs comes again: its instance is gone. It says that it works on it once for each. */
 const ackWaitTimeouts = 3;
 
 await runService(
@@ -43,16 +44,18 @@ await runService(
     const guard = makeGuard(config.allowed, resolveByDns);
     const send = makeSend({ guard, secretsOf, nowS, timeoutMs });
     const common = { broker, nowS, metrics, log };
-    const deliver = makeDeliver({ ...common, send, slots, times });
+    const room = makeRoom(broker, log);
+    const deliver = makeDeliver({ ...common, send, slots, room, times });
 
-    // Most of them wait for a slot; it is no longer than a second.
-    const mostInHand = 8 * config.slots.inAll;
+    // Most of them wait for a slot, for a second at most. Those that wait for one host are half of them at most.
+    const mostInHand = 2 * waitersPerSlot * config.slots.inAll;
     const ackWaitMs = ackWaitTimeouts * timeoutMs;
     const follow = (source: WebhookSource, handle: Work["handle"]) =>
       workOff(
         broker,
         {
           ...{ stream: broker.streams[source], mostInHand, handle },
+          renewEveryMs: timeoutMs,
           consumer: webhooksConsumer(broker),
           ensure: () => ensureWebhookConsumer(broker, source, { ackWaitMs }),
           onInterruption: (error) =>
@@ -60,12 +63,13 @@ await runService(
         },
         stopping,
       );
-    stack.use(announce(broker, metrics));
+    stack.use(announce(broker, room));
     const overdueMs = 2 * ackWaitMs;
-    stack.use(reviveOverdue({ broker, nowS, overdueMs, log }));
+    const inHand = new Set<number>();
+    stack.use(reviveOverdue({ broker, nowS, overdueMs, inHand, log }));
     const work = Promise.all([
       follow("events", makeOnOutcome({ ...common, deliver })),
-      follow("webhooks", makeOnDelivery({ deliver, nowS, log })),
+      follow("webhooks", makeOnDelivery({ deliver, nowS, inHand, log })),
     ]).catch(fail);
     stack.defer(() => work.then(() => undefined));
     joinMicro("webhooks", broker, service, {

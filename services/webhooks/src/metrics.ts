@@ -22,7 +22,7 @@ export function makeWebhookMetrics(underWay: () => number = () => 0) {
   );
   const dropped = counter(
     "jetscribe_webhooks_dropped_total",
-    "Webhooks of which nothing was kept: too many of their owner wait or were given up.",
+    "Webhooks that were given up and of which nothing was kept: WEBHOOKS is nearly full, or has too many of their owner.",
   );
   const lost = counter(
     "jetscribe_webhooks_lost_total",
@@ -35,17 +35,11 @@ export function makeWebhookMetrics(underWay: () => number = () => 0) {
       this.set(underWay());
     },
   });
-  let isFull = false;
   return {
     text: metrics.text,
     attempted: (result: Result) => attempts.inc({ result }),
     givenUp: () => givenUp.inc(),
     dropped: () => dropped.inc(),
     lost: () => lost.inc(),
-    /** Whether WEBHOOKS takes no more records. */
-    full: (now: boolean) => void (isFull = now),
-    get isFull() {
-      return isFull;
-    },
   };
 }

@@ -11,9 +11,12 @@ export const makeOnDelivery =
   ({
     deliver,
     nowS,
+    inHand,
     log,
   }: {
     deliver: Deliver;
+    /** The sequences of the records whose deliveries are under way. */
+    inHand: Set<number>;
     nowS: () => number;
     log: Pick<Logger, "warn">;
   }) =>
@@ -28,5 +31,9 @@ export const makeOnDelivery =
     const afterMs = Math.ceil((delivery.next_at - nowS()) * 1_000);
     // The broker keeps it until then.
     if (afterMs > 0) return { kind: "retry", afterMs };
-    return deliver(delivery, seq);
+    inHand.add(seq);
+    const tries = message.deliveryCount;
+    return deliver(delivery, { after: seq, tries }).finally(() =>
+      inHand.delete(seq),
+    );
   };

@@ -15,11 +15,11 @@ import {
   type WebhookDelivery,
 } from "@jetscribe/schema";
 import { makeComplain } from "./complain.ts";
+import { pauseWithoutRoom } from "./deliver/decide.ts";
 import type { Deliver } from "./deliver/deliver.ts";
 import type { WebhookMetrics } from "./metrics.ts";
 
 const done: Handled = { kind: "done" };
-const askAgainMs = 5_000;
 
 /** An outcome that has a webhook. */
 interface Told {
@@ -44,18 +44,22 @@ export function makeOnOutcome(deps: {
 
   async function tell(told: Told): Promise<Handled> {
     const { message, owner, taskId } = told;
+    const tries = message.deliveryCount;
     try {
       // An instance may have stored it and died before it said so here.
       const isStored =
-        message.deliveryCount > 1 &&
-        (await readDelivery(broker, owner, taskId)) !== undefined;
+        tries > 1 && (await readDelivery(broker, owner, taskId)) !== undefined;
       if (isStored) return done;
       const delivery = await deliveryOf(told);
       looked.works();
-      if (delivery !== undefined) return await deliver(delivery, 0);
+      if (delivery !== undefined)
+        return await deliver(delivery, { after: 0, tries });
     } catch (error) {
       if (broker.connected) looked.fails({ ...about(told), err: error });
-      return { kind: "retry", afterMs: askAgainMs };
+      return {
+        kind: "retry",
+        afterMs: pauseWithoutRoom(tries, Math.random()),
+      };
     }
     metrics.lost();
     log.warn(

@@ -39,8 +39,8 @@ export interface WebhookSystem extends AsyncDisposable {
   secret: string;
   /** The whole life of a task of the owner `a`, with a webhook; its id. */
   end: (webhook: Webhook | undefined, end?: End) => Promise<string>;
-  /** What WEBHOOKS has of the owner. */
-  records: () => Promise<StoredDelivery[]>;
+  /** What WEBHOOKS has of an owner; absent: of `a`. */
+  records: (owner?: string) => Promise<StoredDelivery[]>;
   /** What it has of one task. */
   record: (taskId: string) => Promise<StoredDelivery["delivery"] | undefined>;
   /** How many messages WEBHOOKS has. */
@@ -73,10 +73,10 @@ export async function startWebhooks(
   const appender = opened.use(makeAppender(broker, "test"));
   const secretsOf = makeSecretsOf(WebhookSecretSettings.parse(env));
   const [secret = Buffer.of()] = secretsOf("a");
-  const records = () =>
+  const records = (owner = "a") =>
     listDeliveries(
       broker,
-      "a",
+      owner,
       { after: 0, limit: 10_000 },
       AbortSignal.timeout(10_000),
     );

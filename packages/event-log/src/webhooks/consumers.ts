@@ -17,8 +17,8 @@ export const webhooksConsumer = ({ durableName }: Names): string =>
 
 export type WebhookSource = "events" | "webhooks";
 
-/** So many outcomes are in the hands of all instances together. */
-const mostInHand = 1_000;
+/** One that waits for its time or for room is a message that nobody acknowledged: those of one owner must not stop all others. */
+const max_ack_pending = -1;
 
 const anyQueue = { model: "*", lane: "*", owner: "*" };
 
@@ -44,17 +44,14 @@ const ownConfig = (
     ? {
         ...outcomesOf(broker),
         headers_only: true,
-        max_ack_pending: mostInHand,
       }
     : {
         filter_subject: broker.subjects.webhookDelivery("*", "*"),
-        // One that waits for its time is a delivery that nobody acknowledged.
-        max_ack_pending: -1,
       };
 
 /**
  * Makes the durable consumer where it is missing, at the beginning of its stream: an outcome that was stored before the
- * first webhooks service came up is delivered too. One that is there gets this ack_wait. Rejects where the broker says no.
+ * first webhooks service came up is delivered too. One that is there gets these limits. Rejects where the broker says no.
  */
 export async function ensureWebhookConsumer(
   broker: Broker,
@@ -67,13 +64,16 @@ export async function ensureWebhookConsumer(
   const ack_wait = nanos(ackWaitMs);
   const find = () => orMissing(jsm.consumers.info(stream, name));
   const found = await find();
-  if (found?.config.ack_wait === ack_wait) return;
+  const limits = { ack_wait, max_ack_pending };
+  const { config: has } = found ?? {};
+  if (has?.ack_wait === ack_wait && has.max_ack_pending === max_ack_pending)
+    return;
   if (found !== undefined)
-    return void (await jsm.consumers.update(stream, name, { ack_wait }));
+    return void (await jsm.consumers.update(stream, name, limits));
   const wanted: Partial<ConsumerConfig> = {
     ...ownConfig(broker, source),
     ...{ durable_name: name, deliver_policy: DeliverPolicy.All },
-    ...{ ack_policy: AckPolicy.Explicit, ack_wait, max_deliver: -1 },
+    ...{ ack_policy: AckPolicy.Explicit, ...limits, max_deliver: -1 },
   };
   try {
     const { config } = await jsm.consumers.add(stream, wanted);

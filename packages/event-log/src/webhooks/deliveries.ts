@@ -7,7 +7,11 @@ import { JetStreamApiError } from "@nats-io/jetstream";
 import { isWrongLastSequence } from "../append/append.ts";
 import { appendRecord } from "../append/appendRecord.ts";
 import type { Broker } from "../broker/connection.ts";
-import { lastMessageOf, streamState } from "../broker/streamState.ts";
+import {
+  lastMessageOf,
+  messageAt,
+  streamState,
+} from "../broker/streamState.ts";
 import type { LogMessage } from "../codec/codec.ts";
 import { parseJson } from "../codec/parseJson.ts";
 import { countMessages, scan } from "../read/readLog.ts";
@@ -91,21 +95,25 @@ export async function sendAgain(
 }
 
 /** The broker's numbers for a message that is gone already. */
-const missing: ReadonlySet<number> = new Set([10_037, 10_043, 10_057]);
+const missing: ReadonlySet<number> = new Set([10_037, 10_043]);
+/** "Delete failed", of a message that is gone and of one that can't be removed. */
+const notRemoved = 10_057;
 
-/** Removes the record at a sequence, if it is still there. */
-export async function removeRecord(
-  { jsm, streams }: Broker,
-  seq: number,
-): Promise<void> {
+/** Removes the record at a sequence, if it is still there. Rejects where the broker can't be asked, or does not remove it. */
+export async function removeRecord(broker: Broker, seq: number): Promise<void> {
+  const { jsm, streams } = broker;
   // What is erased is overwritten too: nothing in it is a secret of people.
   const erase = false;
   await jsm.streams
     .deleteMessage(streams.webhooks, seq, erase)
-    .catch((error: unknown) => {
+    .catch(async (error: unknown) => {
       const code =
         error instanceof JetStreamApiError ? error.apiError().err_code : 0;
-      if (!missing.has(code)) throw error;
+      const isGone =
+        missing.has(code) ||
+        (code === notRemoved &&
+          (await messageAt(broker, streams.webhooks, seq)) === undefined);
+      if (!isGone) throw error;
     });
 }
 
@@ -145,6 +153,33 @@ export async function listDeliveries(
     signal,
   );
   return found;
+}
+
+/**
+ * How many of an owner's (a slug) records wait, and how many are only kept: dead ones and disabled addresses. Every one is
+ * read. Rejects where WEBHOOKS can't be read, or with the signal's reason.
+ */
+export async function countByState(
+  broker: Broker,
+  owner: string,
+  signal: AbortSignal,
+): Promise<{ waiting: number; kept: number }> {
+  const stream = broker.streams.webhooks;
+  const { leader } = await streamState(broker, stream);
+  const filter = broker.subjects.webhooksOf(owner);
+  const reading = { stream, from: { seq: 1 }, node: leader?.node, filter };
+  let [waiting, kept] = [0, 0];
+  await scan(
+    broker,
+    reading,
+    (message) => {
+      if (decodeDelivery(message)?.delivery.state === "pending") waiting++;
+      else kept++;
+      return false;
+    },
+    signal,
+  );
+  return { waiting, kept };
 }
 
 /** How many records WEBHOOKS has of an owner (a slug). */

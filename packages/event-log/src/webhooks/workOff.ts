@@ -8,6 +8,8 @@ export interface Work {
   stream: string;
   consumer: string;
   mostInHand: number;
+  /** What is in hand for longer is said to be, so often: below the consumer's ack_wait, or it would be delivered twice. */
+  renewEveryMs: number;
   /** Called at the start, and whenever the consumer or the connection was lost: makes the consumer where it is missing. */
   ensure: () => Promise<void>;
   /** Must not reject. A value that is no promise is acknowledged at once. */
@@ -21,9 +23,11 @@ const pullExpiresMs = 5_000;
 /** Until the signal aborts; then it resolves, once nothing is in hand. */
 export async function workOff(
   broker: Broker,
-  { stream, consumer, mostInHand, ensure, handle, onInterruption }: Work,
+  work: Work,
   signal: AbortSignal,
 ): Promise<void> {
+  const { stream, consumer, mostInHand, renewEveryMs } = work;
+  const { ensure, handle, onInterruption } = work;
   using puller = makePuller(broker);
   let inHand = 0;
   let changed = Promise.withResolvers<void>();
@@ -36,7 +40,12 @@ export async function workOff(
     const handling = handle(message);
     if (!(handling instanceof Promise)) return settle(message.reply, handling);
     inHand++;
-    settle(message.reply, await handling);
+    const renewing = setInterval(() => {
+      if (broker.connected) broker.nc.publish(message.reply, "+WPI");
+    }, renewEveryMs);
+    const handled = await handling;
+    clearInterval(renewing);
+    settle(message.reply, handled);
     inHand--;
     changed.resolve();
   }

@@ -35,6 +35,19 @@ export const pauseAfter = (
       (0.8 + 0.4 * random),
   );
 
+const firstPauseWithoutRoomMs = 5_000;
+const longestPauseWithoutRoomMs = 300_000;
+
+/** When a message comes again that could not be dealt with, in ms, a fifth shorter or longer by chance: the later, the more often it came. */
+export const pauseWithoutRoom = (tries: number, random: number): number =>
+  Math.round(
+    Math.min(
+      firstPauseWithoutRoomMs * 2 ** (tries - 1),
+      longestPauseWithoutRoomMs,
+    ) *
+      (0.8 + 0.4 * random),
+  );
+
 /** `nowS`: seconds since the epoch. */
 export function afterFailure(
   { asked, http_status: _, ...delivery }: WebhookDelivery,

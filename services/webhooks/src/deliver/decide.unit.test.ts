@@ -1,7 +1,7 @@
 import type { DeliveryError, WebhookDelivery } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { afterFailure, pauseAfter } from "./decide.ts";
+import { afterFailure, pauseAfter, pauseWithoutRoom } from "./decide.ts";
 
 const day = 86_400;
 const times = { firstPauseMs: 5_000, retryForMs: day * 1_000 };
@@ -24,6 +24,11 @@ test("the pauses grow from seconds to four hours, and differ by chance", () => {
   assert.deepEqual(pauses, [5, 20, 80, 320, 1_280, 5_120, ...hours]);
   const [shortest, longest] = [0, 1].map((n) => pauseAfter(1, 5_000, n));
   assert.deepEqual([shortest, longest], [4_000, 6_000]);
+});
+
+test("what can't be stored comes again ever later, up to five minutes", () => {
+  const pauses = [1, 2, 3, 6, 7, 5_000].map((n) => pauseWithoutRoom(n, 0.5));
+  assert.deepEqual(pauses, [5_000, 10_000, 20_000, 160_000, 300_000, 300_000]);
 });
 
 test("a delivery is tried about a dozen times in a day, and then is dead", () => {

@@ -1,13 +1,13 @@
 /** What WEBHOOKS takes, and what the log has kept: the limits of a delivery, on a real broker without the service. */
 import { streamState } from "@jetscribe/event-log/broker/streamState";
 import {
-  countRecords,
-  readDelivery,
-} from "@jetscribe/event-log/webhooks/deliveries";
-import {
   ensureWebhookConsumer,
   webhooksConsumer,
 } from "@jetscribe/event-log/webhooks/consumers";
+import {
+  removeRecord,
+  storeDelivery,
+} from "@jetscribe/event-log/webhooks/deliveries";
 import { workOff } from "@jetscribe/event-log/webhooks/workOff";
 import { newTaskId, type WebhookDelivery } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
@@ -20,98 +20,142 @@ import {
 import { makeWebhookMetrics } from "../metrics.ts";
 import { makeOnOutcome } from "../onOutcome.ts";
 import type { Failure } from "../send/send.ts";
-import { makeDeliver, mostOfOwner } from "./deliver.ts";
+import { makeDeliver } from "./deliver.ts";
 import { reviveOverdue } from "./reviveOverdue.ts";
-import { makeSlots } from "./slots.ts";
+import { makeRoom } from "./room.ts";
 
+const log = { info() {}, warn() {} };
 const nowS = () => Date.now() / 1_000;
-const silent = { info: () => undefined, warn: () => undefined };
-const done = { kind: "done" };
+const status: Failure = { error: "status", http_status: 503 };
+const gone: Failure = { error: "gone", http_status: 410 };
+const refused: Failure = { error: "refused" };
 
-const deliveryOf = (owner: string): WebhookDelivery => ({
+const deliveryOf = (owner: string, host: string): WebhookDelivery => ({
   ...{ task_id: newTaskId(), owner, model: "demo", status: "completed" },
-  ...{ url: "https://a.example/", ended_at: 1, state: "pending" },
+  ...{ url: `https://${host}/`, ended_at: nowS(), state: "pending" },
   ...{ attempts: 0, since: nowS(), next_at: nowS() },
 });
 
 for (const version of await natsVersions())
   describe(`limits of webhooks, the ${version} nats-server`, () => {
-    const opened = new AsyncDisposableStack();
     let system: WebhookSystem;
     beforeAll(async () => {
-      system = opened.use(await startWebhooks(version, []));
+      system = await startWebhooks(version, []);
     });
-    afterAll(() => opened.disposeAsync());
+    afterAll(() => system[Symbol.asyncDispose]());
 
-    /** One instance, whose attempts all fail like this. */
-    function failing(failure: Failure) {
+    /** Hosts answer as they are named; others take what they get. `most`: of one owner. */
+    function delivering(most?: number) {
       const { broker } = system;
+      const answers: Record<string, Failure> = { status, gone, refused };
+      const sent: string[] = [];
       const metrics = makeWebhookMetrics();
-      const slots = makeSlots({ inAll: 4, perHost: 4, perOwner: 4 });
-      const times = { firstPauseMs: 5_000, retryForMs: 86_400_000 };
-      const send = () => Promise.resolve(failure);
-      const common = { broker, nowS, metrics, log: silent };
-      const deliver = makeDeliver({ ...common, send, slots, times });
-      return { metrics, deliver, onOutcome: makeOnOutcome({ ...common, deliver }) }; // prettier-ignore
-    }
-    const isStored = async ({ owner, task_id }: WebhookDelivery) =>
-      (await readDelivery(system.broker, owner, task_id)) !== undefined;
-
-    test("an owner with all the records that may be gets no more of any kind, and others do", async () => {
-      const { broker } = system;
-      for (let i = 1; i < mostOfOwner; i++)
-        broker.nc.publish(broker.subjects.webhookDelivery("many", `t${i}`));
-      const count = () => countRecords(broker, "many");
-      await eventually(async () => (await count()) === mostOfOwner - 1);
-      const last = deliveryOf("many");
-      assert.deepEqual(await failing({ error: "status" }).deliver(last, 0), done); // prettier-ignore
-      assert.ok(await isStored(last));
-      for (const failure of [
-        { error: "status", http_status: 500 },
-        { error: "gone", http_status: 410 },
-      ] as const) {
-        const { deliver, metrics } = failing(failure);
-        const next = deliveryOf("many");
-        assert.deepEqual(await deliver(next, 0), done);
-        assert.equal(await count(), mostOfOwner, failure.error);
-        assert.match(await metrics.text(), /^jetscribe_webhooks_dropped_total 1$/m); // prettier-ignore
-        const other = deliveryOf("few");
-        assert.deepEqual(await deliver(other, 0), done);
-        assert.ok(await isStored(other));
+      const room = makeRoom(broker, log, most);
+      const free = { kind: "slot" as const, [Symbol.dispose]() {} };
+      const deliver = makeDeliver({
+        ...{ broker, room, metrics, log, nowS },
+        slots: { take: () => Promise.resolve(free) },
+        send({ task_id, url }) {
+          sent.push(task_id);
+          return Promise.resolve(answers[new URL(url).hostname.slice(0, -2)]);
+        },
+        times: { firstPauseMs: 5_000, retryForMs: 86_400_000 },
+      });
+      /** `id`: the same one comes again. */
+      async function come(owner: string, host: string, again = {}, tries = 1) {
+        const delivery = { ...deliveryOf(owner, `${host}.x`), ...again };
+        const handled = await deliver(delivery, { after: 0, tries });
+        const retryMs = handled.kind === "retry" ? handled.afterMs : undefined;
+        return { id: delivery.task_id, retryMs };
       }
+      const count = async (name: string) => {
+        const text = await metrics.text();
+        return Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1]);
+      };
+      const onOutcome = makeOnOutcome({ broker, deliver, nowS, metrics, log });
+      return { come, sent, count, room, onOutcome };
+    }
+    const recordsOf = async (owner: string) =>
+      (await system.records(owner)).map(({ delivery }) => delivery);
+    const resize = async (maxBytes: number) => {
+      const { jsm, streams } = system.broker;
+      await jsm.streams.update(streams.webhooks, { max_bytes: maxBytes });
+    };
+    const used = async () => {
+      const { jsm, streams } = system.broker;
+      return (await jsm.streams.info(streams.webhooks)).state.bytes;
+    };
+
+    test("an outcome to an address that answered 410 is counted, and no record", async () => {
+      const { come, sent, count } = delivering();
+      const first = await come("a", "gone");
+      const second = await come("a", "gone");
+      assert.deepEqual([first.retryMs, second.retryMs], [undefined, undefined]);
+      assert.deepEqual(sent, [first.id]);
+      const [record, ...more] = await recordsOf("a");
+      assert.deepEqual([record?.task_id, more], [first.id, []]);
+      const result = 'jetscribe_webhook_attempts_total{result="disabled"}';
+      assert.equal(await count(result), 1);
     });
 
-    test("while WEBHOOKS is full an outcome is not acknowledged, and once there is room it is stored", async () => {
-      const { broker } = system;
-      const { webhooks } = broker.streams;
-      const { state, config } = await broker.jsm.streams.info(webhooks);
-      const { deliver, metrics } = failing({ error: "connection" });
-      const delivery = deliveryOf("a");
-      const resize = (max_bytes: number) =>
-        broker.jsm.streams.update(webhooks, { max_bytes });
-      await resize(state.bytes);
-      const handled = await deliver(delivery, 0);
-      assert.deepEqual(handled, { kind: "retry", afterMs: 5_000 });
-      assert.ok(metrics.isFull && !(await isStored(delivery)));
-      await resize(config.max_bytes);
-      assert.deepEqual(await deliver(delivery, 0), done);
-      assert.ok(!metrics.isFull && (await isStored(delivery)));
+    test("dead webhooks of an owner take no room from those that wait, and what has no room stays in the log", async () => {
+      const { come, sent, count } = delivering(2);
+      for (let i = 0; i < 4; i++) await come("b", "refused");
+      assert.equal((await recordsOf("b")).length, 2);
+      assert.equal(await count("jetscribe_webhooks_dropped_total"), 2);
+      const { come: comeLater, sent: sentLater } = delivering(2);
+      for (let i = 0; i < 2; i++) await comeLater("b", "status");
+      assert.equal((await recordsOf("b")).length, 4);
+      const later = delivering(2);
+      const first = await later.come("b", "status");
+      assert.ok((first.retryMs ?? 0) >= 4_000);
+      assert.deepEqual(later.sent, [first.id]);
+      const again = await later.come("b", "status", { task_id: first.id }, 5);
+      assert.ok((again.retryMs ?? 0) >= 64_000, "ever later");
+      assert.deepEqual(later.sent, [first.id], "the host has just failed");
+      const other = await later.come("b", "works");
+      assert.equal(other.retryMs, undefined, "another host is told");
+      assert.deepEqual(later.sent.slice(1), [other.id]);
+      assert.equal((await recordsOf("b")).length, 4);
+      assert.deepEqual([sent.length, sentLater.length], [4, 2]);
+    });
+
+    test("in a stream that is nearly full what waits goes first, and a full one stops no receiver that takes", async () => {
+      const bytes = await used();
+      await resize(Math.ceil(bytes / 0.8));
+      const nearly = delivering();
+      await nearly.come("c", "refused");
+      assert.deepEqual(await recordsOf("c"), []);
+      const waits = await nearly.come("c", "status");
+      assert.equal(waits.retryMs, undefined);
+      assert.ok(!(await nearly.room.isFull()));
+      const [pending] = await system.records("c");
+      assert.ok(pending?.delivery.state === "pending");
+
+      await resize(await used());
+      const full = delivering();
+      const stays = await full.come("c", "status");
+      assert.ok((stays.retryMs ?? 0) >= 4_000);
+      assert.ok(await full.room.isFull());
+      assert.equal((await full.come("c", "works")).retryMs, undefined);
+      await resize(256_000_000);
+      assert.ok(!(await delivering().room.isFull()));
     });
 
     test("a webhook whose request the log has dropped is counted as lost, and is in nobody's way", async () => {
       const { broker } = system;
       const { events } = broker.streams;
       const { lastSeq } = await streamState(broker, events);
-      await system.end({ url: "https://a.example/" });
+      await system.end({ url: "https://status.x/" });
       await broker.jsm.streams.deleteMessage(events, lastSeq + 1, false);
-      const kept = await system.end({ url: "https://a.example/" });
-      const { onOutcome, metrics } = failing({ error: "status" });
+      const kept = await system.end({ url: "https://status.x/" });
+      const { onOutcome, count } = delivering();
       const stop = new AbortController();
       const working = workOff(
         broker,
         {
           ...{ stream: events, consumer: webhooksConsumer(broker) },
-          ...{ mostInHand: 10, handle: onOutcome },
+          ...{ mostInHand: 10, renewEveryMs: 1_000, handle: onOutcome },
           ensure: () => ensureWebhookConsumer(broker, "events", { ackWaitMs: 5_000 }), // prettier-ignore
           onInterruption: assert.ifError,
         },
@@ -120,35 +164,47 @@ for (const version of await natsVersions())
       await eventually(() => system.record(kept));
       stop.abort();
       await working;
-      assert.match(await metrics.text(), /^jetscribe_webhooks_lost_total 1$/m);
+      assert.equal(await count("jetscribe_webhooks_lost_total"), 1);
     });
 
-    test("each record that is overdue is stored again once, and one that is not due stays as it is", async () => {
+    test("overdue records are stored again once, page by page, but not those in hand", async () => {
       const { broker } = system;
-      const stream = broker.streams.webhooks;
-      await broker.jsm.streams.purge(stream);
-      const put = async (next_at: number) => {
-        const delivery = { ...deliveryOf("a"), next_at };
-        const data = JSON.stringify(delivery);
-        const { owner, task_id } = delivery;
-        const { nc, subjects } = broker;
-        await nc.request(subjects.webhookDelivery(owner, task_id), data);
-        return delivery;
-      };
-      const seqOf = async ({ task_id }: WebhookDelivery) =>
-        (await readDelivery(broker, "a", task_id))?.seq ?? 0;
-      const late = [await put(1), await put(2)];
-      const waits = await put(nowS() + 3_600);
-      const before = (await streamState(broker, stream)).lastSeq;
-      const said: object[] = [];
-      const info = (facts: object) => void said.push(facts);
+      const ids: string[] = [];
+      for (let i = 0; i < 5; i++) {
+        const delivery = { ...deliveryOf("d", "x"), next_at: 1 };
+        await storeDelivery(broker, delivery, 0);
+        ids.push(delivery.task_id);
+      }
+      await storeDelivery(broker, deliveryOf("due", "x"), 0);
+      const before = await system.records("d");
+      const inHand = new Set(before.slice(0, 1).map(({ seq }) => seq));
+      const told = Promise.withResolvers<object>();
+      const heard = { warn: told.reject, info: told.resolve };
       using _reviving = reviveOverdue({
-        ...{ broker, nowS, overdueMs: 50, log: { ...silent, info } },
+        ...{ broker, nowS: () => 1_000, overdueMs: 10, page: 2 },
+        ...{ inHand, log: heard },
       });
-      await eventually(() => said.length > 0);
-      assert.deepEqual(said, [{ webhooks: 2 }]);
-      for (const one of late) assert.ok((await seqOf(one)) > before);
-      assert.equal(await seqOf(waits), before);
-      assert.equal((await streamState(broker, stream)).lastSeq, before + 2);
+      assert.deepEqual(await told.promise, { webhooks: 4 });
+      const [first, ...rest] = await system.records("d");
+      assert.equal(first?.seq, before[0]?.seq);
+      // The one behind is not overdue.
+      const last = (before.at(-1)?.seq ?? 0) + 1;
+      assert.deepEqual(
+        rest.map(({ delivery, seq }) => [delivery.task_id, seq]),
+        ids.slice(1).map((id, i) => [id, last + 1 + i]),
+      );
+    });
+
+    test("a record that is gone is as good as removed, and one that can't be removed is an error", async () => {
+      const { broker } = system;
+      const seq = await storeDelivery(broker, deliveryOf("e", "x"), 0);
+      await removeRecord(broker, seq);
+      await removeRecord(broker, seq);
+      await removeRecord(broker, seq + 1_000);
+      const stays = await storeDelivery(broker, deliveryOf("e", "x"), 0);
+      // For good: it is the last test.
+      const { jsm, streams } = broker;
+      await jsm.streams.update(streams.webhooks, { deny_delete: true });
+      await assert.rejects(removeRecord(broker, stays));
     });
   });

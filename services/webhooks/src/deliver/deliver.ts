@@ -5,7 +5,6 @@ import {
 } from "@jetscribe/event-log/append/append";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import {
-  countRecords,
   removeRecord,
   storeDelivery,
 } from "@jetscribe/event-log/webhooks/deliveries";
@@ -21,21 +20,20 @@ import { makeComplain } from "../complain.ts";
 import { hostOf } from "../guard/guard.ts";
 import type { WebhookMetrics } from "../metrics.ts";
 import type { Failure, Send } from "../send/send.ts";
-import { afterFailure, type RetryTimes } from "./decide.ts";
+import { afterFailure, pauseWithoutRoom, type RetryTimes } from "./decide.ts";
+import { makeFailing } from "./failing.ts";
+import type { Room } from "./room.ts";
 import type { Slots } from "./slots.ts";
 
-/** What WEBHOOKS takes of one owner: records of deliveries, and of disabled addresses. */
-export const mostOfOwner = 10_000;
-
-const askAgainMs = 5_000;
-/** How long it is believed how many records an owner has. */
-const countedForMs = 2_000;
-const mostCounted = 10_000;
+const done: Handled = { kind: "done" };
+/** The outcome waits in the log, as WEBHOOKS has no room for it. */
+const noRoom = "no room";
 
 export interface DeliverDeps {
   broker: Broker;
   send: Send;
   slots: Pick<Slots, "take">;
+  room: Omit<Room, "isFull">;
   nowS: () => number;
   times: RetryTimes;
   metrics: WebhookMetrics;
@@ -45,8 +43,8 @@ export interface DeliverDeps {
 export type Deliver = ReturnType<typeof makeDeliver>;
 
 export function makeDeliver(deps: DeliverDeps) {
-  const { broker, send, slots, nowS, times, metrics, log } = deps;
-  const isOverLimit = makeOwnerLimit(broker, log);
+  const { broker, send, slots, room, nowS, times, metrics, log } = deps;
+  const failing = makeFailing();
   const looked = makeComplain(log, "webhooks can't be looked after now");
 
   const attempt = async (
@@ -69,70 +67,102 @@ export function makeDeliver(deps: DeliverDeps) {
     delivery: WebhookDelivery,
     failure: Failure,
     after: number,
-  ): Promise<void> {
-    // Each address takes a record of its own: an owner has many of them.
-    const isGone = failure.error === "gone";
-    if (isGone && !(await isOverLimit(slugOf(delivery.owner))))
-      await disable(broker, delivery, nowS());
+  ): Promise<typeof noRoom | undefined> {
     const next = afterFailure(delivery, failure, {
       ...{ ...times, nowS: nowS(), random: Math.random() },
     });
-    if (next.state === "dead") {
-      metrics.givenUp();
-      // Of a disabled address there may be one for each task.
-      if (next.error !== "disabled")
-        log.warn(factsOf(next), "a webhook was given up");
+    if (next.state === "pending") return await keepWaiting(next, after);
+    const isKept = await room.forKept(slugOf(delivery.owner));
+    if (failure.error === "gone" && isKept)
+      await disable(broker, delivery, nowS());
+    metrics.givenUp();
+    // Of a disabled address there may be one for each task: it is counted, and no more.
+    const isDisabledOne = next.error === "disabled";
+    if (!isDisabledOne) log.warn(factsOf(next), "a webhook was given up");
+    if (isDisabledOne && after === 0) return undefined;
+    if (isKept) {
+      await store(next, after);
+      room.stored(slugOf(next.owner), "kept");
+    } else {
+      metrics.dropped();
+      if (after > 0) await removeRecord(broker, after);
     }
-    await store(next, after);
+    return undefined;
   }
 
-  async function store(next: WebhookDelivery, after: number): Promise<void> {
-    if (after === 0 && (await isOverLimit(slugOf(next.owner))))
-      return metrics.dropped();
-    await storeDelivery(broker, next, after).catch((error: unknown) => {
+  async function keepWaiting(
+    next: WebhookDelivery,
+    after: number,
+  ): Promise<typeof noRoom | undefined> {
+    const owner = slugOf(next.owner);
+    // One that has a record keeps its place.
+    if (after === 0 && !(await room.forWaiting(owner))) return noRoom;
+    await store(next, after);
+    if (after === 0) room.stored(owner, "waiting");
+    return undefined;
+  }
+
+  const store = async (next: WebhookDelivery, after: number): Promise<void> =>
+    void (await storeDelivery(broker, next, after).catch((error: unknown) => {
       // Another instance had it in hand too, or its owner has sent it again.
       if (!isWrongLastSequence(error)) throw error;
-    });
-    metrics.full(false);
-  }
+    }));
 
   async function inSlot(
     delivery: WebhookDelivery,
     after: number,
-  ): Promise<Handled> {
+  ): Promise<typeof noRoom | undefined> {
+    const [owner, host] = [slugOf(delivery.owner), hostNamed(delivery)];
     const failure = await attempt(delivery);
     metrics.attempted(failure?.error ?? "delivered");
-    if (failure === undefined) await delivered(delivery, after);
-    else await failed(delivery, failure, after);
-    looked.works();
-    return { kind: "done" };
+    if (failure !== undefined) {
+      failing.failed(owner, host);
+      return await failed(delivery, failure, after);
+    }
+    failing.works(owner, host);
+    await delivered(delivery, after);
+    return undefined;
   }
 
   /** A record keeps its place; a delivery without one gets a record, so that it is in no other's way. */
-  async function putOff(
+  async function deal(
     delivery: WebhookDelivery,
     after: number,
-    afterMs: number,
-  ): Promise<Handled> {
-    if (after > 0) return { kind: "retry", afterMs };
-    const next_at = nowS() + afterMs / 1_000;
-    await store({ ...delivery, error: "busy", next_at }, 0);
-    return { kind: "done" };
-  }
-
-  /** `after`: the sequence of its record; 0: it has none. Never rejects. */
-  return async (delivery: WebhookDelivery, after: number): Promise<Handled> => {
-    try {
-      const host = hostNamed(delivery);
-      const slot = await slots.take(host, slugOf(delivery.owner));
-      if (slot.kind === "busy")
-        return await putOff(delivery, after, slot.afterMs);
+  ): Promise<Handled | typeof noRoom | undefined> {
+    const [owner, host] = [slugOf(delivery.owner), hostNamed(delivery)];
+    const wouldBeLeft =
+      after === 0 &&
+      failing.has(owner, host) &&
+      !(await room.forWaiting(owner));
+    if (wouldBeLeft) return noRoom;
+    const slot = await slots.take(host, owner);
+    if (slot.kind === "slot") {
       using _slot = slot;
       return await inSlot(delivery, after);
+    }
+    const { afterMs } = slot;
+    if (after > 0) return { kind: "retry", afterMs };
+    const next_at = nowS() + afterMs / 1_000;
+    return await keepWaiting({ ...delivery, error: "busy", next_at }, 0);
+  }
+
+  /** `after`: the sequence of its record; 0: it has none. `tries`: how often its message came. Never rejects. */
+  return async (
+    delivery: WebhookDelivery,
+    { after, tries }: { after: number; tries: number },
+  ): Promise<Handled> => {
+    const later = (): Handled => ({
+      kind: "retry",
+      afterMs: pauseWithoutRoom(tries, Math.random()),
+    });
+    try {
+      const handled = await deal(delivery, after);
+      looked.works();
+      return handled === noRoom ? later() : (handled ?? done);
     } catch (error) {
-      metrics.full(error instanceof AppendError && error.code === "full");
+      if (error instanceof AppendError && error.code === "full") room.refused();
       if (broker.connected) looked.fails({ ...factsOf(delivery), err: error });
-      return { kind: "retry", afterMs: askAgainMs };
+      return later();
     }
   };
 }
@@ -149,23 +179,3 @@ const factsOf = (delivery: WebhookDelivery) => {
   const host = hostNamed(delivery);
   return { ...aboutTask(delivery), host, attempts, error, http_status };
 };
-
-/** Whether an owner (a slug) has as many records as may be. */
-function makeOwnerLimit(broker: Broker, log: Pick<Logger, "warn">) {
-  const counted = new Map<string, { records: number; at: number }>();
-  return async (owner: string): Promise<boolean> => {
-    const now = performance.now();
-    const known = counted.get(owner);
-    if (known !== undefined && now - known.at < countedForMs)
-      return known.records >= mostOfOwner;
-    if (counted.size >= mostCounted) counted.clear();
-    const records = await countRecords(broker, owner);
-    counted.set(owner, { records, at: now });
-    if (records >= mostOfOwner)
-      log.warn(
-        { owner, limit: mostOfOwner },
-        "webhooks are dropped: too many of their owner wait or were given up",
-      );
-    return records >= mostOfOwner;
-  };
-}

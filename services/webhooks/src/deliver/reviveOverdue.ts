@@ -8,11 +8,11 @@ import { streamState } from "@jetscribe/event-log/broker/streamState";
 import {
   listDeliveries,
   storeDelivery,
+  type StoredDelivery,
 } from "@jetscribe/event-log/webhooks/deliveries";
 import type { Logger } from "@jetscribe/runtime";
-import type { WebhookDelivery } from "@jetscribe/schema";
 
-const page = 1_000;
+const recordsAtOnce = 1_000;
 const readWithinMs = 30_000;
 
 /**
@@ -23,42 +23,49 @@ export function reviveOverdue({
   broker,
   nowS,
   overdueMs,
+  inHand,
   log,
+  page = recordsAtOnce,
 }: {
   broker: Broker;
   nowS: () => number;
   /** Longer than the broker takes to deliver a record again. */
   overdueMs: number;
+  /** The sequences of records that the broker has told of here: they stay as they are. */
+  inHand: ReadonlySet<number>;
   log: Pick<Logger, "info" | "warn">;
+  /** So many records are in memory at a time. */
+  page?: number;
 }): Disposable {
-  /** Page by page: after a day without the service all that WEBHOOKS holds may be overdue. */
-  async function look(): Promise<void> {
-    const before = nowS() - overdueMs / 1_000;
-    // What is stored again stands behind it.
-    const { lastSeq } = await streamState(broker, broker.streams.webhooks);
-    let webhooks = 0;
-    for (let after = 0; after < lastSeq;) {
-      const signal = AbortSignal.timeout(readWithinMs);
-      const wanted = { state: "pending" as const, after, limit: page };
-      const found = await listDeliveries(broker, "*", wanted, signal);
-      for (const { delivery, seq } of found)
-        if (seq <= lastSeq && delivery.next_at < before) {
-          await revive(delivery, seq);
-          webhooks++;
-        }
-      if (found.length < page) break;
-      after = found.at(-1)?.seq ?? lastSeq;
-    }
-    if (webhooks > 0)
-      log.info(
-        { webhooks },
-        "webhooks that the broker had lost sight of are sent",
-      );
-  }
-  const revive = (delivery: WebhookDelivery, seq: number) =>
+  const store = ({ delivery, seq }: StoredDelivery) =>
     storeDelivery(broker, delivery, seq).catch((error: unknown) => {
       if (!isWrongLastSequence(error)) throw error;
     });
+
+  async function look(): Promise<void> {
+    const before = nowS() - overdueMs / 1_000;
+    const { webhooks } = broker.streams;
+    // What is stored again stands behind it.
+    const { lastSeq } = await streamState(broker, webhooks);
+    const isOverdue = ({ delivery, seq }: StoredDelivery) =>
+      seq <= lastSeq && delivery.next_at < before && !inHand.has(seq);
+    let stored = 0;
+    for (let after = 0; after < lastSeq;) {
+      const wanted = { state: "pending" as const, after, limit: page };
+      const signal = AbortSignal.timeout(readWithinMs);
+      const found = await listDeliveries(broker, "*", wanted, signal);
+      for (const one of found.filter(isOverdue)) {
+        await store(one);
+        stored++;
+      }
+      after = found.length < page ? lastSeq : (found.at(-1)?.seq ?? lastSeq);
+    }
+    if (stored > 0)
+      log.info(
+        { webhooks: stored },
+        "webhooks that the broker had lost sight of are sent",
+      );
+  }
 
   let timer: NodeJS.Timeout | undefined;
   const lookLater = () => {

@@ -21,9 +21,15 @@ interface Waiter {
   take: (slot: Slot) => void;
 }
 
-/** A receiver that answers has a slot free by then; of others not many wait. */
+/** A receiver that answers has a slot free by then. */
 const waitMs = 1_000;
-const waitersPerSlot = 16;
+/**
+ * So many wait for one host, for each slot that there is in all: a burst of webhooks waits, and nothing is stored. What is
+ * in hand has room for twice as many.
+ */
+export const waitersPerSlot = 8;
+/** Once one was turned away since the host's last slot was given: for each of its own slots. */
+const waitersPerBusySlot = 16;
 const shortestMs = 1_000;
 const longestMs = 60_000;
 /** Hosts whose deliveries ended without a slot would stay for ever. */
@@ -77,7 +83,7 @@ export function makeSlots(
     const before = turnedAway.get(host) ?? 0;
     if (turnedAway.size >= mostRemembered) turnedAway.clear();
     turnedAway.set(host, before + 1);
-    const ms = shortestMs * (1 + before / (waitersPerSlot * perHost));
+    const ms = shortestMs * (1 + before / (waitersPerBusySlot * perHost));
     const afterMs = Math.min(longestMs, ms) * (0.5 + random() / 2);
     return { kind: "busy", afterMs };
   }
@@ -100,7 +106,10 @@ export function makeSlots(
     /** A slot, which is to be disposed of when the delivery is over. It may take a second. */
     async take(host: string, owner: string): Promise<Slot | Busy> {
       if (fits(host, owner)) return give(host, owner);
-      const isFull = (waitersOf.get(host) ?? 0) >= waitersPerSlot * perHost;
+      const most = turnedAway.has(host)
+        ? Math.min(waitersPerBusySlot * perHost, waitersPerSlot * inAll)
+        : waitersPerSlot * inAll;
+      const isFull = (waitersOf.get(host) ?? 0) >= most;
       return isFull ? busy(host) : await wait(host, owner);
     },
     get used() {

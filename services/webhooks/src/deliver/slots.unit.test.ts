@@ -53,6 +53,34 @@ test("a slot that is given back goes to whoever has waited longest of those who 
   assert.equal(slots.used, limits.inAll - 1);
 });
 
+test("a burst waits for its slots, and fewer wait where one was turned away", async () => {
+  const slots = makeSlots({ ...limits, perHost: 1 }, { waitForMs: 60_000 });
+  const held = await take(slots, "a", "x");
+  let served = 0;
+  const burst = Array.from({ length: 32 }, async () => {
+    const slot = await take(slots, "a", "x");
+    served++;
+    slot[Symbol.dispose]();
+  });
+  assert.ok(await isBusy(slots, "a", "x"), "as many wait as may");
+  assert.equal(served, 0);
+  held[Symbol.dispose]();
+  await Promise.all(burst);
+  assert.equal(served, 32);
+
+  const slow = makeSlots({ ...limits, perHost: 1 }, { waitForMs: 1 });
+  await take(slow, "a", "x");
+  assert.ok(await isBusy(slow, "a", "x"));
+  const order: number[] = [];
+  await Promise.all(
+    Array.from({ length: 17 }, async (_, i) => {
+      assert.ok(await isBusy(slow, "a", "x"));
+      order.push(i);
+    }),
+  );
+  assert.equal(order[0], 16, "the seventeenth does not wait");
+});
+
 test("the more are turned away, the later each is asked to come again", async () => {
   const slots = makeSlots({ ...limits, perHost: 1 }, atOnce);
   const held = await take(slots, "a", "x");

@@ -1,0 +1,52 @@
+import { newTaskId } from "@jetscribe/schema";
+import { natsVersions } from "@jetscribe/testing";
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "vitest";
+import { openLog } from "../../test/eventLogTestKit.ts";
+import { ensureWebhookConsumer, webhooksConsumer } from "./consumers.ts";
+import { storeDelivery } from "./deliveries.ts";
+import { workOff } from "./workOff.ts";
+
+for (const version of await natsVersions())
+  test(`what is worked on for longer than the broker waits comes once, the ${version} nats-server`, async () => {
+    await using log = await openLog(version);
+    const { broker } = log;
+    await storeDelivery(
+      broker,
+      {
+        ...{ task_id: newTaskId(), owner: "a", model: "demo" },
+        ...{ status: "completed", url: "https://a.example/", ended_at: 1 },
+        ...{ state: "pending", attempts: 0, since: 1, next_at: 1 },
+      },
+      0,
+    );
+    const ackWaitMs = 600;
+    const stop = new AbortController();
+    let came = 0;
+    await workOff(
+      broker,
+      {
+        ...{ stream: broker.streams.webhooks, mostInHand: 10 },
+        ...{ consumer: webhooksConsumer(broker), renewEveryMs: 200 },
+        ensure: () => ensureWebhookConsumer(broker, "webhooks", { ackWaitMs }),
+        async handle() {
+          came++;
+          // It is the time itself that is tested.
+          await sleep(3 * ackWaitMs);
+          stop.abort();
+          return { kind: "done" };
+        },
+        onInterruption: (error) => assert.fail(String(error)),
+      },
+      stop.signal,
+    );
+    assert.equal(came, 1);
+
+    // The consumer of another version, or with another time-out, gets the limits of this one.
+    const [stream, name] = [broker.streams.webhooks, webhooksConsumer(broker)];
+    await broker.jsm.consumers.update(stream, name, { max_ack_pending: 1_000 });
+    await ensureWebhookConsumer(broker, "webhooks", { ackWaitMs });
+    const { config } = await broker.jsm.consumers.info(stream, name);
+    assert.equal(config.max_ack_pending, -1);
+  });
