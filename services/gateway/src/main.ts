@@ -267,7 +267,7 @@ await runService(
     joinMicro("gateway", broker, service, {
       description: "takes calls by REST and NATS",
       endpoints: makeNatsApi(
-        { ...calling, calls: natsCalls, keys: callKeys, names: broker },
+        { ...calling, calls: natsCalls, keys: callKeys, broker },
         { ...config, bodies },
       ),
     });

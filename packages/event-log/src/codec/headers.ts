@@ -16,15 +16,26 @@ function setHeaders(lines: string): MsgHdrs {
   return headers;
 }
 
+/** Undefined: the message has none, or they are malformed, on which the client throws. */
+function decoded(msg: Msg): MsgHdrs | undefined {
+  try {
+    return msg.headers;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Gives the value of a header, which is named as it was written; "" where there is none. */
 const decodedHeadersOf =
-  ({ headers }: Msg) =>
+  (msg: Msg) =>
   (name: string): string =>
-    headers?.get(name) ?? "";
+    decoded(msg)?.get(name) ?? "";
 
 /** Bytes of a message's headers; 0 where it has none. */
-const decodedHeaderBytes = ({ headers }: Msg): number =>
-  headers === undefined ? 0 : storedHeaderBytes(headers);
+function decodedHeaderBytes(msg: Msg): number {
+  const headers = decoded(msg);
+  return headers === undefined ? 0 : storedHeaderBytes(headers);
+}
 
 /** Bytes that headers take in a message. */
 export function storedHeaderBytes(headers: MsgHdrs): number {

@@ -1,6 +1,6 @@
 /** NATS micro services by their protocol (ADR-32), on both ends of nats-server. */
 import { eventually, natsVersions, withNats } from "@jetscribe/testing";
-import { headers } from "@nats-io/nats-core";
+import type { MsgHdrs } from "@nats-io/nats-core";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import * as z from "zod";
@@ -64,7 +64,10 @@ describe.each(versions)("a micro service on the %s nats-server", (version) => {
     serveMicro(broker, {
       ...about,
       endpoints: [
-        { name: "echo", subject: "echo.*", description: "as it is", handle },
+        {
+          ...{ name: "echo", subject: "echo.*", description: "as it is" },
+          ...{ headers: ["Idempotency-Key"], handle },
+        },
       ],
     });
   const echo = ({ body }: MicroCall): Promise<MicroAnswer> => {
@@ -172,21 +175,33 @@ describe.each(versions)("a micro service on the %s nats-server", (version) => {
       assert.equal(elsewhere.getReceived(), 0);
     }));
 
-  test("reads headers in any case, and tells how many bytes they have", () =>
+  test("reads the headers that it names in any case, and whatever is sent as headers ends nothing", () =>
     connected(async (caller, service) => {
-      const { promise, resolve } = Promise.withResolvers<MicroCall>();
+      const calls: MicroCall[] = [];
       await using _serving = serve(service, (call) => {
-        resolve(call);
+        calls.push(call);
         return echo(call);
       });
       await service.nc.flush();
-      const given = headers();
-      given.set("idempotency-KEY", "k");
-      await caller.nc.request("echo.a", "", { timeout: 5_000, headers: given });
-      const call = await promise;
-      assert.equal(call.header("Idempotency-Key"), "k");
-      assert.equal(call.header("traceparent"), undefined);
-      assert.equal(call.headerBytes, "NATS/1.0\r\nidempotency-KEY: k\r\n\r\n".length); // prettier-ignore
+      const asked = async (bytes: string): Promise<MicroCall> => {
+        // These bytes go out as they are, as from a program without a client.
+        const headers = { encode: () => Buffer.from(bytes) } as unknown as MsgHdrs; // prettier-ignore
+        await caller.nc.request("echo.a", "", { timeout: 5_000, headers });
+        const call = calls.pop();
+        assert.ok(call);
+        return call;
+      };
+      const fine = await asked("NATS/1.0\r\nother: 1\r\nidempotency-KEY: k\r\n\r\n"); // prettier-ignore
+      assert.equal(fine.header("Idempotency-Key"), "k");
+      assert.equal(fine.header("other"), undefined);
+      assert.equal(fine.headerFault, undefined);
+      for (const line of ["a b: 1", "é: 1", "a: 1\nb: 2", "colonless", ": 1"]) {
+        const call = await asked(`NATS/1.0\r\nIdempotency-Key: k\r\n${line}\r\n\r\n`); // prettier-ignore
+        assert.equal(call.headerFault, "the headers are malformed", line);
+        assert.equal(call.header("Idempotency-Key"), undefined);
+      }
+      const { headerFault } = await asked(`NATS/1.0\r\n${"a:\r\n".repeat(20)}`);
+      assert.equal(headerFault, "the headers are malformed");
     }));
 
   test("one that stops answers what it has, and later calls go to the others", () =>

@@ -2,11 +2,12 @@
  * A service as NATS knows them (ADR-32): it says who it is, and takes calls by request and reply. Of all processes that
  * serve an endpoint one gets a call.
  */
-import { Match, nuid, type Msg, type Subscription } from "@nats-io/nats-core";
+import { nuid, type Msg, type Subscription } from "@nats-io/nats-core";
 import { subscribe, type Broker } from "../broker/connection.ts";
 import { orAborted } from "../broker/orAborted.ts";
 import { makeHeaders, sizeOfHeaders } from "../codec/headers.ts";
-import { rawHeaderBytes } from "../fast/rawHeaders.ts";
+import { rawHeaderBytes, rawHeaders } from "../fast/rawHeaders.ts";
+import { readCallHeaders } from "./callHeaders.ts";
 import { isInbox } from "./isInbox.ts";
 import {
   askedOn,
@@ -21,17 +22,17 @@ import {
 
 export interface MicroCall {
   subject: string;
-  /** Of the headers with this name, in whatever case, the first one; undefined: there is none, or they are too large. */
+  /** By its name, in whatever case, one that the endpoint reads: the first one; undefined: there is none. */
   header: (name: string) => string | undefined;
-  /** Bytes of its headers. */
-  headerBytes: number;
+  /** Why its headers can't be read, so that `header` finds none; undefined: they can. */
+  headerFault: string | undefined;
   /** Who is done with it sets it to `nothing`: the answer may take its time, and the body need not stay in memory. */
   body: Uint8Array;
 }
 
 export const nothing = new Uint8Array();
 
-/** Larger headers are not read: the client takes a time for them that grows with the square of their number. */
+/** Larger headers are not read. */
 export const maxHeaderBytes = 16_384;
 
 /** Its headers and the words of its error are ASCII, without line ends. */
@@ -47,6 +48,8 @@ export interface MicroEndpoint {
   /** What it listens on; it may have wildcards. */
   subject: string;
   description: string;
+  /** The headers of a call that it reads, by their names. */
+  headers?: readonly string[];
   /** Never rejects. */
   handle: (call: MicroCall) => Promise<MicroAnswer>;
 }
@@ -95,7 +98,7 @@ export function serveMicro(
 
 function serveEndpoint(
   broker: Broker,
-  { name, subject, description, handle }: MicroEndpoint,
+  { name, subject, description, headers = [], handle }: MicroEndpoint,
 ) {
   const stats: EndpointStats = {
     ...{ num_requests: 0, num_errors: 0, last_error: "", processing_time: 0 },
@@ -127,7 +130,8 @@ function serveEndpoint(
       const cameAt = performance.now();
       if (!isInbox(reply))
         return count(cameAt, "the reply subject is no inbox");
-      const answering = answer(reply, cameAt, handle(callOf(msg))).finally(() =>
+      const saying = handle(callOf(msg, headers));
+      const answering = answer(reply, cameAt, saying).finally(() =>
         inHand.delete(answering),
       );
       inHand.add(answering);
@@ -156,35 +160,41 @@ async function stopTaking(
 }
 
 /** It does not hold the message. */
-function callOf(msg: Msg): MicroCall {
-  const headerBytes = rawHeaderBytes(msg);
-  const headers = headerBytes > maxHeaderBytes ? undefined : msg.headers;
+function callOf(msg: Msg, wanted: readonly string[]): MicroCall {
+  const isTooLarge = rawHeaderBytes(msg) > maxHeaderBytes;
+  const header = isTooLarge ? undefined : readCallHeaders(rawHeaders(msg), wanted); // prettier-ignore
+  const fault = isTooLarge ? `the headers have over ${maxHeaderBytes} bytes` : "the headers are malformed"; // prettier-ignore
   return {
     subject: msg.subject,
-    header: (name) => headers?.get(name, Match.IgnoreCase) || undefined,
-    headerBytes,
+    header: header ?? (() => undefined),
+    headerFault: header ? undefined : fault,
     body: msg.data,
   };
 }
+
+type Said = Pick<MicroAnswer, "body"> & Partial<MicroAnswer>;
+
+const linesOf = ({ headers, error }: Said): string =>
+  Object.entries({ ...headers, ...(error && errorHeaders(error)) })
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join("");
+
+/** How many bytes an answer takes in a message. */
+export const bytesOfAnswer = (said: Said, lines = linesOf(said)): number =>
+  Buffer.byteLength(said.body) + sizeOfHeaders(lines);
 
 /** False: the broker is away, or the answer is larger than a message can be. Nothing is kept for later. */
 function respond(
   { connected, maxPayload, nc }: Broker,
   reply: string,
-  {
-    body,
-    headers = {},
-    error,
-  }: Pick<MicroAnswer, "body"> & Partial<MicroAnswer>,
+  said: Said,
 ): boolean {
-  const lines = Object.entries({
-    ...headers,
-    ...(error && errorHeaders(error)),
-  })
-    .map(([name, value]) => `${name}: ${value}\r\n`)
-    .join("");
-  const bytes = Buffer.byteLength(body) + sizeOfHeaders(lines);
-  if (!connected || bytes > maxPayload) return false;
-  nc.publish(reply, body, lines === "" ? {} : { headers: makeHeaders(lines) });
+  const lines = linesOf(said);
+  if (!connected || bytesOfAnswer(said, lines) > maxPayload) return false;
+  nc.publish(
+    reply,
+    said.body,
+    lines === "" ? {} : { headers: makeHeaders(lines) },
+  );
   return true;
 }

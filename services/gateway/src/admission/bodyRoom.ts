@@ -6,6 +6,13 @@ import { ApiError } from "../apiError.ts";
 
 export type BodyRoom = ReturnType<typeof makeBodyRoom>;
 
+export interface BodyLimits {
+  /** Of one body, in bytes. */
+  bodyLimit: number;
+  /** For all of them together. */
+  bodies: BodyRoom;
+}
+
 const retryAfterS = 1;
 /** A body of less than such a part of the room is not counted: it takes little more than its connection. */
 const smallParts = 4_096;

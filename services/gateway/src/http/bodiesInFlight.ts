@@ -1,6 +1,6 @@
 /** A call whose body finds no room beside those that are received or worked on is refused before its body is read. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { BodyRoom } from "../admission/bodyRoom.ts";
+import type { BodyLimits } from "../admission/bodyRoom.ts";
 import type { ApiError } from "../apiError.ts";
 
 declare module "fastify" {
@@ -8,13 +8,6 @@ declare module "fastify" {
     /** Gives the room of the body back, once; null where it took none. */
     leaveRoom: (() => void) | null;
   }
-}
-
-export interface BodyLimits {
-  /** Of one body, in bytes. */
-  bodyLimit: number;
-  /** For all of them together. */
-  bodies: BodyRoom;
 }
 
 /** Guards the routes of this scope, after whatever hooks they have by now. */

@@ -107,10 +107,11 @@ const table = {
   },
   too_large: {
     status: 413,
-    title: "The request is too large",
+    title: "Too large",
     means:
-      "The broker takes no event of this size, or the request may take more tokens than the key has for a day. Nothing was stored.",
-    remedy: "Send a smaller prompt, or ask for a smaller `max_tokens`.",
+      "The broker takes no event of this size, or the request may take more tokens than the key has for a day: nothing was stored. Or, of a call on NATS, the answer is larger than a message of the broker.",
+    remedy:
+      "Send a smaller prompt, or ask for a smaller `max_tokens`. Read a result that no message holds by REST.",
     example: {
       detail: "the event has 1049001 bytes; the broker takes 1048576",
     },

@@ -200,6 +200,7 @@ describe.each(versions)(
             [name, { task_id: 7 }, 400],
             [name, { task_id: "a.>*", colour: 1 }, 400],
             [name, { task_id: "../../etc" }, 404],
+            [name, { task_id: "a".repeat(5_000) }, 413],
           ],
         ),
         ["result", { task_id: newTaskId(), wait: 301 }, 400],
@@ -216,6 +217,8 @@ describe.each(versions)(
       { "Idempotency-Key": "ä" },
       { "Cancel-After": "soon" },
       { x: "a".repeat(maxHeaderBytes) },
+      ...["a b", "é", "a\nb"].map((name) => ({ [name]: "1" })),
+      { a: "1\nb: 2" },
     ])
       assert.equal((await call("generate", { prompt: "a" }, { headers })).status, 400); // prettier-ignore
       assert.equal(await requests(), before);

@@ -3,12 +3,13 @@
  * subject alone, which the import of the caller's account fixes: decision 0053.
  */
 import {
-  maxHeaderBytes,
+  bytesOfAnswer,
   nothing,
   type MicroAnswer,
   type MicroCall,
   type MicroEndpoint,
 } from "@jetscribe/event-log/micro/microService";
+import type { Broker } from "@jetscribe/event-log/broker/connection";
 import {
   apiCalls,
   CancelCall,
@@ -16,11 +17,11 @@ import {
   ResultCall,
   statusHeader,
   type ApiCall,
-  type Names,
   type Scope,
 } from "@jetscribe/schema";
 import type * as z from "zod";
 import { Request } from "../accept/request.ts";
+import type { BodyLimits } from "../admission/bodyRoom.ts";
 import { rateHeaders, rateLimited } from "../admission/requestRates.ts";
 import { ApiError } from "../apiError.ts";
 import type { Call } from "../calls/call.ts";
@@ -29,7 +30,6 @@ import { cancelById } from "../calls/cancelById.ts";
 import { readResult } from "../calls/readResult.ts";
 import { acceptOptionsOf } from "../http/accepted.ts";
 import type { AppDeps } from "../http/appDeps.ts";
-import type { BodyLimits } from "../http/bodiesInFlight.ts";
 import { parseJson } from "../http/body.ts";
 import { logFailure, problemOf } from "../http/problem.ts";
 import { invalidRequest } from "../invalidRequest.ts";
@@ -40,11 +40,17 @@ type NatsApiDeps = Pick<
   AppDeps,
   | ("acceptOnce" | "readTask" | "waitForOutcome" | "cancelTask")
   | ("clock" | "rates" | "limits" | "log" | "calls")
-> & { keys: OwnerKeys; names: Pick<Names, "subjects"> };
+> & { keys: OwnerKeys; broker: Pick<Broker, "subjects" | "maxPayload"> };
 
 interface NatsApiOptions extends BodyLimits {
   publicPath: string;
 }
+
+/** Of a call that names a task; it has an id and a number. */
+const smallBody = 4_096;
+
+/** What `generate` reads of a call's headers. */
+const headerNames = ["Idempotency-Key", "Cancel-After", "Prefer", "traceparent"] as const; // prettier-ignore
 
 /** What a call is answered with. A text is JSON already. */
 interface Answer {
@@ -55,29 +61,38 @@ interface Answer {
   refused?: string;
 }
 
+type Taking = MicroCall & Call & { arrivedAt: number; dropBody: () => void };
+
 /** Rejects with an ApiError where the call is refused. */
-type Take = (call: MicroCall & Call & { arrivedAt: number }) => Promise<Answer>;
+type Take = (call: Taking) => Promise<Answer>;
 
 export function makeNatsApi(
   deps: NatsApiDeps,
   options: NatsApiOptions,
 ): MicroEndpoint[] {
-  const { keys, rates, names } = deps;
+  const { keys, rates, broker } = deps;
+  const { bodyLimit, bodies } = options;
   const inHand = makeCallsInHand();
   const takes: Record<ApiCall, Taken> = {
     generate: {
       scope: "generate",
       description: "takes a prompt, as POST /generate",
+      admitBody: (bytes) => {
+        if (bytes > bodyLimit) throw bodyTooLarge(bodyLimit, { name: "BODY_LIMIT", value: bodyLimit }); // prettier-ignore
+        return bodies.take(bytes);
+      },
       take: makeTakeGenerate(deps, options),
     },
     result: {
       scope: "read",
       description: "tells what came of a task, as GET /result",
+      admitBody: admitSmall,
       take: makeTakeResult(deps),
     },
     cancel: {
       scope: "cancel",
       description: "cancels a task, as POST /cancel",
+      admitBody: admitSmall,
       take: async (call) => {
         const { task_id } = bodyOf(CancelCall, call);
         return { status: 200, body: await cancelById(deps, call, task_id) };
@@ -85,29 +100,49 @@ export function makeNatsApi(
     },
   };
 
-  /** `told`: headers that the answer has, whatever it is. */
-  async function answer(
-    call: MicroCall,
-    { scope, take }: Taken,
-    told: Record<string, string>,
-  ): Promise<Answer> {
-    const arrivedAt = performance.now();
+  /** Refuses, before anything is waited for, what need not stay in memory meanwhile. Throws an ApiError. */
+  function admit(call: MicroCall, { scope, admitBody }: Taken) {
     const { owner } = parseApiSubject(call.subject) ?? {};
     if (owner === undefined) throw new ApiError("not_found", "no such call");
     const key = keyFor(keys, owner, scope);
     keys.noteUse(key.id);
-    using _place = inHand.take(owner);
-    const use = await rates.take(key);
-    if (use !== undefined) Object.assign(told, rateHeaders(use));
-    if (use?.allowed === false) throw rateLimited(use);
-    if (call.headerBytes > maxHeaderBytes) throw headersTooLarge();
-    const answered = new AbortController();
-    const over = () => keys.endOf(key, answered.signal) ?? answered.signal;
+    if (call.headerFault !== undefined)
+      throw new ApiError("invalid_request", call.headerFault);
+    using admitted = new DisposableStack();
+    admitted.use(inHand.take(owner));
+    const leave = admitBody(call.body.length);
+    const dropBody = () => {
+      call.body = nothing;
+      leave();
+    };
+    admitted.defer(dropBody);
+    return { key, dropBody, whole: admitted.move() };
+  }
+
+  async function answer(call: MicroCall, taken: Taken): Promise<Answer> {
+    const arrivedAt = performance.now();
+    let rate: Record<string, string> = {};
     try {
-      return await take(Object.assign(call, { key, over, arrivedAt }));
-    } finally {
-      answered.abort();
+      const { key, dropBody, whole } = admit(call, taken);
+      using _admitted = whole;
+      const use = await rates.take(key);
+      if (use !== undefined) rate = rateHeaders(use);
+      if (use?.allowed === false) throw rateLimited(use);
+      using answered = abortsAtEnd();
+      const over = () => keys.endOf(key, answered.signal) ?? answered.signal;
+      const taking = Object.assign(call, { key, over, arrivedAt, dropBody });
+      const said = await taken.take(taking);
+      return withHeaders(rate, said);
+    } catch (error) {
+      return withHeaders(rate, refusalOf(deps, error as Error, call));
     }
+  }
+
+  /** A refusal instead of an answer that no message holds. */
+  function orTooLarge(answer: MicroAnswer, call: MicroCall): MicroAnswer {
+    const [bytes, most] = [bytesOfAnswer(answer), broker.maxPayload];
+    if (bytes <= most) return answer;
+    return microAnswerOf(refusalOf(deps, answerTooLarge(bytes, most), call));
   }
 
   return apiCalls.map((name): MicroEndpoint => {
@@ -115,15 +150,14 @@ export function makeNatsApi(
     const count = deps.calls.of(name);
     return {
       name,
-      subject: names.subjects.api(name, "*"),
+      subject: broker.subjects.api(name, "*"),
       description: taken.description,
+      headers: headerNames,
       async handle(call) {
-        const told: Record<string, string> = {};
-        const said = await answer(call, taken, told).catch((error: unknown) =>
-          refusalOf(deps, error as Error, call),
-        );
-        count("NATS", said.status);
-        return answerOf(said, told);
+        const said = await answer(call, taken);
+        const sent = orTooLarge(microAnswerOf(said), call);
+        count("NATS", sent.error?.code ?? said.status);
+        return sent;
       },
     };
   });
@@ -133,12 +167,14 @@ interface Taken {
   /** What the owner's key needs for the call. */
   scope: Scope;
   description: string;
+  /** Throws an ApiError where a body of this size is not taken; gives what gives its room back, once. */
+  admitBody: (bytes: number) => () => void;
   take: Take;
 }
 
 function makeTakeGenerate(
   deps: NatsApiDeps,
-  { bodyLimit, bodies, publicPath }: NatsApiOptions,
+  { publicPath }: NatsApiOptions,
 ): Take {
   const answerAccepted = makeAnswerAccepted(deps, publicPath);
   return async (call) => {
@@ -154,10 +190,7 @@ function makeTakeGenerate(
     const isNew = options.idempotencyKey === undefined;
     const refusal = isNew ? deps.limits.refusalOfAny(key) : undefined;
     if (refusal !== undefined) throw refusal;
-    const bytes = call.body.length;
-    if (bytes > bodyLimit) throw bodyTooLarge(bodyLimit);
-    const leave = bodies.isCounted(bytes) ? bodies.take(bytes) : undefined;
-    const made = await acceptBody(deps, call, options).finally(leave);
+    const made = await acceptBody(deps, call, options).finally(call.dropBody);
     const { headers, answer } = answerAccepted(call, made, call.header("Prefer")); // prettier-ignore
     return { headers, ...(await answer) };
   };
@@ -193,13 +226,34 @@ function bodyOf<S extends z.ZodType>(schema: S, call: MicroCall): z.infer<S> {
   return data;
 }
 
-const headersTooLarge = () =>
-  new ApiError("invalid_request", `the headers have over ${maxHeaderBytes} bytes`); // prettier-ignore
+const bodyTooLarge = (value: number, limit?: { name: string; value: number }) =>
+  new ApiError("too_large", `the body has over ${value} bytes`, limit && { limit }); // prettier-ignore
 
-const bodyTooLarge = (value: number) =>
-  new ApiError("too_large", `the body has over ${value} bytes`, {
-    limit: { name: "BODY_LIMIT", value },
-  });
+/** It takes no room: so many at once are not much. */
+function admitSmall(bytes: number): () => void {
+  if (bytes > smallBody) throw bodyTooLarge(smallBody);
+  return () => undefined;
+}
+
+const answerTooLarge = (bytes: number, most: number) =>
+  new ApiError("too_large", `the answer has ${bytes} bytes; a message of the broker has ${most} at most: read it by REST`); // prettier-ignore
+
+/** Its signal aborts when it is disposed of. */
+function abortsAtEnd(): { signal: AbortSignal } & Disposable {
+  const controller = new AbortController();
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => controller.abort(),
+  };
+}
+
+const withHeaders = (
+  headers: Record<string, string>,
+  said: Answer,
+): Answer => ({
+  ...said,
+  headers: { ...headers, ...said.headers },
+});
 
 function refusalOf(
   { log }: Pick<NatsApiDeps, "log">,
@@ -220,11 +274,13 @@ function refusalOf(
   };
 }
 
-const answerOf = (
-  { status, headers, body, refused }: Answer,
-  told: Record<string, string>,
-): MicroAnswer => ({
-  headers: { [statusHeader]: String(status), ...told, ...headers },
+const microAnswerOf = ({
+  status,
+  headers,
+  body,
+  refused,
+}: Answer): MicroAnswer => ({
+  headers: { [statusHeader]: String(status), ...headers },
   body: typeof body === "string" ? body : JSON.stringify(body),
   ...(refused !== undefined && { error: { code: status, text: refused } }),
 });
