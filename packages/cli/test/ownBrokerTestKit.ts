@@ -34,7 +34,11 @@ export interface OwnBroker extends AsyncDisposable {
   runElsewhere: (...args: string[]) => ReturnType<typeof runCli>;
 }
 
-export async function openOwnBroker(version: NatsVersion): Promise<OwnBroker> {
+/** `looksEveryMs`: how often the list of subscribers is looked at for a change. */
+export async function openOwnBroker(
+  version: NatsVersion,
+  { looksEveryMs = 20 } = {},
+): Promise<OwnBroker> {
   await using opened = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), "jetscribe-own-"));
   opened.defer(() => rm(dataDir, { recursive: true, force: true }));
@@ -43,7 +47,8 @@ export async function openOwnBroker(version: NatsVersion): Promise<OwnBroker> {
   const config = ["include ./nats/accounts.conf"];
   const nats = opened.use(await startNats({ version, dataDir, config }));
   const list = subscribersFileOf(dataDir);
-  watchFile(list, { interval: 20, persistent: false }, (now, before) => {
+  const looks = { interval: looksEveryMs, persistent: false };
+  watchFile(list, looks, (now, before) => {
     // It also says once that there is no file.
     if (now.mtimeMs === before.mtimeMs) return;
     writeAccounts(dataDir, names);

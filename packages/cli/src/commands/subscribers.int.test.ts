@@ -1,6 +1,15 @@
+import { shutOut } from "@jetscribe/event-log/subscribers/standing";
+import { ensureTopology } from "@jetscribe/event-log/streams/topology";
+import { settings } from "@jetscribe/event-log/test/eventLogTestKit";
 import { natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "vitest";
 import { openOwnBroker, type OwnBroker } from "../../test/ownBrokerTestKit.ts";
@@ -14,6 +23,14 @@ function outputOf({ code, stdout, stderr }: Ran): string {
 }
 
 const json = <T>(ran: Ran): T => JSON.parse(outputOf(ran)) as T;
+
+/** Rejects where the broker lets it in at this moment. */
+const isRefused = ({ nats: { url } }: OwnBroker, seedFile: string) =>
+  shutOut(
+    { url, seed: readFileSync(seedFile, "utf8") },
+    () => Promise.resolve(),
+    AbortSignal.abort(),
+  );
 
 for (const version of await natsVersions())
   describe(`jetscribe subscribers, the ${version} nats-server`, () => {
@@ -61,6 +78,37 @@ for (const version of await natsVersions())
       const gone = await subscribers("remove", "alarms");
       assert.deepEqual([gone.code, gone.stdout], [1, ""]);
       assert.match(gone.stderr, /there is no subscriber alarms/);
+    });
+
+    test("whose seed was moved away is out before its removal is told", async () => {
+      await using own = await openOwnBroker(version, { looksEveryMs: 500 });
+      const added = json<Added>(await own.run("subscribers", "add", "alarms", "--json")); // prettier-ignore
+      const seedFile = join(own.dataDir, "moved.nk");
+      renameSync(added.nkey_file, seedFile);
+      await assert.rejects(isRefused(own, seedFile));
+      const removed = outputOf(await own.run("subscribers", "remove", "alarms")); // prettier-ignore
+      assert.match(removed, /^alarms is shut out/);
+      await isRefused(own, seedFile);
+    });
+
+    test("is shut out also where JetStream has nothing to say of it, and the consumer goes later", async () => {
+      await using own = await openOwnBroker(version);
+      const { streams } = own.broker;
+      const added = json<Added>(await own.run("subscribers", "add", "alarms", "--json")); // prettier-ignore
+      const seedFile = join(own.dataDir, "copy.nk");
+      copyFileSync(added.nkey_file, seedFile);
+      await own.broker.jsm.streams.delete(streams.events);
+      const { code, stdout, stderr } = await own.run("subscribers", "remove", "alarms"); // prettier-ignore
+      assert.deepEqual([code, stdout], [1, ""]);
+      assert.match(stderr, /alarms is shut out, but its consumer is not removed; .*: the broker has no log/); // prettier-ignore
+      await isRefused(own, seedFile);
+      assert.ok(!existsSync(added.nkey_file));
+      await ensureTopology(own.broker, settings);
+      await own.broker.jsm.consumers.add(streams.events, {
+        durable_name: "sub=alarms",
+      });
+      const again = await own.run("subscribers", "remove", "alarms");
+      assert.match(outputOf(again), /its consumer is removed/);
     });
 
     test("on a broker that somebody else configures, add prints what to put there", async () => {

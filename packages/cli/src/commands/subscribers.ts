@@ -109,20 +109,33 @@ export async function removeSubscriber(
 ): Promise<void> {
   checkName(name);
   const { own, removeSeed } = placeFor(context);
-  await using broker = await joinAsOperator(context);
   const isListed = own?.list().some((one) => one.name === name) === true;
-  const place = await placeOf(broker, name);
-  if (!isListed && place === undefined)
-    throw failed(`there is no subscriber ${name}`);
-  // The account first: without it the credentials are good for nothing, whatever fails then.
-  await own?.shutOut(broker, name);
-  await removeDurable(broker, name);
+  // The account first: without it the credentials are good for nothing, whatever fails then. This needs no JetStream.
+  if (isListed) await own?.shutOut(name);
   if (own) removeSeed(name);
+  const hadDurable = await removeDurableOf(name, context).catch(
+    (error: unknown) => {
+      if (!isListed || !(error instanceof Error)) throw error;
+      throw failed(
+        `${name} is shut out, but its consumer is not removed; remove it again later: ${error.message}`,
+        error,
+      );
+    },
+  );
+  if (!isListed && !hadDurable) throw failed(`there is no subscriber ${name}`);
   const removed = { name, account: accountOf({ name }), shut_out: !!own };
   const { out } = context;
   await out.write(
     json ? `${JSON.stringify(removed)}\n` : describeRemoved(removed),
   );
+}
+
+async function removeDurableOf(
+  name: string,
+  context: Context,
+): Promise<boolean> {
+  await using broker = await joinAsOperator(context);
+  return await removeDurable(broker, name);
 }
 
 const failed = (message: string, cause?: unknown): CliError =>

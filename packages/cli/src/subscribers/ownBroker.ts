@@ -1,6 +1,7 @@
 /** The broker of `npm start`: it follows a list of its subscribers, which the commands write. */
 import {
   bringIn,
+  makeKnown,
   shutOut,
   type Guest,
 } from "@jetscribe/event-log/subscribers/standing";
@@ -8,6 +9,7 @@ import {
   questionOf,
   type Subscriber,
 } from "@jetscribe/event-log/accounts/subscriber";
+import { makeUserKey } from "@jetscribe/event-log/accounts/nkeys";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { BrokerSettings, readConfig } from "@jetscribe/runtime";
 import {
@@ -91,12 +93,18 @@ function ownBroker(dataDir: string, url: string, signal: AbortSignal) {
         const add = change((list) => [...without(name)(list), subscriber]);
         return bringIn(guest(broker, name), add, within);
       }),
-    /** Resolves once the credentials are good for nothing. */
-    async shutOut(broker: Broker, name: string): Promise<void> {
-      const remove = change(without(name));
-      // Without the seed nobody can look, nor come in.
-      if (!existsSync(subscriberSeedOf(dataDir, name))) return remove();
-      await taken((within) => shutOut(guest(broker, name), remove, within));
-    },
+    /**
+     * Resolves once the credentials are good for nothing. The subscriber gets another key first, known to nobody: the broker that
+     * lets that one in has forgotten the former one, whose seed may be anywhere.
+     */
+    shutOut: (name: string) =>
+      taken(async (within) => {
+        const { seed, publicKey } = makeUserKey();
+        const replace = change((list) =>
+          list.map((one) => (one.name === name ? { ...one, publicKey } : one)),
+        );
+        await makeKnown({ url, seed }, replace, within);
+        await shutOut({ url, seed }, change(without(name)), within);
+      }),
   };
 }

@@ -9,8 +9,8 @@ export interface Guest {
   /** Of the broker. */
   url: string;
   seed: string;
-  /** What the user may ask, and gets an answer to: a subject as its account imports it. */
-  question: string;
+  /** What the user may ask, and gets an answer to: a subject as its account imports it. Without it no answer is waited for. */
+  question?: string;
 }
 
 /** Makes the broker read its accounts anew; need not wait until it has. */
@@ -25,12 +25,21 @@ export async function bringIn(
   reload: Reload,
   signal: AbortSignal,
 ): Promise<void> {
+  if ((await makeKnown(guest, reload, signal)) === "ready") return;
+  await reload();
+  await until(guest, (found) => found === "ready", signal);
+}
+
+/** Reloads, and resolves once the broker lets the user in, which needs no JetStream. Rejects with the signal's reason. */
+export async function makeKnown(
+  guest: Guest,
+  reload: Reload,
+  signal: AbortSignal,
+): Promise<Standing | undefined> {
   await reload();
   const isIn = (found: Standing | undefined) =>
     found === "connected" || found === "ready";
-  if ((await until(guest, isIn, signal)) === "ready") return;
-  await reload();
-  await until(guest, (found) => found === "ready", signal);
+  return await until(guest, isIn, signal);
 }
 
 /** Reloads, and resolves once the broker refuses the user. Rejects with the signal's reason. */
@@ -78,6 +87,7 @@ async function standingOf(guest: Guest): Promise<Standing | undefined> {
       authenticator: nkeyAuthenticator(Buffer.from(guest.seed.trim())),
       ...{ timeout: withinMs, reconnect: false },
     });
+    if (guest.question === undefined) return "connected";
     await nc.request(guest.question, "", { timeout: withinMs });
     return "ready";
   } catch (error) {

@@ -63,14 +63,17 @@ export async function makeDurable(
 const startOf = (time: string | undefined) =>
   time === undefined ? {} : { opt_start_time: new Date(time).toISOString() };
 
-/** Resolves also where it is gone already. */
+/** False where it is gone already. */
 export async function removeDurable(
   broker: Broker,
   name: string,
-): Promise<void> {
+): Promise<boolean> {
   const { jsm, streams } = broker;
   const durable = durableNameOf(name, broker);
-  await orMissing(jsm.consumers.delete(streams.events, durable));
+  const removed = await orMissing(
+    jsm.consumers.delete(streams.events, durable),
+  );
+  return removed === true;
 }
 
 /** Where a subscriber's durable consumer stands. */
