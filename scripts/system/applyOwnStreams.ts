@@ -31,8 +31,12 @@ export async function applyOwnStreams(
     sayRefused(await step("looking at the streams", ensure));
   } catch (error) {
     if (stopping.aborted) return;
-    say(red(`A stream may be missing:\n${(error as Error).message}`));
-    if (mayPass(error)) void keepTrying(ensure, stopping);
+    const passes = mayPass(error);
+    const again = passes
+      ? `, and are tried again every ${againMs / 1_000} s`
+      : "";
+    say(red(`The streams can't be made${again}:\n${(error as Error).message}`));
+    if (passes) void keepTrying(ensure, stopping);
   }
 }
 

@@ -28,10 +28,10 @@ const askAgainMs = 500;
 
 /**
  * Makes the streams that are missing, with the auditor's consumers, and changes those that stand otherwise than the
- * settings say. A change that is refused is an answer, since the services can go on. Rejects where a stream is missing
- * still: with a StreamsRefusedError where the broker refused to make it, with a TopologyError where the broker can't be
- * used, with a ConfigError where the settings can't, with another error once `signal` aborts. As long as the broker forbids what the operator does, it is asked
- * again: it may just be reading its accounts anew.
+ * settings say. A change that is refused is an answer, since the services can go on. Rejects where a stream may be missing
+ * still: with a StreamsRefusedError where the broker refused to make it, with another TopologyError where the broker can't
+ * be used, with a ConfigError where the settings can't. While the broker forbids what the operator does, it is asked again
+ * until `signal` aborts: it may just be reading its accounts anew.
  */
 export async function ensureStreams(
   env: Env,
