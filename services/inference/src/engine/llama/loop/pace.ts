@@ -21,10 +21,14 @@ export interface Beside {
 
 /**
  * Beside others that write, a piece takes so many times the time of one of their steps: a gap between two of their
- * tokens is then three and a half steps long, and five sevenths of the time are the prompts'. Short prompts get that much
- * more as there are more of them than writers: a step for few delays the many that wait to take part in it.
+ * tokens is then three and a half steps long, and five sevenths of the time are the prompts'.
  */
 const stepsPerPiece = 2.5;
+/**
+ * Short prompts get that much more as there are more of them than writers, since a step for few delays the many that wait
+ * to take part in it; but no more than so many times the piece, so that the few notice little of it.
+ */
+const mostShare = 4;
 /** A piece can't be broken off, and a cancel waits for its end. */
 const mostMs = 200;
 /** What fewer tokens take says little of what many do. */
@@ -57,7 +61,8 @@ export function makePace(): Pace {
     pieceLimit(kind, { writers, short }) {
       const ms = tokenMs[kind];
       if (ms === undefined) return firstPiece;
-      const share = kind === "short" ? 1 + short / writers : 1;
+      const share =
+        kind === "short" ? Math.min(1 + short / writers, mostShare) : 1;
       const budgetMs =
         writers > 0 && stepMs !== undefined
           ? Math.min(share * stepsPerPiece * stepMs, mostMs)

@@ -9,7 +9,7 @@ test("beside others that write, a piece takes two and a half of their steps", ()
   assert.equal(pace.pieceLimit("tiles", { writers: 2, short: 9 }), 100);
 });
 
-test("short prompts take longer where more of them wait than write", () => {
+test("short prompts take longer where more of them wait than write, four times as long at most", () => {
   const pace = makePace();
   pace.readTook("tiles", 256, 2_560);
   pace.readTook("short", 10, 1_000);
@@ -19,7 +19,9 @@ test("short prompts take longer where more of them wait than write", () => {
     pace.pieceLimit("short", { writers, short });
   assert.equal(limit(2, 6), 400);
   assert.equal(limit(8, 2), 125);
-  assert.equal(limit(1, 100), 2_000);
+  assert.equal(limit(4, 4), 200);
+  assert.equal(limit(1, 15), 400);
+  assert.equal(limit(1, 1_000), 400);
   assert.equal(limit(0, 5), 2_000);
 });
 
