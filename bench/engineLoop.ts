@@ -124,6 +124,7 @@ async function engine(answers: number, threads: number): Promise<number[]> {
     await sequence.write({
       ...{ tokens: prompt, goesOn: false, sampling: GREEDY },
       ...{ signal: new AbortController().signal, most: job.tokens },
+      owner: undefined,
       onToken() {
         const now = performance.now();
         if (++written === 1) begun += 1;

@@ -50,6 +50,8 @@ export interface EngineRequest {
   params: GenerateParams;
   /** Go on from here. */
   continueFrom?: BegunText | undefined;
+  /** Whose it is: of others' prompts that a slot remembers it may learn little. */
+  owner?: string | undefined;
   /** It asks only whether the engine lives: it must cost no other task anything, nor what a slot remembers. */
   probe?: boolean | undefined;
 }

@@ -222,14 +222,14 @@ export function makeAttempt(deps: AttemptDeps) {
     { kept }: Claim,
     { onText, ...options }: GenerateOptions,
   ): Promise<EngineResult> {
-    const { prompt, messages, raw, params } = item.event.data;
+    const { prompt, messages, raw, params, owner } = item.event.data;
     const { text, completionTokens: tokens } = kept;
     if (tokens >= params.max_tokens)
       return { ...kept, cachedTokens: 0, finishReason: "length" };
     const continueFrom = text === "" ? undefined : { text, tokens };
     const served = (counts: TokenCounts) =>
       item.served(counts.promptTokens + counts.completionTokens - tokens);
-    const request = { prompt, messages, raw, params, continueFrom };
+    const request = { prompt, messages, raw, params, continueFrom, owner };
     const result = await engine.generate(request, {
       ...options,
       onText(piece, counts) {

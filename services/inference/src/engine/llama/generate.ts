@@ -30,7 +30,7 @@ export interface Place {
 export async function generate(
   { model, contextSize, sequence, biasOf }: Place,
   prompt: Prompt,
-  { params, continueFrom }: EngineRequest,
+  { params, continueFrom, owner }: EngineRequest,
   { signal, onText, onRead }: GenerateOptions,
 ): Promise<EngineResult> {
   const promptTokens = prompt.tokens.length;
@@ -49,7 +49,7 @@ export async function generate(
   const { written } = answer;
   let [drafted, accepted] = [0, 0];
   const cachedTokens = await sequence.write({
-    ...{ tokens, signal, onRead },
+    ...{ tokens, owner, signal, onRead },
     goesOn: continueFrom !== undefined,
     most: most - begun.tokens,
     sampling: samplingOf(params, { seed, grammar, biasOf, written }),

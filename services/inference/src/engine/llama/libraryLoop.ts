@@ -13,7 +13,13 @@ import { makeSteps, type Steps } from "./inStep.ts";
 import { fillBias } from "./internals.ts";
 import { makePause, type Pause } from "./pause.ts";
 import { readPrompt } from "./readPrompt.ts";
-import type { Sampling, Sequence, Writing } from "./sequence.ts";
+import {
+  tellable,
+  type Owner,
+  type Sampling,
+  type Sequence,
+  type Writing,
+} from "./sequence.ts";
 
 /** All the sequences of a context that has given none yet. */
 export function makeLibrarySequences(context: LlamaContext): Sequence[] {
@@ -30,10 +36,14 @@ function makeSequence(
 ): Sequence {
   const next = () => context.getSequence({ checkpoints: { interval: false } });
   let sequence = next();
+  /** Of the latest task, which has had all that is in it. */
+  let owner: Owner;
 
   async function write(work: Writing): Promise<number> {
     const { signal, sampling, onToken } = work;
-    const place = { sequence, pause };
+    const place = { sequence, pause, isOwn: work.owner === owner };
+    // What is left of the one before is no more than both have.
+    owner = work.owner;
     const { rest, cachedTokens } = await readPrompt(place, work);
     const options = optionsOf(context.model, sampling);
     // From its second token on: its prompt is read apart from the others' tokens.
@@ -53,8 +63,11 @@ function makeSequence(
     get length() {
       return sequence.nextTokenIndex;
     },
-    commonPrefix: (tokens) =>
-      sequence.compareContextTokens([...tokens]).firstDifferentIndex,
+    commonPrefix: (tokens, of) =>
+      tellable(
+        sequence.compareContextTokens([...tokens]).firstDifferentIndex,
+        of === owner,
+      ),
     write,
     async reset() {
       await sequence.dispose();

@@ -63,8 +63,9 @@ export async function makeLlamaEngine(
   ): Promise<EngineResult> {
     options.signal.throwIfAborted();
     const prompt = await read(request, context.contextSize, options.signal);
+    const tokens = [...prompt.tokens, ...prompt.begun];
     const slot = await slots.take(
-      [...prompt.tokens, ...prompt.begun],
+      { tokens, owner: request.owner },
       options.signal,
       request.probe,
     );
@@ -138,7 +139,8 @@ async function openLoop(
   }
   // A GPU has other kernels for more rows.
   const rowsAlike =
-    llama.gpu === false && (await areRowsAlike(opened, context.model));
+    llama.gpu === false &&
+    (await areRowsAlike(opened, context.model, context.contextSize));
   const native = { ...opened, rowsAlike };
   const first = context.idealThreads;
   const most = Math.min(availableParallelism(), llama.cpuMathCores);

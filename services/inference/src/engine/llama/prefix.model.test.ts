@@ -95,3 +95,44 @@ describe("the slot with most of a prompt takes it", () => {
     }
   });
 });
+
+for (const engineLoop of ["auto", "library"] as const)
+  describe(`what an owner learns of another's prompt (ENGINE_LOOP=${engineLoop})`, () => {
+    let engine: TestEngine;
+    beforeAll(async () => {
+      engine = await openEngine({ ...config, engineLoop, slots: 1 });
+      await engine.whenReady();
+    });
+    afterAll(() => engine[Symbol.asyncDispose]());
+
+    const count = async (owner: string, prompt: string) => {
+      const request = { owner, prompt, raw: true, params: { max_tokens: 1 } };
+      const { cachedTokens } = await ask(engine, request);
+      return cachedTokens;
+    };
+
+    test("nothing of a short one, however much was guessed", async () => {
+      const prompt = "the sun rose over the hill and";
+      for (const guess of ["the sun", "the sun rose over the hill", prompt]) {
+        await count("ann", prompt);
+        assert.equal(await count("bob", guess), 0);
+      }
+    });
+
+    test("of a long one whole blocks of 64 tokens", async () => {
+      const system = "You know all about rivers. ".repeat(24);
+      const own = await count("ann", system).then(() => count("ann", system));
+      assert.notEqual(own % 64, 0);
+      const told = new Set<number>();
+      for (const words of [3, 17, 39, 77, 96]) {
+        await count("ann", system);
+        const right = system.split(" ").slice(0, words).join(" ");
+        told.add(await count("bob", right + " no".repeat(80)));
+      }
+      assert.deepEqual(
+        [...told].filter((tokens) => tokens % 64 !== 0),
+        [],
+      );
+      assert.ok(told.size > 1);
+    });
+  });

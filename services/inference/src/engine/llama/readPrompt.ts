@@ -12,13 +12,20 @@ const sliceLength = 256;
 /** How many of a slot's tokens were read alike. */
 const readAlike = new WeakMap<LlamaContextSequence, number>();
 
-/** Reads all but the last slice, which is returned: the first new token is sampled from its result. */
+/** `isOwn`: the slot's latest task was the same owner's. Reads all but the last slice, which is returned: the first new token is sampled from its result. */
 export async function readPrompt(
-  { sequence, pause }: { sequence: LlamaContextSequence; pause: Pause },
+  {
+    sequence,
+    pause,
+    isOwn,
+  }: { sequence: LlamaContextSequence; pause: Pause; isOwn: boolean },
   { tokens, goesOn, signal, onRead }: Writing,
 ): Promise<{ rest: Token[]; cachedTokens: number }> {
   const alike = readAlike.get(sequence) ?? 0;
-  const most = mostKept({ tokens, goesOn }, alike);
+  const { firstDifferentIndex: shared } = sequence.compareContextTokens([
+    ...tokens,
+  ]);
+  const most = mostKept({ tokens, goesOn }, { shared, alike, isOwn });
   const cachedTokens = await keepPrefix(sequence, tokens.slice(0, most), pause);
   const rest = tokens.slice(cachedTokens);
   const allAlike = alike >= cachedTokens && rest.length >= alikeFrom;

@@ -4,24 +4,29 @@
  */
 import type { LlamaModel, Token } from "node-llama-cpp";
 import type { Native } from "./internals.ts";
+import { alikeFrom } from "./sequence.ts";
 
-/** Kernels take rows in groups of up to so many. */
-const count = 8;
+/** As many as the longest prompt of the kind that relies on it. */
+const count = alikeFrom - 1;
 const text = "Once upon a time there was a river that nobody had seen.";
 /** All candidates as they are. */
 const plain = { temperature: 1, topK: 0, topP: 1, minP: 0, seed: 0 };
 
-type Opened = Pick<Native, "cut" | "decode" | "makeSampler" | "probabilities">;
+type Opened = Pick<
+  Native,
+  "batchSize" | "cut" | "decode" | "makeSampler" | "probabilities"
+>;
 
-/** Reads a few tokens twice into the first sequence, which is empty before and after that. */
+/** `contextSize`: tokens that a sequence can have. Reads a short prompt twice into the first sequence, which is empty before and after that. */
 export async function areRowsAlike(
   native: Opened,
   model: Pick<LlamaModel, "tokenize">,
+  contextSize: number,
 ): Promise<boolean> {
   const words = model.tokenize(text);
   if (words.length === 0) return false;
   const tokens = Array.from(
-    { length: count },
+    { length: Math.min(count, contextSize, native.batchSize) },
     (_, i) => words[i % words.length]!,
   );
   const atOnce = await read(native, [tokens]);

@@ -5,12 +5,17 @@ import type { Share } from "./internals.ts";
 import { areRowsAlike } from "./rowsAlike.ts";
 
 /** Whether rows are alike where the last token's probability is what `likely` says for its batch. */
-async function alike(likely: (batch: Share) => number): Promise<boolean> {
+async function alike(
+  likely: (batch: Share) => number,
+  contextSize = 512,
+): Promise<boolean> {
   let latest: Share | undefined;
   const cuts: number[] = [];
   const native = {
+    batchSize: 512,
     decode([share]: readonly Share[]) {
-      latest = share;
+      latest = share!;
+      assert.ok(latest.position + latest.tokens.length <= contextSize);
       return { logits: [share!.tokens.length - 1], done: Promise.resolve() };
     },
     probabilities: (index: number) => {
@@ -21,7 +26,7 @@ async function alike(likely: (batch: Share) => number): Promise<boolean> {
     cut: (sequence: number, from: number) => cuts.push(sequence, from) > 0,
   };
   const tokenize = () => [1, 2, 3] as Token[];
-  const result = await areRowsAlike(native, { tokenize });
+  const result = await areRowsAlike(native, { tokenize }, contextSize);
   assert.deepEqual(cuts, [0, 0, 0, 0]);
   return result;
 }
@@ -36,4 +41,11 @@ test("rows are not alike where a last digit differs", async () => {
     await alike(({ tokens }) => (tokens.length === 1 ? other : 0.5)),
     false,
   );
+});
+
+test("rows are not alike where only the longest short prompt is read in another way", async () => {
+  const other = ({ tokens }: Share) => (tokens.length === 63 ? 0.6 : 0.5);
+  assert.equal(await alike(other), false);
+  // There is no prompt of that length in a smaller context.
+  assert.equal(await alike(other, 32), true);
 });

@@ -9,8 +9,8 @@ export interface Sequence {
   readonly number: number;
   /** Tokens in its cells. */
   readonly length: number;
-  /** How many of these tokens, from the first one on, are in its cells. */
-  commonPrefix: (tokens: readonly Token[]) => number;
+  /** How many of these tokens, from the first one on, are in its cells, as far as this owner may learn it. */
+  commonPrefix: (tokens: readonly Token[], owner: Owner) => number;
   /**
    * Reads the tokens and then writes one after the other until `onToken` says that it was the last one. Resolves to how
    * many of the tokens were in its cells already. Rejects with the signal's reason within a step of an abort; with
@@ -21,9 +21,13 @@ export interface Sequence {
   reset: () => Promise<void>;
 }
 
+/** Undefined: the engine's own requests. */
+export type Owner = string | undefined;
+
 export interface Writing {
   /** At least one. */
   tokens: readonly Token[];
+  owner: Owner;
   /** The tokens end with a text that was begun: what the slot wrote itself is as good as it gets. */
   goesOn: boolean;
   sampling: Sampling;
@@ -82,11 +86,34 @@ export function commonPrefix(
  */
 export const alikeFrom = 64;
 
-/** How many of the tokens may be kept where a sequence has them; `alike`: so many of its own were read alike. */
-export const mostKept = (
-  { tokens, goesOn }: Pick<Writing, "tokens" | "goesOn">,
-  alike: number,
-): number =>
-  goesOn
-    ? tokens.length - 1
-    : Math.max(0, Math.min(alike, tokens.length - alikeFrom));
+/** What a task is, for what it may keep. */
+export type Wish = Pick<Writing, "tokens" | "goesOn" | "owner">;
+
+/** What a sequence has for a task. */
+export interface Held {
+  /** Tokens that both begin with. */
+  shared: number;
+  /** So many of the sequence's were read alike. */
+  alike: number;
+  /** They are the same owner's. */
+  isOwn: boolean;
+}
+
+/** How many of a task's tokens may be kept. */
+export function mostKept(
+  { tokens, goesOn }: Pick<Wish, "tokens" | "goesOn">,
+  { shared, alike, isOwn }: Held,
+): number {
+  const most =
+    goesOn && isOwn
+      ? tokens.length - 1
+      : Math.max(0, Math.min(alike, tokens.length - alikeFrom));
+  return tellable(Math.min(shared, most), isOwn);
+}
+
+/**
+ * How many of the tokens that two prompts share an owner may learn of. `cached_tokens` tells, and the time taken does:
+ * were it exact, another owner's prompt could be guessed token by token, so of those it is told in whole blocks.
+ */
+export const tellable = (shared: number, isOwn: boolean): number =>
+  isOwn ? shared : shared - (shared % alikeFrom);

@@ -3,13 +3,14 @@
  * the tokens of several sequences at once only where their numbers follow each other, so a task that no slot knows best
  * goes beside those that run.
  */
-import type { Token } from "node-llama-cpp";
-import type { Sequence } from "./sequence.ts";
+import type { Sequence, Writing } from "./sequence.ts";
+
+type Comer = Pick<Writing, "tokens" | "owner">;
 
 export interface Slots {
   /** Waits for a free slot, and gives the one that already has most of these tokens. */
   take(
-    tokens: Token[],
+    comer: Comer,
     signal: AbortSignal,
     /** Or the one whose memory is worth least. */
     probe?: boolean,
@@ -52,10 +53,10 @@ export function makeSlots(sequences: readonly Sequence[]): Slots {
   }
 
   return {
-    async take(tokens, signal, probe = false) {
+    async take(comer, signal, probe = false) {
       const found = probe
         ? takeShortest(idle)
-        : takeBest(idle, tokens, sequences.length);
+        : takeBest(idle, comer, sequences.length);
       const sequence = found ?? (await turn(signal));
       return { sequence, free: (broken) => free(sequence, broken) };
     },
@@ -69,13 +70,13 @@ export function makeSlots(sequences: readonly Sequence[]): Slots {
  */
 function takeBest(
   idle: Sequence[],
-  tokens: Token[],
+  { tokens, owner }: Comer,
   total: number,
 ): Sequence | undefined {
   let best = leastAlone(idle, total);
   let most = tokens.length / 2;
   idle.forEach((sequence, i) => {
-    const shared = sequence.commonPrefix(tokens);
+    const shared = sequence.commonPrefix(tokens, owner);
     if (shared > most) [best, most] = [i, shared];
   });
   return idle.splice(best, 1)[0];

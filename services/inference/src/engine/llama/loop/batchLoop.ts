@@ -102,7 +102,7 @@ export function makeBatchLoop(
       const pending = work.tokens.slice(kept);
       const drafts =
         speculation &&
-        (draftModel?.begin(number, work.tokens) ??
+        (draftModel?.begin(number, work.tokens, work.owner) ??
           makeDrafts(work.tokens, work.most));
       running[number] = {
         ...{ ...task, sampler, kept, pending, drafts },

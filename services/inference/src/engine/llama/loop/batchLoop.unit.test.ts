@@ -88,6 +88,7 @@ function open(
     const written: number[] = [];
     const ended = all[number]!.write({
       ...{ tokens: tokensOf(prompt), goesOn: false, most: answer },
+      owner: "ann",
       sampling: greedy,
       signal: new AbortController().signal,
       onToken: (token) => written.push(token) < answer,

@@ -5,16 +5,19 @@ import {
   alikeFrom,
   commonPrefix,
   mostKept,
-  type Writing,
+  tellable,
+  type Held,
+  type Owner,
+  type Wish,
 } from "../sequence.ts";
 
 export interface Cells {
   /** How many tokens. */
   readonly length: number;
-  /** How many of these tokens, from the first one on, they hold. */
-  commonPrefix: (others: readonly Token[]) => number;
-  /** Keeps what they have of a prompt, removes the rest, and returns how many there are then. */
-  keep: (work: Pick<Writing, "tokens" | "goesOn">) => number;
+  /** How many of these tokens, from the first one on, they hold, as far as this owner may learn it. */
+  commonPrefix: (others: readonly Token[], owner: Owner) => number;
+  /** Keeps what they have of a prompt, removes the rest, and returns how many there are then. From now on they are its owner's. */
+  keep: (work: Wish) => number;
   /** So many tokens were decoded at once into the next cells. */
   add: (tokens: readonly Token[]) => void;
   /** Removes all but so many. Throws where it can't. */
@@ -31,6 +34,8 @@ export function makeCells(
   /** How many of them, from the first one on, were read as a prompt is read. */
   let alike = 0;
   let known = true;
+  /** Of the latest task, which has had all that is in them. */
+  let owner: Owner;
 
   function cut(from: number): boolean {
     if (known && from === tokens.length) return true;
@@ -42,25 +47,29 @@ export function makeCells(
     return true;
   }
 
-  /** How many of these tokens may be kept where they are held. */
-  function most(work: Pick<Writing, "tokens" | "goesOn">): number {
+  /** How many of these tokens may be kept. */
+  function most(work: Wish, held: Held): number {
     const isShort = work.tokens.length < alikeFrom && alike === 0;
     // Its cells would come out the same, whether they were read or written.
-    if (isShort && native.rowsAlike) return work.tokens.length - 1;
-    return mostKept(work, alike);
+    if (isShort && held.isOwn && native.rowsAlike)
+      return Math.min(held.shared, work.tokens.length - 1);
+    return mostKept(work, held);
   }
 
   return {
     get length() {
       return tokens.length;
     },
-    commonPrefix: (others) => commonPrefix(tokens, others),
+    commonPrefix: (others, of) =>
+      tellable(commonPrefix(tokens, others), of === owner),
     keep(work) {
       const shared = commonPrefix(tokens, work.tokens);
-      const kept = Math.min(shared, most(work));
+      const isOwn = work.owner === owner;
+      const kept = most(work, { shared, alike, isOwn });
       const canKeep = kept === tokens.length || native.isWhole(number);
       if (!(canKeep && cut(kept)) && !cut(0))
         throw new Error(`sequence ${number} can't be emptied`);
+      owner = work.owner;
       return tokens.length;
     },
     add(more) {

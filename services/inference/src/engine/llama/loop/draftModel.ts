@@ -4,12 +4,13 @@
  */
 import type { Token } from "node-llama-cpp";
 import type { Native } from "../internals.ts";
+import type { Owner } from "../sequence.ts";
 import { makeCells } from "./cells.ts";
 import type { Drafts } from "./drafts.ts";
 
 export interface DraftModel {
-  /** The drafts of the answer in this sequence, whose prompt is `tokens`. */
-  begin: (sequence: number, tokens: readonly Token[]) => Drafts;
+  /** The drafts of this owner's answer in this sequence, whose prompt is `tokens`. */
+  begin: (sequence: number, tokens: readonly Token[], owner: Owner) => Drafts;
   /**
    * Makes the guesses that `guess` then gives. A text that has grown by much since it was last drafted is only read on,
    * so many tokens of all texts together, and then it resolves to false. Rejects where the native part failed.
@@ -32,6 +33,7 @@ const atHand = 16;
 /** Each sequence of the main model's context has one of the same number here. */
 interface Text {
   tokens: Token[];
+  owner: Owner;
   /** What is guessed to come next. */
   guesses: Token[];
 }
@@ -75,13 +77,14 @@ export function makeDraftModel(
 
   /** Removes from the cells what the text has not; what of the text they lack then, the last token at least. */
   function lackedBy(sequence: number): Token[] {
-    const { tokens } = texts.get(sequence)!;
-    return tokens.slice(cells[sequence]!.keep({ tokens, goesOn: true }));
+    const { tokens, owner } = texts.get(sequence)!;
+    const wish = { tokens, owner, goesOn: true };
+    return tokens.slice(cells[sequence]!.keep(wish));
   }
 
   return {
-    begin(sequence, prompt) {
-      const text: Text = { tokens: [...prompt], guesses: [] };
+    begin(sequence, prompt, owner) {
+      const text: Text = { tokens: [...prompt], owner, guesses: [] };
       let isShared = prompt.every((token) => token < vocabulary);
       let streak = 0;
       texts.set(sequence, text);

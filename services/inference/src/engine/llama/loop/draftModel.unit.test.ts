@@ -7,6 +7,7 @@ import { makeDraftModel } from "./draftModel.ts";
 
 const limits = { tokens: 64, threads: 2 };
 const vocabulary = 1_000;
+const ann = "ann";
 const tokensOf = (...tokens: number[]) => tokens as Token[];
 const numbers = (count: number) =>
   Array.from({ length: count }, (_, i) => i as Token);
@@ -42,7 +43,7 @@ function open({ onBatch = () => undefined }: { onBatch?: () => void } = {}) {
 
 test("it reads the prompt, and guesses one token after the other", async () => {
   const { model, batches, threads } = open();
-  const drafts = model.begin(2, tokensOf(7, 8, 9));
+  const drafts = model.begin(2, tokensOf(7, 8, 9), ann);
   assert.equal(drafts.streak, 0);
   assert.deepEqual(drafts.guess(3), []);
   assert.equal(await model.draft([{ sequence: 2, count: 3 }], limits), true);
@@ -55,7 +56,7 @@ test("it reads the prompt, and guesses one token after the other", async () => {
 
 test("its cells follow what was accepted: a refused guess is cut away with those after it", async () => {
   const { model, batches, cuts } = open();
-  const drafts = model.begin(0, tokensOf(1));
+  const drafts = model.begin(0, tokensOf(1), ann);
   const wishes = [{ sequence: 0, count: 4 }];
   await model.draft(wishes, limits);
   batches.length = 0;
@@ -78,8 +79,8 @@ test("its cells follow what was accepted: a refused guess is cut away with those
 test("all texts are drafted in one batch, each by its own count", async () => {
   const { model, batches } = open();
   const [one, other, none] = [
-    ...[model.begin(0, tokensOf(1)), model.begin(1, tokensOf(5))],
-    model.begin(3, tokensOf(9)),
+    ...[model.begin(0, tokensOf(1), ann), model.begin(1, tokensOf(5), ann)],
+    model.begin(3, tokensOf(9), ann),
   ] as const;
   const counts = [
     ...[
@@ -97,7 +98,7 @@ test("all texts are drafted in one batch, each by its own count", async () => {
 
 test("a long text is read in pieces before it is drafted", async () => {
   const { model, batches } = open();
-  const drafts = model.begin(0, numbers(150));
+  const drafts = model.begin(0, numbers(150), ann);
   const wishes = [{ sequence: 0, count: 1 }];
   const results = [];
   do results.push(await model.draft(wishes, limits));
@@ -112,23 +113,34 @@ test("a long text is read in pieces before it is drafted", async () => {
 
 test("what its cells have of the next prompt is not read again", async () => {
   const { model, batches, cuts } = open();
-  model.begin(0, numbers(10));
+  model.begin(0, numbers(10), ann);
   await model.draft([{ sequence: 0, count: 2 }], limits);
   batches.length = 0;
-  model.begin(0, [...numbers(8), ...tokensOf(70, 71)]);
+  model.begin(0, [...numbers(8), ...tokensOf(70, 71)], ann);
   await model.draft([{ sequence: 0, count: 1 }], limits);
   assert.deepEqual(cuts, [[0, 8]]);
   assert.deepEqual(batches, ["0@8:70,71"]);
 });
 
+test("what its cells have of another owner's prompt is read again", async () => {
+  const { model, batches, cuts } = open();
+  model.begin(0, numbers(10), ann);
+  await model.draft([{ sequence: 0, count: 2 }], limits);
+  batches.length = 0;
+  model.begin(0, numbers(3), "bob");
+  await model.draft([{ sequence: 0, count: 1 }], limits);
+  assert.deepEqual(cuts, [[0, 0]]);
+  assert.deepEqual(batches, ["0@0:0,1,2"]);
+});
+
 test("tokens that only one of the models has are neither guessed nor read", async () => {
   const { model } = open();
-  const drafts = model.begin(0, tokensOf(vocabulary - 2));
+  const drafts = model.begin(0, tokensOf(vocabulary - 2), ann);
   await model.draft([{ sequence: 0, count: 5 }], limits);
   assert.deepEqual(drafts.guess(5), [vocabulary - 1]);
   drafts.take(vocabulary as Token);
   assert.equal(drafts.streak, undefined);
-  assert.equal(model.begin(1, tokensOf(vocabulary)).streak, undefined);
+  assert.equal(model.begin(1, tokensOf(vocabulary), ann).streak, undefined);
 });
 
 test("after an error its cells are emptied, and read anew", async () => {
@@ -139,7 +151,7 @@ test("after an error its cells are emptied, and read anew", async () => {
       if (fails) throw broken;
     },
   });
-  const drafts = model.begin(0, tokensOf(1, 2));
+  const drafts = model.begin(0, tokensOf(1, 2), ann);
   const wishes = [{ sequence: 0, count: 1 }];
   await model.draft(wishes, limits);
   drafts.take(9 as Token);

@@ -243,6 +243,7 @@ async function writeAlone(
   const { seed } = params;
   await sequence.write({
     ...{ tokens: prompt, goesOn: false, most: params.max_tokens },
+    owner: undefined,
     signal: new AbortController().signal,
     sampling: samplingOf(params, { seed, grammar, biasOf, written: tokens }),
     onToken(token) {
