@@ -6,7 +6,7 @@ pid=$1 file=$2 last=$3
 
 while sleep 1 && kill -0 "$pid"; do
   # While it is being replaced there may be none.
-  now=$(cksum <"$file") || continue
+  now=$(md5sum <"$file") || continue
   [ "$now" != "$last" ] || continue
   last=$now
   kill -HUP "$pid"

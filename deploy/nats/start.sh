@@ -13,6 +13,6 @@ export SYNC_INTERVAL
 sh /etc/jetscribe/move-to-account.sh /data/jetstream
 # An `up` that makes other accounts, as another NAMESPACE or another version does, leaves this container running.
 accounts=/etc/jetscribe/accounts/accounts.conf
-sh /etc/jetscribe/follow-accounts.sh $$ "$accounts" "$(cksum <"$accounts")" &
+sh /etc/jetscribe/follow-accounts.sh $$ "$accounts" "$(md5sum <"$accounts")" &
 # In this shell's place: it gets the signals, and its exit code is the container's.
 exec nats-server -c /etc/jetscribe/nats.conf "$@"

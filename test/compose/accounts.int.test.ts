@@ -1,4 +1,9 @@
 /** What the containers `accounts` and `nats` run, without containers. */
+import {
+  connectBroker,
+  isForbidden,
+} from "@jetscribe/event-log/broker/connection";
+import { brokerOf } from "@jetscribe/runtime";
 import { ensureStreams } from "@jetscribe/runtime/streams/ensureStreams";
 import { accountsFileOf, seedFileOf } from "@jetscribe/runtime/ownAccounts";
 import { eventually, freePort } from "@jetscribe/testing";
@@ -84,20 +89,23 @@ test("nats-server reads accounts that change while it runs; signals and its exit
     stdio: "ignore",
   });
   onTestFinished(() => void child.kill("SIGKILL"));
-  const ensure = (NAMESPACE: string) =>
-    ensureStreams(
-      {
-        ...{ NAMESPACE, NATS_URL: `nats://127.0.0.1:${port}` },
-        ...{ EVENTS_MAX_BYTES: "1MiB", AUDIT_MAX_BYTES: "1MB" },
-        NATS_NKEY_FILE: seedFileOf(dataDir, "operator"),
-      },
-      AbortSignal.timeout(10_000),
-    );
-  const first = await ensure("");
-  assert.match(first.plan.join("\n"), /^EVENTS: is missing/);
+  const login = (role: "operator" | "gateway") => ({
+    NATS_URL: `nats://127.0.0.1:${port}`,
+    NATS_NKEY_FILE: seedFileOf(dataDir, role),
+  });
+  const limits = { EVENTS_MAX_BYTES: "1MiB", AUDIT_MAX_BYTES: "1MB" };
+  const wanted = { ...login("operator"), ...limits, NAMESPACE: "shop" };
+  const { plan } = await ensureStreams(wanted, AbortSignal.timeout(10_000));
+  assert.match(plan.join("\n"), /^shop-EVENTS: is missing/);
+  await using gateway = await connectBroker({
+    ...brokerOf({ ...login("gateway"), NAMESPACE: "shop" }, "gateway"),
+    name: "test",
+  });
+  const look = () => gateway.jsm.streams.info(gateway.streams.events);
+  // Its list names the streams of the namespace that it was made for.
+  await assert.rejects(look, isForbidden);
   await upWith("shop");
-  const other = await ensure("shop");
-  assert.match(other.plan.join("\n"), /^shop-EVENTS: is missing/);
+  await eventually(() => look().catch(() => false), { everyMs: 100 });
 
   const name = readFileSync(`/proc/${child.pid}/comm`, "utf8").trim();
   assert.match(name, /^nats-server/);
