@@ -10,8 +10,6 @@ import {
   StreamsRefusedError,
   type StreamPlan,
 } from "@jetscribe/event-log/streams/streamPlan";
-import { StreamMissingError } from "@jetscribe/event-log/streams/topology";
-import { setTimeout as sleep } from "node:timers/promises";
 import { readConfig, type Env } from "../config.ts";
 import { brokerOf } from "../credentials.ts";
 import { BrokerSettings, topologyOf } from "../joinBroker.ts";
@@ -24,14 +22,11 @@ export interface EnsuredStreams {
   refused: string[];
 }
 
-const askAgainMs = 500;
-
 /**
  * Makes the streams that are missing, with the auditor's consumers, and changes those that stand otherwise than the
  * settings say. A change that is refused is an answer, since the services can go on. Rejects where a stream may be missing
  * still: with a StreamsRefusedError where the broker refused to make it, with another TopologyError where the broker can't
- * be used, with a ConfigError where the settings can't. While the broker forbids what the operator does, it is asked again
- * until `signal` aborts: it may just be reading its accounts anew.
+ * be used, with a ConfigError where the settings can't. `signal` ends the waiting for a connection.
  */
 export async function ensureStreams(
   env: Env,
@@ -40,18 +35,11 @@ export async function ensureStreams(
   const config = readConfig(BrokerSettings, env);
   await using broker = await connectAsOperator(config, signal);
   const settings = topologyOf(config);
-  for (;;)
-    try {
-      const plans = await planStreams(broker, settings);
-      const changing = plans.filter((plan) => !isEmpty(plan));
-      const refused = await applied(broker, settings, changing);
-      await makeAuditorConsumers(broker);
-      return { plan: changing.flatMap(describePlan), refused };
-    } catch (error) {
-      if (!(error instanceof StreamMissingError)) throw error;
-      const waited = sleep(askAgainMs, undefined, { signal });
-      await waited.catch(() => Promise.reject(error));
-    }
+  const plans = await planStreams(broker, settings);
+  const changing = plans.filter((plan) => !isEmpty(plan));
+  const refused = await applied(broker, settings, changing);
+  await makeAuditorConsumers(broker);
+  return { plan: changing.flatMap(describePlan), refused };
 }
 
 async function applied(
