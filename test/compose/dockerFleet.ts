@@ -130,11 +130,24 @@ function makeContainer(service: string, id: string) {
       ...common,
       name: `freeze-${service}`,
       async run(random: Random) {
-        await docker("pause", id);
+        await freeze(id);
         await sleep(random.int(3_500, 7_000));
         await docker("unpause", id);
       },
     },
   ];
   return { service, ends, faults, learnWorker };
+}
+
+/** The engine can't freeze a process that waits for its disk just then: it says so, and is asked again. */
+async function freeze(id: string): Promise<void> {
+  for (let tries = 1; ; tries++)
+    try {
+      await docker("pause", id);
+      return;
+    } catch (error) {
+      if (tries === 20 || !String(error).includes("unable to freeze"))
+        throw error;
+      await sleep(200);
+    }
 }
