@@ -31,6 +31,10 @@ export class CliError extends Error {
 export const usageError = (message: string): CliError =>
   new CliError(message, exitCodes.usage);
 
+/** It was meant well, and can't be done. */
+export const failed = (message: string, cause?: unknown): CliError =>
+  new CliError(message, exitCodes.failed, { cause });
+
 /** A code, and the line to print; without one it was said already. */
 export function endingOf(error: unknown): { code: number; line?: string } {
   if (error instanceof CliError)

@@ -3,7 +3,7 @@ import { ClientError, makeClient, type Client } from "@jetscribe/client";
 import { readConfig } from "@jetscribe/runtime";
 import * as z from "zod";
 import type { Context } from "./context.ts";
-import { CliError, exitCodes } from "./exit.ts";
+import { CliError, exitCodes, failed } from "./exit.ts";
 import { plain } from "./show/paint.ts";
 
 const GatewaySettings = z.object({
@@ -36,8 +36,7 @@ export function joinGateway({ env, signal }: Context): CallGateway {
 function refused(cause: ClientError): CliError {
   const hint =
     cause.status === 401 ? "; JETSCRIBE_KEY is no key of this system" : "";
-  const message = plain(cause.message) + hint;
-  return new CliError(message, exitCodes.failed, { cause });
+  return failed(plain(cause.message) + hint, cause);
 }
 
 /** fetch puts the reason into the cause of what it throws. */

@@ -14,7 +14,7 @@ import {
   type TaskTiming,
 } from "@jetscribe/schema";
 import type { Context } from "../context.ts";
-import { CliError, exitCodes, usageError } from "../exit.ts";
+import { failed, usageError } from "../exit.ts";
 import { joinLog } from "../joinLog.ts";
 import { detailsOf, textsOf, typeText } from "../show/eventText.ts";
 import { plain, type Paint, type Style } from "../show/paint.ts";
@@ -56,9 +56,8 @@ async function read(task_id: string, context: Context): Promise<History> {
   const end = await readHighWaterMark(broker);
   const events = await searchHistory(broker, { task_id }, end, context.signal);
   if (events.length === 0)
-    throw new CliError(
+    throw failed(
       `the log has no task ${task_id}: it never had, or it has dropped its events (EVENTS_MAX_AGE, EVENTS_MAX_BYTES)`,
-      exitCodes.failed,
     );
   const task = events.reduce<TaskState | undefined>(evolve, undefined);
   const reads = await textReadsOf(broker, task_id, context.signal);

@@ -5,7 +5,7 @@ import type {
   KeyResponse,
 } from "@jetscribe/schema";
 import type { Context } from "../context.ts";
-import { CliError, exitCodes, usageError } from "../exit.ts";
+import { failed, usageError } from "../exit.ts";
 import { joinGateway, type CallGateway } from "../joinGateway.ts";
 import { changeBody, createBody, type KeyOptions } from "../keyBodies.ts";
 import { parseTime } from "../options.ts";
@@ -93,7 +93,7 @@ async function findKey(call: CallGateway, id: string): Promise<KeyResponse> {
   const { keys } = await call<KeyListResponse>("GET", path);
   const found = keys.find((key) => key.id === id);
   if (found !== undefined) return found;
-  throw new CliError(`there is no key ${plain(id)}`, exitCodes.failed);
+  throw failed(`there is no key ${plain(id)}`);
 }
 
 const jsonOf = (answer: object): string => `${JSON.stringify(answer)}\n`;

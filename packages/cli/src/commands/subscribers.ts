@@ -22,7 +22,7 @@ import type { Broker } from "@jetscribe/event-log/broker/connection";
 import { apiPrefix } from "@jetscribe/event-log/accounts/access";
 import { apiCalls, eventTypes } from "@jetscribe/schema";
 import type { Context } from "../context.ts";
-import { CliError, exitCodes, usageError } from "../exit.ts";
+import { failed, usageError } from "../exit.ts";
 import { joinAsOperator } from "../joinLog.ts";
 import { parseTime, parseTypes, slugIn } from "../options.ts";
 import { placeFor } from "../subscribers/ownBroker.ts";
@@ -137,9 +137,6 @@ async function removeDurableOf(
   await using broker = await joinAsOperator(context);
   return await removeDurable(broker, name);
 }
-
-const failed = (message: string, cause?: unknown): CliError =>
-  new CliError(message, exitCodes.failed, { cause });
 
 function checkName(name: string): void {
   if (!SubscriberName.safeParse(name).success)

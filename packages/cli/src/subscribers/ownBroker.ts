@@ -22,17 +22,15 @@ import { writePrivate } from "@jetscribe/runtime/writePrivate";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Context } from "../context.ts";
-import { CliError, exitCodes } from "../exit.ts";
+import { failed } from "../exit.ts";
 
 const Settings = BrokerSettings.pick({ NATS_URL: true }).extend(
   OwnBrokerSettings.shape,
 );
 
-/** Where the subscribers and their seeds are kept; `letIn` and `shutOut` undefined where somebody else configures the broker. */
-export type SubscriberPlace = ReturnType<typeof placeFor>;
-
 const takenInWithinMs = 10_000;
 
+/** Where the subscribers and their seeds are kept; `own` is undefined where somebody else configures the broker. */
 export function placeFor({ env, signal }: Pick<Context, "env" | "signal">) {
   const { NATS_URL: url, OWN_BROKER_DIR: dataDir } = readConfig(Settings, env);
   const seedFile = (name: string) =>
@@ -57,9 +55,6 @@ export function placeFor({ env, signal }: Pick<Context, "env" | "signal">) {
     own: dataDir === undefined ? undefined : ownBroker(dataDir, url, signal),
   };
 }
-
-const failed = (message: string, cause?: unknown): CliError =>
-  new CliError(message, exitCodes.failed, { cause });
 
 function ownBroker(dataDir: string, url: string, signal: AbortSignal) {
   /** Each writing of the list is a reload. */

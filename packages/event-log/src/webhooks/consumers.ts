@@ -1,5 +1,5 @@
 /** The durable consumers of the webhooks service: outcomes of EVENTS, and deliveries of WEBHOOKS. All instances share them. */
-import type { Names } from "@jetscribe/schema";
+import { outcomeWords, type Names } from "@jetscribe/schema";
 import {
   AckPolicy,
   DeliverPolicy,
@@ -29,8 +29,8 @@ function outcomesOf({
 }: Pick<Broker, "serverVersion"> & Pick<Names, "subjects">) {
   return isFrom210(serverVersion)
     ? {
-        filter_subjects: (["completed", "failed", "cancelled"] as const).map(
-          (word) => subjects.event(word, anyQueue),
+        filter_subjects: outcomeWords.map((word) =>
+          subjects.event(word, anyQueue),
         ),
       }
     : { filter_subject: subjects.allEvents };

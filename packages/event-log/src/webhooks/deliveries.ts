@@ -102,7 +102,7 @@ const notRemoved = 10_057;
 /** Removes the record at a sequence, if it is still there. Rejects where the broker can't be asked, or does not remove it. */
 export async function removeRecord(broker: Broker, seq: number): Promise<void> {
   const { jsm, streams } = broker;
-  // What is erased is overwritten too: nothing in it is a secret of people.
+  // Erasing would overwrite the bytes too: the address, which may be a secret, stands in the log anyway.
   const erase = false;
   await jsm.streams
     .deleteMessage(streams.webhooks, seq, erase)
@@ -135,15 +135,10 @@ export async function listDeliveries(
   { state, after, limit }: DeliveryPage,
   signal: AbortSignal,
 ): Promise<StoredDelivery[]> {
-  const stream = broker.streams.webhooks;
-  const { leader } = await streamState(broker, stream);
   const found: StoredDelivery[] = [];
-  await scan(
+  await scanRecords(
     broker,
-    {
-      ...{ stream, from: { seq: after + 1 }, node: leader?.node },
-      filter: broker.subjects.webhookDelivery(owner, "*"),
-    },
+    { from: after + 1, filter: broker.subjects.webhookDelivery(owner, "*") },
     (message) => {
       const one = decodeDelivery(message);
       if (one && (state === undefined || one.delivery.state === state))
@@ -164,14 +159,10 @@ export async function countByState(
   owner: string,
   signal: AbortSignal,
 ): Promise<{ waiting: number; kept: number }> {
-  const stream = broker.streams.webhooks;
-  const { leader } = await streamState(broker, stream);
-  const filter = broker.subjects.webhooksOf(owner);
-  const reading = { stream, from: { seq: 1 }, node: leader?.node, filter };
   let [waiting, kept] = [0, 0];
-  await scan(
+  await scanRecords(
     broker,
-    reading,
+    { from: 1, filter: broker.subjects.webhooksOf(owner) },
     (message) => {
       if (decodeDelivery(message)?.delivery.state === "pending") waiting++;
       else kept++;
@@ -180,6 +171,19 @@ export async function countByState(
     signal,
   );
   return { waiting, kept };
+}
+
+/** `from`: the first sequence. */
+async function scanRecords(
+  broker: Broker,
+  { from, filter }: { from: number; filter: string },
+  onMessage: Parameters<typeof scan>[2],
+  signal: AbortSignal,
+): Promise<void> {
+  const stream = broker.streams.webhooks;
+  const { leader } = await streamState(broker, stream);
+  const reading = { stream, from: { seq: from }, node: leader?.node, filter };
+  await scan(broker, reading, onMessage, signal);
 }
 
 /** How many records WEBHOOKS has of an owner (a slug). */

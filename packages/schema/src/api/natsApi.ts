@@ -1,5 +1,6 @@
 /** The calls by request and reply on NATS. A body of `generate` is that of `POST /generate`. */
 import * as z from "zod";
+import type { ApiCall } from "../generate/kinds.ts";
 import {
   AcceptedResponse,
   CancelledResponse,
@@ -8,10 +9,6 @@ import {
   Problem,
   RequestFields,
 } from "./generate.ts";
-
-/** Each is the last token of its subject. */
-export const apiCalls = ["generate", "result", "cancel"] as const;
-export type ApiCall = (typeof apiCalls)[number];
 
 /** A call waits so long at most for an outcome, in seconds. */
 export const maxWaitS = 300;

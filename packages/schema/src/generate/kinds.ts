@@ -16,6 +16,10 @@ export type EventWord = (typeof kinds)[EventType]["word"];
 /** The words of the outcomes. */
 export const outcomeWords = ["completed", "failed", "cancelled"] as const;
 
+/** The calls by request and reply on NATS; each is the last token of its subject. */
+export const apiCalls = ["generate", "result", "cancel"] as const;
+export type ApiCall = (typeof apiCalls)[number];
+
 /** Why a task was cancelled. */
 export const cancelReasons = {
   asked: "asked for by its owner",

@@ -1,7 +1,12 @@
 /** Every subject and stream name, and the one mapping between an event's type and its subject. */
-import { apiCalls, type ApiCall } from "../api/natsApi.ts";
 import type { Lane } from "./events.ts";
-import { kinds, type EventType, type EventWord } from "./kinds.ts";
+import {
+  apiCalls,
+  kinds,
+  type ApiCall,
+  type EventType,
+  type EventWord,
+} from "./kinds.ts";
 import {
   keyEventTypes,
   type KeyEventType,
