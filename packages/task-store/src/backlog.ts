@@ -1,6 +1,7 @@
 /** What waits, and what tasks usually take: read from the projection for all queues at once. */
 import { queueOf, type Queue, type TaskState } from "@jetscribe/schema";
 import type { ChainableCommander, Redis } from "ioredis";
+import { atOneInstant } from "./atOneInstant.ts";
 import { decodeCheckpoint } from "./codec.ts";
 import {
   keys,
@@ -9,7 +10,7 @@ import {
   queueName,
   queueNameOf,
 } from "./keys.ts";
-import { readTokens, type DayTokens } from "./dayTokens.ts";
+import { askTokens, tokensIn, type DayTokens } from "./dayTokens.ts";
 import { resultsOf } from "./results.ts";
 import { countScheduled, type dueByQueue } from "./scheduled.ts";
 import { placeIn, type Backlog, type Place } from "./place.ts";
@@ -80,34 +81,55 @@ export interface Unfinished {
 }
 
 /**
- * Undefined while the projection is built, and where Redis was emptied while it was read. `day`: whose tokens are read too,
- * such as 2026-11-29. A task that changes its place meanwhile is counted twice at worst: the checkpoint is read before the
- * queues' names, those before what waits, and that before what runs.
+ * All of one instant: what the projection takes in meanwhile would stand behind `seq` and be counted too. `day`: whose
+ * tokens are read too, such as 2026-11-29. Undefined while the projection is built, and where new queues kept coming.
  */
 export async function readUnfinished(
   redis: Redis,
   day?: string,
 ): Promise<Unfinished | undefined> {
-  const [stored, names] = await Promise.all([
-    redis.get(keys.checkpoint),
-    redis.smembers(keys.queues),
-  ]);
+  return await atOneInstant(redis, (names) =>
+    readUnfinishedOf(redis, names, day),
+  );
+}
+
+async function readUnfinishedOf(
+  redis: Redis,
+  names: readonly string[],
+  day: string | undefined,
+): Promise<(Unfinished & { queues: string[] }) | undefined> {
+  const commands = redis
+    .multi()
+    .get(keys.checkpoint)
+    .smembers(keys.queues)
+    .zrange(keys.running, 0, "-1")
+    .hgetall(keys.later);
+  if (day !== undefined) askTokens(commands, day);
+  for (const name of names) commands.zcard(keys.queue(name));
+  const [stored, queues, running, later, ...rest] = resultsOf(
+    await commands.exec(),
+  ) as [
+    string | null,
+    string[],
+    string[],
+    Record<string, string>,
+    ...unknown[],
+  ];
   const checkpoint = decodeCheckpoint(stored);
   if (checkpoint?.caughtUp !== true) return undefined;
-  const [counts, running, tokens, after] = await Promise.all([
-    countAll(redis, names),
-    redis.zrange(keys.running, 0, "-1"),
-    day === undefined ? undefined : readTokens(redis, day),
-    redis.get(keys.checkpoint),
-  ]);
-  if (decodeCheckpoint(after)?.caughtUp !== true) return undefined;
+  const tokens =
+    day === undefined ? undefined : tokensIn(day, rest.splice(0, 2));
   const byOwner = new Map<string, number>();
   const add = (owner: string, tasks: number) =>
     byOwner.set(owner, (byOwner.get(owner) ?? 0) + tasks);
-  names.forEach((name, i) => add(parseQueueName(name).owner, counts[i] ?? 0));
+  let waiting = 0;
+  names.forEach((name, i) => {
+    const count = Number(rest[i]) + Number(later[name] ?? 0);
+    waiting += count;
+    add(parseQueueName(name).owner, count);
+  });
   for (const name of running) add(parseRunningName(name).queue.owner, 1);
-  const waiting = counts.reduce((sum, count) => sum + count, 0);
-  return { seq: checkpoint.seq, waiting, byOwner, tokens };
+  return { seq: checkpoint.seq, waiting, byOwner, tokens, queues };
 }
 
 /** The places of tasks; null for one that doesn't wait, or not yet. */

@@ -3,10 +3,9 @@
  * the ended ones took, by the day (UTC) on which the broker stored their outcome. Tasks of other owners change nothing.
  */
 import { isOpen, queueOf, type TaskState } from "@jetscribe/schema";
-import type { ChainableCommander, Redis } from "ioredis";
+import type { ChainableCommander } from "ioredis";
 import { addTo, type Change } from "./activeQueues.ts";
 import { keys } from "./keys.ts";
-import { resultsOf } from "./results.ts";
 
 export interface DayTokens {
   day: string;
@@ -57,14 +56,15 @@ export function writeTokens(
   for (const [key, at] of expireAt) commands.pexpireat(key, at);
 }
 
-/** Both of one instant: what a task gives back is in what was spent. */
-export async function readTokens(
-  redis: Redis,
+/** Asks for them; in a transaction both are of one instant, so what a task gives back is in what was spent. */
+export const askTokens = (
+  commands: ChainableCommander,
   day: string,
-): Promise<DayTokens> {
-  const [reserved, spent] = resultsOf(
-    await redis.multi().hgetall(keys.reserved).hgetall(keys.spent(day)).exec(),
-  ) as Record<string, string>[];
+): ChainableCommander =>
+  commands.hgetall(keys.reserved).hgetall(keys.spent(day));
+
+export function tokensIn(day: string, replies: unknown[]): DayTokens {
+  const [reserved, spent] = replies as Record<string, string>[];
   return { day, reserved: numbersOf(reserved), spent: numbersOf(spent) };
 }
 

@@ -1,5 +1,6 @@
 /** Which part of the log is still needed, and how many bytes that is. */
 import type { ChainableCommander, Redis } from "ioredis";
+import { atOneInstant } from "./atOneInstant.ts";
 import { resultsOf } from "./results.ts";
 import { decodeCheckpoint, type Checkpoint } from "./codec.ts";
 import { keys, parseQueueName, parseRunningName } from "./keys.ts";
@@ -28,8 +29,6 @@ export interface LogUse {
 
 /** More than lie in a full log. */
 const maxMilestones = 512;
-/** Owners that come and go name new queues at each reading; after so many readings the caller asks again later. */
-const maxReadings = 5;
 
 export function writeMilestones(
   commands: ChainableCommander,
@@ -52,16 +51,8 @@ export async function readLogUse(
   redis: Redis,
   firstSeq: number,
 ): Promise<LogUse | undefined> {
-  const names = new Set(await redis.smembers(keys.queues));
-  for (let reading = 0; reading < maxReadings; reading++) {
-    const read = await readOnce(redis, [...names], firstSeq);
-    if (read === undefined) return undefined;
-    const { queues, ...use } = read;
-    // A queue that was empty before may have been given the oldest by now.
-    if (queues.every((name) => names.has(name))) return use;
-    for (const name of queues) names.add(name);
-  }
-  return undefined;
+  // A queue that was empty before may have been given the oldest by now.
+  return await atOneInstant(redis, (names) => readOnce(redis, names, firstSeq));
 }
 
 async function readOnce(

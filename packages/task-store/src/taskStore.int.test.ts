@@ -16,6 +16,7 @@ import {
   type TestServer,
 } from "@jetscribe/testing";
 import fc from "fast-check";
+import type { Redis, RedisKey } from "ioredis";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import {
   assertKeepsTasks,
@@ -193,16 +194,50 @@ test("what is unfinished is not read from a Redis that is emptied meanwhile", as
     ...{ expected: undefined, next: at(1), changed: added(queued()) },
   });
   assert.equal((await store.reader.unfinished())?.waiting, 1);
-  // Just after the checkpoint was read.
-  const get = store.redis.get.bind(store.redis);
-  store.redis.get = async (key: string) => {
-    const found = await get(key);
-    store.redis.get = get;
-    await other.redis.flushdb();
-    return found;
-  };
+  afterQueues(store.redis, () => other.redis.flushdb());
   assert.equal(await store.reader.unfinished(), undefined);
 });
+
+test("what the projection takes in while it is read is counted with the place that it has", async () => {
+  await using server = await startRedis();
+  await using store = await open(server.url);
+  await using other = await open(server.url);
+  await store.writer.commit({
+    ...{ expected: undefined, next: at(1), changed: added(queued()) },
+  });
+  const changes = [
+    { task: queued(), name: "a queue that is known" },
+    { task: queued({ owner: "new" }), name: "a new queue" },
+  ];
+  for (const [i, { task, name }] of changes.entries()) {
+    const next = at(i + 2);
+    afterQueues(store.redis, () =>
+      other.writer.commit({
+        ...{ expected: at(i + 1), next, changed: added(task) },
+      }),
+    );
+    const { seq, waiting, byOwner } =
+      (await store.reader.unfinished()) ?? assert.fail();
+    assert.deepEqual([seq, waiting], [next.seq, i + 2], name);
+    const counts = [...byOwner.values()];
+    assert.equal(
+      counts.reduce((sum, count) => sum + count),
+      waiting,
+      name,
+    );
+  }
+});
+
+/** Does it once, just after the names of the queues were read. */
+function afterQueues(redis: Redis, change: () => Promise<unknown>) {
+  const smembers = redis.smembers.bind(redis);
+  redis.smembers = async (key: RedisKey) => {
+    redis.smembers = smembers;
+    const found = await smembers(key);
+    await change();
+    return found;
+  };
+}
 
 test("where a queue begins is not read from a Redis that is emptied meanwhile", async () => {
   await using server = await startRedis();
