@@ -32,7 +32,7 @@ describe("the system in containers", () => {
 
   /** All outcomes are there, and each task has one line in the log. */
   async function assertAllDone(ids: string[]): Promise<void> {
-    const results = await outcomes(stack, ids, 120_000);
+    const results = await outcomes(stack, ids);
     const bad = results.filter(({ status }) => status !== "completed");
     assert.deepEqual(bad, []);
     const counts = await lineCounts(stack.logDir, ids);

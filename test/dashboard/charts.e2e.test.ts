@@ -182,15 +182,12 @@ describe.skipIf(!program)("the charts", () => {
 
   test("of a moment of the past are those of the minutes that had ended, also with Redis emptied", async () => {
     const minuteOf = ({ event }: Told) => Math.floor(event.time / 60) * 60;
-    const told = await eventually(
-      async () => {
-        await load();
-        const told = await replay();
-        const [first, last] = [told[0], told.at(-1)];
-        return first && last && minuteOf(first) < minuteOf(last) && told;
-      },
-      { timeoutMs: 120_000 },
-    );
+    const told = await eventually(async () => {
+      await load();
+      const told = await replay();
+      const [first, last] = [told[0], told.at(-1)];
+      return first && last && minuteOf(first) < minuteOf(last) && told;
+    });
     const middle = told.find((one) => minuteOf(one) > minuteOf(told[0]!))!;
     for (const { event } of [middle, told.at(-1)!]) {
       const until = Math.floor(event.time / 60) * 60;

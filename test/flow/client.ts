@@ -62,24 +62,19 @@ export const postMany = (
 export async function outcome(
   running: Running,
   id: string,
-  timeoutMs = 60_000,
 ): Promise<Record<string, unknown>> {
-  return await eventually(
-    async () => {
-      const { status, body } = await call(running, `/result/${id}?wait=10`);
-      assert.notEqual(status, 404, "never 404 after 202");
-      return status === 200 && body;
-    },
-    { timeoutMs },
-  );
+  return await eventually(async () => {
+    const { status, body } = await call(running, `/result/${id}?wait=10`);
+    assert.notEqual(status, 404, "never 404 after 202");
+    return status === 200 && body;
+  });
 }
 
 export const outcomes = (
   running: Running,
   ids: readonly string[],
-  timeoutMs?: number,
 ): Promise<Record<string, unknown>[]> =>
-  Promise.all(ids.map((id) => outcome(running, id, timeoutMs)));
+  Promise.all(ids.map((id) => outcome(running, id)));
 
 /** The lines of the request log that are about the task. */
 export async function logLines(logDir: string, id: string): Promise<string[]> {

@@ -140,7 +140,7 @@ for (const { version, binary, freezes } of cases)
       await eventually(() => system.said().includes("The broker stores again"));
       const healedMs = Math.round(performance.now() - roomAt);
       void t.annotate(`stores again ${healedMs} ms after there was room`);
-      for (const { status } of await outcomes(system, accepted, 90_000))
+      for (const { status } of await outcomes(system, accepted))
         assert.equal(status, "completed");
       await healthy();
       saysOnce("The broker's disk is full");

@@ -82,7 +82,7 @@ describe("a log of 2 MiB with two gateways", () => {
     assert.ok(bytes < maxBytes, `${bytes} of ${maxBytes}`);
     await stack.kill("inference", "SIGCONT");
     await end();
-    const found = await outcomes(stack, ids, 120_000);
+    const found = await outcomes(stack, ids);
     assert.ok(found.every(({ status }) => status === "completed"));
     await eventually(
       async () => (await post(gateways[0] ?? stack, fields)).status === 202,

@@ -28,7 +28,7 @@ async function threeRun(stack: Stack): Promise<string[]> {
 }
 
 async function allEndOnce(stack: Stack, ids: string[]): Promise<void> {
-  const results = await outcomes(stack, ids, 90_000);
+  const results = await outcomes(stack, ids);
   for (const { status } of results) assert.equal(status, "completed");
   const log = await histories(stack.natsUrl);
   for (const id of ids)

@@ -110,13 +110,10 @@ async function startWithTunnel(token: string, until: RegExp): Promise<string> {
   );
   const gone = new Promise((resolve) => child.once("exit", resolve));
   try {
-    await eventually(
-      () => {
-        assert.equal(child.exitCode, null);
-        return until.test(output());
-      },
-      { timeoutMs: 100_000 },
-    );
+    await eventually(() => {
+      assert.equal(child.exitCode, null);
+      return until.test(output());
+    });
     const { ok } = await fetch(`http://127.0.0.1:${port}/health`);
     assert.ok(ok, "the system runs on");
     return output();

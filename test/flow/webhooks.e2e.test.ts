@@ -43,9 +43,7 @@ describe("webhooks of a whole system", () => {
     return { url: stack.url, key, id };
   }
   const told = (id: string) =>
-    eventually(() => receiver.received.find((one) => one.id === id), {
-      timeoutMs: 30_000,
-    });
+    eventually(() => receiver.received.find((one) => one.id === id));
   const deliveriesOf = async (running: Running, query = "") => {
     const path = `/webhooks/deliveries${query}`;
     const { status, body } = await call(running, path);

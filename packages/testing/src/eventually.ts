@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 export async function eventually<T>(
   condition: () => T | Promise<T>,
   {
-    timeoutMs = 60_000,
+    timeoutMs = 120_000,
     everyMs = 20,
   }: { timeoutMs?: number; everyMs?: number } = {},
 ): Promise<Exclude<T, false | null | undefined | 0 | "">> {

@@ -11,8 +11,6 @@ import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { startWebhooks, type WebhookSystem } from "../test/webhooksTestKit.ts";
 
-const withinMs = { timeoutMs: 30_000 };
-
 for (const version of await natsVersions())
   describe(`webhooks, the ${version} nats-server`, () => {
     const opened = new AsyncDisposableStack();
@@ -28,7 +26,7 @@ for (const version of await natsVersions())
     const callsOf = (id: string, from = receiver) =>
       from.received.filter((call) => call.id === id);
     const isTaken = (id: string, by = receiver) =>
-      eventually(() => by.taken.has(id), withinMs);
+      eventually(() => by.taken.has(id));
     const recordWhere = (
       id: string,
       is: (
@@ -38,7 +36,7 @@ for (const version of await natsVersions())
       eventually(async () => {
         const record = await system.record(id);
         return record !== undefined && is(record) && record;
-      }, withinMs);
+      });
 
     test("an outcome is told once, signed and without texts, and nothing of it is stored", async () => {
       const url = `${receiver.url}/hook?token=x`;
@@ -58,7 +56,6 @@ for (const version of await natsVersions())
       assert.doesNotMatch(JSON.stringify(call), /SECRET/);
       await eventually(
         async () => (await readByWebhooks(system.broker)).caught_up,
-        withinMs,
       );
       assert.equal(await system.stored(), 0);
     });
@@ -83,7 +80,6 @@ for (const version of await natsVersions())
       const second = await system.end({ url });
       await eventually(
         async () => (await readByWebhooks(system.broker)).caught_up,
-        withinMs,
       );
       assert.deepEqual(callsOf(second), []);
       assert.equal(await system.record(second), undefined);
@@ -95,7 +91,7 @@ for (const version of await natsVersions())
       assert.ok(await sendAgain(system.broker, "a", first, 1));
       await isTaken(first);
       assert.equal(callsOf(first).length, 2, "under the same id as before");
-      await eventually(async () => !(await system.record(first)), withinMs);
+      await eventually(async () => !(await system.record(first)));
       const third = await system.end({ url });
       await isTaken(third);
       // Of a task without a record there is nothing to send.
@@ -135,7 +131,7 @@ for (const version of await natsVersions())
       const late = await Promise.all(
         Array.from({ length: 10 }, () => system.end({ url: slow.url })),
       );
-      await eventually(() => slow.received.length >= 4, withinMs);
+      await eventually(() => slow.received.length >= 4);
       const quick = await Promise.all(
         Array.from({ length: 20 }, () => system.end({ url: receiver.url })),
       );
@@ -153,7 +149,7 @@ for (const version of await natsVersions())
       await eventually(async () => {
         const { seq, caught_up } = await readByWebhooks(system.broker);
         return caught_up && seq >= lastSeq;
-      }, withinMs);
+      });
       await system.stack.kill("webhooks");
       await system.end({ url: receiver.url });
       const read = await readByWebhooks(system.broker);
@@ -161,7 +157,6 @@ for (const version of await natsVersions())
       await system.stack.restart("webhooks");
       await eventually(
         async () => (await readByWebhooks(system.broker)).caught_up,
-        withinMs,
       );
     });
 
@@ -181,10 +176,7 @@ for (const version of await natsVersions())
       await system.stack.kill("webhooks");
       await endSome();
       await system.stack.restart("webhooks");
-      await eventually(
-        () => ids.some((id) => receiver.taken.has(id)),
-        withinMs,
-      );
+      await eventually(() => ids.some((id) => receiver.taken.has(id)));
       await system.stack.nats.kill();
       await system.stack.nats.restart();
       await system.broker.whenConnected();
@@ -195,7 +187,7 @@ for (const version of await natsVersions())
           ids.includes(delivery.task_id),
         );
       // Also where the broker, when it was killed, forgot that records were removed.
-      await eventually(isEmpty, withinMs);
+      await eventually(isEmpty);
       assert.ok(receiver.received.every(({ verified }) => verified));
     });
   });

@@ -483,7 +483,7 @@ for (const version of await natsVersions())
       await eventually(() => one.given.length === 1);
       await one.stop();
       await using two = work(await log.connect(), { sweepEveryMs: 200 });
-      await eventually(() => two.given.length === 2, { timeoutMs: 20_000 });
+      await eventually(() => two.given.length === 2);
       assert.deepEqual(two.ids(), ids);
       await allSettled(log, group);
     });

@@ -43,7 +43,7 @@ const logWhen = ({ broker }: System, says: (log: Look) => boolean) =>
       const log = lookAt(await readLog(broker));
       return says(log) && log;
     },
-    { timeoutMs: 100_000, everyMs: 300 },
+    { everyMs: 300 },
   );
 
 type Look = ReturnType<typeof lookAt>;

@@ -87,9 +87,7 @@ describe("a worker on an upstream", { concurrent: true }, () => {
       upstream.instead.push(...instead);
       const id = await system.request(options);
       // The first one waits for the worker to be up.
-      await eventually(() => upstream.calls.length > length, {
-        timeoutMs: 60_000,
-      });
+      await eventually(() => upstream.calls.length > length);
       return id;
     };
     const busy = { status: 429, headers: { "retry-after-ms": "300" } };
