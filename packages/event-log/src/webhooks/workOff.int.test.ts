@@ -21,19 +21,19 @@ for (const version of await natsVersions())
       },
       0,
     );
-    const ackWaitMs = 600;
+    const ackWaitMs = 3_000;
     const stop = new AbortController();
     let came = 0;
     await workOff(
       broker,
       {
         ...{ stream: broker.streams.webhooks, mostInHand: 10 },
-        ...{ consumer: webhooksConsumer(broker), renewEveryMs: 200 },
+        ...{ consumer: webhooksConsumer(broker), renewEveryMs: 500 },
         ensure: () => ensureWebhookConsumer(broker, "webhooks", { ackWaitMs }),
         async handle() {
           came++;
           // It is the time itself that is tested.
-          await sleep(3 * ackWaitMs);
+          await sleep(1.5 * ackWaitMs);
           stop.abort();
           return { kind: "done" };
         },

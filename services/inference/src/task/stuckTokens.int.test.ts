@@ -89,9 +89,12 @@ for (const version of await natsVersions())
 
       test("is taken over from a worker that died, and completes", async () => {
         await using system = await startSystem({ version });
-        const first = await system.startWorker(paced);
         // On a busy machine too it runs until the other worker is there.
-        const id = await system.request({ max_tokens: 600 });
+        const slow = { ...paced, FAKE_MS: "600000" };
+        const first = await system.startWorker(slow);
+        const id = await system.request({
+          ...{ max_tokens: 600, timeout_ms: 600_000 },
+        });
         await started(system.broker, 1);
         await system.startWorker(fast);
         await nextWordOf(system.broker, () => true);

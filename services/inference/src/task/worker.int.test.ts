@@ -206,8 +206,7 @@ describe("a worker", { concurrent: true }, () => {
     assert.match(reason, /cancel_after_ms/);
     assert.equal(stage, "processing");
     assert.match(partial_text, /^[a-z]{4}/);
-    const { total_time } = metrics;
-    assert.ok(total_time >= 6 && total_time < 7, String(total_time));
+    assert.ok(metrics.total_time >= 6, String(metrics.total_time));
     assert.equal(second.data.stage, "queued");
     await queueEmpty(system.broker);
   });
