@@ -15,7 +15,7 @@ const isBusy = async (...[slots, host, owner]: Parameters<typeof take>) =>
 test("a host, an owner and all together have so many slots, and get them back", async () => {
   const slots = makeSlots(limits, atOnce);
   const first = await take(slots, "a", "x");
-  await take(slots, "a", "y");
+  const ofY = await take(slots, "a", "y");
   assert.ok(await isBusy(slots, "a", "z"), "the host");
   await take(slots, "b", "x");
   const last = await take(slots, "c", "x");
@@ -25,7 +25,9 @@ test("a host, an owner and all together have so many slots, and get them back", 
   assert.equal(slots.used, 2);
   await take(slots, "a", "x");
   await take(slots, "d", "x");
+  ofY[Symbol.dispose]();
   assert.ok(await isBusy(slots, "e", "x"), "the owner");
+  await take(slots, "e", "y");
 });
 
 test("a slot that is given back goes to whoever has waited longest of those who may have it", async () => {
@@ -100,4 +102,16 @@ test("the more are turned away, the later each is asked to come again", async ()
     0,
     "nothing is kept of a host with nothing in hand",
   );
+});
+
+test("nobody is asked to come again later than in a minute, and few hosts are remembered", async () => {
+  const slots = makeSlots({ inAll: 1, perHost: 1, perOwner: 1 }, atOnce);
+  await take(slots, "a", "x");
+  const turnAway = (hosts: readonly string[]) =>
+    Promise.all(hosts.map((host) => slots.take(host, "y")));
+  const waits = await turnAway(Array<string>(1_000).fill("a"));
+  const afterMs = waits.map((one) => (one.kind === "busy" ? one.afterMs : 0));
+  assert.equal(Math.max(...afterMs), 60_000);
+  await turnAway(Array.from({ length: 10_000 }, (_, i) => `host-${i}`));
+  assert.ok(slots.hosts < 10_000);
 });
