@@ -14,7 +14,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { describe, test, vi } from "vitest";
+import { makeUserKey } from "../accounts/nkeys.ts";
 import { connectBroker, subscribe } from "./connection.ts";
+import type { Credentials } from "./credentials.ts";
 
 /** Sockets and timers of this process that keep it alive. */
 const open = () =>
@@ -154,13 +156,24 @@ test(
     ]);
     await using _auth = await startNats({
       port: authPort,
-      config: ['authorization { user: "me", password: "right" }'],
+      config: [
+        `authorization { users: [{ user: "me", password: "right" }, { nkey: ${makeUserKey().publicKey} }] }`,
+      ],
     });
     await using _tls = await startNats({
       port: tlsPort,
       config: [`tls { cert_file: "${cert}", key_file: "${key}" }`],
     });
-    for (const [url, reason] of [
+    const { seed } = makeUserKey();
+    const creds = `-----BEGIN NATS USER JWT-----\neyJ0.e30.c2ln\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`;
+    const fileOf = (kind: Credentials["kind"], text: string): Credentials => ({
+      ...{ role: "operator", kind, read: () => Buffer.from(text) },
+    });
+    const own = `nats://127.0.0.1:${authPort}`;
+    for (const [url, reason, credentials] of [
+      [own, /refuses the user of the nkey \(/, fileOf("nkey", seed)],
+      [own, /refuses the user of the \.creds file \(/, fileOf("creds", creds)],
+      [own, /it may want an nkey or a \.creds file/],
       [`nats://me:hush@127.0.0.1:${authPort}`, /refuses the user, password/],
       [`nats://hush@127.0.0.1:${authPort}`, /refuses the user, password/],
       [`nats://127.0.0.1:${authPort}`, /refuses the user, password or token/],
@@ -168,11 +181,11 @@ test(
       [`tls://me:right@127.0.0.1:${authPort}`, /does not support 'tls'/],
       [`nats://me:hush@127.0.0.1:${webPort}`, /unexpected response/],
       [`nats://me:hush@127.0.0.1:1`, /ECONNREFUSED/],
-    ] as const) {
+    ] as [string, RegExp, Credentials?][]) {
       const told: string[] = [];
       const stop = new AbortController();
       const connecting = connectBroker({
-        ...{ url, name: "test", signal: stop.signal },
+        ...{ url, name: "test", credentials, signal: stop.signal },
         onRefused: (reason) => told.push(reason),
       });
       await eventually(() => told.length > 0);
@@ -182,7 +195,7 @@ test(
       await assert.rejects(connecting);
       assert.equal(told.length, 1, told.join("\n"));
       assert.match(told[0]!, reason);
-      assert.doesNotMatch(told[0]!, /hush|right/);
+      assert.doesNotMatch(told[0]!, /hush|right|SU[A-Z2-7]{56}/);
     }
   },
 );

@@ -75,7 +75,7 @@ export async function connectBroker({
   /** Called with each thing that the server forbids, once. */
   onForbidden?: (forbidden: Forbidden) => void;
 }): Promise<Broker> {
-  const tell = tellOnce(onRefused);
+  const tell = tellOnce(credentials?.kind, onRefused);
   const names = makeNames(namespace);
   for (;;) {
     signal?.throwIfAborted();
@@ -91,7 +91,7 @@ export async function connectBroker({
         role: credentials?.role,
       });
     } catch (error) {
-      if (signal?.aborted !== true) tell(reasonOf(error));
+      if (signal?.aborted !== true) tell(error);
       void connecting.then((late) => late.close()).catch(() => undefined);
       await sleep(tryAgainMs, undefined, signal && { signal }).catch(
         () => undefined,
@@ -100,14 +100,18 @@ export async function connectBroker({
   }
 }
 
-type Tell = (reason: string | undefined) => void;
+type Tell = (error: unknown) => void;
 
-/** Passes each reason on once; undefined begins anew. Several servers may have different ones in turn. */
-function tellOnce(tell?: (reason: string) => void): Tell {
+/** Passes the reason of each error on once; undefined begins anew. Several servers may have different ones in turn. */
+function tellOnce(
+  kind: Credentials["kind"] | undefined,
+  tell?: (reason: string) => void,
+): Tell {
   const told = new Set<string>();
-  return (reason) => {
-    if (reason === undefined) told.clear();
-    else if (!told.has(reason)) {
+  return (error) => {
+    if (error === undefined) return told.clear();
+    const reason = reasonOf(error, kind);
+    if (!told.has(reason)) {
       told.add(reason);
       tell?.(reason);
     }
@@ -127,12 +131,22 @@ function forbiddenOnce(pass: ((forbidden: Forbidden) => void) | undefined) {
   };
 }
 
+/** What a server that lets nobody in has refused. Without a file it may want one. */
+const refusedLogins = {
+  nkey: "the user of the nkey",
+  creds: "the user of the .creds file",
+  none: "the user, password or token; it may want an nkey or a .creds file",
+};
+
 /** Why, in the words of the server or the system; neither repeats a user or a password. */
-function reasonOf(error: unknown): string {
+function reasonOf(
+  error: unknown,
+  kind: Credentials["kind"] | undefined,
+): string {
   if (!(error instanceof Error)) return String(error);
   const { message, cause } = error;
   if (error instanceof errors.AuthorizationError)
-    return `it refuses the user, password or token (${message})`;
+    return `it refuses ${refusedLogins[kind ?? "none"]} (${message})`;
   return cause instanceof Error ? `${message}: ${cause.message}` : message;
 }
 
@@ -201,7 +215,7 @@ async function watch(
         const { error } = change;
         if (error instanceof errors.PermissionViolationError)
           noteForbidden(error);
-        else if (!connected) tell(reasonOf(error));
+        else if (!connected) tell(error);
       }
       if (change.type === "reconnect") {
         tell(undefined);
