@@ -1,10 +1,4 @@
-import {
-  linkSync,
-  mkdirSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readJson } from "./project.mjs";
@@ -32,9 +26,8 @@ export function tryLock(file) {
         if (/** @type {NodeJS.ErrnoException} */ (error).code !== "EEXIST")
           throw error;
       }
-      const holder = liveHolder(file);
+      const holder = liveHolder(file) ?? removeDead(file);
       if (holder) return { holder };
-      setAside(file, mine);
     }
   } finally {
     rmSync(mine, { force: true });
@@ -42,16 +35,17 @@ export function tryLock(file) {
 }
 
 /**
- * Runs `work` while holding the lock, waiting for another process that has it.
+ * Runs `work` while holding the lock, waiting for another process that has it. Rejects where the signal ends the waiting.
  * @template T
  * @param {string} file
  * @param {() => Promise<T>} work
+ * @param {{ signal?: AbortSignal }} [options]
  * @returns {Promise<T>}
  */
-export async function withLock(file, work) {
+export async function withLock(file, work, options) {
   let lock = tryLock(file);
   while ("holder" in lock) {
-    await sleep(200); // a file tells nobody when it goes
+    await sleep(200, undefined, options); // a file tells nobody when it goes
     lock = tryLock(file);
   }
   try {
@@ -68,18 +62,26 @@ function liveHolder(file) {
   return holder && isAlive(holder) ? holder : undefined;
 }
 
-/** Removes a dead holder's lock. Two may try at once: whoever catches a fresh one instead puts it back. @param {string} file @param {string} mine */
-function setAside(file, mine) {
-  const aside = `${mine}.aside`;
+/**
+ * Removes the lock of a dead holder; gives who is at that, if somebody else is. Whoever removes it holds a lock for that: two
+ * at once could remove one and then a fresh one that has taken its place.
+ * @param {string} file
+ * @returns {Holder | undefined}
+ */
+function removeDead(file) {
+  const removing = tryLock(`${file}.dead`);
+  if ("holder" in removing) return removing.holder;
+  const seen = `${file}.${process.pid}.seen`;
   try {
-    renameSync(file, aside);
-  } catch {
-    return; // somebody else was quicker
+    rmSync(seen, { force: true });
+    linkSync(file, seen); // it stays what it is, whatever lock the file is a moment later
+    if (!liveHolder(seen)) rmSync(file);
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== "ENOENT")
+      throw error;
+  } finally {
+    rmSync(seen, { force: true });
+    removing.release();
   }
-  try {
-    if (liveHolder(aside)) linkSync(aside, file);
-  } catch {
-    // a third one has it by now
-  }
-  rmSync(aside, { force: true });
+  return undefined;
 }
