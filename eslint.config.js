@@ -62,6 +62,8 @@ const testing = String.raw`packages/testing/`;
 /** What tests are made of: it is in no image. */
 const kits = String.raw`(packages|services)/[^/]+/test/`;
 const packages = String.raw`packages/(?!testing/|[^/]+/test/)`;
+/** The one lock that dies with its process. */
+const lock = String.raw`scripts/install/lock\.mjs$`;
 const install = String.raw`scripts/(install/|[^/]+\.mjs$)`;
 const system = String.raw`scripts/system/`;
 const layer = (files, ...sees) => ({
@@ -123,7 +125,7 @@ const roomLayers = Object.entries(rooms).flatMap(([root, names]) =>
 );
 const layersWith = (...also) => [
   "error",
-  layer(packages, ...also),
+  layer(packages, lock, ...also),
   // A browser loads it: what it imports goes with it.
   layer("packages/dashboard/src/", "packages/(client|schema)/src/"),
   ...services.map((name) =>

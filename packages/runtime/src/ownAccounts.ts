@@ -1,6 +1,7 @@
 /**
  * Who is let into a broker that the system runs itself. In DATA_DIR: `credentials/<role>.nk` the seeds of the services'
- * users, `subscribers.json` the subscribers with their public keys, `nats/accounts.conf` what nats-server reads of both.
+ * users, `subscribers.json` the subscribers with their public keys, `subscribers.lock` who changes them, `nats/accounts.conf`
+ * what nats-server reads of both.
  */
 import { accountsConfig } from "@jetscribe/event-log/accounts/accountsConfig";
 import { makeUserKey, publicKeyOf } from "@jetscribe/event-log/accounts/nkeys";
@@ -29,6 +30,10 @@ export const loginOf = (dataDir: string) => ({
 
 export const subscribersFileOf = (dataDir: string): string =>
   join(dataDir, "subscribers.json");
+
+/** Held by whoever adds or removes a subscriber. */
+export const subscribersLockOf = (dataDir: string): string =>
+  join(dataDir, "subscribers.lock");
 
 export const accountsFileOf = (dataDir: string): string =>
   join(dataDir, "nats", "accounts.conf");

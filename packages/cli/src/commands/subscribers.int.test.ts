@@ -1,6 +1,7 @@
 import { shutOut } from "@jetscribe/event-log/subscribers/standing";
 import { ensureTopology } from "@jetscribe/event-log/streams/topology";
 import { settings } from "@jetscribe/event-log/test/eventLogTestKit";
+import { readSubscribers, subscribersLockOf } from "@jetscribe/runtime/ownAccounts"; // prettier-ignore
 import { natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import {
@@ -9,9 +10,11 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  watch,
 } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "vitest";
+import { tryLock } from "../../../../scripts/install/lock.mjs";
 import { openOwnBroker, type OwnBroker } from "../../test/ownBrokerTestKit.ts";
 import type { Added, Listed, Removed } from "../show/subscribers.ts";
 
@@ -23,6 +26,17 @@ function outputOf({ code, stdout, stderr }: Ran): string {
 }
 
 const json = <T>(ran: Ran): T => JSON.parse(outputOf(ran)) as T;
+
+/** Resolves once a file of the folder is touched whose name begins so. */
+async function firstTryOf(dir: string, begin: string): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using watching = new DisposableStack();
+  const watcher = watch(dir, (_, name) => {
+    if (name?.startsWith(begin)) resolve();
+  });
+  watching.defer(() => watcher.close());
+  await promise;
+}
 
 /** Rejects where the broker lets it in at this moment. */
 const isRefused = ({ nats: { url } }: OwnBroker, seedFile: string) =>
@@ -66,8 +80,14 @@ for (const version of await natsVersions())
       assert.deepEqual(JSON.parse(listed ?? "") as Listed, {
         ...{ name: "alarms", durable: true, account: true },
         filters: added.filters,
-        ...{ text: false, pending: 0, in_hand: 0, connected: false },
+        ...{ text: false, pending: 0, in_hand: 0, missed: null },
+        connected: false,
       });
+
+      outputOf(await subscribers("add", "whole"));
+      const table = outputOf(await subscribers("list"));
+      assert.match(table, /^whole +0 +0 +0 +away +yes +llm\.events\.>$/m);
+      outputOf(await subscribers("remove", "whole"));
 
       const removed = json<Removed>(await subscribers("remove", "alarms", "--json")); // prettier-ignore
       assert.deepEqual(removed, {
@@ -78,6 +98,28 @@ for (const version of await natsVersions())
       const gone = await subscribers("remove", "alarms");
       assert.deepEqual([gone.code, gone.stdout], [1, ""]);
       assert.match(gone.stderr, /there is no subscriber alarms/);
+    });
+
+    test("those that are added while another command changes the list wait for it, and all are listed", async () => {
+      await using own = await openOwnBroker(version);
+      const list = () => readSubscribers(own.dataDir).map(({ name }) => name);
+      const lock = tryLock(subscribersLockOf(own.dataDir));
+      assert.ok("release" in lock);
+      const waits = firstTryOf(own.dataDir, "subscribers.lock.");
+      const adding = ["s1", "s1", "s2"].map((name) =>
+        own.run("subscribers", "add", name),
+      );
+      await Promise.race([waits, ...adding]);
+      assert.deepEqual(list(), []);
+      lock.release();
+      const [one, two, other] = await Promise.all(adding);
+      assert.ok(one && two && other);
+      assert.deepEqual([one.code, two.code].sort(), [0, 1]);
+      assert.match(one.stderr + two.stderr, /there is a subscriber s1 already/);
+      outputOf(other);
+      assert.deepEqual(list().sort(), ["s1", "s2"]);
+      const seedFile = join(own.dataDir, "credentials/subscribers/s1.nk");
+      await assert.rejects(isRefused(own, seedFile));
     });
 
     test("whose seed was moved away is out before its removal is told", async () => {

@@ -53,7 +53,25 @@ export async function addSubscriber(
   context: Context,
 ): Promise<void> {
   const wanted = wantedOf(name, options, Date.now());
-  const { keepSeed, removeSeed, own, url } = placeFor(context);
+  const place = placeFor(context);
+  const { added, config } = await place.alone(() =>
+    add(wanted, place, context),
+  );
+  const { out, paint } = context;
+  await out.write(
+    json
+      ? `${JSON.stringify({ ...added, ...(config && { config }) })}\n`
+      : describeAdded(added, config, paint),
+  );
+}
+
+/** What stands in `config` is for a broker that somebody else configures. */
+async function add(
+  wanted: Omit<Subscriber, "publicKey">,
+  { keepSeed, removeSeed, own, url }: ReturnType<typeof placeFor>,
+  context: Context,
+) {
+  const { name } = wanted;
   await using broker = await joinAsOperator(context);
   if (
     own?.list().some((one) => one.name === name) === true ||
@@ -73,12 +91,7 @@ export async function addSubscriber(
   await own?.letIn(broker, subscriber);
   const added = addedOf(subscriber, broker, { seedFile, url });
   const config = own ? undefined : subscriberConfig(subscriber, broker);
-  const { out, paint } = context;
-  await out.write(
-    json
-      ? `${JSON.stringify({ ...added, ...(config && { config }) })}\n`
-      : describeAdded(added, config, paint),
-  );
+  return { added, config };
 }
 
 export async function listSubscribers(
@@ -108,7 +121,20 @@ export async function removeSubscriber(
   context: Context,
 ): Promise<void> {
   checkName(name);
-  const { own, removeSeed } = placeFor(context);
+  const place = placeFor(context);
+  await place.alone(() => remove(name, place, context));
+  const removed = { name, account: accountOf({ name }), shut_out: !!place.own };
+  const { out } = context;
+  await out.write(
+    json ? `${JSON.stringify(removed)}\n` : describeRemoved(removed),
+  );
+}
+
+async function remove(
+  name: string,
+  { own, removeSeed }: ReturnType<typeof placeFor>,
+  context: Context,
+): Promise<void> {
   const isListed = own?.list().some((one) => one.name === name) === true;
   // The account first: without it the credentials are good for nothing, whatever fails then. This needs no JetStream.
   if (isListed) await own?.shutOut(name);
@@ -123,11 +149,6 @@ export async function removeSubscriber(
     },
   );
   if (!isListed && !hadDurable) throw failed(`there is no subscriber ${name}`);
-  const removed = { name, account: accountOf({ name }), shut_out: !!own };
-  const { out } = context;
-  await out.write(
-    json ? `${JSON.stringify(removed)}\n` : describeRemoved(removed),
-  );
 }
 
 async function removeDurableOf(
@@ -215,5 +236,6 @@ const listedOf = (
   text: place ? !place.noText : null,
   pending: place?.pending ?? null,
   in_hand: place?.inHand ?? null,
+  missed: place?.missed ?? null,
   connected: place ? place.waiting > 0 : null,
 });

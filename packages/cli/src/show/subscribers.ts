@@ -35,6 +35,8 @@ export interface Listed {
   pending: number | null;
   /** Events that it was given and has not acknowledged. */
   in_hand: number | null;
+  /** Events that the log dropped before it was given them, at the least; null also where it has a filter. */
+  missed: number | null;
   /** A program of it waits for events. */
   connected: boolean | null;
 }
@@ -98,11 +100,15 @@ const instructions = (
 export function tableOf(rows: readonly Listed[], paint: Paint): string {
   if (rows.length === 0) return "there are no subscribers\n";
   const number = (n: number | null) => n?.toLocaleString("en") ?? "-";
-  const head = ["name", "waiting", "in hand", "state", "texts", "events"];
+  const head = [
+    ...["name", "waiting", "in hand", "missed"],
+    ...["state", "texts", "events"],
+  ];
   const cells = rows.map((row) => [
     row.name,
     number(row.pending),
     number(row.in_hand),
+    number(row.missed),
     stateOf(row),
     row.text === null ? "-" : row.text ? "yes" : "no",
     row.filters.join(", "),

@@ -16,11 +16,13 @@ import {
   OwnBrokerSettings,
   readSubscribers,
   subscriberSeedOf,
+  subscribersLockOf,
   writeSubscribers,
 } from "@jetscribe/runtime/ownAccounts";
 import { writePrivate } from "@jetscribe/runtime/writePrivate";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { withLock } from "../../../../scripts/install/lock.mjs";
 import type { Context } from "../context.ts";
 import { failed } from "../exit.ts";
 
@@ -52,6 +54,14 @@ export function placeFor({ env, signal }: Pick<Context, "env" | "signal">) {
       return file;
     },
     removeSeed: (name: string) => rmSync(seedFile(name), { force: true }),
+    /**
+     * Runs while no other command changes the subscribers: what it finds stays, from its first look to the broker's taking
+     * it in. On a broker that somebody else configures there is no list to keep whole.
+     */
+    alone: <T>(work: () => Promise<T>): Promise<T> =>
+      dataDir === undefined
+        ? work()
+        : withLock(subscribersLockOf(dataDir), work, { signal }),
     own: dataDir === undefined ? undefined : ownBroker(dataDir, url, signal),
   };
 }

@@ -14,7 +14,8 @@ import {
   take,
 } from "../../test/subscribersTestKit.ts";
 import { requestedBy } from "../../test/eventLogTestKit.ts";
-import { placeOf, removeDurable } from "./subscriberDurable.ts";
+import { purgeEventsBefore } from "../broker/streamState.ts";
+import { placeOf } from "./subscriberDurable.ts";
 
 const toSubject = ({ subject }: { subject: string }) => subject;
 const taskOf = (message: JsMsg | null) =>
@@ -94,14 +95,37 @@ for (const version of await natsVersions())
       assert.equal((await take(await accounts.as("new"), "new"))?.seq, seq);
     });
 
-    test("begins at any time, however the server writes it", async () => {
-      await using accounts = await openAccounts({ version });
-      const { broker } = accounts;
-      for (const from of ["00Z", "00.000Z", "00.500Z", "00.123Z"]) {
-        await accounts.add({ name: "a", from: `2026-11-29T14:00:${from}` });
-        await accounts.remove("a");
-        await removeDurable(broker, "a");
-      }
+    test("has missed what the log dropped before it was given it, and nothing else", async () => {
+      await using accounts = await openAccounts(
+        { version },
+        ...["some", "all"].map((name) => ({ name })),
+        { name: "filtered", types: ["failed"] },
+      );
+      const { appender, broker } = accounts;
+      const missed = async (name: string) =>
+        (await placeOf(broker, name))?.missed;
+      const some = await accounts.as("some");
+      for (let i = 0; i < 10; i++) await appender.append(failed(newTaskId()), ofA); // prettier-ignore
+      await (await take(some, "some"))?.ackAck();
+      const all = await consumerOf(await accounts.as("all"), "all");
+      for await (const message of await all.fetch({ max_messages: 10 }))
+        await message.ackAck();
+      assert.equal(await missed("some"), 0);
+      await purgeEventsBefore(broker, 6);
+      assert.equal(await missed("some"), 4);
+      const sixth = await take(some, "some");
+      assert.equal(sixth?.seq, 6);
+      await sixth.ackAck();
+      assert.equal(await missed("some"), 4);
+      await purgeEventsBefore(broker, 11);
+      assert.deepEqual([await missed("some"), await missed("all")], [8, 0]);
+      await accounts.add({ name: "new", from: undefined });
+      assert.equal(await missed("new"), 0);
+      await broker.jsm.consumers.add("EVENTS", {
+        ...{ durable_name: "sub=older", filter_subject: subjects.allEvents },
+      });
+      for (const name of ["filtered", "older"])
+        assert.equal(await missed(name), undefined);
     });
 
     test("that needs several filters is refused by name on a server that has one", async () => {

@@ -6,7 +6,8 @@ import {
 } from "@nats-io/jetstream";
 import type { Broker } from "../broker/connection.ts";
 import { isFrom210 } from "../broker/serverVersion.ts";
-import { orMissing } from "../broker/streamState.ts";
+import { orMissing, streamState } from "../broker/streamState.ts";
+import { firstSeqSince } from "../read/readLog.ts";
 import { consumerNames, refuseDifference } from "../streams/topology.ts";
 import {
   durableNameOf,
@@ -44,24 +45,29 @@ export async function makeDurable(
       ? { filter_subjects: filters }
       : { filter_subject: filters.join() }),
     ...(noText && { headers_only: true }),
-    ...(from === undefined
-      ? { deliver_policy: DeliverPolicy.New }
-      : { deliver_policy: DeliverPolicy.StartTime, opt_start_time: from }),
+    // By its sequence, whatever it was named by: what the subscriber has missed is counted from there.
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: await startOf(broker, from),
   };
   const { config } = await jsm.consumers.add(streams.events, wanted);
   try {
-    const made = { ...config, ...startOf(config.opt_start_time) };
-    const asked = { ...wanted, ...startOf(from) };
-    refuseDifference(`consumer ${wanted.durable_name}`, asked, made);
+    refuseDifference(`consumer ${wanted.durable_name}`, wanted, config);
   } catch (error) {
     await removeDurable(broker, name);
     throw error;
   }
 }
 
-/** To be compared: the server writes `14:00:00.500Z` as `14:00:00.5Z`. */
-const startOf = (time: string | undefined) =>
-  time === undefined ? {} : { opt_start_time: new Date(time).toISOString() };
+/** The sequence of the first event that was stored at the time or later; without one, that of the next event. */
+async function startOf(
+  broker: Broker,
+  from: string | undefined,
+): Promise<number> {
+  const { events } = broker.streams;
+  if (from !== undefined)
+    return await firstSeqSince(broker, events, Date.parse(from));
+  return (await streamState(broker, events)).lastSeq + 1;
+}
 
 /** False where it is gone already. */
 export async function removeDurable(
@@ -86,6 +92,11 @@ export interface Place {
   pending: number;
   /** Events that it was given and has not acknowledged. */
   inHand: number;
+  /**
+   * Events that the log dropped before it was given them, at the least: one that it was given twice may hide one. Undefined
+   * where it has a filter, or is of an earlier version: nobody knows how many of the dropped events were its own.
+   */
+  missed: number | undefined;
   /** Pulls that wait at the broker: more than 0 where a program waits for events. */
   waiting: number;
 }
@@ -97,8 +108,9 @@ export async function placeOf(
 ): Promise<Place | undefined> {
   const { jsm, streams } = broker;
   const durable = durableNameOf(name, broker);
+  const { firstSeq } = await streamState(broker, streams.events);
   const info = await orMissing(jsm.consumers.info(streams.events, durable));
-  return info && toPlace(info);
+  return info && toPlace(info, firstSeq, broker);
 }
 
 /** The places of all subscribers, by their names. */
@@ -113,13 +125,27 @@ export async function listPlaces(broker: Broker): Promise<Map<string, Place>> {
   return places;
 }
 
-const toPlace = ({
-  config,
-  num_pending,
-  num_ack_pending,
-  num_waiting,
-}: ConsumerInfo): Place => ({
-  filters: config.filter_subjects ?? [config.filter_subject ?? ">"],
-  noText: config.headers_only === true,
-  ...{ pending: num_pending, inHand: num_ack_pending, waiting: num_waiting },
-});
+function toPlace(
+  info: ConsumerInfo,
+  firstSeq: number,
+  { subjects }: Broker,
+): Place {
+  const { config, num_pending, num_ack_pending, num_waiting } = info;
+  const filters = config.filter_subjects ?? [config.filter_subject ?? ">"];
+  const isWhole = filters.join() === subjects.allEvents;
+  return {
+    ...{ filters, noText: config.headers_only === true },
+    ...{ pending: num_pending, inHand: num_ack_pending, waiting: num_waiting },
+    missed: isWhole ? missedBy(info, firstSeq) : undefined,
+  };
+}
+
+/** Without a filter its events have no gaps: of the sequences that it has passed, those that it was not given were dropped. */
+function missedBy(
+  { config: { opt_start_seq: start }, delivered }: ConsumerInfo,
+  firstSeq: number,
+): number | undefined {
+  if (start === undefined) return undefined;
+  const passed = Math.max(delivered.stream_seq, firstSeq - 1) - (start - 1);
+  return Math.max(0, passed - delivered.consumer_seq);
+}
