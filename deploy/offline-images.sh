@@ -113,8 +113,10 @@ if missing "$NODE_TAG"; then
   dpkg -L libc6 libgcc-s1 libstdc++6 | grep -E '\.so(\.[0-9]+)*$' | while read -r library; do
     install -D -m755 "$(readlink -f "$library")" "$root$library"
   done
+  # From its own place: `npm root --global` says where the Node that runs here would have it, which may be another one.
+  npm=$(dirname "$(readlink -f "$(command -v npm)")")/..
   mkdir -p "$root/usr/local/lib/node_modules"
-  cp -aL "$(npm root --global)/npm" "$root/usr/local/lib/node_modules/"
+  cp -aL "$npm" "$root/usr/local/lib/node_modules/npm"
   for command in npm npx; do ln -s "../lib/node_modules/npm/bin/$command-cli.js" "$root/usr/local/bin/$command"; done
   install -d -o 1000 -g 1000 "$root/home/node"
   make "$NODE_TAG" "$root" "ENV NODE_EXTRA_CA_CERTS=$ca" 'CMD ["node"]'
