@@ -1,8 +1,8 @@
+import { followSubscribers } from "@jetscribe/runtime/followSubscribers";
 import { writeAccounts } from "@jetscribe/runtime/ownAccounts";
 import { isNamespace, makeNames, type Names } from "@jetscribe/schema";
 import { join } from "node:path";
 import { configExitCode, red, say, UserError } from "../install/print.mjs";
-import { followSubscribers } from "./followSubscribers.ts";
 import { moveToAccount } from "./moveToAccount.ts";
 import type { Supervised } from "./supervise.ts";
 

@@ -132,6 +132,28 @@ describe("the system in containers", () => {
     }
   });
 
+  test("lets another system read the events, lists it, and shuts it out", async () => {
+    const run = ["run", "--rm", "-T"];
+    const subscribers = (...args: string[]) =>
+      stack.compose(...run, "subscribers", ...args);
+    // It ends once the broker answers the subscriber.
+    const added = await subscribers("add", "alarms", "--json");
+    const { nkey_file: file } = JSON.parse(added) as { nkey_file: string };
+    const cat = [...run, "--entrypoint", "cat", "subscribers"];
+    assert.match(await stack.compose(...cat, file), /^SU[A-Z2-7]{56}$/);
+    await outcome(stack, await post(stack));
+    const { pending, ...listed } = JSON.parse(
+      await subscribers("list", "--json"),
+    ) as { pending: number };
+    assert.partialDeepStrictEqual(listed, {
+      ...{ name: "alarms", durable: true, account: true },
+    });
+    assert.ok(pending >= 3, `${pending} events wait`);
+    // It ends once the broker refuses the subscriber.
+    assert.match(await subscribers("remove", "alarms"), /alarms is shut out/);
+    assert.equal(await subscribers("list"), "there are no subscribers");
+  });
+
   test("publishes the gateway alone, on loopback", async () => {
     const published: string[] = [];
     for (const service of services) {

@@ -6,18 +6,14 @@ import {
 import { ensureTopology } from "@jetscribe/event-log/streams/topology";
 import { settings } from "@jetscribe/event-log/test/eventLogTestKit";
 import { brokerOf } from "@jetscribe/runtime";
-import {
-  seedFileOf,
-  subscribersFileOf,
-  writeAccounts,
-} from "@jetscribe/runtime/ownAccounts";
+import { followSubscribers } from "@jetscribe/runtime/followSubscribers";
+import { seedFileOf, writeAccounts } from "@jetscribe/runtime/ownAccounts";
 import { makeNames } from "@jetscribe/schema";
 import {
   startNats,
   type NatsVersion,
   type TestServer,
 } from "@jetscribe/testing";
-import { unwatchFile, watchFile } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,15 +42,13 @@ export async function openOwnBroker(
   writeAccounts(dataDir, names);
   const config = ["include ./nats/accounts.conf"];
   const nats = opened.use(await startNats({ version, dataDir, config }));
-  const list = subscribersFileOf(dataDir);
-  const looks = { interval: looksEveryMs, persistent: false };
-  watchFile(list, looks, (now, before) => {
-    // It also says once that there is no file.
-    if (now.mtimeMs === before.mtimeMs) return;
+  const closing = new AbortController();
+  opened.defer(() => closing.abort());
+  const onChanged = () => {
     writeAccounts(dataDir, names);
     void nats.kill("SIGHUP");
-  });
-  opened.defer(() => unwatchFile(list));
+  };
+  followSubscribers(dataDir, closing.signal, onChanged, looksEveryMs);
   const operator = {
     NATS_URL: nats.url,
     NATS_NKEY_FILE: seedFileOf(dataDir, "operator"),

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { readIfThere, writePrivate } from "./writePrivate.ts";
 
-/** For commands that let somebody into the broker of `npm start`, or shut somebody out; `npm run jetscribe` sets it. */
+/** For commands that let somebody into the system's own broker, or shut somebody out; `npm run jetscribe` and Compose set it. */
 export const OwnBrokerSettings = z.object({
   OWN_BROKER_DIR: z.string().optional(),
 });
