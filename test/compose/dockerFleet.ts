@@ -99,7 +99,8 @@ function makeContainer(service: string, id: string) {
         const name = names.at(-1)?.[1];
         return name !== before && name;
       },
-      { everyMs: 200 },
+      // It starts while its servers are struck too, and may take as long as `up` waits.
+      { everyMs: 200, timeoutMs: 240_000 },
     );
   }
 
