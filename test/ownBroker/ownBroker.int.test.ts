@@ -88,7 +88,8 @@ for (const version of await natsVersions())
       assert.equal(subscriber.connected, false);
       subscriber = await enter("auditor", last.seedFile); // The same reload let it in.
       await appender.append(requestedBy(queue), queue);
-      await worker.nc.request((await standing).reply ?? "", "+ACK");
+      const { reply = "" } = await standing;
+      await worker.nc.request(reply, "+ACK", { timeout: 60_000 });
     }
     // The machine may be busy with other tests: a delay of its own is in each of them.
     assert.ok(Math.min(...goneMs) < 1_000, `out after ${goneMs.join(", ")} ms`);
@@ -207,7 +208,7 @@ function subscriberOf(dataDir: string, name: string) {
 const next = (broker: Broker) =>
   broker.nc.request(
     `$JS.API.CONSUMER.MSG.NEXT.${broker.streams.events}.${broker.workConsumerName(queue)}`,
-    JSON.stringify({ batch: 1, expires: 10e9 }),
+    JSON.stringify({ batch: 1, expires: 60e9 }),
     // It comes under its own subject.
-    { timeout: 10_000, noMux: true, reply: broker.createInbox() },
+    { timeout: 60_000, noMux: true, reply: broker.createInbox() },
   );
