@@ -95,7 +95,7 @@ test("nats-server reads accounts that change while it runs; signals and its exit
   });
   const limits = { EVENTS_MAX_BYTES: "1MiB", AUDIT_MAX_BYTES: "1MB" };
   const wanted = { ...login("operator"), ...limits, NAMESPACE: "shop" };
-  const { plan } = await ensureStreams(wanted, AbortSignal.timeout(10_000));
+  const { plan } = await ensureStreams(wanted, AbortSignal.timeout(60_000));
   assert.match(plan.join("\n"), /^shop-EVENTS: is missing/);
   await using gateway = await connectBroker({
     ...brokerOf({ ...login("gateway"), NAMESPACE: "shop" }, "gateway"),

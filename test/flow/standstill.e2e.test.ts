@@ -56,7 +56,7 @@ async function waitForResult(by: Stack, id: string): Promise<Told> {
 
 async function readToEnd(by: Stack, id: string): Promise<Told> {
   const events: ServerEvent[] = [];
-  const signal = AbortSignal.timeout(30_000);
+  const signal = AbortSignal.timeout(60_000);
   for await (const event of readStream(by, id, { signal })) events.push(event);
   const end = events.at(-1);
   assert.equal(end?.event, "completed");

@@ -246,7 +246,8 @@ describe("a task that nothing happens to", () => {
 
 describe("a task whose attempts die", () => {
   const env = {
-    FAKE_MS: "1500",
+    // On a busy machine too a task runs until it is cancelled, or loses its attempt.
+    FAKE_MS: "10000",
     SLOTS: "4",
     ACK_WAIT: "3s",
     LOG_FORMAT: "json",

@@ -129,7 +129,7 @@ for (const version of await natsVersions())
       ...{ url: nats.url, seed: readFileSync(seedFile, "utf8") },
       question: questionOf("s1", names),
     };
-    const within = AbortSignal.timeout(15_000);
+    const within = AbortSignal.timeout(60_000);
     const writing = (list: Subscriber[]) => {
       let written = false;
       return () => {

@@ -45,7 +45,7 @@ export const requestedBy = (
 export const findInLog = async (
   broker: Broker,
   wanted: OwnedTask,
-  timeoutMs = 10_000,
+  timeoutMs = 60_000,
 ): Promise<TaskState | undefined> => {
   const signal = AbortSignal.timeout(timeoutMs);
   const end = await orAborted(readHighWaterMark(broker), signal);

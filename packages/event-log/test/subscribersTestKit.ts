@@ -37,13 +37,13 @@ export const consumerOf = (
 ): Promise<Consumer> =>
   jetstream(nc, { apiPrefix }).consumers.get(streams.events, `sub=${name}`);
 
-/** The next message of its durable consumer; null where none comes soon. */
+/** The next message of its durable consumer; null where none comes. */
 export async function take(
   nc: NatsConnection,
   name: string,
 ): Promise<JsMsg | null> {
   const consumer = await consumerOf(nc, name);
-  return await consumer.next({ expires: 1_000 });
+  return await consumer.next({ expires: 60_000 });
 }
 
 /** Fills with all that a connection may hear from now on. */
@@ -118,7 +118,7 @@ export async function openAccounts(
     ...{ url: nats.url, question: questionOf(name, makeNames()) },
     seed: seedOf(name),
   });
-  const soon = () => AbortSignal.timeout(10_000);
+  const soon = () => AbortSignal.timeout(60_000);
   const all = opened.move();
   return {
     ...{ nats, broker, appender, seedOf },

@@ -78,7 +78,7 @@ export async function startWebhooks(
       broker,
       owner,
       { after: 0, limit: 10_000 },
-      AbortSignal.timeout(10_000),
+      AbortSignal.timeout(60_000),
     );
   const all = opened.move();
   return {

@@ -41,7 +41,7 @@ const messagesIn = async (broker: Broker, stream: string) =>
 const ask = async (nc: NatsConnection, subject: string, body: object = {}) =>
   // A delivery has the subject of the event: only an inbox of its own tells for what it came.
   await nc.request(subject, JSON.stringify(body), {
-    ...{ timeout: 2_000, noMux: true },
+    ...{ timeout: 30_000, noMux: true },
   });
 
 const pull = (nc: NatsConnection, stream: string) =>
@@ -75,7 +75,7 @@ for (const version of await natsVersions())
       assert.equal(await pendingAcks(), 2);
       nc.publish(first.reply ?? "", "+ACK");
       await eventually(async () => (await pendingAcks()) === 1);
-      await nc.request(second.reply ?? "", "+ACK", { timeout: 2_000 });
+      await nc.request(second.reply ?? "", "+ACK", { timeout: 30_000 });
       assert.equal(await pendingAcks(), 0);
       const { message } = (
         await ask(nc, `${apiPrefix}.STREAM.MSG.GET.${streams.events}`, {
@@ -154,7 +154,7 @@ for (const version of await natsVersions())
       }
       for (const subject of changes)
         await auditor.nc
-          .request(subject, bodyOf(subject), { timeout: 2_000 })
+          .request(subject, bodyOf(subject), { timeout: 30_000 })
           .catch((error: unknown) =>
             assert.ok(
               error instanceof errors.NoRespondersError ||

@@ -86,7 +86,7 @@ for (const version of await natsVersions())
         .jetstream()
         .publish(broker.subjects.textRead(id), '{"parts":7}');
       await log.nats.restart();
-      await broker.whenConnected(AbortSignal.timeout(20_000));
+      await broker.whenConnected(AbortSignal.timeout(60_000));
       const reads = await textReadsOf(broker, id, never);
       assert.deepEqual(
         [reads.length, reads[0]?.key_id, reads.at(-1)?.key_id],

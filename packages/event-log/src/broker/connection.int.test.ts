@@ -71,7 +71,7 @@ for (const version of await natsVersions())
         if (type === "reconnecting" && ++dials === 3) break;
       clock.mockRestore();
       await nats.restart();
-      await broker.whenConnected(AbortSignal.timeout(20_000));
+      await broker.whenConnected(AbortSignal.timeout(60_000));
     });
 
     test("closes while the broker is down, and says that it is down", async () => {

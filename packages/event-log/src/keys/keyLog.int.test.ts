@@ -118,7 +118,7 @@ for (const version of await natsVersions())
       await using following = follow(log.broker);
       await following.reached(1);
       await log.nats.restart();
-      await log.broker.whenConnected(AbortSignal.timeout(20_000));
+      await log.broker.whenConnected(AbortSignal.timeout(60_000));
       await eventually(() => following.told.length >= 2);
       await append(log.broker, created(b), 1);
       assert.equal((await following.reached(2)).records.size, 2);

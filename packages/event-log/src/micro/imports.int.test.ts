@@ -64,7 +64,7 @@ describe.each(versions)("a call by import on the %s nats-server", (version) => {
     });
   const call = (broker: Broker, owner: string) =>
     broker.nc.request(broker.subjects.api("generate", owner), "{}", {
-      timeout: 5_000,
+      timeout: 30_000,
     });
 
   test("is answered, and has no other owner than its account's", () =>

@@ -88,7 +88,7 @@ describe.each(versions)("a micro service on the %s nats-server", (version) => {
       { version, config: ["max_payload: 4096"] },
     );
   const ask = async (broker: Broker, subject: string, body = "") =>
-    await broker.nc.request(subject, body, { timeout: 5_000 });
+    await broker.nc.request(subject, body, { timeout: 30_000 });
   const askAll = async (
     broker: Broker,
     subject: string,
@@ -186,7 +186,7 @@ describe.each(versions)("a micro service on the %s nats-server", (version) => {
       const asked = async (bytes: string): Promise<MicroCall> => {
         // These bytes go out as they are, as from a program without a client.
         const headers = { encode: () => Buffer.from(bytes) } as unknown as MsgHdrs; // prettier-ignore
-        await caller.nc.request("echo.a", "", { timeout: 5_000, headers });
+        await caller.nc.request("echo.a", "", { timeout: 30_000, headers });
         const call = calls.pop();
         assert.ok(call);
         return call;

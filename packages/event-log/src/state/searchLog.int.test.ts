@@ -63,7 +63,7 @@ for (const version of await natsVersions())
       await using log = await openLog(version);
       const historyOf = async (task_id: string) => {
         const end = await readHighWaterMark(log.broker);
-        const signal = AbortSignal.timeout(10_000);
+        const signal = AbortSignal.timeout(60_000);
         return await searchHistory(log.broker, { task_id }, end, signal);
       };
       const taskId = newTaskId();

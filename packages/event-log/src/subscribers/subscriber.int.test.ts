@@ -68,7 +68,7 @@ for (const version of await natsVersions())
       await first.close();
       const consumer = await consumerOf(await accounts.as("a"), "a");
       // Many answers to one question.
-      const several = { max_messages: 2, expires: 10_000 };
+      const several = { max_messages: 2, expires: 60_000 };
       const got: unknown[] = [];
       for await (const message of await consumer.fetch(several)) {
         got.push(taskOf(message));

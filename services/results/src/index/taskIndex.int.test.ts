@@ -149,7 +149,7 @@ async function appendOld({ broker }: Writer, event: TaskEvent): Promise<void> {
   const others = lines.filter((line) => !line.startsWith("ce-metrics"));
   assert.equal(others.length, lines.length - 1);
   await broker.nc.request(subject, body, {
-    timeout: 10_000,
+    timeout: 30_000,
     headers: makeHeaders(others.map((line) => `${line}\r\n`).join("")),
   });
 }
