@@ -63,7 +63,7 @@ for (const version of await natsVersions())
         const long = await system.request({ max_tokens: 60 });
         const late = await system.request({
           max_tokens: 600,
-          timeout_ms: 4_000,
+          timeout_ms: 10_000,
         });
         const unwanted = await system.request({ max_tokens: 600 });
         await started(system.broker, 5);

@@ -47,7 +47,7 @@ describe("a worker", { concurrent: true }, () => {
     await using system = await startSystem();
     await system.startWorker();
     const ids = await Promise.all(
-      Array.from({ length: 200 }, () => system.request()),
+      Array.from({ length: 50 }, () => system.request()),
     );
     await outcomesOf(system.broker, ids);
     await queueEmpty(system.broker);
@@ -60,7 +60,8 @@ describe("a worker", { concurrent: true }, () => {
   test("keeps its task and tries again while the full log refuses the outcome", async () => {
     await using system = await startSystem();
     const { streams } = system.broker.jsm;
-    const takesMs = 4_000;
+    // On a busy machine too the log is full before the text is there.
+    const takesMs = 10_000;
     await system.startWorker({ FAKE_MS: String(takesMs), SLOTS: "1" });
     const id = await system.request();
     await started(system.broker, 1);

@@ -19,35 +19,37 @@ const owned = (owner: string) => ({ ...queue, owner });
 test("the leader wakes each queue once, at the time of its scheduled task", async () => {
   await using on = await servers();
   await using writer = await openWriter(on.nats.url);
-  await using _results = startResults(on);
+  await using results = startResults(on);
+  await eventually(() => results.said("projecting"));
   const { broker } = writer;
   using clock = await makeBrokerClock(broker, "test");
   const told: { owner: string; at: number }[] = [];
   using _wake = hearWake(broker, "demo", ({ owner }) => {
     told.push({ owner, at: clock.nowS() });
   });
-  const wakesOf = (owner: string) => told.filter((one) => one.owner === owner);
   const schedule = async (owner: string, inS: number) => {
     const not_before = clock.nowS() + inS;
     const of = owned(owner);
     await writer.append(requested(newTaskId(), { ...of, not_before }), of);
-    // A stored request wakes its queue too: that does not count.
-    await eventually(() => wakesOf(owner).length > 0);
-    told.length = 0;
     return not_before;
   };
+  const [soon, late] = [await schedule("soon", 6), await schedule("late", 7)];
   await schedule("far", 600);
-  const [late, soon] = [await schedule("late", 9), await schedule("soon", 6)];
+  await eventually(() => told.some(({ owner }) => owner === "late"));
+  // The publish of a request wakes its queue too.
+  const after = (owner: string, time: number) =>
+    told.filter((one) => one.owner === owner && one.at > time - 1);
   for (const [owner, time] of [
     ["soon", soon],
     ["late", late],
   ] as const) {
-    await eventually(() => wakesOf(owner).length > 0);
-    const [first, ...more] = wakesOf(owner);
+    // prettier-ignore
+    await eventually(() => after(owner, time).length > 0);
+    const [first, ...more] = after(owner, time);
     assert.ok(first && first.at >= time, `${owner} was woken early`);
     assert.deepEqual(more, []);
   }
-  assert.deepEqual(wakesOf("far"), []);
+  assert.deepEqual(after("far", soon), []);
 });
 
 test("a leader that comes later wakes all that are due, and none again", async () => {
