@@ -2,12 +2,23 @@
 import { startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { call, lineCounts, logLines, outcome, post } from "./client.ts";
+import {
+  call,
+  lineCounts,
+  logLines,
+  outcome,
+  post,
+  type Running,
+} from "./client.ts";
 
 describe("a prompt", () => {
   let stack: Stack;
+  /** The same, with the key of another owner. */
+  let other: Running;
   beforeAll(async () => {
-    stack = await startStack();
+    const env = { API_KEYS: "ann:key-of-ann,bob:key-of-bob", GPU: "off" };
+    stack = { ...(await startStack({ env })), key: "key-of-ann" };
+    other = { url: stack.url, key: "key-of-bob" };
   });
   afterAll(() => stack.stop());
 
@@ -92,6 +103,21 @@ describe("a prompt", () => {
     // Of the same prompt only the last tokens are computed again.
     const { prompt_tokens } = repeated["metrics"] as Record<string, number>;
     assert.equal(repeated["cached_tokens"], prompt_tokens! - 64);
+  });
+
+  test("of fewer than 64 tokens is not read again for its owner, and tells another owner nothing", async () => {
+    const prompt = "Why does the moon follow a ship over the sea?";
+    const ask = async (running: Running) => {
+      const told = await outcome(running, await post(running, { prompt }));
+      const { prompt_tokens } = told["metrics"] as Record<string, number>;
+      return { tokens: prompt_tokens!, cached: told["cached_tokens"] };
+    };
+    await ask(stack);
+    const own = await ask(stack);
+    assert.ok(own.tokens < 64);
+    assert.equal(own.cached, own.tokens - 1);
+    assert.equal((await ask(other)).cached, 0);
+    assert.deepEqual(await ask(other), own);
   });
 
   test("is continued as it is where it is raw", async () => {
