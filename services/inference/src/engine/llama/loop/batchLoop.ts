@@ -6,57 +6,18 @@
  * A task is begun, ended and dropped only between two batches: nothing may touch the cells while one is decoded.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Token } from "node-llama-cpp";
-import type { Native, Sampler } from "../internals.ts";
-import {
-  alikeFrom,
-  type Sampling,
-  type Sequence,
-  type Writing,
-} from "../sequence.ts";
+import type { Native } from "../internals.ts";
+import type { Sequence } from "../sequence.ts";
 import type { Batch } from "./batchClass.ts";
-import { makeCells, type Cells } from "./cells.ts";
+import { makeCells } from "./cells.ts";
 import type { DraftModel } from "./draftModel.ts";
-import { makeDrafts, type Drafts } from "./drafts.ts";
-import { makePace, type PieceKind } from "./pace.ts";
-import { nextPieces, type Reader } from "./plan.ts";
+import { makeDrafts } from "./drafts.ts";
+import { kindOf, makePace } from "./pace.ts";
+import { nextPieces } from "./plan.ts";
+import { takeTokens, type Running, type Task } from "./running.ts";
+import { sampleShare, type Sampled, type Share } from "./sampleShare.ts";
 import type { Speculation } from "./speculation.ts";
 import type { Threads } from "./threads.ts";
-
-/** What a sequence is asked to do, until it is done. */
-interface Task {
-  number: number;
-  cells: Cells;
-  work: Writing;
-  ended: PromiseWithResolvers<number>;
-}
-
-interface Running extends Task {
-  sampler: Sampler;
-  /** Tokens that its cells had already. */
-  kept: number;
-  /** What is to be decoded before the next token is sampled: the rest of the prompt, later the latest token. */
-  pending: readonly Token[];
-  /** The turn in which it last read, or began: whoever begins later waits for those that have begun. */
-  readAt: number;
-  /** So many tokens were written. */
-  written: number;
-  /** What it probably writes next. */
-  drafts: Drafts | undefined;
-}
-
-interface Share {
-  task: Running;
-  tokens: readonly Token[];
-  /** How many of the tokens, at their end, are guessed. */
-  drafted: number;
-}
-
-/** The tokens that the sampler chose, and how it failed after them. */
-interface Sampled {
-  tokens: Token[];
-  error?: { reason: unknown };
-}
 
 /**
  * One sequence for each of the context's, in the order of their numbers. Without `speculation` nothing is drafted, and
@@ -223,7 +184,7 @@ export function makeBatchLoop(
         shares.map(async (share, i) =>
           share.task.pending.length > share.tokens.length
             ? undefined
-            : await sample(share, logits[i]!),
+            : await sampleShare(native, share, logits[i]!),
         ),
       );
       await done;
@@ -247,32 +208,6 @@ export function makeBatchLoop(
     });
   }
 
-  /** The next token, and where it is as guessed the one after it, and so on: the sampler never takes one back. */
-  async function sample(share: Share, logitsAt: number): Promise<Sampled> {
-    const { sampler, work } = share.task;
-    const sampleAt = (place: number) =>
-      native.sample(logitsAt + place, sampler);
-    const guessed = share.tokens.slice(share.tokens.length - share.drafted);
-    const tokens: Token[] = [];
-    try {
-      // The way to the thread that samples and back costs more than the likeliest token.
-      const all = remembersNothing(work.sampling)
-        ? await Promise.allSettled(
-            [...guessed.keys(), guessed.length].map(sampleAt),
-          )
-        : undefined;
-      for (let i = 0; i <= guessed.length; i++) {
-        const result = all?.[i];
-        if (result?.status === "rejected") throw result.reason;
-        tokens.push(result?.value ?? (await sampleAt(i)));
-        if (tokens[i] !== guessed[i]) break;
-      }
-    } catch (reason) {
-      return { tokens, error: { reason } };
-    }
-    return { tokens };
-  }
-
   /** All in one turn, so that what a step wrote leaves the process together. */
   function handOver(share: Share, sampled: Sampled | undefined): void {
     const { task } = share;
@@ -280,41 +215,12 @@ export function makeBatchLoop(
     try {
       if (work.signal.aborted) end(task, work.signal);
       else if (sampled === undefined) work.onRead?.();
-      else if (!take(share, sampled.tokens)) end(task);
+      else if (!takeTokens(task, sampled.tokens, share.drafted, speculation))
+        end(task);
       else if (sampled.error !== undefined) end(task, sampled.error);
     } catch (reason) {
       end(task, { reason });
     }
-  }
-
-  /** Hands out the tokens, and forgets the drafts that were wrong; false: the answer is complete. */
-  function take({ task, drafted }: Share, tokens: readonly Token[]): boolean {
-    const { work, cells, drafts } = task;
-    let goesOn = true;
-    let taken = 0;
-    while (goesOn && taken < tokens.length) {
-      const token = tokens[taken++]!;
-      if (drafts !== undefined) learn(drafts, token);
-      goesOn = work.onToken(token);
-    }
-    task.written += taken;
-    if (drafted > 0)
-      work.onDrafted?.(
-        drafted,
-        Math.min(taken, Math.max(0, tokens.length - 1)),
-      );
-    if (!goesOn) return false;
-    if (tokens.length === 0) return true;
-    cells.cutTo(cells.length - drafted + tokens.length - 1);
-    task.pending = tokens.slice(-1);
-    return true;
-  }
-
-  function learn(drafts: Drafts, token: Token): void {
-    const [guessed] = drafts.guess(1);
-    if (guessed !== undefined && drafts.streak !== undefined)
-      speculation?.guessed(drafts.streak, guessed === token);
-    drafts.take(token);
   }
 
   return running.map((_, number): Sequence => {
@@ -339,12 +245,5 @@ export function makeBatchLoop(
   });
 }
 
-const kindOf = ({ pending }: Reader): PieceKind =>
-  pending < alikeFrom ? "short" : "tiles";
-
 const countOf = (shares: readonly Share[]): number =>
   shares.reduce((sum, { tokens }) => sum + tokens.length, 0);
-
-/** Then tokens can be sampled that are thrown away. */
-const remembersNothing = ({ temperature, penalties, grammar }: Sampling) =>
-  temperature === 0 && penalties === undefined && grammar === undefined;

@@ -1,5 +1,6 @@
 /** How long the loop's work takes, measured as it goes, and what piece of a prompt may be read in one go by that. */
 import { alikeFrom } from "../sequence.ts";
+import type { Reader } from "./plan.ts";
 
 export interface Pace {
   /** One token of each of the writers was decoded and sampled. */
@@ -12,6 +13,9 @@ export interface Pace {
 
 /** Whole prompts that are shorter than a tile are read in another way, at another pace. */
 export type PieceKind = "tiles" | "short";
+
+export const kindOf = ({ pending }: Pick<Reader, "pending">): PieceKind =>
+  pending < alikeFrom ? "short" : "tiles";
 
 export interface Beside {
   writers: number;

@@ -19,8 +19,19 @@ import {
   shapeOf,
   type Batch,
 } from "./batchClass.ts";
-import { makeLateness, type Usual } from "./lateness.ts";
-import { makeTrial, type Trial, type Verdict } from "./trial.ts";
+import { makeLateness } from "./lateness.ts";
+import {
+  beginTrial,
+  countsFrom,
+  firstWaitMs,
+  isDue,
+  makeLevel,
+  neighbour,
+  setCount,
+  waitLonger,
+  type Level,
+} from "./level.ts";
+import type { Verdict } from "./trial.ts";
 
 export interface Threads {
   /** How many for this batch, which is the next one. */
@@ -32,9 +43,6 @@ export interface Threads {
 
 /** More threads have to be so many times faster. */
 const worthIt = 1.1;
-/** The time until the next try, doubled with each that changes nothing, and quadrupled with each that is given up. */
-const firstWaitMs = 500;
-const mostWaitMs = 30_000;
 /** After a trial that was won the number from before need not be tried soon. */
 const wonWaitMs = 8_000;
 /** What a trial has cost is so small a share of a level's time before its next one begins. */
@@ -43,30 +51,6 @@ const trialShare = 0.02;
 const firstRestMs = 250;
 const mostRestMs = 60_000;
 const steadyRests = 30;
-
-/** A number, and half of it, and half of that … down to one. */
-function countsFrom(most: number): number[] {
-  const counts = [];
-  for (let count = most; count >= 1; count >>= 1) counts.push(count);
-  return counts;
-}
-
-interface Level {
-  name: string;
-  count: number;
-  /** What a batch costs with the present number. */
-  usual: Usual;
-  /** The number that is tried. */
-  tried?: { count: number; trial: Trial } | undefined;
-  tryAt: number;
-  waitMs: number;
-  /** What trials have cost that is not made good yet. */
-  debtMs: number;
-  /** Whether more threads are tried next, rather than fewer. */
-  up: boolean;
-  /** The number that was lowered since batches were late. */
-  before?: number | undefined;
-}
 
 export function makeThreads({
   most,
@@ -81,12 +65,14 @@ export function makeThreads({
   onChange: (choice: EngineThreads) => void;
 }): Threads {
   const counts = countsFrom(most);
-  const alone = makeLevel("alone");
-  const prompts = makeLevel("prompts");
+  const levelNamed = (name: string) =>
+    makeLevel(name, Math.min(first, most), now());
+  const alone = levelNamed("alone");
+  const prompts = levelNamed("prompts");
   const together = new Map(
     rowClasses.map((tokens) => [
       tokens,
-      makeLevel(levelName({ kind: "together", tokens })),
+      levelNamed(levelName({ kind: "together", tokens })),
     ]),
   );
   /** From the smallest batches to the largest. */
@@ -97,14 +83,6 @@ export function makeThreads({
   let because = "measured at the start";
   let raisedAt = -Infinity;
   let restMs = firstRestMs;
-
-  function makeLevel(name: string): Level {
-    const count = Math.min(first, most);
-    const tryAt = now() + firstWaitMs;
-    const waitMs = firstWaitMs;
-    const usual = new Map<string, number>();
-    return { name, count, usual, tryAt, waitMs, debtMs: 0, up: true };
-  }
 
   function levelOf({ kind, tokens }: Batch): Level {
     if (kind === "together") return together.get(classOf(tokens))!;
@@ -118,41 +96,13 @@ export function makeThreads({
     because,
   });
 
-  function change(level: Level, count: number): void {
-    level.count = count;
-    level.usual.clear();
-    level.tried = undefined;
-    if (level.before !== undefined && count >= level.before)
-      level.before = undefined;
-  }
-
-  /** The next number up or down; undefined: there is none. */
-  const neighbour = ({ count, up }: Level): number | undefined =>
-    up
-      ? counts.findLast((other) => other > count)
-      : counts.find((other) => other < count);
-
   function next(batch: Batch): number {
     const level = levelOf(batch);
     if (batch.kind === "together") latest = level;
-    if (level.tried === undefined && isDue(level)) beginTrial(level);
+    if (level.tried === undefined && isDue(level, now()))
+      beginTrial(level, counts);
     const { tried } = level;
     return tried?.trial.isTried === true ? tried.count : level.count;
-  }
-
-  /** The number from before costs the more the longer it is waited for. */
-  const isDue = ({ tryAt, debtMs, before }: Level): boolean =>
-    now() >= tryAt && (debtMs <= 0 || before !== undefined);
-
-  function beginTrial(level: Level): void {
-    const isKnown = level.before !== undefined;
-    let count = level.before ?? neighbour(level);
-    if (count === undefined) {
-      level.up = !level.up;
-      count = neighbour(level);
-    }
-    if (count !== undefined)
-      level.tried = { count, trial: makeTrial({ isKnown }) };
   }
 
   function took(batch: Batch, ms: number): void {
@@ -181,7 +131,7 @@ export function makeThreads({
     level.tried = undefined;
     level.debtMs += Math.max(0, trial.lossMs);
     const least = count > level.count ? worthIt : 1 / worthIt;
-    if (verdict === "unlike") wait(level, 2);
+    if (verdict === "unlike") waitLonger(level, 2, now());
     else if (verdict >= least) win(level, count, verdict);
     else if (verdict === 0) giveUp(level);
     else lose(level, count);
@@ -194,7 +144,7 @@ export function makeThreads({
     const isBack = count === level.before;
     const place = levels.indexOf(level);
     level.up = raises;
-    const goesOn = neighbour({ ...level, count }) !== undefined;
+    const goesOn = neighbour({ ...level, count }, counts) !== undefined;
     const tryAt = now() + (goesOn ? firstWaitMs : wonWaitMs);
     for (const [i, other] of levels.entries()) {
       let its = i === place ? count : other.count;
@@ -202,21 +152,15 @@ export function makeThreads({
       if (raises && i > place) its = Math.max(its, count);
       if (!raises && i < place) its = Math.min(its, count);
       if (its === other.count) continue;
-      change(other, its);
+      setCount(other, its);
       Object.assign(other, { up: raises, tryAt, waitMs: firstWaitMs });
     }
     onChange(choice());
   }
 
-  /** So many times as long as before the trial that has ended. */
-  function wait(level: Level, times: number): void {
-    level.waitMs = Math.min(times * level.waitMs, mostWaitMs);
-    level.tryAt = now() + level.waitMs;
-  }
-
   function lose(level: Level, count: number): void {
     if (count === level.before) level.before = undefined;
-    wait(level, 2);
+    waitLonger(level, 2, now());
     if (count > level.count)
       for (const smaller of levels.slice(0, levels.indexOf(level)))
         if (smaller.up && smaller.count >= level.count)
@@ -226,7 +170,7 @@ export function makeThreads({
 
   /** Other work is on the cores, whatever the kind. One batch can take half a second then. */
   function giveUp(level: Level): void {
-    wait(level, 4);
+    waitLonger(level, 4, now());
     for (const other of levels)
       other.tryAt = Math.max(other.tryAt, now() + level.waitMs / 2);
     if (level.before === undefined) level.up = !level.up;
@@ -244,7 +188,7 @@ export function makeThreads({
       level.waitMs = restMs;
       level.tryAt = now() + restMs;
       if (fewer === undefined) continue;
-      change(level, fewer);
+      setCount(level, fewer);
       level.before = before;
     }
     onChange(choice());
