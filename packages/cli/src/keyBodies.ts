@@ -11,6 +11,8 @@ export interface KeyOptions {
   requestsPerMinute?: string;
   tokensPerDay?: string;
   maxTasks?: string;
+  webhook?: string;
+  webhookEvents?: string;
 }
 
 /** A new key has no limit or lifetime of its own unless the options name one. */
@@ -19,10 +21,11 @@ export const createBody = (
   options: KeyOptions & { rotate?: boolean },
   nowMs: number,
 ): object => {
-  const { expires_at, ...settings } = settingsOf(options, {}, nowMs);
+  const { expires_at, webhook, ...settings } = settingsOf(options, {}, nowMs);
   return {
     ...{ name, ...settings },
     ...(expires_at !== null && expires_at !== undefined && { expires_at }),
+    ...(webhook && { webhook }),
     ...(options.rotate && { rotate: true }),
   };
 };
@@ -35,7 +38,9 @@ export function changeBody(
 ): object {
   const body = settingsOf(options, had, nowMs);
   if (Object.keys(body).length > 0) return body;
-  throw usageError("nothing to change: name a scope, a limit or an expiry");
+  throw usageError(
+    "nothing to change: name a scope, a limit, an expiry or a webhook",
+  );
 }
 
 function settingsOf(options: KeyOptions, had: KeyLimits, nowMs: number) {
@@ -56,8 +61,21 @@ function settingsOf(options: KeyOptions, had: KeyLimits, nowMs: number) {
       scopes: scopes.split(",").map((scope) => scope.trim()),
     }),
     ...(isLimited && { limits }),
+    ...webhookOf(options),
     ...lifetimeOf(options, nowMs),
   };
+}
+
+/** The gateway's word of what is wrong with an address or an outcome is the last one. */
+function webhookOf({ webhook: url, webhookEvents: events }: KeyOptions): {
+  webhook?: { url: string; events?: string[] } | null;
+} {
+  if (events !== undefined && (url === undefined || url === "none"))
+    throw usageError("--webhook-events needs --webhook: whose are they?");
+  if (url === undefined) return {};
+  if (url === "none") return { webhook: null };
+  const list = events?.split(",").map((event) => event.trim());
+  return { webhook: { url, ...(list && { events: list }) } };
 }
 
 function lifetimeOf(

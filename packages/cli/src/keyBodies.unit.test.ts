@@ -31,8 +31,27 @@ test("of a key's limits those stay that no option names", () => {
   });
 });
 
+test("a webhook is set with its outcomes, and removed", () => {
+  const webhook = "https://receiver.example/hook";
+  const webhookEvents = "failed, cancelled";
+  const set = { url: webhook, events: ["failed", "cancelled"] };
+  assert.deepEqual(createBody("a", { webhook, webhookEvents }, now), {
+    ...{ name: "a", webhook: set },
+  });
+  assert.deepEqual(changeBody({ webhook }, {}, now), {
+    webhook: { url: webhook },
+  });
+  assert.deepEqual(changeBody({ webhook: "none" }, {}, now), { webhook: null });
+  assert.deepEqual(createBody("a", { webhook: "none" }, now), { name: "a" });
+});
+
 test("what can't be meant is told before the gateway is asked", () => {
   assert.throws(() => changeBody({}, {}, now), isUsage);
+  for (const webhook of [{}, { webhook: "none" }])
+    assert.throws(
+      () => changeBody({ ...webhook, webhookEvents: "failed" }, {}, now),
+      isUsage,
+    );
   for (const maxTasks of ["-1", "many", "1.5", ""])
     assert.throws(() => createBody("a", { maxTasks }, now), isUsage);
   assert.throws(() => createBody("a", { expiresIn: "soon" }, now), isUsage);

@@ -70,4 +70,12 @@ const addSettings = (command: Command, none: string): Command =>
     .option("--expires-at <time>", "instead of --expires-in")
     .option("--requests-per-minute <n>", `or none: ${none}`)
     .option("--tokens-per-day <n>", "of prompts and answers, or none")
-    .option("--max-tasks <n>", "unfinished ones, or none");
+    .option("--max-tasks <n>", "unfinished ones, or none")
+    .option(
+      "--webhook <url>",
+      "where outcomes of its requests are posted that name no webhook, or none",
+    )
+    .option(
+      "--webhook-events <outcomes>",
+      "of these alone, as completed,failed,cancelled",
+    );

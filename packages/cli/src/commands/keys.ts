@@ -102,12 +102,12 @@ const rowsOf = (keys: readonly KeyResponse[]): string =>
   table(
     [
       ...["id", "name", "state", "scopes", "limits"],
-      ...["made", "expires", "last used"],
+      ...["made", "expires", "last used", "webhook"],
     ],
     keys.map((key) => [
       ...[key.id, key.name, key.status, key.scopes.join(",")],
       ...[limitsOf(key), date(key.created_at)],
-      ...[date(key.expires_at), date(key.last_used_at)],
+      ...[date(key.expires_at), date(key.last_used_at), webhookOf(key)],
     ]),
   );
 
@@ -115,6 +115,13 @@ const limitsOf = ({ limits = {} }: KeyResponse): string =>
   Object.entries(limits)
     .map(([name, n]) => `${name}=${n}`)
     .join(",") || "-";
+
+const webhookOf = ({ webhook }: KeyResponse): string =>
+  webhook === undefined
+    ? "-"
+    : [webhook.url, ...(webhook.events ? [webhook.events.join(",")] : [])].join(
+        " ",
+      );
 
 const date = (at: number | null): string =>
   at === null ? "-" : new Date(at * 1_000).toISOString().slice(0, 16);

@@ -456,6 +456,15 @@ describe("keys", () => {
       [scopes, expires_at, after.limits],
       [["read", "cancel"], null, { tokens_per_day: 9 }],
     );
+    const url = "https://receiver.example/hook";
+    await run("change", id, "--webhook", url, "--webhook-events", "failed");
+    assert.deepEqual((await find())?.webhook, { url, events: ["failed"] });
+    const shown = new RegExp(`^${id} .* ${url} failed$`, "m");
+    assert.match(await run("list"), shown);
+    await run("change", id, "--webhook", "none");
+    assert.equal((await find())?.webhook, undefined);
+    const isNoUrl = { code: 1, stderr: /400 .*\(webhook\.url: /s };
+    await assert.rejects(run("change", id, "--webhook", "ftp://a"), isNoUrl);
     await run("revoke", id);
     assert.equal(await isLetIn(key, stack.url), false);
     const isRefused = { code: 1, stderr: /400 .*\(scopes\.0: /s };
