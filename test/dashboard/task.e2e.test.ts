@@ -83,7 +83,7 @@ await describeDashboard("the page of a task", env, (dashboard) => {
       });
       return (await pieces()) > before;
     });
-    await page.getByText("5.7 MB").waitFor();
+    await page.getByText("6.0 MB").waitFor();
     assert.deepEqual(complaints, []);
   });
 

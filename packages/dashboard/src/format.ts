@@ -35,9 +35,10 @@ export const count = (n: number): string => grouped.format(n);
 export const plural = (n: number, word: string): string =>
   `${count(n)} ${word}${n === 1 ? "" : "s"}`;
 
+/** `512 B`, `1.5 kB`, `256.0 MB`: in powers of 1,000, as the settings of the streams are. */
 export function bytes(n: number): string {
-  if (n < 1_024) return `${n} B`;
-  if (n < 1_024 ** 2) return `${(n / 1_024).toFixed(1)} kB`;
-  if (n < 1_024 ** 3) return `${(n / 1_024 ** 2).toFixed(1)} MB`;
-  return `${(n / 1_024 ** 3).toFixed(1)} GB`;
+  if (n < 1e3) return `${n} B`;
+  if (n < 1e6) return `${(n / 1e3).toFixed(1)} kB`;
+  if (n < 1e9) return `${(n / 1e6).toFixed(1)} MB`;
+  return `${(n / 1e9).toFixed(1)} GB`;
 }

@@ -33,8 +33,8 @@ const troubles: Record<string, Watched> = {
   "1 worker fell silent without a goodbye.": { ...well, lost: [lost] },
   "logger is away.": whenHealth({ away: ["logger"] }),
   "results stands still.": whenHealth({ projections: [{ ...results, error: "stuck" }] }), // prettier-ignore
-  "The disk of results has 3.7 GB left.": whenHealth({ projections: [{ ...results, disk: { free: 4e9, total: 100e9 } }] }), // prettier-ignore
-  "The disk of results has 953.7 MB left.": whenHealth({ projections: [{ ...results, disk: { free: 1e9, total: 2e9 } }] }), // prettier-ignore
+  "The disk of results has 4.0 GB left.": whenHealth({ projections: [{ ...results, disk: { free: 4e9, total: 100e9 } }] }), // prettier-ignore
+  "The disk of results has 1.0 GB left.": whenHealth({ projections: [{ ...results, disk: { free: 1e9, total: 2e9 } }] }), // prettier-ignore
   "2 tasks are past their time.": whenHealth({ overdue: 2 }),
   "Half of the log is kept for demo.": whenHealth({ log_held: { by: "demo", share: 0.5 } }), // prettier-ignore
   "The models a.b and a-b have one name in subjects.": whenHealth({ model_clashes: [["a.b", "a-b"]] }), // prettier-ignore
