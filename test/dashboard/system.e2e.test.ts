@@ -31,6 +31,24 @@ await describeDashboard("the pages of the system", env, (dashboard) => {
     assert.deepEqual(complaints, []);
   });
 
+  test("the link of the open page is in sight on a phone", async () => {
+    const viewport = { width: 390, height: 844 };
+    await using opened = await open("#/playground", { viewport });
+    const link = opened.page.getByRole("link", { name: "Playground" });
+    await eventually(async () => {
+      const box = await link.boundingBox();
+      return box !== null && box.x >= 0 && box.x + box.width <= viewport.width;
+    });
+  });
+
+  test("a page scrolls under the header, and the document does not", async () => {
+    await using opened = await open("#/now", { viewport: { width: 390, height: 400 } }); // prettier-ignore
+    const { page } = opened;
+    await page.getByText("free", { exact: true }).last().waitFor({ state: "attached" }); // prettier-ignore
+    const height = await page.evaluate("document.documentElement.scrollHeight"); // prettier-ignore
+    assert.equal(height, 400);
+  });
+
   test("a key without admin can't dismiss a worker, and is told so", async () => {
     const body = { name: "viewer", scopes: ["read"] };
     const { key } = await admin<{ key: string }>("POST", "/admin/keys", body);
@@ -48,6 +66,7 @@ await describeDashboard("the pages of the system", env, (dashboard) => {
     const { page, complaints } = opened;
     const parts = page.getByRole("region", { name: "Parts" });
     await parts.getByText("has read the whole log").nth(1).waitFor();
+    await parts.getByText("posts outcomes to webhooks").waitFor();
     const room = page.getByRole("region", { name: "Room" });
     await room.getByText("stream EVENTS").waitFor();
     await room.getByText("disk of results").waitFor();

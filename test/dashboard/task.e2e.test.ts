@@ -48,6 +48,18 @@ await describeDashboard("the page of a task", env, (dashboard) => {
     assert.deepEqual(complaints, []);
   });
 
+  test("tells that a task waits for the time that it was asked for, and not for a worker", async () => {
+    const id = await accept({ not_before: Date.now() / 1_000 + 3_600 });
+    await using opened = await openTask(id);
+    const { page, complaints } = opened;
+    const why = page.getByRole("status").filter({ hasText: "Why it waits" });
+    await why.getByText("It is not to start before").waitFor();
+    await why.getByText("It should start in about").waitFor();
+    assert.equal(await why.getByText("worker").count(), 0);
+    await client().cancel(id);
+    assert.deepEqual(complaints, []);
+  });
+
   test("shows where the time went, the events, and the chain of retries", async () => {
     const id = await accept({ max_tokens: 2, user_id: "ada" });
     await client().wait(id);

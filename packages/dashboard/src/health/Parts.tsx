@@ -56,13 +56,13 @@ function rowsOf({ health, workers, seq }: NowSnapshot): Row[] {
       does: "generate the text",
     },
     ...away.map((name) => ({
-      ...{ name, isWell: false, state: "away", does: doesOf(name) },
+      ...{ name, isWell: false, state: "away", does: does[name] ?? "" },
     })),
     ...read.map(({ name, error, caught_up, seq: upTo }) => ({
       name,
       isWell: error === undefined,
       state: error ?? lagOf(caught_up, Math.max(0, seq - upTo)),
-      does: doesOf(name),
+      does: does[name] ?? "",
     })),
   ];
 }
@@ -71,5 +71,8 @@ function rowsOf({ health, workers, seq }: NowSnapshot): Row[] {
 const lagOf = (isCaughtUp: boolean, behind: number): string =>
   isCaughtUp ? "has read the whole log" : `is ${plural(behind, "event")} behind`; // prettier-ignore
 
-const doesOf = (name: string): string =>
-  name === "logger" ? "writes the log files" : "folds the log into the store and the task index"; // prettier-ignore
+const does: Record<string, string> = {
+  logger: "writes the log files",
+  results: "folds the log into the store and the task index",
+  webhooks: "posts outcomes to webhooks",
+};

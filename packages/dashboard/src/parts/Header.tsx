@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import { isReadOnly } from "../api/link.ts";
 import { apiKey, signOut } from "../api/session.ts";
 import { Share } from "../link/Share.tsx";
@@ -18,6 +19,12 @@ const names = {
 export function Header() {
   const { page } = route.value;
   const isIn = apiKey.value !== undefined;
+  const links = useRef<HTMLElement>(null);
+  // On a phone the links are wider than the screen.
+  useEffect(() => {
+    const open = links.current?.querySelector("[aria-current]");
+    open?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [page, isIn]);
   const shown = pages.filter(
     (name) => !isReadOnly.value || !pagesOfKeys.has(name),
   );
@@ -30,7 +37,7 @@ export function Header() {
         Jetscribe
       </a>
       {isIn && (
-        <nav aria-label="Pages">
+        <nav aria-label="Pages" ref={links}>
           {shown.map((name) => (
             <a
               key={name}

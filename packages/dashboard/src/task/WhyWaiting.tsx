@@ -3,7 +3,8 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { gatewayUrl } from "../api/gatewayUrl.ts";
 import type { Session } from "../api/session.ts";
-import { duration, plural } from "../format.ts";
+import { duration, plural, timeOfDay } from "../format.ts";
+import { pageTimeS } from "../past/openPast.ts";
 import type { OpenTask } from "./openTask.ts";
 
 /** Why a task that waits does: its place, or what is missing. */
@@ -20,7 +21,8 @@ export function WhyWaiting({ task }: { task: OpenTask; session: Session }) {
   }, [waits]);
   if (!waits) return null;
   const { queue_position, estimated_wait } = task.place.value ?? {};
-  const model = task.request.value?.data.model;
+  const { model, not_before } = task.request.value?.data ?? {};
+  const isForLater = not_before !== undefined && not_before > pageTimeS.value;
   const workers = health.value?.workers?.filter(
     (worker) => worker.model === model,
   );
@@ -30,6 +32,9 @@ export function WhyWaiting({ task }: { task: OpenTask; session: Session }) {
     <div class="why" role="status">
       <b>Why it waits</b>
       <ul>
+        {isForLater && (
+          <li>It is not to start before {timeOfDay(not_before)}.</li>
+        )}
         {last?.type === "GenerateRetried" && (
           <li>
             Attempt {last.data.attempt} ended ({last.data.reason}); another one
@@ -52,7 +57,7 @@ export function WhyWaiting({ task }: { task: OpenTask; session: Session }) {
               : `${plural(queue_position - 1, "task")} start${queue_position === 2 ? "s" : ""} before it, if all owners take turns.`}
           </li>
         )}
-        {ready && ready.length > 0 && (
+        {!isForLater && ready && ready.length > 0 && (
           <li>
             {plural(ready.length, "worker")} of its model, with{" "}
             {plural(sumOf(ready, "slots"), "slot")}, of which{" "}
