@@ -1,5 +1,5 @@
 /**
- * Handle every failed task of one model, also those that fail while this program is away. Ends on Ctrl-C.
+ * Handle every event of a subscriber, also those of the time in which this program is away. Ends on Ctrl-C.
  *
  *     npm run subscribers -- add alarms --types failed --model demo
  *     NATS_URL=nats://127.0.0.1:… NATS_NKEY_FILE=…/alarms.nk node scripts/with-node.mjs examples/subscribe/durable.ts alarms
@@ -26,9 +26,10 @@ for await (const message of messages) {
   const { subject, seq, data: body } = message;
   const time = message.time.getTime() / 1_000;
   const parsed = parseEvent({ subject, seq, time, body });
-  if ("event" in parsed && parsed.event.type === "GenerateFailed") {
-    const { task_id, error } = parsed.event.data;
-    console.log(seq, task_id, error.type);
+  if ("event" in parsed) {
+    const { type, data } = parsed.event;
+    const why = type === "GenerateFailed" ? data.error.type : "";
+    console.log(seq, type, data.task_id, why);
   }
   // Acknowledged once it is handled: after a crash it comes again.
   message.ack();

@@ -41,7 +41,9 @@ describe("a subscriber", () => {
     for (const wanted of [
       ...["alarms", "in-python", "in-c"].map((name) => failuresOf(name)),
       failuresOf("other", "another"),
-      ...["live", "replay", "python-replay", "tasks"].map((name) => ({ name })),
+      ...["live", "every", "replay", "python-replay", "tasks"].map((name) => ({
+        name,
+      })),
     ])
       subscribers.set(wanted.name, await makeTestSubscriber(folder, wanted));
     const all = [...subscribers.values()].map(({ subscriber }) => subscriber);
@@ -138,6 +140,16 @@ describe("a subscriber", () => {
 
   test("durable.ts hears each failure of a model, also those that it was away for", () =>
     hearsFailures("alarms", node("examples/subscribe/durable.ts", "alarms")));
+
+  test("durable.ts tells every event that its subscriber gets", () =>
+    programsOf("every").runWhile(
+      node("examples/subscribe/durable.ts", "every"),
+      "listening\n",
+      async (printed) => {
+        const id = await ended("completed");
+        await seen(`GenerateCompleted ${id}`)(printed);
+      },
+    ));
 
   test("durable.ts hears nothing of another model", async () => {
     const [other, alarms] = ["other", "alarms"].map((name) =>
