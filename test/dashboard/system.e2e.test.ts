@@ -66,7 +66,6 @@ await describeDashboard("the pages of the system", env, (dashboard) => {
     const { page, complaints } = opened;
     const parts = page.getByRole("region", { name: "Parts" });
     await parts.getByText("has read the whole log").nth(1).waitFor();
-    await parts.getByText("posts outcomes to webhooks").waitFor();
     const room = page.getByRole("region", { name: "Room" });
     await room.getByText("stream EVENTS").waitFor();
     await room.getByText("disk of results").waitFor();
