@@ -2,7 +2,7 @@
  * The engine behind the port: node-llama-cpp with one context whose sequences are the slots (continuous batching).
  * Its process must have `UV_THREADPOOL_SIZE=1`; see forkEngine.ts.
  */
-import { availableParallelism } from "node:os";
+import { availableParallelism, cpus } from "node:os";
 import type { EngineSpeculation } from "@jetscribe/schema";
 import { getModuleVersion } from "node-llama-cpp";
 import {
@@ -29,7 +29,7 @@ import { fixedThreads, makeThreads, type Threads } from "./loop/threads.ts";
 import { findModelFile, quantizationOf } from "./modelFile.ts";
 import { modelHash } from "./modelHash.ts";
 import { makePromptReader } from "./prompt.ts";
-import { areRowsAlike } from "./rowsAlike.ts";
+import { areRowsAlike, knownRowsAlike } from "./rowsAlike.ts";
 import type { Sequence } from "./sequence.ts";
 import { makeSlots } from "./slots.ts";
 
@@ -52,8 +52,9 @@ export async function makeLlamaEngine(
   const { model, context } = loaded;
   const read = makePromptReader(model);
   const biasOf = makeBiasOf(model);
+  const hashes = [hash, loraHash ?? "no LoRA"].join(" ");
   const { sequences, threads, speculation } = await openLoop(
-    ...[loaded, config, reports],
+    ...[loaded, hashes, config, reports],
   );
   const slots = makeSlots(sequences);
 
@@ -120,6 +121,7 @@ interface Loop {
 /** The loop of our own, unless it can't be or is not wanted. */
 async function openLoop(
   loaded: Loaded,
+  hashes: string,
   config: EngineConfig,
   { onWarning, onThreads }: EngineReports,
 ): Promise<Loop> {
@@ -140,7 +142,11 @@ async function openLoop(
   // A GPU has other kernels for more rows.
   const rowsAlike =
     llama.gpu === false &&
-    (await areRowsAlike(opened, context.model, context.contextSize));
+    (await knownRowsAlike(
+      `${hashes} ${computedBy(loaded, config)}`,
+      config.dataDir,
+      () => areRowsAlike(opened, context.model, context.contextSize),
+    ));
   const native = { ...opened, rowsAlike };
   const first = context.idealThreads;
   const most = Math.min(availableParallelism(), llama.cpuMathCores);
@@ -180,6 +186,18 @@ async function openLoop(
     },
   };
 }
+
+/** What computes the model: another one may compute it in another way. */
+const computedBy = (
+  { llama, context }: Loaded,
+  { kvCacheType = "f16", flashAttention = "auto" }: EngineConfig,
+): string =>
+  [
+    `llama.cpp ${llama.llamaCppRelease.release}`,
+    `on ${cpus()[0]?.model ?? "cpu"}`,
+    `KV ${kvCacheType}, flash attention ${flashAttention}`,
+    `context ${context.contextSize}, batch ${context.batchSize}`,
+  ].join(", ");
 
 function openDraftModel({
   model,

@@ -3,6 +3,9 @@
  * matter of the weights' type and of the processor, so it is looked at with the model itself.
  */
 import type { LlamaModel, Token } from "node-llama-cpp";
+import { join } from "node:path";
+import * as z from "zod";
+import { openFacts } from "./facts.ts";
 import type { Native } from "./internals.ts";
 import { alikeFrom } from "./sequence.ts";
 
@@ -16,6 +19,23 @@ type Opened = Pick<
   Native,
   "batchSize" | "cut" | "decode" | "makeSampler" | "probabilities"
 >;
+
+/**
+ * What `look` found at an earlier start, since it takes a large model a while. `of` names all that it depends on; `dataDir`
+ * keeps it, in `rows-alike.json`.
+ */
+export async function knownRowsAlike(
+  of: string,
+  dataDir: string,
+  look: () => Promise<boolean>,
+): Promise<boolean> {
+  const facts = openFacts(join(dataDir, "rows-alike.json"), z.boolean());
+  const known = facts.get(of);
+  if (known !== undefined) return known;
+  const found = await look();
+  facts.set(of, found);
+  return found;
+}
 
 /** `contextSize`: tokens that a sequence can have. Reads a short prompt twice into the first sequence, which is empty before and after that. */
 export async function areRowsAlike(

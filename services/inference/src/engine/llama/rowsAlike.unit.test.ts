@@ -1,8 +1,11 @@
 import type { Token } from "node-llama-cpp";
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "vitest";
 import type { Share } from "./internals.ts";
-import { areRowsAlike } from "./rowsAlike.ts";
+import { areRowsAlike, knownRowsAlike } from "./rowsAlike.ts";
 
 /** Whether rows are alike where the last token's probability is what `likely` says for its batch. */
 async function alike(
@@ -48,4 +51,17 @@ test("rows are not alike where only the longest short prompt is read in another 
   assert.equal(await alike(other), false);
   // There is no prompt of that length in a smaller context.
   assert.equal(await alike(other, 32), true);
+});
+
+test("what was found is known at the next start, and of another model or processor nothing", async (t) => {
+  const dataDir = mkdtempSync(join(tmpdir(), "jetscribe-rows-"));
+  t.onTestFinished(() => rmSync(dataDir, { recursive: true }));
+  const known = (of: string, look: () => Promise<boolean>) =>
+    knownRowsAlike(of, dataDir, look);
+  const never = () => assert.fail("it is known");
+  for (const found of [true, false]) {
+    const of = `a model that says ${found}`;
+    assert.equal(await known(of, () => Promise.resolve(found)), found);
+    assert.equal(await known(of, never), found);
+  }
 });
