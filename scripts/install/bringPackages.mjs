@@ -1,7 +1,8 @@
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { withLock } from "./lock.mjs";
-import { localDir, readJson } from "./project.mjs";
+import { localDir } from "./project.mjs";
+import { readJson } from "./readJson.mjs";
 import { runOrThrow } from "./run.mjs";
 
 /**

@@ -7,7 +7,8 @@ import {
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { step, UserError } from "./print.mjs";
-import { localDir, readJson, root } from "./project.mjs";
+import { localDir, root } from "./project.mjs";
+import { readJson } from "./readJson.mjs";
 import { runOrThrow } from "./run.mjs";
 
 const gpuDir = join(localDir, "gpu");

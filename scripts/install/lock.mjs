@@ -1,8 +1,8 @@
 import { linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readJson } from "./project.mjs";
 import { identityOf, isAlive } from "./processes.mjs";
+import { readJson } from "./readJson.mjs";
 
 /** @typedef {{ pid: number, identity: string }} Holder */
 

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readDotEnv } from "./dot-env.mjs";
@@ -37,21 +36,4 @@ export function folders(env) {
     dataDir: resolve(root, env.DATA_DIR ?? ".data"),
     logDir: resolve(root, env.LOG_DIR ?? "logs"),
   };
-}
-
-/** @type {(text: string) => unknown} */
-const parse = JSON.parse;
-
-/**
- * What a JSON file holds.
- * @template T
- * @param {string} file
- * @returns {T | undefined} undefined where there is none, or none that can be read
- */
-export function readJson(file) {
-  try {
-    return /** @type {T} */ (parse(readFileSync(file, "utf8")));
-  } catch {
-    return undefined;
-  }
 }

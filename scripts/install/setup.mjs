@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { linkGpuBinaries } from "./gpu.mjs";
 import { withLock } from "./lock.mjs";
 import { step, UserError } from "./print.mjs";
-import { localDir, readJson, root } from "./project.mjs";
+import { localDir, root } from "./project.mjs";
+import { readJson } from "./readJson.mjs";
 import { run, runOrThrow } from "./run.mjs";
 
 export const pnpmVersion = "pnpm@12.21.0";

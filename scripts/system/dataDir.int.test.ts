@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "vitest";
-import { readJson } from "../install/project.mjs";
+import { readJson } from "../install/readJson.mjs";
 import { apiKey, endLeftovers, lockDataDir, noteProcesses } from "./dataDir.ts";
 
 const inFolder = (fn: (dir: string) => void | Promise<void>) => async () => {

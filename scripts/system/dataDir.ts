@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readJson } from "../install/project.mjs";
+import { readJson } from "../install/readJson.mjs";
 import { tryLock } from "../install/lock.mjs";
 import { identityOf, isAlive, killGroup } from "../install/processes.mjs";
 import { configExitCode, UserError } from "../install/print.mjs";
