@@ -52,8 +52,7 @@ export async function openUsers(
   const dir = await mkdtemp(join(tmpdir(), "jetscribe-users-"));
   opened.defer(() => rm(dir, { recursive: true }));
   const accounts = await makeTestAccounts(dir, { namespace });
-  // A client of a busy machine may be slow to say who it is: by default the server waits 2 s.
-  const config = [accounts.config, "authorization { timeout: 60 }"];
+  const config = [accounts.config];
   const { url } = opened.use(await startNats({ version, config }));
   const broker = opened.use(
     await connectBroker({

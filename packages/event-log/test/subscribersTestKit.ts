@@ -103,12 +103,7 @@ export async function openAccounts(
       }),
     );
   await write();
-  const config = [
-    "include ./accounts.conf",
-    // A client of a busy machine may be slow to say who it is: by default the server waits 2 s.
-    "authorization { timeout: 60 }",
-    ...(server.config ?? []),
-  ];
+  const config = ["include ./accounts.conf", ...(server.config ?? [])];
   const nats = opened.use(await startNats({ ...server, dataDir, config }));
   const url = nats.url.replace("://", `://${user}:${user}@`);
   const broker = opened.use(await connectBroker({ url, name: "test" }));

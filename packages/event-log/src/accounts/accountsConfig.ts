@@ -26,6 +26,12 @@ interface Guest {
 }
 
 /**
+ * So long a client may take to say who it is, as long as the clients of NATS wait for a connection. The server's default of 2 s
+ * shuts out a program that starts on a busy machine, and that program waits on in vain.
+ */
+const loginWithinS = 20;
+
+/**
  * The `accounts` block and the name of the system account. Whoever has none of these users can't connect. The same input
  * gives the same text.
  */
@@ -49,7 +55,11 @@ export function accountsConfig({
     ...guests.map(guestAccount),
     `${systemAccount} {}`,
   ];
-  return `${block("accounts", accounts)}\nsystem_account: ${systemAccount}\n`;
+  return [
+    block("accounts", accounts),
+    `system_account: ${systemAccount}`,
+    `authorization { timeout: ${loginWithinS} }\n`,
+  ].join("\n");
 }
 
 /**

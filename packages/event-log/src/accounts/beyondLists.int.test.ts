@@ -3,6 +3,8 @@ import { kinds, makeNames } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import { errors, headers, type NatsConnection } from "@nats-io/nats-core";
 import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, test } from "vitest";
 import { openUsers } from "../../test/accountsTestKit.ts";
 import { queue, requestedBy } from "../../test/eventLogTestKit.ts";
@@ -55,6 +57,23 @@ for (const version of await natsVersions())
       await using on = await openUsers(version);
       for (const as of [undefined, "stranger"] as const)
         await assert.rejects(on.tryConnect(as), /authorization violation/i);
+    });
+
+    test("a program that is slow to say who it is is waited for", async () => {
+      await using on = await openUsers(version);
+      const { hostname, port } = new URL(`nats://${on.broker.nc.getServer()}`);
+      await using opened = new AsyncDisposableStack();
+      const socket = opened.adopt(connect(Number(port), hostname), (open) =>
+        open.destroy(),
+      );
+      let said = "";
+      socket.setEncoding("utf8").on("data", (text: string) => (said += text));
+      await eventually(() => said.startsWith("INFO "));
+      // The server's own limit is 2 s.
+      await sleep(3_000);
+      socket.write("CONNECT {}\r\nPING\r\n");
+      await eventually(() => said.includes("-ERR"));
+      assert.match(said, /-ERR 'Authorization Violation'/i);
     });
 
     test("the auditor takes messages, acknowledges them with and without an answer, and asks for single ones", async () => {
