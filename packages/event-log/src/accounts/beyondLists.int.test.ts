@@ -63,9 +63,9 @@ for (const version of await natsVersions())
       await using on = await openUsers(version);
       const { hostname, port } = new URL(`nats://${on.broker.nc.getServer()}`);
       await using opened = new AsyncDisposableStack();
-      const socket = opened.adopt(connect(Number(port), hostname), (open) =>
-        open.destroy(),
-      );
+      const socket = opened.adopt(connect(Number(port), hostname), (open) => {
+        open.destroy();
+      });
       let said = "";
       socket.setEncoding("utf8").on("data", (text: string) => (said += text));
       await eventually(() => said.startsWith("INFO "));
