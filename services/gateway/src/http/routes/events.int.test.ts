@@ -20,6 +20,7 @@ test("histories are read a few at a time, whoever asks for how many; the others 
   const calls = Array.from({ length: 20 }, () => send(app, "GET", path));
   let answered = 0;
   for (const call of calls) void call.then(() => answered++);
+  await eventually(() => held.length === 4);
   while (answered < calls.length) {
     await eventually(() => held.length > 0 || answered === calls.length);
     held.shift()?.();
