@@ -106,9 +106,20 @@ export async function placeOf(
   broker: Broker,
   name: string,
 ): Promise<Place | undefined> {
+  return await placeBehind(await firstSeqOf(broker), broker, name);
+}
+
+const firstSeqOf = async (broker: Broker): Promise<number> =>
+  (await streamState(broker, broker.streams.events)).firstSeq;
+
+/** Where the log begins with this sequence. */
+async function placeBehind(
+  firstSeq: number,
+  broker: Broker,
+  name: string,
+): Promise<Place | undefined> {
   const { jsm, streams } = broker;
   const durable = durableNameOf(name, broker);
-  const { firstSeq } = await streamState(broker, streams.events);
   const info = await orMissing(jsm.consumers.info(streams.events, durable));
   return info && toPlace(info, firstSeq, broker);
 }
@@ -116,11 +127,13 @@ export async function placeOf(
 /** The places of all subscribers, by their names. */
 export async function listPlaces(broker: Broker): Promise<Map<string, Place>> {
   const places = new Map<string, Place>();
+  const firstSeq = await firstSeqOf(broker);
   for (const durable of await consumerNames(broker)) {
     const name = subscriberOfDurable(durable, broker);
-    const place = name === undefined ? undefined : await placeOf(broker, name);
+    if (name === undefined) continue;
+    const place = await placeBehind(firstSeq, broker, name);
     // It may have been removed meanwhile.
-    if (name !== undefined && place !== undefined) places.set(name, place);
+    if (place !== undefined) places.set(name, place);
   }
   return places;
 }
