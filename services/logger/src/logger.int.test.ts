@@ -97,7 +97,7 @@ test("kill -9 at random moments: each task has one line, and the files are those
       }
       if (await isTorn(dir.path)) torn++;
     }
-    assert.ok(torn > 0, "no kill hit a batch");
+    assert.ok(isEnough(), "too few kills hit a batch");
     filling.abort();
     await filled;
     await using last = startLogger(nats.url, dir.path, small);
