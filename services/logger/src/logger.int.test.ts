@@ -7,7 +7,7 @@ import {
   streams,
   type ProjectionAnnouncement,
 } from "@jetscribe/schema";
-import { eventually, testRandom, withNats } from "@jetscribe/testing";
+import { eventually, withNats } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
@@ -46,9 +46,6 @@ const contents = (dir: string) =>
     .flatMap((name) => filesOf(dir, name))
     .map((file) => [file, readFileSync(join(dir, file), "utf8")]);
 
-const sizeOf = (dir: string) =>
-  statSync(join(dir, "llm_requests.log"), { throwIfNoEntry: false })?.size;
-
 const sorted = (ids: readonly string[]) => [...ids].sort();
 
 /** Whether the logger died between the first write of a batch and its commit. */
@@ -66,40 +63,45 @@ async function isTorn(dir: string): Promise<boolean> {
   );
 }
 
-test("kill -9 at random moments: each task has one line, and the files are those of one that was never killed", () =>
+/** For a logger's environment: it is killed beside its rename of this number of an `llm_requests` file. */
+const killedAtRename = (at: number, when: "before" | "after") => ({
+  NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(`
+    import fs from "node:fs";
+    import { syncBuiltinESMExports } from "node:module";
+    const { renameSync } = fs;
+    let calls = 0;
+    fs.renameSync = (...paths) => {
+      const isLast = paths[0].includes("llm_requests") && ++calls === ${String(at)};
+      if (isLast && ${String(when === "before")}) process.kill(process.pid, "SIGKILL");
+      renameSync(...paths);
+      if (isLast) process.kill(process.pid, "SIGKILL");
+    };
+    syncBuiltinESMExports();
+  `)}`,
+});
+
+test("kill -9 in the middle of a batch: each task has one line, and the files are those of one that was never killed", () =>
   withNats(async (nats) => {
     using dir = tempDir();
     using other = tempDir();
     await using writer = await openWriter(nats.url);
-    const ids: string[] = [];
-    const filling = new AbortController();
-    const filled = (async () => {
-      while (!filling.signal.aborted) {
-        ids.push(...(await writer.tasks(40)));
-        // Slowly enough that what is left at the end is written within the time for it, however long this took.
-        await sleep(20);
-      }
-    })();
-    const random = testRandom();
-    const began = performance.now();
-    let torn = 0;
-    // On a slow machine a start takes seconds, and one kill that hits has to do.
-    const isEnough = () =>
-      torn >= 3 || (torn > 0 && performance.now() - began > 100_000);
-    for (let round = 0; !isEnough() && round < 80; round++) {
-      {
-        await using logger = startLogger(nats.url, dir.path, small);
-        await untilLogged(logger, /writing the/);
-        await sleep(random.int(0, 200));
-        // A batch is being written: its commit follows.
-        const before = sizeOf(dir.path);
-        await eventually(() => sizeOf(dir.path) !== before, { everyMs: 1 });
-      }
-      if (await isTorn(dir.path)) torn++;
+    const ids = await writer.tasks(40);
+    {
+      await using _ = startLogger(nats.url, dir.path, small);
+      await untilCommitted(writer.broker, ids.length * 3);
     }
-    assert.ok(isEnough(), "too few kills hit a batch");
-    filling.abort();
-    await filled;
+    for (let at = 1; at <= 8; at++) {
+      // More than ten files: the kill comes before they are all written, or while the torn ones are taken back.
+      ids.push(...(await writer.tasks(120)));
+      const kill = killedAtRename(at, at % 2 === 1 ? "after" : "before");
+      await using logger = startLogger(nats.url, dir.path, {
+        ...small,
+        ...kill,
+      });
+      await eventually(() => logger.child.signalCode === "SIGKILL");
+      assert.ok(await isTorn(dir.path));
+      assert.doesNotMatch(logger.output(), /set aside/);
+    }
     await using last = startLogger(nats.url, dir.path, small);
     const lines = await untilWritten(dir.path, ids);
     assert.deepEqual(sorted(lines.map(idOfLine)), sorted(ids));
