@@ -1,5 +1,5 @@
 import { followSubscribers } from "@jetscribe/runtime/followSubscribers";
-import { writeAccounts } from "@jetscribe/runtime/ownAccounts";
+import { readSubscribers, writeAccounts } from "@jetscribe/runtime/ownAccounts";
 import { isNamespace, makeNames, type Names } from "@jetscribe/schema";
 import { join } from "node:path";
 import { configExitCode, red, say, UserError } from "../install/print.mjs";
@@ -27,36 +27,44 @@ export function prepareOwnBroker(
 }
 
 /**
- * After so long the accounts are read a second time: what an account that comes again has in JetStream, and what another
- * one imports, is found only at the reload after the one that brought the account.
+ * After so long the accounts are read a second time where one came: what an account that comes again has in JetStream, and
+ * what a new one imports, is found only at the reload after the one that brought the account.
  */
-const secondReloadMs = 1_000;
+const secondReloadMs = 500;
 
 /**
  * While the server runs, it gets to know of the subscribers that are added or removed. It reads its accounts anew at
- * SIGHUP, and once more a second later; connections, consumers and pulls of those who stay go on.
+ * SIGHUP, and once more where an account came; connections, consumers and pulls of those who stay go on. `looksEveryMs`: how
+ * often the list of subscribers is looked at for a change.
  */
 export function keepAccounts(
   dataDir: string,
   names: Names,
   nats: Pick<Supervised, "send">,
   stopping: AbortSignal,
+  looksEveryMs?: number,
 ): void {
+  const namesNow = () =>
+    new Set(readSubscribers(dataDir).map(({ name }) => name));
+  let known = namesNow();
   let second: NodeJS.Timeout | undefined;
   const reload = () => nats.send("SIGHUP");
   stopping.addEventListener("abort", () => clearTimeout(second));
-  followSubscribers(dataDir, stopping, () => {
+  const onChanged = () => {
     try {
+      const now = namesNow();
       writeAccounts(dataDir, names);
       reload();
       clearTimeout(second);
-      second = setTimeout(reload, secondReloadMs);
+      if (!now.isSubsetOf(known)) second = setTimeout(reload, secondReloadMs);
+      known = now;
     } catch (error) {
       say(
         red(`The subscribers stay as they were: ${(error as Error).message}`),
       );
     }
-  });
+  };
+  followSubscribers(dataDir, stopping, onChanged, looksEveryMs);
 }
 
 function namesOf(namespace: string | undefined): Names {

@@ -6,7 +6,6 @@ import {
 import { ensureTopology } from "@jetscribe/event-log/streams/topology";
 import { settings } from "@jetscribe/event-log/test/eventLogTestKit";
 import { brokerOf } from "@jetscribe/runtime";
-import { followSubscribers } from "@jetscribe/runtime/followSubscribers";
 import { seedFileOf, writeAccounts } from "@jetscribe/runtime/ownAccounts";
 import { makeNames } from "@jetscribe/schema";
 import {
@@ -17,6 +16,7 @@ import {
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { keepAccounts } from "../../../scripts/system/ownBroker.ts";
 import { runCli } from "./cliTestKit.ts";
 
 export interface OwnBroker extends AsyncDisposable {
@@ -44,11 +44,8 @@ export async function openOwnBroker(
   const nats = opened.use(await startNats({ version, dataDir, config }));
   const closing = new AbortController();
   opened.defer(() => closing.abort());
-  const onChanged = () => {
-    writeAccounts(dataDir, names);
-    void nats.kill("SIGHUP");
-  };
-  followSubscribers(dataDir, closing.signal, onChanged, looksEveryMs);
+  const send = (signal: NodeJS.Signals) => void nats.kill(signal);
+  keepAccounts(dataDir, names, { send }, closing.signal, looksEveryMs);
   const operator = {
     NATS_URL: nats.url,
     NATS_NKEY_FILE: seedFileOf(dataDir, "operator"),

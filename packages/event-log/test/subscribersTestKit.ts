@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { apiPrefix } from "../src/accounts/access.ts";
 import { accountsConfig } from "../src/accounts/accountsConfig.ts";
 import { makeUserKey, publicKeyOf } from "../src/accounts/nkeys.ts";
-import { bringIn, shutOut } from "../src/subscribers/standing.ts";
+import { bringIn, makeKnown, shutOut } from "../src/subscribers/standing.ts";
 import { questionOf, type Subscriber } from "../src/accounts/subscriber.ts";
 import {
   makeDurable,
@@ -126,7 +126,8 @@ export async function openAccounts(
       const subscriber = toSubscriber(one);
       await makeDurable(broker, subscriber);
       subscribers = [...subscribers, subscriber];
-      await bringIn(guest(one.name), reload, soon());
+      await makeKnown(guest(one.name), reload, soon());
+      await bringIn(guest(one.name), () => nats.kill("SIGHUP"), soon());
     },
     async remake(name) {
       await removeDurable(broker, name);

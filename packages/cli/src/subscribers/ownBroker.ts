@@ -68,7 +68,7 @@ export function placeFor({ env, signal }: Pick<Context, "env" | "signal">) {
 }
 
 function ownBroker(dataDir: string, url: string, signal: AbortSignal) {
-  /** Each writing of the list is a reload. */
+  /** Each writing of the list is a reload; one that brings an account is two. */
   const change =
     (to: (list: Subscriber[]) => Subscriber[]) => (): Promise<void> => {
       writeSubscribers(dataDir, to(readSubscribers(dataDir)));

@@ -17,15 +17,15 @@ export interface Guest {
 export type Reload = () => Promise<void>;
 
 /**
- * Reloads until the broker lets the user in, and answers it. nats-server sets the imports of a new account up at the
- * reload after the one that brings the account: it takes two. Rejects with the signal's reason.
+ * Reloads, and resolves once the broker lets the user in, and answers it. nats-server sets the imports of a new account up
+ * at the reload after the one that brings the account, so `reload` stands for two. Both are over then: a connection that
+ * is in its handshake at a reload is closed. Rejects with the signal's reason.
  */
 export async function bringIn(
   guest: Guest,
   reload: Reload,
   signal: AbortSignal,
 ): Promise<void> {
-  if ((await makeKnown(guest, reload, signal)) === "ready") return;
   await reload();
   await until(guest, (found) => found === "ready", signal);
 }
@@ -35,11 +35,11 @@ export async function makeKnown(
   guest: Guest,
   reload: Reload,
   signal: AbortSignal,
-): Promise<Standing | undefined> {
+): Promise<void> {
   await reload();
   const isIn = (found: Standing | undefined) =>
     found === "connected" || found === "ready";
-  return await until(guest, isIn, signal);
+  await until(guest, isIn, signal);
 }
 
 /** Reloads, and resolves once the broker refuses the user. Rejects with the signal's reason. */
@@ -65,10 +65,8 @@ async function until(
   guest: Guest,
   isWanted: (standing: Standing | undefined) => boolean,
   signal: AbortSignal,
-): Promise<Standing | undefined> {
-  for (;;) {
-    const standing = await standingOf(guest);
-    if (isWanted(standing)) return standing;
+): Promise<void> {
+  while (!isWanted(await standingOf(guest))) {
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
     signal.throwIfAborted();
   }
