@@ -7,8 +7,8 @@ import { median, medians, round, type Figures } from "./figures.ts";
 import { cpuPerTask } from "./perPart.ts";
 import { startSystem, submit, untilDone, type System } from "./system.ts";
 
-const TASKS = 3_000;
-const TURNS = 8;
+const TASKS = 2_000;
+const TURNS = 40;
 const WARM_UP_TASKS = 5_000;
 const SINGLES = 60;
 
