@@ -1,6 +1,7 @@
-/** Another port of the same server, whose `/` leads to the dashboard. */
+/** Another port of the same server, and where `/` leads. */
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
+import type { FastifyRequest } from "fastify";
 import type { App } from "./appDeps.ts";
 
 /** The connections that came over another port. */
@@ -25,10 +26,20 @@ export async function listenForDashboard(
   return { [Symbol.dispose]: () => void server.close() };
 }
 
-/** Before the hook that refuses `/`, which is no route. */
+/** What a browser asks for that opens an address. */
+const wantsPage = ({ headers: { accept = "" } }: FastifyRequest): boolean =>
+  /\btext\/html\b/i.test(accept);
+
+/** Leads from `/`, which is no route: browsers, and on the other port everybody. Before the hook that refuses it. */
 export function leadToDashboard(app: App): void {
-  app.addHook("onRequest", ({ is404, url, raw }, reply, done) => {
-    if (is404 && url === "/" && cameOver.has(raw.socket))
+  app.addHook("onRequest", (request, reply, done) => {
+    const { is404, method, raw } = request;
+    const [path] = request.url.split("?");
+    const reads = method === "GET" || method === "HEAD";
+    if (!is404 || path !== "/" || !reads) return done();
+    // The refusal has it too. What CORS says of the origin would be replaced.
+    reply.header("vary", "accept, origin");
+    if (wantsPage(request) || cameOver.has(raw.socket))
       reply.redirect(`${app.publicPath}/dashboard/`);
     else done();
   });

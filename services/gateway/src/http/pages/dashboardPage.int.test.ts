@@ -6,7 +6,12 @@ import { buffer } from "node:stream/consumers";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { listenForDashboard } from "../dashboardPort.ts";
-import { send, startApp, type Started } from "../../../test/appTestKit.ts";
+import {
+  problemOf,
+  send,
+  startApp,
+  type Started,
+} from "../../../test/appTestKit.ts";
 
 describe("/dashboard", () => {
   let app: Started;
@@ -26,6 +31,27 @@ describe("/dashboard", () => {
       const answer = await send(app, "GET", path);
       assert.equal(answer.status, 302, path);
       assert.equal(answer.headers.location, "/llm/dashboard/");
+    }
+  });
+
+  test("is where a browser is led that opens the bare address", async () => {
+    const headers = { accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
+    for (const path of ["/", "/?a=b", "/llm", "/llm/"])
+      for (const method of ["GET", "HEAD"]) {
+        const answer = await send(app, method, path, { headers });
+        assert.equal(answer.status, 302, `${method} ${path}`);
+        assert.equal(answer.headers.location, "/llm/dashboard/");
+        assert.match(answer.headers.vary ?? "", /\baccept\b/);
+      }
+    assert.equal((await send(app, "POST", "/", { headers })).status, 404);
+    const other = await send(app, "GET", "/nope", { headers });
+    assert.equal(other.status, 404);
+    // A program is told where to read on.
+    for (const accept of ["*/*", "application/json"]) {
+      const answer = await send(app, "GET", "/", { headers: { accept } });
+      assert.equal(answer.status, 404);
+      assert.match(String(problemOf(answer)["detail"]), /see \/docs/);
+      assert.match(answer.headers.vary ?? "", /\baccept\b/);
     }
   });
 
