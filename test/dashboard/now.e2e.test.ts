@@ -1,4 +1,5 @@
 /** The page Now in a real browser; the engine is the fake one, which writes as slowly as a test needs it. */
+import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { assertAccessible, describeDashboard } from "./browser.ts";
@@ -33,6 +34,24 @@ await describeDashboard("the page Now", env, (dashboard) => {
     await failures.getByText(`…${task_id.slice(-12)}`).waitFor();
     await page.getByText(/half of the latest \d+ estimated waits/).waitFor();
     assert.deepEqual(complaints, []);
+  });
+
+  test("counts a task for later in its totals as in its charts", async () => {
+    const not_before = Date.now() / 1_000 + 3_600;
+    const { task_id } = await client().generate({ prompt: "hi", not_before });
+    await using opened = await open();
+    const { page } = opened;
+    await page.getByText("1 for later").first().waitFor();
+    const total = page.locator(".totals div", { hasText: "Waiting" });
+    const ofChart = page.locator(".chart li", { hasText: /^\s*waiting/ });
+    const numberIn = async (place: typeof total) =>
+      /\d+/.exec(await place.innerText())?.[0];
+    await eventually(async () => (await numberIn(ofChart)) !== "0");
+    await eventually(
+      async () => (await numberIn(total)) === (await numberIn(ofChart)),
+    );
+    await client().cancel(task_id);
+    await page.getByText("for later").first().waitFor({ state: "detached" });
   });
 
   test("says what is wrong, and what to do", async () => {

@@ -83,10 +83,13 @@ test("a scheduled task is ahead of nobody before its time, and first in its queu
       (await reader.places([later, other])).map((place) => place?.position);
     const waiting = async () => (await reader.backlog())[0]?.waiting;
     const active = async () => (await reader.active("demo")).queues;
+    const forLater = async () => (await reader.openCounts())[0]?.later;
+    assert.equal(await forLater(), 1);
     assert.deepEqual(await places(), [undefined, 1]);
     assert.equal(await waiting(), 1);
     assert.deepEqual(await active(), [{ queue, waiting: 1, running: 0 }]);
     setTime(now + 60);
+    assert.equal(await forLater(), 0);
     assert.deepEqual(await places(), [1, 2]);
     assert.equal(await waiting(), 2);
     assert.deepEqual(await active(), [{ queue, waiting: 2, running: 0 }]);

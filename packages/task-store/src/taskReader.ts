@@ -1,7 +1,7 @@
 import type { Queue, TaskState } from "@jetscribe/schema";
 import type { Redis } from "ioredis";
 import { useTo, type Store } from "./connection.ts";
-import { readActive } from "./activeQueues.ts";
+import { readActive, type ActiveQueue } from "./activeQueues.ts";
 import { decodeCheckpoint } from "./codec.ts";
 import { keys, parseQueueName, parseRunningName, queueName } from "./keys.ts";
 import { readLogUse } from "./logUse.ts";
@@ -14,7 +14,7 @@ import {
   readUnfinished,
 } from "./backlog.ts";
 import { resultsOf } from "./results.ts";
-import { askDue, dueByQueue, readDue } from "./scheduled.ts";
+import { askDue, countScheduled, dueByQueue, readDue } from "./scheduled.ts";
 
 /** An open task's place in the log. */
 export interface OpenPlace {
@@ -59,9 +59,9 @@ export function makeTaskReader(
       .slice(0, count);
   }
 
-  /** The ids of the scheduled tasks that are due, by their queues. */
-  async function due() {
-    const commands = askDue(redis.pipeline(), now() / 1_000);
+  /** The ids of the scheduled tasks that are due at a time in ms since the epoch, by their queues. */
+  async function due(at = now()) {
+    const commands = askDue(redis.pipeline(), at / 1_000);
     const [reply] = resultsOf(await commands.exec());
     return dueByQueue(reply);
   }
@@ -182,26 +182,45 @@ export function makeTaskReader(
     /** The models (slugs) that were ever asked for. */
     models: () => redis.smembers(keys.models),
     /**
-     * Every queue that has open tasks: how many wait and run, and the id of the oldest that waits. Not all at one instant.
+     * Every queue that has open tasks: how many wait, run and are scheduled for later, and the id of the oldest that waits.
+     * Not all at one instant.
      */
-    async openCounts() {
+    async openCounts(): Promise<OpenCounts[]> {
+      const at = now();
       const models = await redis.smembers(keys.models);
-      const active = await Promise.all(
-        models.map((model) => readActive(redis, model, now() / 1_000)),
-      );
-      const queues = active.flatMap(({ queues }) => queues);
+      const [scheduled, dueThen, ...active] = await Promise.all([
+        countScheduled(redis),
+        due(at),
+        ...models.map((model) => readActive(redis, model, at / 1_000)),
+      ]);
+      const found = active.flatMap(({ queues }) => queues);
+      const names = new Set(found.map(({ queue }) => queueName(queue)));
+      const further = [...scheduled.keys()].filter((name) => !names.has(name));
+      const idle = further.map((name) => {
+        return { queue: parseQueueName(name), waiting: 0, running: 0 };
+      });
+      const queues = [...found, ...idle];
       const oldest = await all(redis, queues, (pipeline, { queue }) =>
         pipeline.zrange(keys.queue(queueName(queue)), 0, "0"),
       );
       return queues.map((counts, i) => {
         const [id] = oldest[i] as string[];
-        return { ...counts, ...(id !== undefined && { oldest: id }) };
+        const name = queueName(counts.queue);
+        const isDue = dueThen.get(name)?.length ?? 0;
+        const later = Math.max(0, (scheduled.get(name) ?? 0) - isDue);
+        return { ...counts, later, ...(id !== undefined && { oldest: id }) };
       });
     },
     /** How many open tasks that were started, or may wait only briefly, have a deadline before `at` in seconds since the epoch. */
     overdue: (at: number) => redis.zcount(keys.deadlines, 0, `(${at}`),
     ping: async (): Promise<void> => void (await redis.ping()),
   };
+}
+
+export interface OpenCounts extends ActiveQueue {
+  /** Wait for their `not_before`, and are not among `waiting`. */
+  later: number;
+  oldest?: string;
 }
 
 /** The name of the queue in which a running task waited, by the running task's. */

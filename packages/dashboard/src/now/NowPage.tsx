@@ -1,4 +1,5 @@
 import type { NowSnapshot } from "@jetscribe/schema";
+import type { ComponentChildren } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { session, type Session } from "../api/session.ts";
 import { count } from "../format.ts";
@@ -10,6 +11,7 @@ import { HealthNotes } from "./HealthNotes.tsx";
 import { openNow, type OpenNow } from "./openNow.ts";
 import { PastNow } from "./PastNow.tsx";
 import { Queues } from "./Queues.tsx";
+import { Waiting } from "./Waiting.tsx";
 import { Workers } from "./Workers.tsx";
 
 export function NowPage() {
@@ -47,8 +49,8 @@ function Totals({ page, now }: { page: NowSnapshot; now: OpenNow }) {
   const slots = sum(workers.map((worker) => worker.slots));
   const used = sum(workers.map((worker) => worker.running.length));
   const rates = now.rates.value;
-  const totals = [
-    ["Waiting", count(sum(rows.map(({ queued }) => queued)))],
+  const totals: [string, ComponentChildren][] = [
+    ["Waiting", <Waiting rows={rows} />],
     ["Running", count(sum(rows.map(({ running }) => running)))],
     ["Slots in use", `${count(used)} of ${count(slots)}`],
     [

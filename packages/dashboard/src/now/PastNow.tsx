@@ -3,6 +3,7 @@ import { moment } from "../past/openPast.ts";
 import { PastCharts } from "./charts/PastCharts.tsx";
 import { Failures } from "./Failures.tsx";
 import { Queues } from "./Queues.tsx";
+import { Waiting } from "./Waiting.tsx";
 
 /** What events say of a moment of the past; the rest of the page is known of the present only. */
 export function PastNow() {
@@ -17,7 +18,9 @@ export function PastNow() {
           <dl class="totals">
             <div>
               <dt>Waiting</dt>
-              <dd>{sum(then.rows.map(({ queued }) => queued))}</dd>
+              <dd>
+                <Waiting rows={then.rows} />
+              </dd>
             </div>
             <div>
               <dt>Running</dt>

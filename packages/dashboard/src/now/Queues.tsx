@@ -2,6 +2,7 @@ import type { HealthResponse, NowRow } from "@jetscribe/schema";
 import { count, duration } from "../format.ts";
 import { pageTimeS } from "../past/openPast.ts";
 import { hrefOf } from "../route.ts";
+import { Waiting, waitingIn } from "./Waiting.tsx";
 
 /** What waits and runs by model and lane; an estimate only where there is one. */
 export function Queues({
@@ -11,7 +12,7 @@ export function Queues({
   rows: readonly NowRow[];
   waitError?: HealthResponse["wait_error"];
 }) {
-  const deepest = Math.max(1, ...rows.map(({ queued }) => queued));
+  const deepest = Math.max(1, ...rows.map(waitingIn));
   return (
     <section>
       <h2>
@@ -48,11 +49,13 @@ export function Queues({
                     <a href={tasksOf(row.model, row.lane)}>{row.model}</a>
                   </th>
                   <td>{row.lane}</td>
-                  <td class="num">{count(row.queued)}</td>
+                  <td class="num">
+                    <Waiting rows={[row]} />
+                  </td>
                   <td class="depth">
                     <i
                       aria-hidden="true"
-                      style={{ width: `${(100 * row.queued) / deepest}%` }}
+                      style={{ width: `${(100 * waitingIn(row)) / deepest}%` }}
                     />
                   </td>
                   <td class="num">

@@ -187,6 +187,8 @@ export const NowRow = z.object({
   lane: Lane,
   queued: Count,
   running: Count,
+  /** Tasks that wait for their `not_before`; they are not among `queued`. Absent: none does, or it is not known. */
+  later: Count.optional(),
   /** When the oldest waiting task was accepted; absent where none waits. */
   oldest_at: Time.optional(),
   /** Seconds that a task accepted now would wait; of several owners, one of the owner with the most waiting. Absent: not known. */

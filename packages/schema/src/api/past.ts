@@ -69,7 +69,8 @@ export const MomentResponse = LogRange.extend({
     description: "That event, where the caller may see it.",
   }),
   rows: z.array(NowRow).meta({
-    description: "What waited and ran then, by model and lane; without `eta`.",
+    description:
+      "What waited and ran then, by model and lane; without `eta`, and with the tasks that waited for their `not_before` among `queued`.",
   }),
   failures: z.array(NowFailure).meta({
     description: "The failures of the hour before, by type and model.",

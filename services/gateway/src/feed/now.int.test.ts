@@ -102,6 +102,20 @@ describe("GET /feed?view=now", () => {
     assert.doesNotMatch(all.text(), /secret/);
   });
 
+  test("counts a task for later by itself, also where nothing else waits", async () => {
+    const page = await open("key-of-a");
+    const other = await open("key-of-b");
+    const laterOf = (page: Page) => rowOf(page)?.later;
+    assert.equal(laterOf(page), undefined);
+    const id = await post({ not_before: Date.now() / 1_000 + 3_600 });
+    await eventually(() => laterOf(page) === 1);
+    assert.equal(countsOf(page), "0,0");
+    assert.equal(rowOf(page)?.oldest_at, undefined);
+    assert.equal(laterOf(other), undefined);
+    await call(`/cancel/${id}`, {});
+    await eventually(() => laterOf(page) === undefined);
+  });
+
   test("is right again after the worker and the projection were killed", async () => {
     const page = await open("key-of-a");
     const [before] = page.now()?.workers ?? [];

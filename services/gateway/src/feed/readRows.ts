@@ -26,7 +26,7 @@ export function makeReadRows(
   owner: string | undefined,
 ) {
   function rowOf(model: string, lane: Lane, counts: Counts): NowRow {
-    const sum = (of: "waiting" | "running") =>
+    const sum = (of: "waiting" | "running" | "later") =>
       counts.reduce((total, one) => total + one[of], 0);
     const times = counts.flatMap(({ oldest = "" }) => taskIdTime(oldest) ?? []);
     const longest = counts.reduce(
@@ -34,9 +34,11 @@ export function makeReadRows(
       { queue: { model, lane, owner: self }, waiting: 0 },
     );
     const eta = forecast.ofQueue(longest.queue);
+    const later = sum("later");
     return {
       ...{ model: models.nameOf(model), lane },
       ...{ queued: sum("waiting"), running: sum("running") },
+      ...(later > 0 && { later }),
       ...(times.length > 0 && { oldest_at: Math.min(...times) / 1_000 }),
       ...(eta !== undefined && { eta }),
     };
