@@ -80,12 +80,13 @@ function report(outcome: OutcomeResponse): void {
   const { result, metrics } = outcome;
   say(`\n${printable(result ?? "")}\n`);
   const seconds = (value: number) => `${value.toFixed(2)} s`;
+  const tokens = (n: number) => `${n} token${n === 1 ? "" : "s"}`;
   const rows = {
     "waited in the queue": seconds(metrics.queue_wait_time),
     processing: seconds(metrics.processing_time),
     total: seconds(metrics.total_time),
-    prompt: `${metrics.prompt_tokens} tokens`,
-    completion: `${metrics.completion_tokens} tokens`,
+    prompt: tokens(metrics.prompt_tokens),
+    completion: tokens(metrics.completion_tokens),
     speed: `${metrics.tokens_per_second.toFixed(1)} tokens/s`,
     ...(typeof metrics.time_to_first_token === "number" && {
       "first token after": seconds(metrics.time_to_first_token),

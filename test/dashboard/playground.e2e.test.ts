@@ -33,9 +33,10 @@ await describeDashboard("the playground", {}, (dashboard) => {
     const { page } = opened;
     await page.getByLabel("System message").fill("Be short.");
     await page.getByLabel("Prompt").fill("hi");
-    await page.getByLabel("max_tokens").fill("4");
+    await page.getByLabel("max_tokens").fill("1");
     await page.getByRole("button", { name: "Generate" }).click();
     await page.getByText("It is completed.").waitFor();
+    await page.getByText(/^1 token, /).waitFor();
     const client = dashboard.client();
     const [task] = await Array.fromAsync(client.tasks());
     const { events } = await client.events(task!.task_id);

@@ -1,5 +1,5 @@
 import type { NowWorker } from "@jetscribe/schema";
-import { count, duration } from "../format.ts";
+import { count, duration, plural } from "../format.ts";
 import { nowS } from "../parts/clock.ts";
 import { taskHref } from "../route.ts";
 
@@ -106,9 +106,7 @@ function Slot({ slot }: { slot: NowWorker["running"][number] }) {
       </span>
       <span class="does">{does}</span>
       <small>
-        {phase === "prompt"
-          ? `for ${duration(forS)}`
-          : `${count(tokens)} tokens`}
+        {phase === "prompt" ? `for ${duration(forS)}` : plural(tokens, "token")}
       </small>
       <small class="num">
         {phase === "text" && tokens_per_second !== undefined && (

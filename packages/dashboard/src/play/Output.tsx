@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { messageOf } from "../api/call.ts";
 import type { Session } from "../api/session.ts";
-import { count, duration } from "../format.ts";
+import { count, duration, plural } from "../format.ts";
 import { ErrorNote } from "../parts/ErrorNote.tsx";
 import { hrefOf } from "../route.ts";
 import type { Generation } from "./generation.ts";
@@ -60,7 +60,7 @@ function speedOf({ outcome, text, firstMs, lastMs }: Generation): string {
   if (outcome) {
     const { completion_tokens, tokens_per_second, total_time } =
       outcome.metrics;
-    return `${count(completion_tokens)} tokens, ${tokens_per_second.toFixed(1)} tokens/s, ${duration(total_time)} in all`;
+    return `${plural(completion_tokens, "token")}, ${tokens_per_second.toFixed(1)} tokens/s, ${duration(total_time)} in all`;
   }
   if (firstMs === undefined || lastMs === undefined) return "";
   const seconds = (lastMs - firstMs) / 1_000;

@@ -198,6 +198,6 @@ export function refuseOverlong(
   if (together <= contextSize) return;
   throw new EngineError(
     "ValidationError",
-    `the prompt has ${roughly}${promptTokens} tokens and max_tokens is ${maxTokens}, together ${roughly}${together}; the context holds ${contextSize}`,
+    `the prompt has ${roughly}${promptTokens} token${promptTokens === 1 ? "" : "s"} and max_tokens is ${maxTokens}, together ${roughly}${together}; the context holds ${contextSize}`,
   );
 }
