@@ -206,6 +206,55 @@ describe("the texts of a task", () => {
     assert.deepEqual(await recordsOf(id), []);
   });
 
+  /** All that the stream of a task brings, and whether it came to its end; `begun` runs when its first event came. */
+  async function streamOf(id: string, begun: () => unknown = () => undefined) {
+    const response = await fetch(`${stack.url}/stream/${id}`, {
+      headers: { "x-api-key": "key-a", ...inDashboard },
+    });
+    assert.equal(response.status, 200);
+    const pieces = response.body!.pipeThrough(new TextDecoderStream());
+    const reader = pieces.getReader();
+    let all = "";
+    async function next(): Promise<boolean> {
+      const { done, value = "" } = await reader.read();
+      all += value;
+      return !done;
+    }
+    async function toItsEnd(): Promise<boolean> {
+      while (await next());
+      return true;
+    }
+    await next();
+    await begun();
+    const isWhole = await toItsEnd().catch(() => false);
+    return { all, isWhole };
+  }
+  async function accept(body: object = {}): Promise<string> {
+    const asked = { prompt, max_tokens: 4, ...body };
+    const { text } = await call("/generate", { body: asked });
+    return (JSON.parse(text) as { task_id: string }).task_id;
+  }
+
+  test("are on record when a stream brings the first of them, and not before", async () => {
+    const never = await accept({ not_before: Date.now() / 1_000 + 3_600 });
+    const { all } = await streamOf(never, () =>
+      call(`/cancel/${never}`, { method: "POST" }),
+    );
+    assert.match(all, /event: status[^]+event: cancelled/);
+    assert.match((await streamOf(never)).all, /event: cancelled/);
+    assert.deepEqual(await recordsOf(never), []);
+
+    await stack.kill("inference");
+    const id = await accept();
+    const whole = await streamOf(id, async () => {
+      assert.deepEqual(await recordsOf(id), []);
+      await stack.restart("inference");
+    });
+    assert.match(whole.all, /event: token[^]+event: completed/);
+    const parts = (await recordsOf(id)).map(({ parts }) => parts);
+    assert.deepEqual(parts, [["result"]]);
+  });
+
   test("of another owner are read by an administrator on the record, by nobody else", async () => {
     const id = await endedTask("key-b");
     const path = `/tasks/${id}/events`;
@@ -247,6 +296,15 @@ describe("the texts of a task", () => {
         assert.ok(!refused.text.includes("secret"));
         assert.equal((await call(path)).status, 200);
       }
+      // A stream that waits for its text has begun, and is broken off.
+      await stack.kill("inference");
+      const waits = await accept();
+      const { all, isWhole } = await streamOf(waits, () =>
+        stack.restart("inference"),
+      );
+      assert.equal(isWhole, false);
+      assert.match(all, /^event: status/m);
+      assert.doesNotMatch(all, /^event: (?:token|completed)/m);
       const of = await endedTask("key-b");
       assert.equal((await call(`/tasks/${of}/events?owner=b`)).status, 503);
       assert.deepEqual(await recordsOf(id), []);

@@ -7,8 +7,9 @@ import { streamExample } from "../examples.ts";
 import { recordRead, SurfaceHeader } from "../recordRead.ts";
 import { taskOfCall } from "../../calls/taskOfCall.ts";
 import { TaskParams } from "../taskParams.ts";
-import { hasExpired } from "../../read/resultOf.ts";
-import { outcomeId } from "../../stream/textFeed.ts";
+import { visibleOutcome } from "../../read/resultOf.ts";
+import { textPartsIn } from "../../read/textParts.ts";
+import { outcomeId, type StreamEvent } from "../../stream/textFeed.ts";
 
 const schema = {
   operationId: "stream",
@@ -50,8 +51,11 @@ export function streamRoute(app: App, { log, ...deps }: AppDeps): void {
       void reply.header("content-type", "text/event-stream; charset=utf-8");
       if (request.method === "HEAD") return reply.sse.sendHeaders();
       const signal = endOfCall(deps.keys, request, reply);
-      const hasText = isOpen(task) || !hasExpired(task, deps.clock);
-      await recordRead(deps.audit, request, task, hasText ? ["result"] : []);
+      const record = () => recordRead(deps.audit, request, task, ["result"]);
+      // A refusal is an answer of its own where the text is there: nothing is sent yet.
+      const isThere =
+        !isOpen(task) && hasText(visibleOutcome(task, request.key, deps.clock));
+      if (isThere) await record();
       const events = deps.streamTask(task, {
         owner: request.key.owner,
         lastEventId,
@@ -63,7 +67,7 @@ export function streamRoute(app: App, { log, ...deps }: AppDeps): void {
         },
       });
       try {
-        await reply.sse.send(events);
+        await reply.sse.send(isThere ? events : recordedFirst(events, record));
       } catch (error) {
         // Half an answer is out: the reader comes back with Last-Event-ID.
         if (!reply.raw.headersSent) throw error;
@@ -73,3 +77,20 @@ export function streamRoute(app: App, { log, ...deps }: AppDeps): void {
     },
   );
 }
+
+/** The events; the first that has text waits until its reading is recorded. */
+async function* recordedFirst(
+  events: AsyncIterable<StreamEvent>,
+  record: () => Promise<void>,
+): AsyncGenerator<StreamEvent> {
+  let isRecorded = false;
+  for await (const event of events) {
+    if (!isRecorded && (event.event === "token" || hasText(event.data))) {
+      await record();
+      isRecorded = true;
+    }
+    yield event;
+  }
+}
+
+const hasText = (body: object): boolean => textPartsIn([body]).length > 0;
