@@ -7,7 +7,7 @@ import {
   type TasksAhead,
 } from "@jetscribe/schema";
 import { plain, type Paint, type Style } from "./paint.ts";
-import { span } from "./times.ts";
+import { dateTime, span } from "./times.ts";
 
 const signs: Record<EventType, { sign: string; style: Style }> = {
   GenerateRequested: { sign: "+", style: "cyan" },
@@ -35,11 +35,13 @@ export const detailsOf = (event: RecordedEvent): string =>
 function parts(event: RecordedEvent): (string | false | undefined)[] {
   switch (event.type) {
     case "GenerateRequested": {
-      const { params, user_id, tasks_ahead, retry_of, lane } = event.data;
+      const { params, user_id, tasks_ahead, retry_of, lane, not_before } =
+        event.data;
       return [
         `up to ${count(params.max_tokens, "token")}`,
         lane === "batch" && "batch lane",
         user_id !== undefined && `user ${user_id}`,
+        not_before !== undefined && `not before ${dateTime(not_before)}`,
         aheadOf(tasks_ahead),
         retry_of !== undefined && `again after ${retry_of}`,
       ];

@@ -7,6 +7,7 @@ import {
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { logEvent } from "../../test/logEventTestKit.ts";
+import { detailsOf } from "./eventText.ts";
 import { jsonLine } from "./jsonLine.ts";
 import { makeTellLag } from "./lag.ts";
 import { plain, type Paint } from "./paint.ts";
@@ -40,6 +41,17 @@ test("text from elsewhere moves no cursor and breaks no line", () => {
     "a\\u001b[2J\\nb\\u000d\\tc\\u202ed\\u2028e",
   );
   assert.equal(plain("Grüße 👋"), "Grüße 👋");
+});
+
+test("a request for later says when, a day and a time", () => {
+  const details = (over: object) =>
+    detailsOf({ ...requested(id, over), ...{ seq: 1, time: 1 } });
+  assert.doesNotMatch(details({}), /before/);
+  const not_before = new Date(2026, 11, 1, 7, 5).getTime() / 1_000;
+  assert.match(
+    details({ not_before }),
+    /, not before 2026-12-01 07:05:00\.000(?:,|$)/,
+  );
 });
 
 test("the bars of a timeline lie one after the other, and the shortest is seen", () => {
