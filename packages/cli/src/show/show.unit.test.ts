@@ -12,6 +12,7 @@ import { jsonLine } from "./jsonLine.ts";
 import { makeTellLag } from "./lag.ts";
 import { plain, type Paint } from "./paint.ts";
 import { describe } from "./progress.ts";
+import { tableOf, type Listed } from "./subscribers.ts";
 import { timeline } from "./timeline.ts";
 import { span } from "./times.ts";
 
@@ -111,4 +112,27 @@ test("a lag is told of once, again when it has doubled, and when it is over", ()
   for (const pending of [5_000, 0, 999, 1_000, 1_999, 2_000, 1, 0, 0])
     tell(pending);
   assert.deepEqual(told, ["1,000 events", "2,000 events", "caught up"]);
+});
+
+test("a list of subscribers has each number below its title, and a dash for what is not known", () => {
+  const whole: Listed = {
+    ...{ name: "whole", durable: true, account: true, connected: true },
+    ...{ pending: 1_234, in_hand: 2, missed: 3, text: true },
+    filters: ["llm.events.>"],
+  };
+  const gone: Listed = {
+    ...{ name: "gone", durable: false, account: true, connected: null },
+    ...{ pending: null, in_hand: null, missed: null, text: null },
+    filters: [],
+  };
+  const away = { ...whole, name: "away", connected: false, text: false };
+  const shut = { ...whole, name: "shut", account: false };
+  assert.deepEqual(tableOf([whole, gone, away, shut], unpainted).split("\n"), [
+    "name   waiting  in hand  missed  state        texts  events",
+    "whole  1,234    2        3       reads        yes    llm.events.>",
+    "gone   -        -        -       no consumer  -",
+    "away   1,234    2        3       away         no     llm.events.>",
+    "shut   1,234    2        3       no account   yes    llm.events.>",
+    "",
+  ]);
 });
