@@ -23,17 +23,20 @@ for (const version of await natsVersions())
     );
     const ackWaitMs = 3_000;
     const stop = new AbortController();
+    const [stream, name] = [broker.streams.webhooks, webhooksConsumer(broker)];
+    const infoOf = () => broker.jsm.consumers.info(stream, name);
     let came = 0;
+    let unacknowledged: number | undefined;
     await workOff(
       broker,
       {
-        ...{ stream: broker.streams.webhooks, mostInHand: 10 },
-        ...{ consumer: webhooksConsumer(broker), renewEveryMs: 500 },
+        ...{ stream, consumer: name, mostInHand: 10, renewEveryMs: 500 },
         ensure: () => ensureWebhookConsumer(broker, "webhooks", { ackWaitMs }),
         async handle() {
           came++;
           // It is the time itself that is tested.
           await sleep(1.5 * ackWaitMs);
+          unacknowledged = (await infoOf()).num_ack_pending;
           stop.abort();
           return { kind: "done" };
         },
@@ -41,12 +44,11 @@ for (const version of await natsVersions())
       },
       stop.signal,
     );
-    assert.equal(came, 1);
+    assert.deepEqual([came, unacknowledged], [1, 1]);
 
     // The consumer of another version, or with another time-out, gets the limits of this one.
-    const [stream, name] = [broker.streams.webhooks, webhooksConsumer(broker)];
     await broker.jsm.consumers.update(stream, name, { max_ack_pending: 1_000 });
     await ensureWebhookConsumer(broker, "webhooks", { ackWaitMs });
-    const { config } = await broker.jsm.consumers.info(stream, name);
+    const { config } = await infoOf();
     assert.equal(config.max_ack_pending, -1);
   });
