@@ -250,7 +250,13 @@ describe.each(versions)(
       assert.equal(last.status, 429);
       assert.ok(Number(last.header("Retry-After")) > 0);
       assert.equal(last.body["type"], "urn:jetscribe:problem:rate_limited");
-      await keys("DELETE", `/${wide}`);
+      // A newer one decides about the calls that it has the scope of.
+      const newer = await keys("POST", "", { name: "cy", rotate: true, scopes: ["read"], limits: { requests_per_minute: 9 } }); // prettier-ignore
+      const limitOf = async (name: ApiCall, body: object) =>
+        (await call(name, body, { owner: "cy" })).header("RateLimit-Limit");
+      await eventually(async () => (await limitOf("result", { task_id })) === "9"); // prettier-ignore
+      assert.equal(await limitOf("generate", { prompt: "a" }), "4");
+      for (const id of [wide, newer]) await keys("DELETE", `/${id}`);
       await eventually(async () => (await call("result", { task_id }, { owner: "cy" })).status === 401); // prettier-ignore
     });
 
