@@ -50,10 +50,17 @@ await describeDashboard("the page of a task", env, (dashboard) => {
 
   test("tells that a task waits for the time that it was asked for, and not for a worker", async () => {
     const id = await accept({ not_before: Date.now() / 1_000 + 3_600 });
-    await using opened = await openTask(id);
+    await using opened = await open();
     const { page, complaints } = opened;
+    const health = page.waitForResponse(`${dashboard.stack.url}/health`);
+    await goTo(page, `#/tasks/${id}`);
     const why = page.getByRole("status").filter({ hasText: "Why it waits" });
     await why.getByText("It is not to start before").waitFor();
+    // The page knows the workers from this answer, and shows them a frame later.
+    await (await health).finished();
+    await page.evaluate(
+      "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
+    );
     assert.equal(await why.getByText("worker").count(), 0);
     await client().cancel(id);
     assert.deepEqual(complaints, []);
