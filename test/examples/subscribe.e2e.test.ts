@@ -148,6 +148,12 @@ describe("a subscriber", () => {
       async (printed) => {
         const id = await ended("completed");
         await seen(`GenerateCompleted ${id}`)(printed);
+        assert.deepEqual(
+          linesOf(printed())
+            .filter((line) => line.includes(id))
+            .map((line) => line.split(" ")[1]),
+          ["GenerateRequested", "GenerateStarted", "GenerateCompleted"],
+        );
       },
     ));
 
