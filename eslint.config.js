@@ -71,7 +71,7 @@ const layer = (files, ...sees) => ({
   sees: sees.length > 0 ? new RegExp(`^(${sees.join("|")})`) : /^$/,
 });
 const services = ["gateway", "inference", "results", "logger", "webhooks"];
-/** The folders of a service or package, each of which sees those before it. Their README.md tells what they hold. */
+/** The folders of a service or package, each of which sees those before it; those of one place don't see each other. Their README.md tells what they hold. */
 const rooms = {
   "packages/event-log/src": [
     ...[
@@ -101,8 +101,8 @@ const rooms = {
       "openai/",
       "webhooks/",
     ],
-    ...["calls/", "health/", "feed/", "past/", "metrics/", "http/"],
-    "natsApi/",
+    ...["calls/", "health/", "feed/", "past/", "metrics/"],
+    ["http/", "natsApi/"],
   ],
   "services/inference/src": [
     ...[String.raw`engine/[^/]+$`, "engine/fake/", "engine/llama/"],
@@ -115,12 +115,18 @@ const rooms = {
   ],
 };
 const roomLayers = Object.entries(rooms).flatMap(([root, names]) =>
-  names.map((name, i) =>
-    layer(
-      `${root}/${name}`,
-      `(?!${root}/)`,
-      ...[String.raw`[^/]+$`, ...names.slice(0, i)].map((n) => `${root}/${n}`),
-    ),
+  names.flatMap((place, i) =>
+    [place]
+      .flat()
+      .map((name) =>
+        layer(
+          `${root}/${name}`,
+          `(?!${root}/)`,
+          ...[String.raw`[^/]+$`, ...names.slice(0, i).flat()].map(
+            (n) => `${root}/${n}`,
+          ),
+        ),
+      ),
   ),
 );
 const layersWith = (...also) => [

@@ -10,7 +10,7 @@ import {
   completedExample,
   taskIdExample,
 } from "../../services/gateway/src/http/examples.ts";
-import { exampleOf } from "../../services/gateway/src/http/problem.ts";
+import { exampleOf } from "../../services/gateway/src/calls/problem.ts";
 import { headers, text } from "./eventHeaders.ts";
 
 const names = makeNames();

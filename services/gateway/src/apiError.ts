@@ -1,4 +1,4 @@
-/** What a call can be refused for. The status and the title of each stand in `http/problem.ts`. */
+/** What a call can be refused for. The status and the title of each stand in `calls/problem.ts`. */
 export type ApiErrorCode =
   | "invalid_request"
   | "unauthorized"

@@ -1,14 +1,9 @@
 /** What a call that makes a task says in its headers, and how it is answered. */
-import {
-  AcceptedResponse,
-  isTraceparent,
-  maxWaitS,
-  OutcomeResponse,
-} from "@jetscribe/schema";
+import { AcceptedResponse, maxWaitS, OutcomeResponse } from "@jetscribe/schema";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import type { AcceptOnce } from "../accept/acceptOnce.ts";
-import { ApiError } from "../apiError.ts";
+import { CancelAfter, IdempotencyKey } from "../calls/acceptOptionsOf.ts";
 import { makeAnswerAccepted, makeLinks } from "../calls/answerAccepted.ts";
 import type { AppDeps } from "./appDeps.ts";
 import { endOfCall } from "./auth.ts";
@@ -43,22 +38,6 @@ export const acceptedAnswers = {
     example: acceptedExample,
   }),
 };
-
-const IdempotencyKey = z
-  .string()
-  .regex(
-    /^[\x20-\x7e]{1,255}$/,
-    "expected 1 to 255 printable ASCII characters",
-  );
-
-/** To the millisecond; 100 days at most. */
-const CancelAfter = z
-  .string()
-  .regex(/^\d{1,7}(?:\.\d{1,3})?$/, "expected seconds, as 90 or 1.5")
-  .refine((text) => {
-    const seconds = Number(text);
-    return seconds > 0 && seconds <= 8_640_000;
-  }, "expected more than 0 and at most 8640000 seconds");
 
 /** For the documents: the headers that a call takes that makes a task. */
 export const AcceptHeaders = z.object({
@@ -104,45 +83,6 @@ export function noteArrivals(app: FastifyInstance): void {
   app.addHook("onRequest", (request, _reply, done) => {
     request.arrivedAt = performance.now();
     done();
-  });
-}
-
-/** What a call says about the task that it makes. Throws an ApiError where one of its headers makes no sense. */
-export function acceptOptionsOf({
-  headers,
-  arrivedAt,
-  traced,
-}: Pick<FastifyRequest, "arrivedAt" | "traced"> & {
-  headers: z.infer<typeof BatchHeaders>;
-}) {
-  const trace = headers.traceparent ?? "";
-  const key = headers["idempotency-key"];
-  const cancelAfter = headers["cancel-after"];
-  return {
-    arrivedAt,
-    traced,
-    traceparent: isTraceparent(trace) ? trace : undefined,
-    idempotencyKey: headerOf("Idempotency-Key", IdempotencyKey, key),
-    cancelAfterMs:
-      cancelAfter === undefined
-        ? undefined
-        : Math.round(
-            1_000 * Number(headerOf("Cancel-After", CancelAfter, cancelAfter)),
-          ),
-  };
-}
-
-function headerOf(
-  name: string,
-  schema: z.ZodType<string>,
-  header: string | undefined,
-): string | undefined {
-  if (header === undefined) return undefined;
-  const { data, error } = schema.safeParse(header);
-  if (error === undefined) return data;
-  const message = error.issues[0]?.message ?? "";
-  throw new ApiError("invalid_request", `${name}: ${message}`, {
-    fields: [{ field: name, message }],
   });
 }
 

@@ -25,7 +25,7 @@ import { eventsPage } from "./pages/eventsPage.ts";
 import { pageFiles } from "./pages/page.ts";
 import { problemPages } from "./pages/problemPages.ts";
 import { actOnTasksRoutes } from "./routes/actOnTasks.ts";
-import { makeErrorHandler, sendRefusal } from "./problem.ts";
+import { makeErrorHandler, sendRefusal } from "./sendRefusal.ts";
 import { generateRoute } from "./routes/generate.ts";
 import { generateBatchRoute } from "./routes/generateBatch.ts";
 import { eventsRoute } from "./routes/events.ts";

@@ -1,7 +1,7 @@
 /** What the body of a request may be: JSON, in UTF-8, not compressed. And of routes that need none: anything. */
 import type { FastifyRequest } from "fastify";
-import { isUtf8 } from "node:buffer";
 import { ApiError } from "../apiError.ts";
+import { parseJson } from "../calls/parseJson.ts";
 import type { App } from "./appDeps.ts";
 
 /** From now on the routes of this scope read JSON and nothing else. */
@@ -57,33 +57,3 @@ function checkHeaders(headers: FastifyRequest["headers"]): void {
       { headers: { accept: "application/json" } },
     );
 }
-
-/** A key `__proto__`, however it is escaped. In a text its quotes would be escaped. */
-const protoKey =
-  /"(?:_|\\u005f){2}(?:p|\\u0070)(?:r|\\u0072)(?:o|\\u006f)(?:t|\\u0074)(?:o|\\u006f)(?:_|\\u005f){2}"\s*:/i;
-
-/** Throws an ApiError where the bytes are no JSON in UTF-8. */
-export function parseJson(body: Buffer): unknown {
-  if (body.length === 0) throw invalid("the body is empty");
-  if (!isUtf8(body)) throw invalid("the body is not valid UTF-8");
-  const text = body.toString("utf8", startsWithBom(body) ? 3 : 0);
-  const value = parsed(text);
-  if (protoKey.test(text)) {
-    const fields = [{ field: "__proto__", message: "this name is refused" }];
-    throw new ApiError("invalid_request", "see: __proto__", { fields });
-  }
-  return value;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw invalid("the body is not valid JSON");
-  }
-}
-
-const startsWithBom = (body: Buffer): boolean =>
-  body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
-
-const invalid = (detail: string) => new ApiError("invalid_request", detail);

@@ -9,7 +9,7 @@ import {
   problemKind,
   problemTypes,
   type StatusOf,
-} from "./problem.ts";
+} from "../calls/problem.ts";
 
 /** Of every route behind a key. */
 export const security = [{ apiKey: [] }, { bearer: [] }];

@@ -3,7 +3,7 @@ import { STATUS_CODES, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ApiError, unavailable } from "../apiError.ts";
 import type { App } from "./appDeps.ts";
-import { problemType } from "./problem.ts";
+import { problemType } from "./sendRefusal.ts";
 
 interface Refusal {
   status: number;

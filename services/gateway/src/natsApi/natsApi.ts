@@ -9,7 +9,9 @@ import {
   type MicroCall,
   type MicroEndpoint,
 } from "@jetscribe/event-log/micro/microService";
+import type { BrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import type { Broker } from "@jetscribe/event-log/broker/connection";
+import type { Logger } from "@jetscribe/runtime";
 import {
   apiCalls,
   CancelCall,
@@ -20,27 +22,44 @@ import {
   type Scope,
 } from "@jetscribe/schema";
 import type * as z from "zod";
+import type { AcceptOnce } from "../accept/acceptOnce.ts";
 import { Request } from "../accept/request.ts";
+import type { Limits } from "../admission/limits.ts";
 import type { BodyLimits } from "../admission/bodyRoom.ts";
-import { rateHeaders, rateLimited } from "../admission/requestRates.ts";
+import {
+  rateHeaders,
+  rateLimited,
+  type RequestRates,
+} from "../admission/requestRates.ts";
 import { ApiError } from "../apiError.ts";
 import type { Call } from "../calls/call.ts";
+import { acceptOptionsOf } from "../calls/acceptOptionsOf.ts";
 import { makeAnswerAccepted } from "../calls/answerAccepted.ts";
 import { cancelById } from "../calls/cancelById.ts";
 import { readResult } from "../calls/readResult.ts";
-import { acceptOptionsOf } from "../http/accepted.ts";
-import type { AppDeps } from "../http/appDeps.ts";
-import { parseJson } from "../http/body.ts";
-import { logFailure, problemOf } from "../http/problem.ts";
+import { parseJson } from "../calls/parseJson.ts";
+import { logFailure, problemOf } from "../calls/problem.ts";
+import type { CancelTask } from "../cancel/cancelTask.ts";
 import { invalidRequest } from "../invalidRequest.ts";
+import type { CallCounts } from "../metrics/callCounts.ts";
+import type { ReadTask } from "../read/readTask.ts";
+import type { WaitForOutcome } from "../read/waitForOutcome.ts";
 import { makeCallsInHand } from "./callsInHand.ts";
 import { keyFor, withoutKey, type OwnerKeys } from "./keyFor.ts";
 
-type NatsApiDeps = Pick<
-  AppDeps,
-  | ("acceptOnce" | "readTask" | "waitForOutcome" | "cancelTask")
-  | ("clock" | "rates" | "limits" | "log" | "calls")
-> & { keys: OwnerKeys; broker: Pick<Broker, "subjects" | "maxPayload"> };
+interface NatsApiDeps {
+  acceptOnce: AcceptOnce;
+  readTask: ReadTask;
+  waitForOutcome: WaitForOutcome;
+  cancelTask: CancelTask;
+  clock: Pick<BrokerClock, "nowS">;
+  rates: Pick<RequestRates, "take">;
+  limits: Pick<Limits, "refusalOfAny">;
+  calls: Pick<CallCounts, "of">;
+  log: Logger;
+  keys: OwnerKeys;
+  broker: Pick<Broker, "subjects" | "maxPayload">;
+}
 
 interface NatsApiOptions extends BodyLimits {
   publicPath: string;
@@ -180,7 +199,7 @@ function makeTakeGenerate(
   return async (call) => {
     const { key, arrivedAt } = call;
     const options = acceptOptionsOf({
-      ...{ arrivedAt, traced: undefined },
+      arrivedAt,
       headers: {
         "idempotency-key": call.header("Idempotency-Key"),
         "cancel-after": call.header("Cancel-After"),
@@ -200,7 +219,7 @@ function makeTakeGenerate(
 async function acceptBody(
   { acceptOnce }: Pick<NatsApiDeps, "acceptOnce">,
   call: MicroCall & Call,
-  options: Parameters<AppDeps["acceptOnce"]>[2],
+  options: Parameters<AcceptOnce>[2],
 ) {
   const request = bodyOf(Request, call);
   return await acceptOnce(request, call.key, options);

@@ -5,7 +5,7 @@ import { UnknownModel } from "../../accept/models.ts";
 import { ApiError, type ApiErrorCode } from "../../apiError.ts";
 import { TaskFailed } from "../../openai/taskFailed.ts";
 import { retryAfter, type Answer, type Example } from "../docs.ts";
-import { exampleOf, problemKind } from "../problem.ts";
+import { exampleOf, problemKind } from "../../calls/problem.ts";
 import { openaiErrorOf } from "./openaiError.ts";
 
 interface Refusal {

@@ -13,7 +13,7 @@ import { TaskFailed } from "../../openai/taskFailed.ts";
 import { unavailable, type ApiError } from "../../apiError.ts";
 import type { AppDeps } from "../appDeps.ts";
 import { unknownKey, type CallKeys } from "../auth.ts";
-import { problemOf } from "../problem.ts";
+import { problemOf } from "../../calls/problem.ts";
 import { openaiErrorOf } from "./openaiError.ts";
 
 /** The task of a call that waits. */

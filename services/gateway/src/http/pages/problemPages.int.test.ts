@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "vitest";
 import { json, problemOf, send, startApp } from "../../../test/appTestKit.ts";
-import { problemCodes, problemKind } from "../problem.ts";
+import { problemCodes, problemKind } from "../../calls/problem.ts";
 import { escape } from "./page.ts";
 
 describe("a problem", () => {

@@ -7,7 +7,7 @@ import {
   problemCodes,
   problemKind,
   problemPath,
-} from "../problem.ts";
+} from "../../calls/problem.ts";
 import { escape, jsonBlock, prose, sendPage } from "./page.ts";
 
 const schema = { hide: true, params: z.object({ code: z.string() }) };

@@ -5,7 +5,8 @@ import {
 } from "@jetscribe/schema";
 import type { FastifyRequest } from "fastify";
 import { mostTasksPerCall } from "../../list/actOnTasks.ts";
-import { acceptOptionsOf, AcceptHeaders } from "../accepted.ts";
+import { acceptOptionsOf } from "../../calls/acceptOptionsOf.ts";
+import { AcceptHeaders } from "../accepted.ts";
 import type { App, AppDeps } from "../appDeps.ts";
 import { requireScope, untilKeyEnds } from "../auth.ts";
 import { answer, problems, security } from "../docs.ts";

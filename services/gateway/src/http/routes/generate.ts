@@ -1,10 +1,10 @@
 import { maxWaitS } from "@jetscribe/schema";
 import type { AcceptOnce } from "../../accept/acceptOnce.ts";
 import { Request } from "../../accept/request.ts";
+import { acceptOptionsOf } from "../../calls/acceptOptionsOf.ts";
 import {
   acceptedAnswers,
   AcceptHeaders,
-  acceptOptionsOf,
   makeSendAccepted,
 } from "../accepted.ts";
 import type { App, AppDeps } from "../appDeps.ts";

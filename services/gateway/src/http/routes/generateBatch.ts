@@ -7,12 +7,13 @@ import {
 import { makeLinks } from "../../calls/answerAccepted.ts";
 import type { AcceptBatch } from "../../accept/acceptBatch.ts";
 import { ApiError } from "../../apiError.ts";
-import { acceptedExample, acceptOptionsOf, BatchHeaders } from "../accepted.ts";
+import { acceptOptionsOf } from "../../calls/acceptOptionsOf.ts";
+import { acceptedExample, BatchHeaders } from "../accepted.ts";
 import type { App, AppDeps } from "../appDeps.ts";
 import { untilKeyEnds } from "../auth.ts";
 import { dropBody } from "../bodiesInFlight.ts";
 import { acceptProblems, answer, problems, security } from "../docs.ts";
-import { exampleOf, problemOf } from "../problem.ts";
+import { exampleOf, problemOf } from "../../calls/problem.ts";
 import { validatorCompiler } from "../validate.ts";
 
 const schema = {

@@ -1,9 +1,9 @@
 import { GenerateOverrides, isOpen } from "@jetscribe/schema";
 import { ApiError } from "../../apiError.ts";
+import { acceptOptionsOf } from "../../calls/acceptOptionsOf.ts";
 import {
   acceptedAnswers,
   AcceptHeaders,
-  acceptOptionsOf,
   makeSendAccepted,
 } from "../accepted.ts";
 import type { App, AppDeps } from "../appDeps.ts";

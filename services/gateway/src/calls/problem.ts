@@ -1,14 +1,8 @@
 /** The one table from what went wrong to what is answered: RFC 9457 problem details. */
 import type { Logger } from "@jetscribe/runtime";
 import { aboutTask, isTraceparent, type Problem } from "@jetscribe/schema";
-import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { STATUS_CODES } from "node:http";
 import { ApiError, type ApiErrorCode } from "../apiError.ts";
-import { unsupportedType } from "./body.ts";
-import { isOpenaiPath, openaiErrorOf } from "./openai/openaiError.ts";
-import { answerUnread, isUnread } from "./unreadBodies.ts";
-
-export const problemType = "application/problem+json; charset=utf-8";
 
 interface ProblemKind {
   status: number;
@@ -226,7 +220,7 @@ export function firstProblemOf(status: number): ApiErrorCode {
 export type StatusOf<What extends ApiErrorCode | number> =
   What extends ApiErrorCode ? (typeof table)[What]["status"] : What;
 
-const urn = "urn:jetscribe:problem:";
+export const urn = "urn:jetscribe:problem:";
 const typeOf = (code: ApiErrorCode) => `${urn}${code}`;
 /** Where a problem is explained, from the gateway's own root. */
 export const problemPath = (code: ApiErrorCode) => `/docs/problems/${code}`;
@@ -243,36 +237,10 @@ export const problemTypes: readonly string[] = [
   "about:blank",
 ];
 
-/** Answers every error; those that are nobody's mistake but ours are logged. */
-export function makeErrorHandler(log: Logger) {
-  return (
-    given: FastifyError | ApiError,
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ): FastifyReply => {
-    const error = asOurs(given);
-    const problem = problemOf(error);
-    const { status } = problem;
-    logFailure(log, error, status, {
-      route: request.routeOptions.url,
-      traceparent: (request.headers as { traceparent?: string }).traceparent,
-    });
-    if (error instanceof ApiError) {
-      const { retryAfterS, headers = {} } = error.facts;
-      void reply.headers(headers);
-      if (retryAfterS !== undefined)
-        void reply.header("retry-after", String(retryAfterS));
-    }
-    if (status === 401) void reply.header("www-authenticate", "Bearer");
-    sendRefusal(reply, error, problem);
-    return reply;
-  };
-}
-
 /** A failure that is nobody's mistake but ours. */
 export function logFailure(
   log: Logger,
-  error: FastifyError | ApiError | Error,
+  error: Error,
   status: number,
   { route, traceparent }: { route: string | undefined; traceparent?: string | undefined }, // prettier-ignore
 ): void {
@@ -292,37 +260,6 @@ function taskOf(error: Error, traceparent = "") {
     ...(isTraceparent(traceparent) && { traceparent }),
   });
 }
-
-/** Answers with the problem, in the form of the call's API. */
-export function sendRefusal(
-  reply: FastifyReply,
-  error: FastifyError | ApiError,
-  problem = problemOf(error),
-): void {
-  const { type } = problem;
-  if (type.startsWith(urn)) {
-    const { publicPath } = reply.server;
-    const page = problemPath(type.slice(urn.length) as ApiErrorCode);
-    void reply.header("link", `<${publicPath}${page}>; rel="help"`);
-  }
-  if (isOpenaiPath(reply.request.url)) {
-    const { status, body } = openaiErrorOf(error, problem);
-    void reply.code(status).type("application/json; charset=utf-8");
-    sendText(reply, JSON.stringify(body));
-  } else {
-    void reply.code(problem.status).type(problemType);
-    sendText(reply, JSON.stringify(problem));
-  }
-}
-
-function sendText(reply: FastifyReply, text: string): void {
-  const isWhole = !isUnread(reply.request.raw);
-  void reply.send(isWhole ? text : answerUnread(reply, text));
-}
-
-/** fastify names no header. */
-const asOurs = (error: FastifyError | ApiError): FastifyError | ApiError =>
-  error.code === "FST_ERR_CTP_INVALID_MEDIA_TYPE" ? unsupportedType() : error;
 
 export function problemOf(error: Error & { statusCode?: number }): Problem {
   if (error instanceof ApiError) {
