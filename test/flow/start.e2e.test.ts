@@ -130,11 +130,16 @@ test("an EVENTS of an earlier version is moved into its account and changed by t
   }
   const config = async () =>
     (await withEvents((api) => api.info(streams.events))).config;
+  const firstEvent = async () =>
+    (await withEvents((api) => api.getMessage(streams.events, { seq: 1 })))
+      ?.data;
 
   await healthy();
   await eventually(() => config());
   const made = await config();
   const id = await post(running);
+  const first = await firstEvent();
+  assert.ok(first);
   await withEvents((api) =>
     api.update(streams.events, {
       ...{ max_bytes: 2 ** 30, max_age: 86_400_000_000_000 },
@@ -154,6 +159,7 @@ test("an EVENTS of an earlier version is moved into its account and changed by t
   await healthy();
   await eventually(async () => (await config()).discard === "new");
   assert.deepEqual(await config(), made);
+  assert.deepEqual(await firstEvent(), first);
   assert.equal((await outcome(running, id))["status"], "completed");
   assert.ok(await withEvents((api) => api.info(streams.webhooks)));
 });
