@@ -1,7 +1,7 @@
 import "./install/require-node.mjs";
 import { join, resolve } from "node:path";
 import { fail, UserError } from "./install/print.mjs";
-import { root } from "./install/project.mjs";
+import { compileCache, root } from "./install/project.mjs";
 import { runInstead } from "./install/run.mjs";
 import { mayTrace, setUp } from "./install/setup.mjs";
 
@@ -25,6 +25,7 @@ async function main() {
   const { node } = await setUp({ examples, traces });
   // The tools are scripts that look for `node` on PATH.
   const env = {
+    NODE_COMPILE_CACHE: compileCache,
     ...process.env,
     PATH: `${join(node, "..")}:${process.env.PATH}`,
   };

@@ -1,5 +1,5 @@
 /** Starts `jetscribe` as its users do: a process of its own, with arguments and an environment. */
-import { eventually } from "@jetscribe/testing";
+import { compileCache, eventually } from "@jetscribe/testing";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -31,7 +31,7 @@ export function startCli(place: CliPlace, ...args: string[]): Cli {
       ? { env: { NATS_URL: place }, cwd: undefined }
       : place;
   const child = spawn(process.execPath, [main, ...args], {
-    ...{ env: { ...env, TZ: "UTC" }, cwd },
+    ...{ env: { NODE_COMPILE_CACHE: compileCache, ...env, TZ: "UTC" }, cwd },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [stdout, stderr] = ["", ""];

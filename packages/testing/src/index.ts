@@ -14,6 +14,7 @@ export {
   type NatsCluster,
 } from "./cluster.ts";
 export { makeClockStep, type ClockStep } from "./clockStep.ts";
+export { compileCache } from "../../../scripts/install/project.mjs";
 export { eventually } from "./eventually.ts";
 export * as gguf from "./gguf.ts";
 export { freePort } from "../../../scripts/system/freePort.ts";

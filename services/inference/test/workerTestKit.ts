@@ -26,6 +26,7 @@ import {
   type TokenChunk,
 } from "@jetscribe/schema";
 import {
+  compileCache,
   eventually,
   startNats,
   startRedis,
@@ -121,7 +122,7 @@ export async function startSystem(options: { version?: NatsVersion } = {}) {
   /** Starts a worker; it is killed at the end. */
   async function startWorker(more: Record<string, string> = {}) {
     const worker = spawn(process.execPath, [mainFile], {
-      env: { ...env, ...more },
+      env: { NODE_COMPILE_CACHE: compileCache, ...env, ...more },
       stdio: ["ignore", "ignore", "inherit"],
     });
     stack.defer(async () => {

@@ -34,6 +34,7 @@ import {
   type TaskReader,
 } from "@jetscribe/task-store";
 import {
+  compileCache,
   eventually,
   redisPrefix,
   startNats,
@@ -232,6 +233,7 @@ export function startResults(
   const dir = tempDir();
   const child = spawn(process.execPath, [main], {
     env: {
+      NODE_COMPILE_CACHE: compileCache,
       ...{ NATS_URL: nats.url, REDIS_URL: redis.url },
       ...{ EVENTS_MAX_BYTES: "1GiB", DATA_DIR: dir.path, ...env },
     },
