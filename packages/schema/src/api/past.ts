@@ -68,9 +68,9 @@ export const MomentResponse = LogRange.extend({
   event: FeedEvent.optional().meta({
     description: "That event, where the caller may see it.",
   }),
-  rows: z.array(NowRow).meta({
+  rows: z.array(NowRow.omit({ later: true })).meta({
     description:
-      "What waited and ran then, by model and lane; without `eta`, and with the tasks that waited for their `not_before` among `queued`.",
+      "What waited and ran then, by model and lane; without `eta`. `queued` counts the tasks that waited for their `not_before` too.",
   }),
   failures: z.array(NowFailure).meta({
     description: "The failures of the hour before, by type and model.",

@@ -111,9 +111,22 @@ describe("GET /feed?view=now", () => {
     await eventually(() => laterOf(page) === 1);
     assert.equal(countsOf(page), "0,0");
     assert.equal(rowOf(page)?.oldest_at, undefined);
-    assert.equal(laterOf(other), undefined);
     await call(`/cancel/${id}`, {});
     await eventually(() => laterOf(page) === undefined);
+    assert.doesNotMatch(other.text(), /"later"/);
+  });
+
+  test("counts a task for later as waiting once its time has come, which no event tells", async () => {
+    const page = await open("key-of-a");
+    const ids = [await post(), await post()];
+    await eventually(() => countsOf(page) === "0,2");
+    ids.push(await post({ not_before: Date.now() / 1_000 + 3 }));
+    await eventually(() => rowOf(page)?.later === 1);
+    assert.equal(countsOf(page), "0,2");
+    await eventually(() => countsOf(page) === "1,2");
+    assert.equal(rowOf(page)?.later, undefined);
+    for (const id of ids) await call(`/cancel/${id}`, {});
+    await eventually(() => countsOf(page) === "0,0");
   });
 
   test("is right again after the worker and the projection were killed", async () => {

@@ -1,6 +1,7 @@
 /**
  * The view `now`: what waits and runs by model and lane, workers with what their slots hold, the latest failures, and how
- * the system is. Redis is read after events, four times a second at most; the rest is in memory, or looked at each second.
+ * the system is. Redis is read after events, four times a second at most, and each second while a task waits for its
+ * `not_before`; the rest is in memory, or looked at each second.
  */
 import type { StoredEvent } from "@jetscribe/event-log/codec/storedEvent";
 import type { WorkersHeard } from "@jetscribe/event-log/signals/workersHeard";
@@ -100,6 +101,9 @@ export function nowContent(deps: NowDeps, key: ApiKey): Content {
   /** The projection tells of an event some time after the log has it. */
   const isBehind = () => rowsAsOf < seq;
 
+  /** A time that comes is no event. */
+  const waitsForTime = () => rows.all().some(({ later = 0 }) => later > 0);
+
   async function readCounts() {
     const all = projections.all();
     const asOf = all.find(({ name }) => name === "results")?.seq ?? 0;
@@ -156,7 +160,7 @@ export function nowContent(deps: NowDeps, key: ApiKey): Content {
       const told = counts;
       counts = noCounts();
       const [changedRows, changedState, changedStatistics] = await Promise.all([
-        isBehind() ? readCounts() : [],
+        isBehind() || waitsForTime() ? readCounts() : [],
         readState().catch((): Partial<SystemState> => ({})),
         statistics.changed(),
       ]);
