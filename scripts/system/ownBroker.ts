@@ -44,19 +44,20 @@ export function keepAccounts(
   stopping: AbortSignal,
   looksEveryMs?: number,
 ): void {
-  const namesNow = () =>
-    new Set(readSubscribers(dataDir).map(({ name }) => name));
-  let known = namesNow();
+  /** Of the first change nobody knows whether an account came by it. */
+  let known = new Set<string>();
   let second: NodeJS.Timeout | undefined;
   const reload = () => nats.send("SIGHUP");
   stopping.addEventListener("abort", () => clearTimeout(second));
   const onChanged = () => {
     try {
-      const now = namesNow();
+      const now = new Set(readSubscribers(dataDir).map(({ name }) => name));
       writeAccounts(dataDir, names);
       reload();
-      clearTimeout(second);
-      if (!now.isSubsetOf(known)) second = setTimeout(reload, secondReloadMs);
+      if (!now.isSubsetOf(known)) {
+        clearTimeout(second);
+        second = setTimeout(reload, secondReloadMs);
+      }
       known = now;
     } catch (error) {
       say(

@@ -10,6 +10,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "vitest";
+import { readRunning } from "../../scripts/system/dataDir.ts";
 import { makePrograms, node } from "../examples/programs.ts";
 import { npmStart } from "./npmStart.ts";
 
@@ -28,9 +29,10 @@ test("credentials of subscribers add --api submit as their owner and as no other
     const gone = once(child, "exit");
     if (child.kill("SIGTERM")) await gone;
   });
-  await eventually(async () => {
+  // Operators' programs find the system once it is told to run, which is later than its first answer.
+  await eventually(() => {
     assert.equal(child.exitCode, null);
-    return (await fetch(`http://127.0.0.1:${port}/health`)).ok;
+    return readRunning(env.DATA_DIR) !== undefined;
   });
   const operator = makePrograms(() => env);
   const subscribers = (...words: string[]) =>
@@ -65,7 +67,10 @@ test("credentials of subscribers add --api submit as their owner and as no other
     ...["$SRV.PING", subjects.list, subjects.keyEvent("revoked", "1")],
   ];
   for (const subject of forbidden)
-    await assert.rejects(guest.nc.request(subject, "{}"), /no responders/i);
+    await assert.rejects(
+      guest.nc.request(subject, "{}", { timeout: 60_000 }),
+      /no responders/i,
+    );
   const api = guest.jsm.streams;
   await assert.rejects(api.info(streams.events), /jetstream/i);
   await assert.rejects(api.purge(streams.events), /jetstream/i);

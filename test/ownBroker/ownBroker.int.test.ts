@@ -22,7 +22,7 @@ import {
 import { bringIn, shutOut } from "@jetscribe/event-log/subscribers/standing";
 import { brokerOf } from "@jetscribe/runtime";
 import { seedFileOf, writeSubscribers } from "@jetscribe/runtime/ownAccounts";
-import { natsVersions, startNats } from "@jetscribe/testing";
+import { natsVersions, startNats, type NatsVersion } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import {
   mkdtempSync,
@@ -103,16 +103,36 @@ for (const version of await natsVersions())
 
 for (const version of await natsVersions())
   test(`an account that comes again has its consumer at one writing of the list (${version})`, async () => {
-    const dataDir = mkdtempSync(join(tmpdir(), "jetscribe-own-"));
-    onTestFinished(() => rmSync(dataDir, { recursive: true }));
-    const names = prepareOwnBroker(dataDir, undefined);
-    const config = ['include "nats/accounts.conf"'];
-    await using nats = await startNats({ version, dataDir, config });
-    const stopping = new AbortController();
-    onTestFinished(() => stopping.abort());
-    const send = (signal: NodeJS.Signals) => void nats.kill(signal);
-    keepAccounts(dataDir, names, { send }, stopping.signal);
-    await using operator = await connectBroker({
+    await using own = await openOwn(version);
+    for (let i = 0; i < 2; i++) {
+      await bringIn(own.guest, own.writing([own.entry]), own.within);
+      await shutOut(own.guest, own.writing([]), own.within);
+    }
+  });
+
+test("a subscriber is let in also where the second reload fell together with the first", async () => {
+  let reloads = 0;
+  await using own = await openOwn("newest", () => ++reloads !== 2);
+  await bringIn(own.guest, own.writing([own.entry]), own.within);
+  assert.ok(reloads > 2);
+});
+
+/** A broker whose accounts are kept, and who may come; `isHeard`: whether nats-server hears this signal. */
+async function openOwn(version: NatsVersion, isHeard = () => true) {
+  await using opened = new AsyncDisposableStack();
+  const dataDir = mkdtempSync(join(tmpdir(), "jetscribe-own-"));
+  onTestFinished(() => rmSync(dataDir, { recursive: true }));
+  const names = prepareOwnBroker(dataDir, undefined);
+  const config = ['include "nats/accounts.conf"'];
+  const nats = opened.use(await startNats({ version, dataDir, config }));
+  const stopping = new AbortController();
+  opened.defer(() => stopping.abort());
+  const send = (signal: NodeJS.Signals) => {
+    if (isHeard()) void nats.kill(signal);
+  };
+  keepAccounts(dataDir, names, { send }, stopping.signal);
+  const operator = opened.use(
+    await connectBroker({
       ...brokerOf(
         {
           NATS_URL: nats.url,
@@ -121,24 +141,25 @@ for (const version of await natsVersions())
         "operator",
       ),
       name: "test",
-    });
-    await ensureTopology(operator, settings);
-
-    const { seedFile, entry } = subscriberOf(dataDir, "s1");
-    const guest = {
+    }),
+  );
+  await ensureTopology(operator, settings);
+  const { seedFile, entry } = subscriberOf(dataDir, "s1");
+  const all = opened.move();
+  return {
+    entry,
+    guest: {
       ...{ url: nats.url, seed: readFileSync(seedFile, "utf8") },
       question: questionOf("s1", names),
-    };
-    const within = AbortSignal.timeout(60_000);
-    const writing = (list: Subscriber[]) => () => {
+    },
+    within: AbortSignal.timeout(60_000),
+    writing: (list: Subscriber[]) => () => {
       writeSubscribers(dataDir, list);
       return Promise.resolve();
-    };
-    for (let i = 0; i < 2; i++) {
-      await bringIn(guest, writing([entry]), within);
-      await shutOut(guest, writing([]), within);
-    }
-  });
+    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
 
 test("a seed that can't be read is none to be replaced", () => {
   const dataDir = mkdtempSync(join(tmpdir(), "jetscribe-own-"));

@@ -16,18 +16,31 @@ export interface Guest {
 /** Makes the broker read its accounts anew; need not wait until it has. */
 export type Reload = () => Promise<void>;
 
+/** Reloads that fell together were one, and the broker needs one more. */
+const againAfterMs = 5_000;
+
 /**
- * Reloads, and resolves once the broker lets the user in, and answers it. nats-server sets the imports of a new account up
- * at the reload after the one that brings the account, so `reload` stands for two. Both are over then: a connection that
- * is in its handshake at a reload is closed. Rejects with the signal's reason.
+ * Calls `reload`, and resolves once the broker lets the user in and answers it. nats-server sets the imports of a new account
+ * up at the reload after the one that brings the account, so `reload` has to bring about both; where no answer comes, it is
+ * called again. An answer shows that both are over: a program that connects in between may be cut off in its handshake.
+ * Rejects with the signal's reason.
  */
 export async function bringIn(
   guest: Guest,
   reload: Reload,
   signal: AbortSignal,
 ): Promise<void> {
-  await reload();
-  await until(guest, (found) => found === "ready", signal);
+  for (;;) {
+    await reload();
+    const again = AbortSignal.timeout(againAfterMs);
+    const either = AbortSignal.any([signal, again]);
+    try {
+      return await until(guest, (found) => found === "ready", either);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!again.aborted) throw error;
+    }
+  }
 }
 
 /** Reloads, and resolves once the broker lets the user in, which needs no JetStream. Rejects with the signal's reason. */
