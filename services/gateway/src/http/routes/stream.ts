@@ -52,9 +52,10 @@ export function streamRoute(app: App, { log, ...deps }: AppDeps): void {
       if (request.method === "HEAD") return reply.sse.sendHeaders();
       const signal = endOfCall(deps.keys, request, reply);
       const record = () => recordRead(deps.audit, request, task, ["result"]);
-      // A refusal is an answer of its own where the text is there: nothing is sent yet.
-      const isThere =
-        !isOpen(task) && hasText(visibleOutcome(task, request.key, deps.clock));
+      // A refusal is an answer of its own where the text is there: nothing is sent yet. Only a text has an id to come back with.
+      const isThere = isOpen(task)
+        ? lastEventId !== undefined
+        : hasText(visibleOutcome(task, request.key, deps.clock));
       if (isThere) await record();
       const events = deps.streamTask(task, {
         owner: request.key.owner,
