@@ -71,7 +71,7 @@ const layer = (files, ...sees) => ({
   sees: sees.length > 0 ? new RegExp(`^(${sees.join("|")})`) : /^$/,
 });
 const services = ["gateway", "inference", "results", "logger", "webhooks"];
-/** The folders of a service or package, each of which sees those before it; those of one place don't see each other. Their README.md tells what they hold. */
+/** The folders of a service or package, each of which sees those before it. An entry that is a list stands for folders side by side, which don't see each other. Their README.md tells what they hold. */
 const rooms = {
   "packages/event-log/src": [
     ...[

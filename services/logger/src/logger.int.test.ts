@@ -63,7 +63,7 @@ async function isTorn(dir: string): Promise<boolean> {
   );
 }
 
-/** For a logger's environment: it is killed beside its rename of this number of an `llm_requests` file. */
+/** The environment of a logger that is killed right before, or right after, its `at`th rename of an `llm_requests` file. */
 const killedAtRename = (at: number, when: "before" | "after") => ({
   NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(`
     import fs from "node:fs";
