@@ -28,8 +28,9 @@ export const runs = {
     ...["--seconds", "12"],
   ],
   deliveries: ["--only", "delete-queue,kill-inference,kill-nats"],
-  // Alone: a system that still waits for a webhook is not looked at any further.
+  // Two by themselves: a system that still waits for a webhook is not looked at any further.
   webhooks: ["--only", "none", "--rate", "8", "--seconds", "5"],
+  ends: ["--only", "none", "--rate", "8", "--seconds", "8"],
   waits: ["--only", "outwait", "--rate", "4", "--seconds", "5"],
   crashes: [
     ...["--only", "kill-inference,kill-engine,stop-inference,kill-results"],
