@@ -1,5 +1,5 @@
 import { followSubscribers } from "@jetscribe/runtime/followSubscribers";
-import { readSubscribers, writeAccounts } from "@jetscribe/runtime/ownAccounts";
+import { writeAccounts } from "@jetscribe/runtime/ownAccounts";
 import { isNamespace, makeNames, type Names } from "@jetscribe/schema";
 import { join } from "node:path";
 import { configExitCode, red, say, UserError } from "../install/print.mjs";
@@ -51,8 +51,8 @@ export function keepAccounts(
   stopping.addEventListener("abort", () => clearTimeout(second));
   const onChanged = () => {
     try {
-      const now = new Set(readSubscribers(dataDir).map(({ name }) => name));
-      writeAccounts(dataDir, names);
+      const subscribers = writeAccounts(dataDir, names);
+      const now = new Set(subscribers.map(({ name }) => name));
       reload();
       if (!now.isSubsetOf(known)) {
         clearTimeout(second);

@@ -42,26 +42,8 @@ import {
 
 for (const version of await natsVersions())
   test(`subscribers come and go, and nobody else notices (${version})`, async () => {
-    await using opened = new AsyncDisposableStack();
-    const dataDir = mkdtempSync(join(tmpdir(), "jetscribe-own-"));
-    onTestFinished(() => rmSync(dataDir, { recursive: true }));
-    const names = prepareOwnBroker(dataDir, undefined);
-    const config = ['include "nats/accounts.conf"'];
-    const nats = opened.use(await startNats({ version, dataDir, config }));
-    const stopping = new AbortController();
-    opened.defer(() => stopping.abort());
-    const send = (signal: NodeJS.Signals) => void nats.kill(signal);
-    keepAccounts(dataDir, names, { send }, stopping.signal);
-    const enter = async (role: Role, seedFile = seedFileOf(dataDir, role)) =>
-      opened.use(
-        await connectBroker({
-          ...brokerOf({ NATS_URL: nats.url, NATS_NKEY_FILE: seedFile }, role),
-          name: "test",
-        }),
-      );
-
-    const operator = await enter("operator");
-    await ensureTopology(operator, settings);
+    const own = await openOwn(version);
+    const { dataDir, names, enter, operator } = own;
     await ensureWorkQueue(operator, queue, { ackWaitMs: 60_000 });
     const [gateway, worker] = [
       await enter("gateway"),
@@ -103,7 +85,7 @@ for (const version of await natsVersions())
 
 for (const version of await natsVersions())
   test(`an account that comes again has its consumer at one writing of the list (${version})`, async () => {
-    await using own = await openOwn(version);
+    const own = await openOwn(version);
     for (let i = 0; i < 2; i++) {
       await bringIn(own.guest, own.writing([own.entry]), own.within);
       await shutOut(own.guest, own.writing([]), own.within);
@@ -112,16 +94,17 @@ for (const version of await natsVersions())
 
 test("a subscriber is let in also where the second reload fell together with the first", async () => {
   let reloads = 0;
-  await using own = await openOwn("newest", () => ++reloads !== 2);
+  const own = await openOwn("newest", () => ++reloads !== 2);
   await bringIn(own.guest, own.writing([own.entry]), own.within);
   assert.ok(reloads > 2);
 });
 
-/** A broker whose accounts are kept, and who may come; `isHeard`: whether nats-server hears this signal. */
+/** A broker whose accounts are kept until the test ends, and who may come; `isHeard`: whether nats-server hears this signal. */
 async function openOwn(version: NatsVersion, isHeard = () => true) {
-  await using opened = new AsyncDisposableStack();
+  const opened = new AsyncDisposableStack();
+  onTestFinished(() => opened.disposeAsync());
   const dataDir = mkdtempSync(join(tmpdir(), "jetscribe-own-"));
-  onTestFinished(() => rmSync(dataDir, { recursive: true }));
+  opened.defer(() => rmSync(dataDir, { recursive: true }));
   const names = prepareOwnBroker(dataDir, undefined);
   const config = ['include "nats/accounts.conf"'];
   const nats = opened.use(await startNats({ version, dataDir, config }));
@@ -131,23 +114,18 @@ async function openOwn(version: NatsVersion, isHeard = () => true) {
     if (isHeard()) void nats.kill(signal);
   };
   keepAccounts(dataDir, names, { send }, stopping.signal);
-  const operator = opened.use(
-    await connectBroker({
-      ...brokerOf(
-        {
-          NATS_URL: nats.url,
-          NATS_NKEY_FILE: seedFileOf(dataDir, "operator"),
-        },
-        "operator",
-      ),
-      name: "test",
-    }),
-  );
+  const enter = async (role: Role, seedFile = seedFileOf(dataDir, role)) =>
+    opened.use(
+      await connectBroker({
+        ...brokerOf({ NATS_URL: nats.url, NATS_NKEY_FILE: seedFile }, role),
+        name: "test",
+      }),
+    );
+  const operator = await enter("operator");
   await ensureTopology(operator, settings);
   const { seedFile, entry } = subscriberOf(dataDir, "s1");
-  const all = opened.move();
   return {
-    entry,
+    ...{ dataDir, names, enter, operator, entry },
     guest: {
       ...{ url: nats.url, seed: readFileSync(seedFile, "utf8") },
       question: questionOf("s1", names),
@@ -157,7 +135,6 @@ async function openOwn(version: NatsVersion, isHeard = () => true) {
       writeSubscribers(dataDir, list);
       return Promise.resolve();
     },
-    [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
 

@@ -42,8 +42,11 @@ export const accountsFileOf = (dataDir: string): string =>
 export const subscriberSeedOf = (dataDir: string, name: string): string =>
   join(dataDir, "credentials", "subscribers", `${name}.nk`);
 
-/** Makes the seeds that are missing, and writes what nats-server reads. Throws where the list of subscribers can't be read. */
-export function writeAccounts(dataDir: string, names: Names): void {
+/**
+ * Makes the seeds that are missing, and writes what nats-server reads. Returns the subscribers that are in it. Throws where
+ * the list of subscribers can't be read.
+ */
+export function writeAccounts(dataDir: string, names: Names): Subscriber[] {
   for (const folder of ["credentials", "nats"])
     mkdirSync(join(dataDir, folder), { recursive: true, mode: 0o700 });
   const users = roles.map((role) => ({
@@ -53,6 +56,7 @@ export function writeAccounts(dataDir: string, names: Names): void {
   const subscribers = readSubscribers(dataDir);
   const text = accountsConfig({ names, users, subscribers });
   writePrivate(accountsFileOf(dataDir), text);
+  return subscribers;
 }
 
 /** What a hand may have changed: nats-server would not start with accounts that it can't read. */
