@@ -179,7 +179,8 @@ describe("the client", () => {
   });
 
   test("a gateway that is away for a while is waited for", async () => {
-    const { generate, wait } = client();
+    // As many attempts as a slow machine needs to start the gateway.
+    const { generate, wait } = client(fetch, 60);
     await stack.kill("gateway");
     const accepted = generate({ prompt: "later" });
     await stack.restart("gateway");

@@ -38,7 +38,7 @@ export interface ClientOptions {
   apiKey: string;
   /** Another `fetch`, as of a test or a proxy. */
   fetch?: typeof fetch;
-  /** A call is repeated so often at most; 6 by default, which takes 8 s on average. 0: never. */
+  /** A call is repeated so often at most; 6 by default, over 8 to 16 s. 0: never. */
   maxRetries?: number;
 }
 

@@ -4,14 +4,18 @@ const firstMs = 250;
 const longestMs = 10_000;
 
 /**
- * How long to wait after the attempt of this number (from 0), in ms. A random share of a limit that doubles ("full
- * jitter"), so that many clients don't come back together; never less than `afterMs`.
+ * How long to wait after the attempt of this number (from 0), in ms, beyond `afterMs`. Between half of a limit that doubles
+ * and the whole of it ("equal jitter"): the random half keeps many clients from coming back together, and the fixed half
+ * makes it certain how long a server may be away.
  */
 export const delayOf = (
   attempt: number,
   afterMs: number,
   random = Math.random(),
-): number => afterMs + random * Math.min(longestMs, firstMs * 2 ** attempt);
+): number => {
+  const limitMs = Math.min(longestMs, firstMs * 2 ** attempt);
+  return afterMs + (limitMs / 2) * (1 + random);
+};
 
 /** Resolves when the delay is over; rejects with the signal's reason. */
 export function pause(

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "vitest";
 import { delayOf, pause, retryAfterMs } from "./retry.ts";
 
-test("a pause is a random share of a limit that doubles up to 10 s, and begins after Retry-After", () => {
+test("a pause is half of a limit that doubles up to 10 s, and a random share of the other half, after Retry-After", () => {
   assert.deepEqual(
     [0, 1, 2, 5, 6, 60].map((attempt) => delayOf(attempt, 0, 1)),
     [250, 500, 1_000, 8_000, 10_000, 10_000],
   );
-  assert.equal(delayOf(3, 0, 0), 0);
-  assert.equal(delayOf(0, 2_000, 0.5), 2_125);
+  assert.equal(delayOf(3, 0, 0), 1_000);
+  assert.equal(delayOf(0, 2_000, 0.5), 2_187.5);
 });
 
 test("Retry-After is seconds or a date", () => {
