@@ -11,6 +11,7 @@ const columns = [
   ...["reason", "error_type", "error_message", "queue_wait_time"],
   ...["processing_time", "total_time", "prompt_tokens"],
   ...["completion_tokens", "prompt", "result"],
+  ...["not_before", "group", "retry_of"],
 ];
 
 const lineEnd = "\r\n";
@@ -30,7 +31,7 @@ export function csvLine(
   const error = objectIn(body["error"]);
   const metrics = objectIn(body["metrics"]);
   const cells = [
-    ...[message.seq, new Date(message.time * 1_000).toISOString(), type],
+    ...[message.seq, isoOf(message.time), type],
     ...[queue.model, queue.lane, queue.owner, body["task_id"]],
     ...[body["user_id"], body["metadata"], body["attempt"], body["worker_id"]],
     ...[body["finish_reason"], body["reason"], error["type"]],
@@ -46,9 +47,19 @@ export function csvLine(
           body["result"] ?? body["partial_text"],
         ]
       : ["", ""]),
+    ...[isoOf(body["not_before"]), body["group"], body["retry_of"]],
   ];
   return cells.map(cellOf).join(",") + lineEnd;
 }
+
+/** The last second that a Date can hold (ECMA-262, 21.4.1.1). */
+const lastSecond = 8.64e12;
+
+/** A moment in seconds since 1970, as ISO 8601 in UTC. */
+const isoOf = (seconds: unknown): string =>
+  typeof seconds === "number" && Math.abs(seconds) <= lastSecond
+    ? new Date(seconds * 1_000).toISOString()
+    : "";
 
 const objectIn = (value: unknown): Body => (isObject(value) ? value : {});
 

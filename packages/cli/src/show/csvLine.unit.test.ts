@@ -23,7 +23,7 @@ const textIn = (cell = ""): string => (cell.startsWith("'") ? cell.slice(1) : ce
 test("the columns stand where they have always stood", () => {
   // What is new stands behind these.
   const head =
-    "seq,time,type,model,lane,owner,task_id,user_id,metadata,attempt,worker_id,finish_reason,reason,error_type,error_message,queue_wait_time,processing_time,total_time,prompt_tokens,completion_tokens,prompt,result";
+    "seq,time,type,model,lane,owner,task_id,user_id,metadata,attempt,worker_id,finish_reason,reason,error_type,error_message,queue_wait_time,processing_time,total_time,prompt_tokens,completion_tokens,prompt,result,not_before,group,retry_of";
   assert.ok(csvHead.startsWith(head));
 });
 
@@ -47,6 +47,16 @@ test("a row has what the types share, and is empty where its type has nothing", 
       result: 'a "b",\r\nc',
     }),
   );
+});
+
+test("a task for later has its time in UTC, and what is no time is empty", () => {
+  const [later] = rowsOf(lineOf({ not_before: 1_796_108_700.5 }));
+  assert.equal(later?.["not_before"], "2026-12-01T07:05:00.500Z");
+  for (const not_before of ["soon", null, "", {}, 1e300]) {
+    const [row] = rowsOf(lineOf({ not_before, group: "g", retry_of: "r" }));
+    const { not_before: none, group, retry_of } = row ?? {};
+    assert.deepEqual([none, group, retry_of], ["", "g", "r"]);
+  }
 });
 
 test("a conversation is JSON, and without texts its cells are empty", () => {
