@@ -7,12 +7,12 @@ import { readChoices, readRunning } from "./dataDir.ts";
  * `runOperatorProgram.ts PROGRAM NATS_URL|REDIS_URL|JETSCRIBE_URL [ARGUMENT...]`: runs a program of the workspace for an
  * operator, with the settings that `npm start` has. Where the server is not set, the system that runs here is meant, and
  * the user `operator` of its broker unless a credential is named; where none runs, the process ends with a UserError's
- * message, unless it is only asked for help.
+ * message, unless it is only asked for help or its version.
  */
 const [program = "", usual = ""] = process.argv.splice(2, 2);
 const words = process.argv.slice(2);
-const asksForHelp = words.some((word) =>
-  ["--help", "-h", "help"].includes(word),
+const asksAboutItself = words.some((word) =>
+  ["--help", "-h", "help", "--version", "-V"].includes(word),
 );
 const server = words[0] === "keys" ? "JETSCRIBE_URL" : usual;
 const names: Env = {
@@ -25,7 +25,7 @@ try {
   // A path of the environment, or of .env, is meant from the project's folder, as the services take it.
   for (const name of ["NATS_NKEY_FILE", "NATS_CREDS_FILE"])
     if (env[name]) env[name] = resolve(root, env[name]);
-  const isNeeded = !env[server] && !asksForHelp;
+  const isNeeded = !env[server] && !asksAboutItself;
   Object.assign(process.env, isNeeded ? runningHere(env) : {}, env);
 } catch (error) {
   fail(error);

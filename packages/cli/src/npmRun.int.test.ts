@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import own from "../package.json" with { type: "json" };
 
 const root = join(import.meta.dirname, "../../..");
 
@@ -47,6 +48,8 @@ test("the system that runs here is found, and where none runs a line says what t
   const help = await npmRun(dir, "tail", "--help");
   assert.equal(help.code, 0, help.stderr);
   assert.match(help.stdout, /^Usage: jetscribe tail/);
+  const version = await npmRun(dir, "--version");
+  assert.deepEqual([version.code, version.stdout], [0, `${own.version}\n`]);
 
   await using nats = await startNats();
   // As npm start writes them.

@@ -19,6 +19,7 @@ import {
 import { addSubscribersCommand } from "./subscribersCommand.ts";
 import { makeOutput } from "./show/output.ts";
 import { makePaint } from "./show/paint.ts";
+import own from "../package.json" with { type: "json" };
 
 const description = `The log of a Jetscribe system: what happened, and what happens. And its API keys.
 
@@ -91,6 +92,7 @@ function stopOnSignal() {
 function makeProgram(context: Context): Command {
   const program = new Command("jetscribe")
     .description(description)
+    .version(own.version)
     .addHelpText("after", footer)
     .showHelpAfterError("(jetscribe --help tells what there is)")
     .configureHelp({ showGlobalOptions: true })
