@@ -1,8 +1,9 @@
 /** What every test of the whole flow does with a running system. */
-import { eventually } from "@jetscribe/testing";
+import { eventually, redisPrefix, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { redisCommands } from "../chaos/wire/redis.ts";
 
 export interface Running {
   url: string;
@@ -75,6 +76,18 @@ export const outcomes = (
   ids: readonly string[],
 ): Promise<Record<string, unknown>[]> =>
   Promise.all(ids.map((id) => outcome(running, id)));
+
+/** Waits until Redis has the completed tasks. Their outcomes may be told sooner, from the log. */
+export async function untilInRedis(
+  { redis }: Pick<Stack, "redis">,
+  ids: readonly string[],
+): Promise<void> {
+  const keys = ids.map((id) => `${redisPrefix}task:${id}`);
+  await eventually(async () => {
+    const [stored] = await redisCommands(redis.port, [["MGET", ...keys]]);
+    return (stored as unknown[]).every((one) => /completed/.test(String(one)));
+  });
+}
 
 /** The lines of the request log that are about the task. */
 export async function logLines(logDir: string, id: string): Promise<string[]> {

@@ -92,8 +92,8 @@ test("at its Cancel-After a task is cancelled once, where it runs, where it wait
   const { took } = await end(waits);
   assert.ok(took >= 1.5, String(took));
   const { ended, took: ran } = await end(runs);
-  // The results service would end it 5 s after its deadline.
-  assert.ok(ran >= 6 && ran < 11, String(ran));
+  // A timer may be up to 2 ms early. The results service would end it 5 s after its deadline.
+  assert.ok(ran >= 5.998 && ran < 11, String(ran));
   assert.match(String(ended["partial_text"]), /^[a-z]{4}/);
   await stack.kill("inference");
   const alone = await hurried("0.5");

@@ -1,9 +1,16 @@
 /** A Redis that has no memory left: what it lacks is in the log, and it gets that when there is room. */
-import { eventually, redisPrefix, startStack } from "@jetscribe/testing";
+import { eventually, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { redisCommands } from "../chaos/wire/redis.ts";
-import { call, lineCounts, outcome, outcomes, post } from "./client.ts";
+import {
+  call,
+  lineCounts,
+  outcome,
+  outcomes,
+  post,
+  untilInRedis,
+} from "./client.ts";
 
 test("with a full Redis prompts are accepted, generated and answered from the log; /health says what stands still", async () => {
   await using stack = await startStack({ env: { ENGINE: "fake" } });
@@ -36,12 +43,6 @@ test("with a full Redis prompts are accepted, generated and answered from the lo
   await redis("CONFIG", "SET", "maxmemory", "0");
   await eventually(async () => (await health()).status === "healthy");
   const ids = [before, ...meanwhile];
-  await eventually(async () => {
-    const stored = await redis(
-      "MGET",
-      ...ids.map((id) => `${redisPrefix}task:${id}`),
-    );
-    return (stored as unknown[]).every((one) => /completed/.test(String(one)));
-  });
+  await untilInRedis(stack, ids);
   assert.deepEqual(await lineCounts(stack.logDir, ids), [1, 1, 1]);
 });

@@ -66,6 +66,7 @@ for (const natsVersion of await natsVersions())
       broker.nc.request(
         subjects.log("test"),
         JSON.stringify({ ...record, msg }),
+        { timeout: 60_000 },
       );
     for (let i = 0; i < 200; i++) await say(`record ${i}`);
     await dropped(broker, streams.logs);

@@ -7,7 +7,7 @@ import { call, outcome, post } from "./client.ts";
 
 test("an engine that stands still behind a live worker is seen, and comes back", async () => {
   await using stack = await startStack({
-    env: { ENGINE: "fake", HANG_TIMEOUT: "6s" },
+    env: { ENGINE: "fake", HANG_TIMEOUT: "10s" },
   });
   const worker = async () => {
     const { status, body } = await call(stack, "/health");

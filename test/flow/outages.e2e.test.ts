@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "vitest";
-import { call, outcome, post } from "./client.ts";
+import { call, outcome, post, untilInRedis } from "./client.ts";
 
 const fake = { ENGINE: "fake" };
 const demoModel = fileURLToPath(
@@ -39,7 +39,7 @@ test("without Redis prompts are accepted, generated and answered from the log", 
 test("without the broker nothing is accepted, and what is known is still answered", async () => {
   await using stack = await startStack({ env: fake });
   const id = await post(stack);
-  await outcome(stack, id);
+  await untilInRedis(stack, [id]);
   await stack.nats.kill();
   await eventually(async () => (await call(stack, "/readyz")).status === 503);
   const refused = await call(stack, "/generate", generate);

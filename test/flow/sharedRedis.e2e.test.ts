@@ -1,5 +1,5 @@
 /** Two whole systems that share one database of Redis with each other, and with anybody. */
-import { startStack } from "@jetscribe/testing";
+import { eventually, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import { redisCommands } from "../chaos/wire/redis.ts";
@@ -25,7 +25,9 @@ test("each system answers its own tasks, and every key is one's or the other's",
     const [other = ""] = ids[1 - i] ?? [];
     assert.equal((await call(stack, `/status/${other}`)).status, 404);
     const keys = (ids[i] ?? []).map((id) => `${prefixes[i]}task:${id}`);
-    assert.equal(await redis("EXISTS", ...keys), keys.length);
+    await eventually(
+      async () => (await redis("EXISTS", ...keys)) === keys.length,
+    );
   }
   const keys = (await redis("KEYS", "*")) as string[];
   const bare = keys.filter((key) => !prefixes.some((p) => key.startsWith(p)));

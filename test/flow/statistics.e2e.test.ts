@@ -110,6 +110,7 @@ describe("GET /statistics", () => {
   }
 
   test("agrees with the log while tasks run, when they have ended, after Redis was emptied, and built anew", async () => {
+    await eventually(() => ask({}));
     await load(20);
     await assertAgrees();
     await load(60);
@@ -124,6 +125,7 @@ describe("GET /statistics", () => {
 
     await emptyRedis(stack.redis.port);
     await load(20);
+    await eventually(() => ask({}));
     await assertAgrees();
     await untilIdle();
     await assertAgrees();

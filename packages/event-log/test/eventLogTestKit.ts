@@ -70,6 +70,9 @@ export const waysOfReading = {
     Object.create(broker, { role: { value: "auditor" } }) as Broker,
 };
 
+/** Many events at once, or a large one, may take a busy machine longer than one may. */
+const within = { timeoutMs: 60_000 };
+
 /** A broker of the test's own, with the streams on it. */
 export async function openLog(
   version: NatsVersion = "default",
@@ -94,14 +97,13 @@ export async function openLog(
       ),
     async request(count, of = queue) {
       const events = Array.from({ length: count }, () => requestedBy(of));
-      // Many at once may take a busy machine longer than one may.
-      const within = { timeoutMs: 60_000 };
       await Promise.all(
         events.map((event) => appender.append(event, of, within)),
       );
       return events.map(({ data }) => data.task_id);
     },
-    append: async (event, of = queue) => (await appender.append(event, of)).seq,
+    append: async (event, of = queue) =>
+      (await appender.append(event, of, within)).seq,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }

@@ -62,12 +62,11 @@ for (const version of await natsVersions())
       assert.equal(await readings(), 1);
       await log.nats.kill("SIGKILL");
       await eventually(() => !log.broker.connected);
-      const before = clock.nowMs();
-      assert.ok(isRight(before));
+      assert.ok(isRight(clock.nowMs()));
       await log.nats.restart();
       await log.broker.whenConnected();
       await eventually(async () => (await readings()) === 2);
-      assert.ok(clock.nowMs() > before && isRight(clock.nowMs()));
+      assert.ok(isRight(clock.nowMs()));
     });
 
     test("begins with the machine's time where it can't be read, and is corrected once it can", async () => {

@@ -403,8 +403,9 @@ for (const version of await natsVersions())
       for (let at = 0; at < 5; at++)
         await log.append(requestedBy(queue, { prompt }));
       await using follower = follow(log.broker);
-      await eventually(() => follower.read.length === 5);
-      assert.deepEqual(follower.interruptions, []);
+      // A busy machine may take one for longer than a silence may last: the reader is then made anew.
+      await eventually(() => follower.read.length >= 5);
+      assert.deepEqual(follower.seqs(), upTo(5));
     });
   });
 

