@@ -98,7 +98,7 @@ for (const natsVersion of await natsVersions())
 
     test("a worker that is killed keeps its group's room until its task is taken over", async () => {
       await using stack = await startStack({
-        env: { ...fake, FAKE_MS: "10000", FAKE_TOKENS: "100", SLOTS: "2" },
+        env: { ...fake, FAKE_MS: "6000", FAKE_TOKENS: "100", SLOTS: "2" },
         services: [...members].filter((one) => one !== "inference-2"),
         natsVersion,
       });
