@@ -1,4 +1,4 @@
-/** OpenAI's API of a real system with the demo model, through OpenAI's own client. */
+/** OpenAI's API of real systems, with the demo model and with a slow fake one, through OpenAI's own client. */
 import type { OutcomeResponse, StatusResponse } from "@jetscribe/schema";
 import {
   connectBroker,
@@ -17,7 +17,7 @@ const model = "demo";
 const question = "What is the capital of France?";
 const messages = [{ role: "user" as const, content: question }];
 const plain = { model, messages, max_tokens: 16, temperature: 0 };
-/** Takes longer than any call here waits. */
+/** Written to its last token; by the slow engine in minutes. */
 const endless = {
   ...{ model, prompt: "Once upon a time", max_tokens: 2_000 },
   ignore_eos: true,
@@ -26,62 +26,90 @@ const endless = {
 const limit = 16;
 const key = "key-of-a";
 
-describe("OpenAI's API", () => {
-  let stack: Stack;
-  let client: OpenAI;
+let stack: Stack;
+let client: OpenAI;
+
+/** A stack of its own for the tests around. */
+function useStack(env: Record<string, string> = {}): void {
   beforeAll(async () => {
     stack = await startStack({
       env: {
         MODEL_NAME: model,
         MAX_TASKS_PER_KEY: String(limit),
         API_KEYS: `a:${key},b:key-of-b`,
+        ...env,
       },
     });
     client = clientOf();
   });
   afterAll(() => stack?.stop());
+}
 
-  const clientOf = (options: object = {}) =>
-    new OpenAI({
-      baseURL: `${stack.url}/v1`,
-      apiKey: key,
-      maxRetries: 0,
-      ...options,
-    });
+const clientOf = (options: object = {}) =>
+  new OpenAI({
+    baseURL: `${stack.url}/v1`,
+    apiKey: key,
+    maxRetries: 0,
+    ...options,
+  });
 
-  async function get(path: string, method = "GET") {
-    const headers = { "x-api-key": key };
-    return await fetch(stack.url + path, { method, headers });
-  }
-  const result = async (id: string) =>
-    (await (
-      await get(`/result/${id.replace(/^[a-z]+-/, "")}?wait=30`)
-    ).json()) as OutcomeResponse;
-  async function post(path: string, body: object, headers: object = {}) {
-    return await fetch(stack.url + path, {
-      method: "POST",
-      headers: {
-        "x-api-key": key,
-        "content-type": "application/json",
-        ...headers,
-      },
-      body: JSON.stringify(body),
-    });
-  }
-  /** The outcome of the same request, sent to `POST /generate`. */
-  async function generated(body: object): Promise<OutcomeResponse> {
-    const answer = await post("/generate", body, { prefer: "wait=30" });
-    assert.equal(answer.status, 200);
-    return (await answer.json()) as OutcomeResponse;
-  }
-  async function refused(call: Promise<unknown>): Promise<APIError> {
-    const error: unknown = await call.then(
-      () => assert.fail("it was not refused"),
-      (error: unknown) => error,
-    );
-    assert.ok(error instanceof APIError, String(error));
-    return error;
-  }
+async function get(path: string, method = "GET") {
+  const headers = { "x-api-key": key };
+  return await fetch(stack.url + path, { method, headers });
+}
+const result = async (id: string) =>
+  (await (
+    await get(`/result/${id.replace(/^[a-z]+-/, "")}?wait=30`)
+  ).json()) as OutcomeResponse;
+async function post(path: string, body: object, headers: object = {}) {
+  return await fetch(stack.url + path, {
+    method: "POST",
+    headers: {
+      "x-api-key": key,
+      "content-type": "application/json",
+      ...headers,
+    },
+    body: JSON.stringify(body),
+  });
+}
+/** The outcome of the same request, sent to `POST /generate`. */
+async function generated(body: object): Promise<OutcomeResponse> {
+  const answer = await post("/generate", body, { prefer: "wait=30" });
+  assert.equal(answer.status, 200);
+  return (await answer.json()) as OutcomeResponse;
+}
+async function refused(call: Promise<unknown>): Promise<APIError> {
+  const error: unknown = await call.then(
+    () => assert.fail("it was not refused"),
+    (error: unknown) => error,
+  );
+  assert.ok(error instanceof APIError, String(error));
+  return error;
+}
+
+/** The tasks from now on, as they are started. */
+async function hearStarts() {
+  const broker = await connectBroker({ url: stack.natsUrl, name: "test" });
+  const heard: { id: string; word: string }[] = [];
+  subscribe(broker, "llm.stored.>", ({ subject, headers }) => {
+    const [, , word = ""] = subject.split(".");
+    heard.push({ id: headers?.get("ce-subject") ?? "", word });
+  });
+  await subscribed(broker);
+  const take = (wanted: string) => {
+    const at = heard.findIndex(({ word }) => word === wanted);
+    return at < 0 ? undefined : heard.splice(at, 1)[0]?.id;
+  };
+  return {
+    next: (word = "started") => eventually(() => take(word)),
+    /** Those that were not asked for. */
+    rest: () => heard.filter(({ word }) => word === "started"),
+    [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
+  };
+}
+
+describe("OpenAI's API", () => {
+  useStack();
 
   test("the models can be listed and looked up", async () => {
     const listed = await Array.fromAsync(await client.models.list());
@@ -331,6 +359,51 @@ describe("OpenAI's API", () => {
     assert.equal(calls, 2);
   });
 
+  test("what a key has left of its limits is told as OpenAI tells it", async () => {
+    const made = await post("/admin/keys", {
+      name: "limited",
+      limits: { requests_per_minute: 3, tokens_per_day: 3_700 },
+    });
+    const { key: apiKey } = (await made.json()) as { key: string };
+    const other = clientOf({ apiKey });
+    const told = (headers: Headers | undefined) => {
+      assert.ok(headers);
+      const all = [...headers].filter(([name]) => name.startsWith("x-ratelimit")); // prettier-ignore
+      return Object.fromEntries(
+        all.map(([name, value]) => [name.slice("x-ratelimit-".length), value]),
+      );
+    };
+    const listed = await other.models.list().withResponse();
+    const { "reset-requests": reset, ...calls } = told(listed.response.headers);
+    assert.match(reset ?? "", /^(1m0s|\d\ds)$/);
+    assert.deepEqual(calls, {
+      ...{ "limit-requests": "3", "remaining-requests": "2" },
+    });
+    for (const [stream, remaining] of [
+      [false, "1"],
+      [true, "0"],
+    ] as const) {
+      const asked = other.chat.completions.create({ ...plain, stream });
+      const { response } = await asked.withResponse();
+      const left = told(response.headers);
+      assert.equal(left["remaining-requests"], remaining);
+      assert.equal(left["limit-tokens"], "3700");
+      // Of the first call its prompt and its 16 tokens are reserved.
+      const tokens = Number(left["remaining-tokens"]);
+      assert.ok(tokens < 3_700 - 16 && tokens > 3_600, String(tokens));
+      assert.match(left["reset-tokens"] ?? "", /^(\d+h)?(\d+m)?\d+s$/);
+    }
+    const error = await refused(other.models.list());
+    assert.equal(told(error.headers)["remaining-requests"], "0");
+    const unlimited = told((await get("/v1/models")).headers);
+    assert.deepEqual(unlimited, {}, "a key without limits");
+  });
+});
+
+describe("OpenAI's API, while a text is written", () => {
+  // A token takes 100 ms.
+  useStack({ ENGINE: "fake", FAKE_MS: "60000", FAKE_TOKENS: "600" });
+
   test("hanging up cancels the task", async () => {
     await using heard = await hearStarts();
     const calling = new AbortController();
@@ -362,7 +435,7 @@ describe("OpenAI's API", () => {
   test("who has an Idempotency-Key comes back for the answer, and may stream it then", async () => {
     await using heard = await hearStarts();
     const headers = { "idempotency-key": randomUUID() };
-    const asked = { ...endless, max_tokens: 400, seed: 1 };
+    const asked = { ...endless, max_tokens: 100, seed: 1 };
     const calling = new AbortController();
     const { signal } = calling;
     const first = client.completions.create(asked, { signal, headers });
@@ -422,46 +495,6 @@ describe("OpenAI's API", () => {
     assert.match(error.headers?.get("retry-after") ?? "", /^\d+$/);
   });
 
-  test("what a key has left of its limits is told as OpenAI tells it", async () => {
-    const made = await post("/admin/keys", {
-      name: "limited",
-      limits: { requests_per_minute: 3, tokens_per_day: 3_700 },
-    });
-    const { key: apiKey } = (await made.json()) as { key: string };
-    const other = clientOf({ apiKey });
-    const told = (headers: Headers | undefined) => {
-      assert.ok(headers);
-      const all = [...headers].filter(([name]) => name.startsWith("x-ratelimit")); // prettier-ignore
-      return Object.fromEntries(
-        all.map(([name, value]) => [name.slice("x-ratelimit-".length), value]),
-      );
-    };
-    const listed = await other.models.list().withResponse();
-    const { "reset-requests": reset, ...calls } = told(listed.response.headers);
-    assert.match(reset ?? "", /^(1m0s|\d\ds)$/);
-    assert.deepEqual(calls, {
-      ...{ "limit-requests": "3", "remaining-requests": "2" },
-    });
-    for (const [stream, remaining] of [
-      [false, "1"],
-      [true, "0"],
-    ] as const) {
-      const asked = other.chat.completions.create({ ...plain, stream });
-      const { response } = await asked.withResponse();
-      const left = told(response.headers);
-      assert.equal(left["remaining-requests"], remaining);
-      assert.equal(left["limit-tokens"], "3700");
-      // Of the first call its prompt and its 16 tokens are reserved.
-      const tokens = Number(left["remaining-tokens"]);
-      assert.ok(tokens < 3_700 - 16 && tokens > 3_600, String(tokens));
-      assert.match(left["reset-tokens"] ?? "", /^(\d+h)?(\d+m)?\d+s$/);
-    }
-    const error = await refused(other.models.list());
-    assert.equal(told(error.headers)["remaining-requests"], "0");
-    const unlimited = told((await get("/v1/models")).headers);
-    assert.deepEqual(unlimited, {}, "a key without limits");
-  });
-
   test("the calls of a key end when it is revoked; their tasks go on", async () => {
     const made = await post("/admin/keys", { name: "passing" });
     const { id: keyId, key: passing } = (await made.json()) as {
@@ -470,7 +503,7 @@ describe("OpenAI's API", () => {
     };
     const other = clientOf({ apiKey: passing });
     await using heard = await hearStarts();
-    const asked = { ...endless, max_tokens: 1_000 };
+    const asked = { ...endless, max_tokens: 100 };
     const whole = refused(other.completions.create(asked));
     const stream = other.completions.create({ ...asked, stream: true });
     const streamed = refused(stream.then((all) => Array.fromAsync(all)));
@@ -501,25 +534,4 @@ describe("OpenAI's API", () => {
     await stack.healthy();
     for (const id of ids) assert.equal((await result(id)).status, "cancelled");
   });
-
-  /** The tasks from now on, as they are started. */
-  async function hearStarts() {
-    const broker = await connectBroker({ url: stack.natsUrl, name: "test" });
-    const heard: { id: string; word: string }[] = [];
-    subscribe(broker, "llm.stored.>", ({ subject, headers }) => {
-      const [, , word = ""] = subject.split(".");
-      heard.push({ id: headers?.get("ce-subject") ?? "", word });
-    });
-    await subscribed(broker);
-    const take = (wanted: string) => {
-      const at = heard.findIndex(({ word }) => word === wanted);
-      return at < 0 ? undefined : heard.splice(at, 1)[0]?.id;
-    };
-    return {
-      next: (word = "started") => eventually(() => take(word)),
-      /** Those that were not asked for. */
-      rest: () => heard.filter(({ word }) => word === "started"),
-      [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
-    };
-  }
 });
