@@ -14,6 +14,12 @@ const worker: WorkerAnnouncement = {
 };
 const open = (backlog: () => Promise<Backlog[]>) =>
   makeForecast({ backlog }, { all: () => [worker] });
+/** What waits, as it is read once: a later reading does not end. */
+function readOnce(...backlogs: Backlog[]) {
+  let reads = 0;
+  return () =>
+    reads++ === 0 ? Promise.resolve(backlogs) : new Promise<never>(() => {});
+}
 /** Once what waits was read. */
 const known = (forecast: ReturnType<typeof open>, owner: string) =>
   eventually(() => forecast.ofNext(queue(owner)));
@@ -31,8 +37,7 @@ test("nothing is said before what waits was read, nor when it can't be", async (
 });
 
 test("each that is accepted waits behind those before it", async () => {
-  const backlog = { queue: queue("a"), waiting: 4, usual: 20 };
-  const forecast = open(() => Promise.resolve([{ ...backlog }]));
+  const forecast = open(readOnce({ queue: queue("a"), waiting: 4, usual: 20 }));
   assert.equal((await known(forecast, "a"))?.wait, 10);
   assert.equal(forecast.ofNext(queue("a"))?.wait, 12);
 });
@@ -44,13 +49,13 @@ test("an owner without a finished task is taken for one as the others", async ()
 });
 
 test("the tasks ahead are the owner's own, and of the others those whose turns come before", async () => {
-  const backlogs = [
-    { queue: queue("a"), waiting: 2, usual: 20 },
-    { queue: queue("b"), waiting: 9, usual: 20 },
-    { queue: queue("c"), waiting: 1, usual: 20 },
-  ];
-  const read = () => Promise.resolve(backlogs.map((one) => ({ ...one })));
-  const forecast = open(read);
+  const forecast = open(
+    readOnce(
+      { queue: queue("a"), waiting: 2, usual: 20 },
+      { queue: queue("b"), waiting: 9, usual: 20 },
+      { queue: queue("c"), waiting: 1, usual: 20 },
+    ),
+  );
   const first = await known(forecast, "a");
   assert.deepEqual(first?.tasks_ahead, { own: 2, others: 3 + 1 });
   const second = forecast.ofNext(queue("a"));
