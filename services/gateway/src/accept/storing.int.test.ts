@@ -12,13 +12,13 @@ test("a broker that was frozen stores again when it answers what was given up, t
   await using log = await openLog();
   const { nats, broker, appender } = log;
   using storing = watchStoring(broker, { all: () => [] }, appender);
-  const append = () =>
-    appender.append(requestedBy(queue), queue, { timeoutMs: 200 });
+  const append = (options = {}) =>
+    appender.append(requestedBy(queue), queue, options);
   await append();
   storing.note(true);
 
   await nats.kill("SIGSTOP");
-  await assert.rejects(append(), { code: "unknown" });
+  await assert.rejects(append({ timeoutMs: 200 }), { code: "unknown" });
   storing.note(false);
   assert.match(String(storing.trouble()), /disk may be full/);
 
