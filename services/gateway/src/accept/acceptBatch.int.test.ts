@@ -17,19 +17,21 @@ import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, test } from "vitest";
+import { startDyingGateway } from "../../test/dyingGatewayTestKit.ts";
 import { keyOfItem } from "./acceptBatch.ts";
 
 const maxTasks = 1_500;
+const env = {
+  API_KEYS: "a:key-a,b:key-b",
+  MAX_TASKS_PER_KEY: String(maxTasks),
+};
 
 describe("a batch", () => {
   let stack: Stack;
   let broker: Broker;
   beforeAll(async () => {
     stack = await startStack({
-      env: {
-        ...{ ENGINE: "fake", FAKE_MS: "0", API_KEYS: "a:key-a,b:key-b" },
-        MAX_TASKS_PER_KEY: String(maxTasks),
-      },
+      env: { ENGINE: "fake", FAKE_MS: "0", ...env },
       services: ["gateway", "gateway-2", "inference", "results"],
     });
     broker = await connectBroker({ url: stack.natsUrl, name: "test" });
@@ -203,16 +205,10 @@ describe("a batch", () => {
   test("a gateway that dies in the middle of it makes no doubles, and the same call does the rest", async () => {
     const idempotencyKey = randomUUID();
     const batch = prompts(1_000, "crash");
-    const heard = Promise.withResolvers<void>();
-    const listening = broker.nc.subscribe("llm.stored.requested.>", {
-      callback: () => heard.resolve(),
-    });
-    await broker.nc.flush();
-    const broken = assert.rejects(send(batch, { idempotencyKey }));
-    await heard.promise;
-    await stack.kill("gateway");
-    listening.unsubscribe();
-    await broken;
+    await using dying = await startDyingGateway(stack, env);
+    const { url } = dying;
+    await eventually(async () => (await fetch(`${url}/readyz`)).ok);
+    await assert.rejects(send(batch, { idempotencyKey, url }));
     const before = await stored("crash");
     assert.ok(before.size > 0 && before.size < 1_000, String(before.size));
     const again = await send(batch, { idempotencyKey, url: stack.url2 });
@@ -220,7 +216,6 @@ describe("a batch", () => {
     await assertOnce("crash", ids);
     for (const id of before.keys()) assert.ok(ids.includes(id));
     await assertEnded(ids);
-    await stack.restart("gateway");
   });
 
   test("a gateway that died between a request's key and the request lost nothing", async () => {
