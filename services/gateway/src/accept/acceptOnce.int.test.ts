@@ -22,6 +22,7 @@ import { eventually, startStack, type Stack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, test } from "vitest";
+import { allProjected } from "../../test/projectedTestKit.ts";
 import { ApiKeyList } from "../keys/apiKeys.ts";
 import { makeAcceptOnce } from "./acceptOnce.ts";
 
@@ -276,6 +277,7 @@ describe("Idempotency-Key", () => {
   test("a task that the log has dropped since is not run again", async () => {
     const key = randomUUID();
     const { id } = await generate(key, undefined, { wait: 30 });
+    await allProjected(stack, broker);
     const { events } = broker.streams;
     const { lastSeq } = await streamState(broker, events);
     await broker.jsm.streams.purge(events, { seq: lastSeq + 1 });

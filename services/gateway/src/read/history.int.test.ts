@@ -12,6 +12,7 @@ import { request as httpRequest } from "node:http";
 import { json } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, test } from "vitest";
+import { allProjected } from "../../test/projectedTestKit.ts";
 
 describe("the history of a task", () => {
   let stack: Stack;
@@ -174,6 +175,7 @@ describe("the history of a task", () => {
     const id = await post({ prompt: "dropped", max_tokens: 1 });
     await ended(id);
     const { events } = await historyOf(id);
+    await allProjected(stack, broker);
     const { events: stream } = broker.streams;
     await broker.jsm.streams.purge(stream, { seq: (events[0]?.seq ?? 0) + 1 });
     const rest = await historyOf(id);
