@@ -31,8 +31,8 @@ test("eventually names the last value when it gives up", async () => {
 test("eventually asks once more when the time is over", async () => {
   let calls = 0;
   const value = await eventually(() => ++calls === 2, {
-    timeoutMs: 1,
-    everyMs: 50,
+    timeoutMs: 200,
+    everyMs: 400,
   });
   assert.deepEqual([value, calls], [true, 2]);
 });
