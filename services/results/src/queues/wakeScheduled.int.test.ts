@@ -46,7 +46,8 @@ test("the leader wakes each queue once, at the time of its scheduled task", asyn
     // prettier-ignore
     await eventually(() => after(owner, time).length > 0);
     const [first, ...more] = after(owner, time);
-    assert.ok(first && first.at >= time, `${owner} was woken early`);
+    // What was read of the broker's clock, here and there, is exact to a quarter of a second each.
+    assert.ok(first && first.at >= time - 0.5, `${owner} was woken early`);
     assert.deepEqual(more, []);
   }
   assert.deepEqual(after("far", soon), []);
@@ -56,7 +57,7 @@ test("a leader that comes later wakes all that are due, and none again", async (
   await using on = await servers();
   await using writer = await openWriter(on.nats.url);
   await using redis = await openReader(on.redis.url);
-  await using _results = startResults(on);
+  await using results = startResults(on);
   const { broker } = writer;
   using clock = await makeBrokerClock(broker, "test");
   const of = owned("due");
@@ -69,6 +70,7 @@ test("a leader that comes later wakes all that are due, and none again", async (
     const { checkpoint } = await redis.reader.look([]);
     return (checkpoint?.seq ?? 0) >= seq;
   });
+  await results.kill(); // it wakes queues too
   const told: string[] = [];
   const job = wakeScheduled({ broker, clock, reader: redis.reader });
   using _wake = hearWake(broker, "demo", ({ owner }) => void told.push(owner));
