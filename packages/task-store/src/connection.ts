@@ -10,21 +10,25 @@ export interface StoreLog {
 /** A connection to Redis that comes back by itself, and whose commands fail at once while it is away. */
 export type Store = ReturnType<typeof connectStore>;
 
-/** How long Redis may be silent with commands in flight; then they fail and the connection is made anew. */
 const SILENCE_MS = 1_000;
 const MAX_BACK_OFF_MS = 1_000;
 
-/** Connects in the background, for ever. `name` is what `CLIENT LIST` shows; no key is touched that lacks `prefix`. */
+/**
+ * Connects in the background, for ever. `name` is what `CLIENT LIST` shows; no key is touched that lacks `prefix`. Redis
+ * may be silent for `silenceMs` with commands in flight; then they fail and the connection is made anew.
+ */
 export function connectStore({
   url,
   prefix,
   name,
   log,
+  silenceMs = SILENCE_MS,
 }: {
   url: string;
   prefix: string;
   name: string;
   log?: StoreLog;
+  silenceMs?: number;
 }) {
   const redis = new Redis(url, {
     connectionName: name,
@@ -33,8 +37,8 @@ export function connectStore({
     // A command that is sent again after a reconnect could overtake its caller's decision to give up.
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    connectTimeout: SILENCE_MS,
-    socketTimeout: SILENCE_MS,
+    connectTimeout: silenceMs,
+    socketTimeout: silenceMs,
     retryStrategy: (attempt) => Math.min(attempt * 50, MAX_BACK_OFF_MS),
   });
   const ready = () => redis.status === "ready";

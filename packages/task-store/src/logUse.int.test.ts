@@ -36,16 +36,9 @@ async function withReader(
   use: (redis: Redis, reader: TaskReader) => Promise<void>,
 ) {
   await withRedis(async ({ url }) => {
-    await using own = connectStore({
-      url,
-      prefix: redisPrefix,
-      name: "writer",
-    });
-    await using shared = connectStore({
-      url,
-      prefix: redisPrefix,
-      name: "reader",
-    });
+    const patient = { url, prefix: redisPrefix, silenceMs: 60_000 };
+    await using own = connectStore({ ...patient, name: "writer" });
+    await using shared = connectStore({ ...patient, name: "reader" });
     await eventually(() => own.ready() && shared.ready());
     const writer = makeTaskWriter(own, { resultTtlMs: 3_600_000 });
     await writer.clear({ expected: undefined, next: checkpoint });

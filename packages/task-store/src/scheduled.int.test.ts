@@ -50,8 +50,9 @@ async function withTasks(
 ): Promise<void> {
   await withRedis(async ({ url }) => {
     const prefix = redisPrefix;
-    await using own = connectStore({ url, prefix, name: "writer" });
-    await using shared = connectStore({ url, prefix, name: "reader" });
+    const patient = { url, prefix, silenceMs: 60_000 };
+    await using own = connectStore({ ...patient, name: "writer" });
+    await using shared = connectStore({ ...patient, name: "reader" });
     await eventually(() => own.ready() && shared.ready(), { everyMs: 2 });
     let time = now;
     let seq = 0;

@@ -31,17 +31,23 @@ import {
 
 const TTL_MS = 3_600_000;
 
-/** A writer and a reader on connections of their own. */
+/** A writer and a reader on connections of their own, which wait for a busy machine. */
 async function open(
   url: string,
   {
     prefix = redisPrefix,
+    silence = { silenceMs: 60_000 },
     ...options
-  }: { prefix?: string; clearStep?: number; longestWaitMs?: number } = {},
+  }: {
+    prefix?: string;
+    silence?: { silenceMs?: number };
+    clearStep?: number;
+    longestWaitMs?: number;
+  } = {},
 ) {
   const [own, shared] = [
-    connectStore({ url, prefix, name: "writer" }),
-    connectStore({ url, prefix, name: "reader" }),
+    connectStore({ url, prefix, name: "writer", ...silence }),
+    connectStore({ url, prefix, name: "reader", ...silence }),
   ];
   await eventually(() => own.ready() && shared.ready(), { everyMs: 2 });
   return {
@@ -113,12 +119,16 @@ const metrics: Metrics = {
 };
 
 /** Its outcome came so long ago. */
-const completed = (task: QueuedTask, agoMs = 0): TaskState => ({
+const completed = (
+  task: QueuedTask,
+  agoMs = 0,
+  now = Date.now(),
+): TaskState => ({
   ...task,
   status: "completed",
   attempt: 1,
   first_start: task.enqueue_time + 1,
-  end_time: (Date.now() - agoMs) / 1_000,
+  end_time: (now - agoMs) / 1_000,
   end_seq: task.seq + 1,
   metrics,
   result: "a text",
@@ -145,13 +155,17 @@ test("tokens are reserved until the outcome and spent on its day, and no task wi
     queued({ owner: "Team X", reserved_tokens });
   const [first, second, third] = [owned(100), owned(50), owned(70)];
   const dayMs = 86_400_000;
+  // A bit ahead, so that the day does not end on the way.
+  const now = Date.now() + 600_000;
+  const ended = (task: QueuedTask, agoDays = 0) =>
+    completed(task, agoDays * dayMs, now);
   const commit = (seq: number, changed: Change[]) =>
     store.writer.commit({
       ...{ expected: seq > 1 ? at(seq - 1) : undefined, next: at(seq) },
       changed,
     });
   const tokensOf = async (agoDays: number) => {
-    const day = dayOf(Date.now() - agoDays * dayMs);
+    const day = dayOf(now - agoDays * dayMs);
     const { reserved, spent } =
       (await store.reader.unfinished(day))?.tokens ?? assert.fail();
     return { reserved: [...reserved], spent: [...spent] };
@@ -162,10 +176,9 @@ test("tokens are reserved until the outcome and spent on its day, and no task wi
   });
   await commit(2, [
     { before: first, after: running(first) },
-    { before: second, after: completed(second) },
-    { before: running(third), after: completed(third, dayMs) },
-    ...added(completed(owned(9)), completed(owned(9), 3 * dayMs)),
-    ...added(completed(queued())),
+    { before: second, after: ended(second) },
+    { before: running(third), after: ended(third, 1) },
+    ...added(ended(owned(9)), ended(owned(9), 3), ended(queued())),
   ]);
   assert.deepEqual(await tokensOf(0), {
     ...{ reserved: [["team-x", 100]], spent: [["team-x", 18]] },
@@ -174,8 +187,8 @@ test("tokens are reserved until the outcome and spent on its day, and no task wi
   // Nobody asks for days that are over.
   assert.deepEqual((await tokensOf(3)).spent, []);
   await commit(3, [
-    { before: running(first), after: completed(first) },
-    { before: completed(second), after: completed(second) },
+    { before: running(first), after: ended(first) },
+    { before: ended(second), after: ended(second) },
   ]);
   assert.deepEqual(await tokensOf(0), {
     ...{ reserved: [], spent: [["team-x", 27]] },
@@ -790,6 +803,8 @@ async function openWire(target: number) {
 }
 
 describe("a Redis that goes away", () => {
+  /** As patient as the services' own. */
+  const openImpatient = (url: string) => open(url, { silence: {} });
   /** It takes about a second, on a busy machine more. */
   const failsSoon = async (promise: Promise<unknown>) => {
     const start = performance.now();
@@ -801,7 +816,7 @@ describe("a Redis that goes away", () => {
   for (const signal of ["SIGKILL", "SIGSTOP"] as const)
     test(`after ${signal} calls fail within about a second, and work again when it is back`, () =>
       withRedis(async (redis) => {
-        await using store = await open(redis.url);
+        await using store = await openImpatient(redis.url);
         const task = queued();
         await store.writer.commit({
           expected: undefined,
@@ -832,7 +847,7 @@ describe("a Redis that goes away", () => {
   test("outcomes are heard of again, and who listens is told so", () =>
     withRedis(async (redis) => {
       await using wire = await openWire(redis.port);
-      await using store = await open(`redis://127.0.0.1:${wire.port}`);
+      await using store = await openImpatient(`redis://127.0.0.1:${wire.port}`);
       const told: string[] = [];
       let listening = 0;
       using _hearing = hearDone(store, {

@@ -150,7 +150,10 @@ export async function openReader(
   prefix = redisPrefix,
 ): Promise<OpenReader> {
   const stack = new AsyncDisposableStack();
-  const store = connectStore({ url, prefix, name: "test" });
+  const store = connectStore({
+    ...{ url, prefix, name: "test" },
+    silenceMs: 60_000, // the machine may be busy
+  });
   stack.defer(() => store.close());
   await eventually(() => store.ready());
   return {
