@@ -29,6 +29,8 @@ test("of two instances exactly one leads; when it dies the other takes over", as
   );
 
   await using first = startResults(on);
+  await eventually(() => heard.size === 1);
+  const [ofFirst = ""] = heard.keys();
   await eventually(() => first.said("projecting"));
   await using second = startResults(on);
   await eventually(() => heard.size === 2);
@@ -41,21 +43,26 @@ test("of two instances exactly one leads; when it dies the other takes over", as
       ({ seq, caught_up }) => seq === lastSeq && caught_up,
     ),
   );
-  const leaders = [...heard.values()].filter(({ leading }) => leading);
-  assert.equal(leaders.length, 1);
-  assert.equal(second.said("projecting"), 0);
+  // The lead of one that stood still for a while has gone to the other.
+  const [leader] = await eventually(() => {
+    const leaders = [...heard.values()].filter(({ leading }) => leading);
+    return leaders.length === 1 && leaders;
+  });
+  const [leads, follows] =
+    leader?.instance === ofFirst ? [first, second] : [second, first];
+  const before = follows.said("projecting");
 
   const [id, later] = [newTaskId(), newTaskId()];
   const told = await redis.hearDone();
   for (const event of [requested(id), completed(id)])
     await writer.append(event);
   await eventually(() => told.includes(id));
-  await first.kill();
+  await leads.kill();
   for (const event of [requested(later), completed(later)])
     await writer.append(event);
   await eventually(() => told.includes(later));
   assert.deepEqual(told, [id, later]);
-  await eventually(() => second.said("projecting") === 1);
+  await eventually(() => follows.said("projecting") > before);
   await assertProjected(writer.broker, redis.reader);
 });
 
@@ -85,7 +92,6 @@ test("a frozen leader loses the lead, and finds out when it goes on", async () =
   await eventually(() => first.said("another instance has taken over"));
   await writer.lives(300);
   await assertProjected(writer.broker, redis.reader);
-  assert.equal(second.said("another instance has taken over"), 0);
 });
 
 test("two instances fill an emptied Redis once, whichever leads", async () => {
