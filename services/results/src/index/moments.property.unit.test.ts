@@ -32,7 +32,7 @@ import { openTaskPlaces, type TaskPlaces } from "./taskPlaces.ts";
 const beginning = { created: "then", seq: 0, id: "" };
 const tasks = 25;
 
-/** Random events far enough apart that snapshots lie between them, and all that was made of them. */
+/** Random events far enough apart that snapshots lie between them, and all that was made of them. The first task stays open. */
 function fill(random: Random, dir: string) {
   let places = openTaskPlaces(dir, kept);
   places.restart(beginning);
@@ -45,11 +45,14 @@ function fill(random: Random, dir: string) {
   const known = new Map<string, Known>();
   const events: RecordedEvent[] = [];
   let seq = 0;
+  const [lasting, ...others] = requests.values();
+  assert.ok(lasting);
   for (let i = 0; i < 150; i++) {
     seq += random.int(1, random.pick([2, eventsPerSnapshot]));
-    const request = random.pick([...requests.values()]);
+    const request = i === 0 ? lasting : random.pick(others);
     const before = known.get(request.data.task_id);
-    const event = anyEvent(random, request, before?.state.attempt ?? 0);
+    const attempt = before?.state.attempt ?? 0;
+    const event = i === 0 ? lasting : anyEvent(random, request, attempt);
     const time = firstMs / 1_000 + 60 + seq / 100;
     const message = deliveryOf(event, { seq, time, queue: request.data });
     messages.push(message);
