@@ -56,24 +56,29 @@ test.concurrent(
     await using results = startResults(on, { EVENTS_MAX_AGE: "1s" });
 
     // An archive that has read nothing behind the fifth event is waited for, also while it is away.
-    const word = { name: "archive", instance: "a", leading: true, seq: 5 };
+    const word = {
+      ...{ name: "archive", instance: "a", leading: true },
+      ...{ seq: 5, caught_up: false },
+    };
     await eventually(async () => {
-      announceProjection(writer.broker, { ...word, caught_up: false });
+      announceProjection(writer.broker, word);
       const use = await redis.reader.logUse(1);
       return use?.projections.some(({ name }) => name === word.name);
     });
-    const trimmedTo = (seq: number) =>
-      eventually(async () => (await firstSeq(writer)) >= seq, {
-        everyMs: 100,
-      });
+    const trimmedTo = (seq: number, archive = word) =>
+      eventually(
+        async () => {
+          announceProjection(writer.broker, archive);
+          return (await firstSeq(writer)) >= seq;
+        },
+        { everyMs: 100 },
+      );
     await trimmedTo(6);
     assert.equal(await firstSeq(writer), 6);
-    announceProjection(writer.broker, { ...word, seq: 41, caught_up: true });
-    await trimmedTo(waits);
+    await trimmedTo(waits, { ...word, seq: 41, caught_up: true });
     assert.equal(await firstSeq(writer), waits);
     await writer.append(completed(open));
-    announceProjection(writer.broker, { ...word, seq: 42, caught_up: true });
-    await trimmedTo(43);
+    await trimmedTo(43, { ...word, seq: 42, caught_up: true });
     assert.equal(
       (await streamState(writer.broker, streams.events)).messages,
       0,
