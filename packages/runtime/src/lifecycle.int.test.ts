@@ -125,11 +125,11 @@ test("a second signal exits at once", async (t) => {
 test("the same signal within a second is the same one; later it is a second", async (t) => {
   const service = startService(
     t,
-    `stack.defer(async () => {
-       process.on("SIGINT", () => say("again"));
-       process.kill(process.pid, "SIGINT");
-       await new Promise(() => {});
-     });`,
+    `stopping.addEventListener("abort", () => {
+       process.emit("SIGINT", "SIGINT");
+       say("again");
+     });
+     stack.defer(() => new Promise(() => {}));`,
   );
   await service.until("started");
   service.child.kill("SIGINT");
