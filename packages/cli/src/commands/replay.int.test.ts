@@ -3,7 +3,7 @@ import {
   queue,
   type Log,
 } from "@jetscribe/event-log/test/eventLogTestKit";
-import { newTaskId } from "@jetscribe/schema";
+import { newTaskId, streams } from "@jetscribe/schema";
 import {
   cancelled,
   completed,
@@ -112,7 +112,10 @@ for (const version of await natsVersions())
       assert.deepEqual([bare?.["task_id"], bare?.["prompt"]], [x, ""]);
       // Of no events there is a head.
       const none = await runCli(log.nats.url, "replay", "--format", "csv", "--owner", "nobody"); // prettier-ignore
-      assert.match(none.stdout, /^seq,time,type,.*,result\r\n$/);
+      assert.match(
+        none.stdout,
+        /^seq,time,type,.*,result,not_before,group,retry_of\r\n$/,
+      );
     });
 
     test("takes what was stored from one time until before another", async () => {
@@ -149,6 +152,11 @@ for (const version of await natsVersions())
       await log.request(tasks);
       await using cli = startCli(log.nats.url, "replay");
       cli.pauseReading();
+      const { jsm } = log.broker;
+      await eventually(async () => {
+        const readers = await jsm.consumers.list(streams.events).next();
+        return readers.some(({ delivered }) => delivered.stream_seq > 0);
+      });
       await log.nats.kill("SIGKILL");
       await eventually(() => !log.broker.connected);
       await log.nats.restart();
