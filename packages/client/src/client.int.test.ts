@@ -22,6 +22,12 @@ describe("the client", () => {
       ...(maxRetries !== undefined && { maxRetries }),
     });
 
+  /** It stays open until it is cancelled. */
+  const inAnHour = () => {
+    const not_before = Date.now() / 1_000 + 3_600;
+    return client().generate({ prompt: "later", not_before });
+  };
+
   /** A fetch whose calls of these numbers (from 1) reach the server, while their answers are lost. */
   function losing(...lost: number[]) {
     let calls = 0;
@@ -106,9 +112,11 @@ describe("the client", () => {
 
   test("an ended task is run again, once, however often the call is sent", async () => {
     const { fetching, calls } = losing(1, 2);
-    const { generate, wait, events: eventsOf } = client();
+    const { generate, retry, cancel, wait, events: eventsOf } = client();
+    const open = await inAnHour();
+    await assert.rejects(retry(open.task_id), { status: 409 });
+    await cancel(open.task_id);
     const first = await generate({ prompt: "one" });
-    await assert.rejects(client().retry(first.task_id), { status: 409 });
     await wait(first.task_id);
     const overrides = { prompt: "two", max_tokens: 3 };
     const again = await client(fetching).retry(first.task_id, overrides);
@@ -190,7 +198,7 @@ describe("the client", () => {
 
   test("cancel, and what can't be cancelled any more", async () => {
     const { generate, cancel, wait } = client();
-    const { task_id } = await generate({ prompt: "no", max_tokens: 60 });
+    const { task_id } = await inAnHour();
     await cancel(task_id);
     assert.equal((await wait(task_id)).status, "cancelled");
     const done = await generate({ prompt: "yes", max_tokens: 1 });
