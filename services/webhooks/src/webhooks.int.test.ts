@@ -125,23 +125,6 @@ for (const version of await natsVersions())
       }
     });
 
-    test("a receiver that does not answer has so many calls at a time, and holds up no other", async () => {
-      await using slow = await startWebhookReceiver("127.0.0.2");
-      slow.answerWith(() => "hang");
-      const late = await Promise.all(
-        Array.from({ length: 10 }, () => system.end({ url: slow.url })),
-      );
-      await eventually(() => slow.received.length >= 4);
-      const quick = await Promise.all(
-        Array.from({ length: 20 }, () => system.end({ url: receiver.url })),
-      );
-      await Promise.all(quick.map((id) => isTaken(id)));
-      assert.ok(slow.taken.size === 0 && slow.mostAtOnce <= 4);
-      slow.answerWith(() => 204);
-      await Promise.all(late.map((id) => isTaken(id, slow)));
-      assert.ok(slow.mostAtOnce <= 4, `${slow.mostAtOnce} at a time`);
-    });
-
     test("the log is kept for what was not told yet, and the service says how far it is", async () => {
       receiver.answerWith(() => 204);
       await isTaken(await system.end({ url: receiver.url }));
@@ -160,35 +143,59 @@ for (const version of await natsVersions())
       );
     });
 
-    test("every outcome is told at least once, through a receiver that fails at random and the deaths of the service and the broker", async () => {
-      const random = testRandom();
-      const answers = [204, 204, 503, 302, "hang up", "hang"] as const;
-      // The pauses between attempts grow: no webhook fails more than three times.
-      receiver.answerWith(({ id }) =>
-        callsOf(id).length > 3 ? 204 : random.pick(answers),
-      );
-      const ids: string[] = [];
-      const endSome = async () => {
-        for (let i = 0; i < 20; i++)
-          ids.push(await system.end({ url: receiver.url }));
-      };
-      await endSome();
-      await system.stack.kill("webhooks");
-      await endSome();
-      await system.stack.restart("webhooks");
-      await eventually(() => ids.some((id) => receiver.taken.has(id)));
-      await system.stack.nats.kill();
-      await system.stack.nats.restart();
-      await system.broker.whenConnected();
-      await endSome();
-      await Promise.all(ids.map((id) => isTaken(id)));
-      const isEmpty = async () =>
-        !(await system.records()).some(({ delivery }) =>
-          ids.includes(delivery.task_id),
+    describe("where calls time out soon", () => {
+      beforeAll(async () => {
+        const soon = { WEBHOOK_TIMEOUT: "1s" };
+        system = opened.use(await startWebhooks(version, ["webhooks"], soon));
+      });
+
+      test("a receiver that does not answer has so many calls at a time, and holds up no other", async () => {
+        await using slow = await startWebhookReceiver("127.0.0.2");
+        slow.answerWith(() => "hang");
+        const late = await Promise.all(
+          Array.from({ length: 10 }, () => system.end({ url: slow.url })),
         );
-      // Also where the broker, when it was killed, forgot that records were removed.
-      await eventually(isEmpty);
-      assert.ok(receiver.received.every(({ verified }) => verified));
+        await eventually(() => slow.received.length >= 4);
+        const quick = await Promise.all(
+          Array.from({ length: 20 }, () => system.end({ url: receiver.url })),
+        );
+        await Promise.all(quick.map((id) => isTaken(id)));
+        assert.ok(slow.taken.size === 0 && slow.mostAtOnce <= 4);
+        slow.answerWith(() => 204);
+        await Promise.all(late.map((id) => isTaken(id, slow)));
+        assert.ok(slow.mostAtOnce <= 4, `${slow.mostAtOnce} at a time`);
+      });
+
+      test("every outcome is told at least once, through a receiver that fails at random and the deaths of the service and the broker", async () => {
+        const random = testRandom();
+        const answers = [204, 204, 503, 302, "hang up", "hang"] as const;
+        // The pauses between attempts grow: no webhook fails more than three times.
+        receiver.answerWith(({ id }) =>
+          callsOf(id).length > 3 ? 204 : random.pick(answers),
+        );
+        const ids: string[] = [];
+        const endSome = async () => {
+          for (let i = 0; i < 20; i++)
+            ids.push(await system.end({ url: receiver.url }));
+        };
+        await endSome();
+        await system.stack.kill("webhooks");
+        await endSome();
+        await system.stack.restart("webhooks");
+        await eventually(() => ids.some((id) => receiver.taken.has(id)));
+        await system.stack.nats.kill();
+        await system.stack.nats.restart();
+        await system.broker.whenConnected();
+        await endSome();
+        await Promise.all(ids.map((id) => isTaken(id)));
+        const isEmpty = async () =>
+          !(await system.records()).some(({ delivery }) =>
+            ids.includes(delivery.task_id),
+          );
+        // Also where the broker, when it was killed, forgot that records were removed.
+        await eventually(isEmpty);
+        assert.ok(receiver.received.every(({ verified }) => verified));
+      });
     });
   });
 

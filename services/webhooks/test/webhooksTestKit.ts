@@ -50,7 +50,7 @@ export interface WebhookSystem extends AsyncDisposable {
 /** Anything on loopback may be reached by its IPv4 address. */
 const env = {
   ...{ WEBHOOK_ALLOW_HTTP: "on", WEBHOOK_PORTS: "any" },
-  ...{ WEBHOOK_ALLOW_PRIVATE: "127.0.0.0/8", WEBHOOK_TIMEOUT: "1s" },
+  ...{ WEBHOOK_ALLOW_PRIVATE: "127.0.0.0/8", WEBHOOK_TIMEOUT: "30s" },
   ...{ WEBHOOK_RETRY_AFTER: "100ms", WEBHOOK_PARALLEL_PER_HOST: "4" },
   WEBHOOK_SECRETS: "test".repeat(8),
 };
@@ -58,10 +58,14 @@ const env = {
 export async function startWebhooks(
   natsVersion: NatsVersion,
   services: readonly Member[] = ["webhooks"],
+  more: Record<string, string> = {},
 ): Promise<WebhookSystem> {
   await using opened = new AsyncDisposableStack();
   const stack = opened.use(
-    await startStack({ ...{ natsVersion, services, env }, healthyWithinMs: 0 }),
+    await startStack({
+      ...{ natsVersion, services, env: { ...env, ...more } },
+      healthyWithinMs: 0,
+    }),
   );
   const broker = opened.use(
     await connectBroker({ url: stack.natsUrl, name: "test" }),
