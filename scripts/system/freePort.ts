@@ -13,21 +13,26 @@ export function isFree(port: number, host = "127.0.0.1"): Promise<boolean> {
   });
 }
 
-/** Below the range from which systems take the ports of outgoing connections. */
-const lowestPort = 20_000;
-const portCount = 12_000;
 /** Processes that look at the same time, and get ids close to each other, begin far apart. */
 const apart = 97;
-let next = process.pid * apart;
 
 /**
- * A free port on loopback: the preferred one if it is free, else one from which a server may be away for a while: no
- * outgoing connection takes it, and this process is given each of them once before it is given one again.
+ * Gives free ports on loopback out of `count` from `lowest` on: the preferred one if it is free, else one that this process
+ * was not given before, until it was given each of them once.
  */
-export async function freePort(preferred?: number): Promise<number> {
-  if (preferred && (await isFree(preferred))) return preferred;
-  for (;;) {
-    const port = lowestPort + (next++ % portCount);
-    if (await isFree(port)) return port;
-  }
+export function makeFreePort(lowest: number, count: number) {
+  let next = process.pid * apart;
+  return async (preferred?: number): Promise<number> => {
+    if (preferred && (await isFree(preferred))) return preferred;
+    for (;;) {
+      const port = lowest + (next++ % count);
+      if (await isFree(port)) return port;
+    }
+  };
 }
+
+/**
+ * From such a port a server may be away for a while: they lie below the range from which systems take the ports of
+ * outgoing connections.
+ */
+export const freePort = makeFreePort(20_000, 12_000);

@@ -4,6 +4,7 @@ import { ensureTopology } from "@jetscribe/event-log/streams/topology";
 import { readConfig } from "@jetscribe/runtime";
 import {
   eventually,
+  freePort,
   makeTestAccounts,
   startNats,
   startRedis,
@@ -20,7 +21,6 @@ import {
 } from "../../packages/runtime/src/joinBroker.ts";
 import { apiKey } from "../../scripts/system/dataDir.ts";
 import { readHealth } from "../../scripts/system/health.ts";
-import { freePort } from "../../scripts/system/freePort.ts";
 import {
   stopInOrder,
   type ServiceName,

@@ -1,5 +1,5 @@
 /** Stands between the services and a server, so that connections can be cut and stalled. */
-import { freePort } from "../../scripts/system/freePort.ts";
+import { freePort } from "@jetscribe/testing";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 

@@ -2,7 +2,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { randomBytes, randomInt } from "node:crypto";
-import { freePort } from "../../scripts/system/freePort.ts";
+import { freePort } from "@jetscribe/testing";
 import { makeCheckout, type Checkout } from "./checkout.ts";
 import { docker, shell } from "./shell.ts";
 

@@ -1,10 +1,9 @@
 /** The containers as the chaos harness sees a system: how it is reached, and what can be done to it. */
 import { readHealth } from "../../scripts/system/health.ts";
 import { inboxPrefixOf } from "@jetscribe/event-log/accounts/roles";
-import { eventually, type Random } from "@jetscribe/testing";
+import { eventually, freePort, type Random } from "@jetscribe/testing";
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePort } from "../../scripts/system/freePort.ts";
 import type { Fault } from "../chaos/fault.ts";
 import { settings, type Fleet } from "../chaos/fleet.ts";
 import type { Member } from "../chaos/member.ts";

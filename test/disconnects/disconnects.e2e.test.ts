@@ -1,11 +1,10 @@
 /** Every connection to the broker and to Redis is cut fifty times in a row, under load: nothing is stuck, nothing grows. */
-import { eventually, makeRandom } from "@jetscribe/testing";
+import { eventually, freePort, makeRandom } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "vitest";
-import { freePort } from "../../scripts/system/freePort.ts";
 import { check } from "../chaos/check.ts";
 import { call } from "../chaos/client.ts";
 import { gather } from "../chaos/evidence.ts";

@@ -2,7 +2,7 @@
  * `npm start` on a disk that is full for a while: what can't be stored is refused, and when there is room again all goes
  * on by itself. The disk is a small file system of its own, which only the system under test sees.
  */
-import { eventually } from "@jetscribe/testing";
+import { eventually, freePort } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -11,7 +11,6 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "vitest";
 import { readRunning } from "../../scripts/system/dataDir.ts";
-import { freePort } from "../../scripts/system/freePort.ts";
 import { natsVersions } from "../../scripts/install/servers.mjs";
 import {
   call,

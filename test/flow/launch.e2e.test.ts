@@ -1,5 +1,5 @@
 /** `npm start` on an older Node: that one brings Node 24, which runs the system as its child. */
-import { eventually } from "@jetscribe/testing";
+import { eventually, freePort } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,7 +11,6 @@ import { test, type TestContext } from "vitest";
 import { identityOf, isAlive } from "../../scripts/install/processes.mjs";
 import { root } from "../../scripts/install/project.mjs";
 import { readRunning } from "../../scripts/system/dataDir.ts";
-import { freePort } from "../../scripts/system/freePort.ts";
 
 /** The launcher, and the system that it has started. */
 async function launch(t: TestContext) {

@@ -1,6 +1,7 @@
 /** The gateway behind ngrok, for which a proxy on this machine stands in; and `npm start -- --tunnel` without one. */
 import {
   eventually,
+  freePort,
   publicPaths,
   startNgrokStandIn,
   startStack,
@@ -13,7 +14,6 @@ import { json } from "node:stream/consumers";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { freePort } from "../../scripts/system/freePort.ts";
 import { call, post } from "./client.ts";
 import { npmStart } from "./npmStart.ts";
 

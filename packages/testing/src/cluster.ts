@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { freePort } from "../../../scripts/system/freePort.ts";
+import { freePort } from "./freePort.ts";
 import { eventually } from "./eventually.ts";
 import { startNats, type NatsOptions, type TestServer } from "./servers.ts";
 

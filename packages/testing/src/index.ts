@@ -17,7 +17,7 @@ export { makeClockStep, type ClockStep } from "./clockStep.ts";
 export { compileCache } from "../../../scripts/install/project.mjs";
 export { eventually } from "./eventually.ts";
 export * as gguf from "./gguf.ts";
-export { freePort } from "../../../scripts/system/freePort.ts";
+export { freePort } from "./freePort.ts";
 export { makeRandom, testRandom, testSeed, type Random } from "./random.ts";
 export {
   callerAddress,

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "../../../scripts/system/freePort.ts";
+import { freePort } from "./freePort.ts";
 import {
   natsProgram,
   natsReady,

@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { apiKey } from "../../../scripts/system/dataDir.ts";
 import { readHealth, workerErrors } from "../../../scripts/system/health.ts";
-import { freePort } from "../../../scripts/system/freePort.ts";
+import { freePort } from "./freePort.ts";
 import {
   serviceNames,
   serviceProgram,
