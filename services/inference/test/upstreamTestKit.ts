@@ -20,8 +20,8 @@ const msPerToken = 10;
 /** What a test wants instead of an answer. */
 type Instead =
   | { status: number; message?: string; headers?: Record<string, string> }
-  /** Ends the connection after so many words. */
-  | { breakAfter: number }
+  /** Ends the connection after so many words, once `at` resolves. */
+  | { breakAfter: number; at?: Promise<unknown> }
   | RawAnswer;
 
 /** An answer as it is, piece by piece. */
@@ -166,7 +166,8 @@ async function answerCall(
       `the prompt has ${promptTokens} tokens and max_tokens is ${body.max_tokens}`,
     );
   response.writeHead(200, { "content-type": "text/event-stream" });
-  const last = Math.min(answer.length, begun + body.max_tokens);
+  const length = body["ignore_eos"] ? Infinity : answer.length;
+  const last = Math.min(length, begun + body.max_tokens);
   const usage = (completion_tokens: number) => ({
     prompt_tokens: promptTokens,
     completion_tokens,
@@ -174,17 +175,19 @@ async function answerCall(
   });
   const along = body.stream_options?.continuous_usage_stats;
   for (let i = begun; i < last && !response.closed; i++) {
-    if (instead && "breakAfter" in instead && i === instead.breakAfter)
+    if (instead && "breakAfter" in instead && i === instead.breakAfter) {
+      await instead.at;
       return void response.destroy();
+    }
     await sleep(msPerToken);
-    const text = answer[i] ?? "";
+    const text = answer[i % answer.length] ?? "";
     const choice = chat ? { delta: { content: text } } : { text };
     say(response, {
       choices: [{ index: 0, ...choice, finish_reason: null }],
       ...(along && { usage: usage(i - begun + 1) }),
     });
   }
-  const finish_reason = last === answer.length ? "stop" : "length";
+  const finish_reason = last === length ? "stop" : "length";
   const ending = chat ? { delta: {} } : { text: "" };
   say(response, { choices: [{ index: 0, ...ending, finish_reason }] });
   say(response, { choices: [], usage: usage(last - begun) });

@@ -3,6 +3,7 @@
  * every engine, and one task's fault is not another's.
  */
 import { makeAppender } from "@jetscribe/event-log/append/append";
+import { readTokens } from "@jetscribe/event-log/tokens/tokens";
 import { isOutcome } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
@@ -40,12 +41,16 @@ const envFor = ({ url }: TestUpstream) => ({
 async function breakOff(raw: boolean) {
   await using upstream = await startUpstream();
   await using system = await startSystem();
-  upstream.instead.push({ breakAfter: brokenAfter });
-  await system.startWorker(envFor(upstream));
   const { type, data } = requestOf();
+  const id = data.task_id;
+  const { signal } = new AbortController();
+  const isStored = eventually(
+    async () => (await readTokens(system.broker, id, signal)).length > 0,
+  );
+  upstream.instead.push({ breakAfter: brokenAfter, at: isStored });
+  await system.startWorker(envFor(upstream));
   using appender = makeAppender(system.broker, "test");
   await appender.append({ type, data: { ...data, raw } }, queue);
-  const id = data.task_id;
   const events = await outcomesOf(system.broker, [id]);
   await queueEmpty(system.broker);
   assert.equal(
