@@ -207,7 +207,8 @@ describe("a worker", { concurrent: true }, () => {
     assert.match(reason, /cancel_after_ms/);
     assert.equal(stage, "processing");
     assert.match(partial_text, /^[a-z]{4}/);
-    assert.ok(metrics.total_time >= 6, String(metrics.total_time));
+    // A timer of Node may be early by as much as its clock was read before.
+    assert.ok(metrics.total_time >= 6 - 0.005, String(metrics.total_time));
     assert.equal(second.data.stage, "queued");
     await queueEmpty(system.broker);
   });
