@@ -1,7 +1,7 @@
 /** What a worker notices of its tasks at the renewals of their leases, in a real log. */
 import { makeLogFollower } from "@jetscribe/event-log/state/followLog";
 import { makeTaskStates } from "@jetscribe/event-log/state/taskStates";
-import { streams, type OutcomeEvent } from "@jetscribe/schema";
+import { leaseTimes, streams, type OutcomeEvent } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
@@ -16,6 +16,8 @@ import {
   type System,
 } from "../../test/workerTestKit.ts";
 
+const ackWaitMs = 3_000;
+
 /** A task in hand whose renewals are all answered, and which hears of nothing but the log. */
 async function hold({ broker, appender }: System, stack: AsyncDisposableStack) {
   const event = requestOf();
@@ -24,17 +26,24 @@ async function hold({ broker, appender }: System, stack: AsyncDisposableStack) {
   // No projection: the log alone has to say it.
   const look = () => Promise.reject(new Error("no projection"));
   const states = makeTaskStates(broker, { look }, { fromLog: stateOf });
-  const held = stack.use(makeHeldTasks({ ackWaitMs: 3_000, states }));
-  return held.hold({
+  const { renewEveryMs } = leaseTimes(ackWaitMs);
+  // It goes on at renewals only: no stall of this process ends a lease.
+  let clock = 0;
+  const held = stack.use(
+    makeHeldTasks({ ackWaitMs, states, now: () => clock }),
+  );
+  const inHand = held.hold({
     event: { ...event, seq, time: Date.now() / 1000 },
     queue,
     traceparent: undefined,
     freshAsOf: undefined,
     highWaterMark: undefined,
-    renew: () => Promise.resolve(),
+    renew: () => Promise.resolve(void (clock += renewEveryMs)),
     served: () => undefined,
     leaveSlot: () => undefined,
   });
+  clock += renewEveryMs;
+  return inHand;
 }
 
 describe("a task in hand", { concurrent: true }, () => {
