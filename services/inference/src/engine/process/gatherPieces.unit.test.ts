@@ -1,8 +1,14 @@
-import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { setImmediate as turn } from "node:timers/promises";
-import { test } from "vitest";
+import { afterEach, beforeEach, test, vi } from "vitest";
 import { gatherPieces } from "./gatherPieces.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 function gather() {
   /** Id, text and tokens, by sends. */
@@ -26,8 +32,8 @@ test("the first piece goes in the same turn, and what follows gathers, with the 
   assert.deepEqual(sent, [[1, "a", 1]]);
   say("b", 2);
   say("c", 3);
-  await eventually(() => sent.length === 2);
-  assert.deepEqual(sent[1], [1, "bc", 3]);
+  vi.advanceTimersByTime(20);
+  assert.deepEqual(sent.slice(1), [[1, "bc", 3]]);
 });
 
 test("what the texts say in one step goes together, and with another one's first piece", async () => {
@@ -50,7 +56,7 @@ test("what the texts say in one step goes together, and with another one's first
   ]);
 });
 
-test("what has gathered is sent when a text ends, once", async () => {
+test("what has gathered is sent when a text ends, once", () => {
   const { text, flush, sent } = gather();
   const say = text(1);
   say("a", 1);
@@ -59,5 +65,6 @@ test("what has gathered is sent when a text ends, once", async () => {
   flush();
   assert.deepEqual(sent, [[1, "ab", 2]]);
   say("c", 3);
-  await eventually(() => sent.length === 2);
+  vi.advanceTimersByTime(20);
+  assert.deepEqual(sent.slice(1), [[1, "c", 3]]);
 });
