@@ -261,9 +261,10 @@ for (const version of await natsVersions())
       live.open();
       live.say("one");
       await eventually(async () => (await system.stored()).length > 0);
-      a.loseNext("request");
+      a.loseNext("all requests");
       live.say(" two");
       await b.lock.claim(b.inHand, 2);
+      a.loseNext(undefined);
       await eventually(() => reasonOf(a.inHand) === "taken");
       await live.close();
       assert.equal(textOf(await system.stored()), "one");
