@@ -175,6 +175,14 @@ test("right evidence has nothing wrong in it", () => {
   assert.deepEqual(check({ ...evidence(ranTwice), journal: [entry] }), []);
 });
 
+test("a task that is for later is not late in calm before its not_before", () => {
+  const later = evidence(([requested, ...rest]) => [
+    asked({ not_before: at / 1_000 }, after(-6_000, requested!)),
+    ...rest,
+  ]);
+  assert.deepEqual(check({ ...later, told: inCalm({}).told }), []);
+});
+
 test("what a fault kept from its deadline is not wrong", () => {
   const late = evidence(([requested, started, completed]) => [
     asked({ cancel_after_ms: 2_000 }, requested!),

@@ -49,11 +49,13 @@ function checkTask(one: Told, { requests, starts, outcomes }: LoggedTask) {
   const [start] = starts;
   const [end] = outcomes;
   if (request === undefined || end === undefined) return [];
+  const notBefore = Number(request.data["not_before"] ?? 0) * 1_000;
+  const mayStart = Math.max(request.time, notBefore);
   const tokensMs = Number(one.body["max_tokens"]) * msPerToken;
   return [
-    ...tooLong("started", request, start, startedMs),
+    ...tooLong("started", mayStart, start, startedMs),
     ...(end.word === "completed" && start !== undefined
-      ? tooLong("finished", start, end, tokensMs + finishedMs)
+      ? tooLong("finished", start.time, end, tokensMs + finishedMs)
       : []),
     ...one.results.flatMap((answer) => checkWait(answer, end)),
     ...checkStream(one, end),
@@ -62,11 +64,11 @@ function checkTask(one: Told, { requests, starts, outcomes }: LoggedTask) {
 
 function tooLong(
   what: string,
-  from: LoggedEvent,
+  from: number,
   to: LoggedEvent | undefined,
   mostMs: number,
 ): string[] {
-  const tookMs = (to?.time ?? from.time) - from.time;
+  const tookMs = (to?.time ?? from) - from;
   return tookMs > mostMs ? [`${what} only after ${tookMs} ms`] : [];
 }
 
