@@ -11,7 +11,13 @@ interface Scrolled {
   scrollHeight: number;
 }
 
-const env = { ENGINE: "fake", FAKE_MS: "20000", SLOTS: "1" };
+/** A token takes 1.25 s, and no text ends by itself that a test looks at while it is written. */
+const env = {
+  ENGINE: "fake",
+  FAKE_MS: "400000",
+  FAKE_TOKENS: "320",
+  SLOTS: "1",
+};
 
 await describeDashboard("the page of a task", env, (dashboard) => {
   const { client, open, admin } = dashboard;
