@@ -12,27 +12,30 @@ call() {
     --header "X-API-Key: $key" "$@"
 }
 
-# Has a prompt accepted, and prints the task's id. With its key the call makes one task, however often curl sends it.
+# Has a request accepted, and prints the task's id. With its key the call makes one task, however often curl sends it.
 submit() {
   call "$url/generate" \
     --header 'Content-Type: application/json' \
     --header "Idempotency-Key: $(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')" \
-    --data '{"prompt": "Once upon a time", "max_tokens": 32}' |
+    --data "$1" |
     sed 's/.*"task_id":"\([^"]*\)".*/\1/'
 }
 
-task=$(submit)
+short='{"prompt": "Once upon a time", "max_tokens": 32}'
+long='{"prompt": "Once upon a time", "max_tokens": 400, "ignore_eos": true}'
+
+task=$(submit "$short")
 echo "accepted: $task"
 # The call waits on the server. A task that takes longer is answered with 202, and the next call waits on.
 call "$url/result/$task?wait=50"
 echo
 
-task=$(submit)
+task=$(submit "$short")
 echo "accepted: $task"
 # Whoever connects again sends the last id as Last-Event-ID, and misses no text. curl does not do so by itself.
 call --no-buffer "$url/stream/$task"
 
-task=$(submit)
+task=$(submit "$long")
 echo "accepted: $task"
 call --request POST "$url/cancel/$task"
 echo
