@@ -7,6 +7,7 @@ import { call } from "./client.ts";
 import { gather } from "./evidence.ts";
 import { startFleet, type Fleet } from "./fleet.ts";
 import type { Told } from "./told.ts";
+import { makeJournal } from "./journal.ts";
 import { makeLogReader, type LoggedEvent } from "./readLog.ts";
 import { settle } from "./settle.ts";
 import { tasksOf } from "./tasks.ts";
@@ -22,6 +23,7 @@ const tokens = Array.from({ length: 160 }, (_, i) =>
 const restartsAt = [12, 24, 36];
 /** However slow the machine is, no lease ends while the broker is away. */
 const env = { ACK_WAIT: "10s" };
+const faults = { SIGTERM: "stop-nats", SIGKILL: "kill-nats" };
 const sizes = { gateway: 1, inference: 2, results: 1, logger: 1 };
 
 async function post(fleet: Fleet, number: number): Promise<Told> {
@@ -62,23 +64,26 @@ for (const natsVersion of await natsVersions())
         try {
           await fleet.healthy(60_000);
           const told: Told[] = [];
+          const journal = makeJournal(() => undefined);
           for (const number of tokens.keys())
             told.push(await post(fleet, number));
           const log = makeLogReader(fleet);
           for (const ended of restartsAt) {
             await eventually(async () => hasEnded(ended, await log.read()));
+            const over = journal.begin(faults[signal], "nats");
             await fleet.nats.kill(signal);
             await fleet.nats.restart();
+            over();
           }
           await fleet.healthy(60_000);
           assert.equal(await settle(fleet, log, 60_000), undefined);
 
-          // Without a journal nothing is excused: each task has one start.
-          const seen = { told, journal: [], sightings: [] };
+          const seen = { told, journal: journal.entries, sightings: [] };
           const evidence = await gather(fleet, seen, log);
           const violations = check(evidence);
           const said = [fleet.output(), ...violations].join("\n");
           assert.deepEqual(violations, [], said);
+          // No restart excuses a second start.
           for (const { starts, id } of tasksOf(evidence.log).values())
             assert.equal(starts.length, 1, id);
         } finally {
