@@ -12,6 +12,11 @@ export interface Scenario {
 
 export type Told = Awaited<ReturnType<typeof runScenario>>;
 
+/** At 25 ms per token. */
+const long = { max_tokens: 160, ignore_eos: true };
+/** Until it is cancelled. */
+const endless = { max_tokens: 4_000, ignore_eos: true };
+
 export async function runScenario({ url, apiKey }: Scenario) {
   const client = makeClient({ url, apiKey });
   const metadata = { part: "100% of it" };
@@ -27,8 +32,8 @@ export async function runScenario({ url, apiKey }: Scenario) {
   }
   const outcome = await client.wait(task_id);
 
-  const first = await client.generate({ prompt: "two" });
-  const second = await client.generate({ prompt: "three" });
+  const first = await client.generate({ prompt: "two", ...long });
+  const second = await client.generate({ prompt: "three", ...long });
   // The key has no room for a third one: the gateway refuses it until one of the two has ended.
   const third = await client.generate({ prompt: "four", max_tokens: 2 });
   const others = [first, second, third];
@@ -42,12 +47,12 @@ export async function runScenario({ url, apiKey }: Scenario) {
   for await (const task of client.tasks({ metadata, status: ["completed"] }))
     labelled.push(task.task_id);
 
-  const stopped = await client.generate({ prompt: "five" });
+  const stopped = await client.generate({ prompt: "five", ...endless });
   await client.cancel(stopped.task_id);
   const cancelled = (await client.wait(stopped.task_id)).status;
   const again = await reasonOf(client.cancel(task_id));
 
-  const left = await client.generate({ prompt: "six" });
+  const left = await client.generate({ prompt: "six", ...endless });
   const controller = new AbortController();
   const { signal } = controller;
   const waiting = reasonOf(client.wait(left.task_id, { signal }));
@@ -55,6 +60,7 @@ export async function runScenario({ url, apiKey }: Scenario) {
   await client.status(left.task_id);
   controller.abort(new Error("enough"));
   const aborted = [await waiting, await reading];
+  await client.cancel(left.task_id);
   const went = (await client.wait(left.task_id)).status;
 
   return {
