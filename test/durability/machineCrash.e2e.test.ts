@@ -92,8 +92,11 @@ for (const natsVersion of await natsVersions())
         const across = await post(4, 150);
         // One that was delivered and not started would be delivered again later than those behind it.
         await untilLogged(fleet, across, "starts");
+        // Nothing is added to the log before it is read.
+        const flow = fleet.proxies.nats.stall();
         const copy = await copyOf(fleet.nats, "nats");
         const kept = await makeLogReader(fleet).read();
+        flow();
         await fleet.healthy(60_000);
         const ended = await post(20, 5);
         await untilEnded(fleet, [...across, ...ended]);
