@@ -133,7 +133,9 @@ test("a node that has to fetch the log again never says of a task in it that it 
   for (let batch = 0; batch < 40; batch++)
     await Promise.all(
       Array.from({ length: 500 }, () =>
-        appender.append(requestedBy(others, { prompt }), others),
+        appender.append(requestedBy(others, { prompt }), others, {
+          timeoutMs: 60_000,
+        }),
       ),
     );
   const { taskId } = await accept(old.broker);
