@@ -16,8 +16,9 @@ const recordsAtOnce = 1_000;
 const readWithinMs = 30_000;
 
 /**
- * At the start and after each reconnect, records that are overdue for so long are stored again, as they are: then the
- * broker tells of them. What was delivered meanwhile is so delivered twice, under the same id.
+ * At the start and after each reconnect, and later where that can't be read, records that are overdue for so long are
+ * stored again, as they are: then the broker tells of them. What was delivered meanwhile is so delivered twice, under the
+ * same id.
  */
 export function reviveOverdue({
   broker,
@@ -68,13 +69,15 @@ export function reviveOverdue({
   }
 
   let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
   const lookLater = () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
       look().catch((error: unknown) => {
         // The reconnect asks again.
-        if (broker.connected)
-          log.warn({ err: error }, "overdue webhooks can't be looked for");
+        if (isOver || !broker.connected) return;
+        log.warn({ err: error }, "overdue webhooks can't be looked for");
+        lookLater();
       });
     }, overdueMs);
   };
@@ -82,6 +85,7 @@ export function reviveOverdue({
   const stop = broker.onReconnect(lookLater);
   return {
     [Symbol.dispose]() {
+      isOver = true;
       stop();
       clearTimeout(timer);
     },
