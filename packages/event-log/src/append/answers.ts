@@ -54,8 +54,7 @@ export function makeAnswers(broker: Broker) {
       one.settle({ unanswered });
     }
   };
-  const sweeping = sweepEvery(sweepEveryMs, () => {
-    const now = performance.now();
+  const sweeping = sweepEvery(sweepEveryMs, (now) => {
     const overdue = ({ deadline }: Pending) => deadline < now;
     if (pending.values().some(overdue)) silence.missed();
     giveUp(overdue, "the broker did not answer in time");

@@ -127,10 +127,9 @@ export function makePuller(
   }
 
   let subscription = subscribe(broker, `${inbox}.*`, receive);
-  const sweeping = sweepEvery(1_000, () => {
-    const now = performance.now();
-    endAll(({ deadline }) => deadline < now);
-  });
+  const sweeping = sweepEvery(1_000, (now) =>
+    endAll(({ deadline }) => deadline < now),
+  );
   const stopListening = broker.onDisconnect(() => endAll(() => true));
 
   return {
