@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HealthResponse } from "@jetscribe/schema";
 import { dim, green, say } from "../install/print.mjs";
+import type { ServiceName } from "./services.ts";
 import type { Supervised } from "./supervise.ts";
 
 /** `GET /health`, and whether it says that all is well enough to work. */
@@ -43,12 +44,13 @@ export const projectionErrors = ({ projections, away = [] }: Health) => [
   ...away.map((name) => `${name}: it is down, or ends again and again`),
 ];
 
+/** The services that read the log. */
+export const projectionNames: readonly ServiceName[] = ["results", "logger", "webhooks"]; // prettier-ignore
+
 /** Whether each service that reads the log has been heard, or is known to be away. */
 function allHeard({ projections, away = [] }: Health): boolean {
   const known = [...projections.map(({ name }) => name), ...away];
-  return ["results", "logger", "webhooks"].every((name) =>
-    known.includes(name),
-  );
+  return projectionNames.every((name) => known.includes(name));
 }
 
 /** What the workers have not got as it was asked for, each once. */
