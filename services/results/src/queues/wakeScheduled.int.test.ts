@@ -1,5 +1,6 @@
 import { makeBrokerClock } from "@jetscribe/event-log/broker/brokerClock";
 import { hearWake } from "@jetscribe/event-log/signals/signals";
+import { ensureWorkQueue } from "@jetscribe/event-log/streams/topology";
 import { newTaskId } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
@@ -30,6 +31,8 @@ test("the leader wakes each queue once, at the time of its scheduled task", asyn
   const schedule = async (owner: string, inS: number) => {
     const not_before = clock.nowS() + inS;
     const of = owned(owner);
+    // Or the results service finds that there is none, and wakes it once it has made one.
+    await ensureWorkQueue(broker, of, { ackWaitMs: 30_000 });
     await writer.append(requested(newTaskId(), { ...of, not_before }), of);
     return not_before;
   };
