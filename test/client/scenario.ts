@@ -21,7 +21,8 @@ export async function runScenario({ url, apiKey }: Scenario) {
   const client = makeClient({ url, apiKey });
   const metadata = { part: "100% of it" };
 
-  const { task_id } = await client.generate({ prompt: "one", metadata });
+  const one = { prompt: "one", metadata, ...long };
+  const { task_id } = await client.generate(one);
   let streamed = "";
   const tokenIds: string[] = [];
   for await (const event of client.stream(task_id)) {

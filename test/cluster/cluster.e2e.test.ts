@@ -122,7 +122,7 @@ test(
     await fleet.healthy(60_000);
     // A work queue is made with its first request.
     const probe = makeProbe(fleet);
-    assert.ok(await probe.finishes());
+    await eventually(probe.finishes);
     const counted = Object.entries(await copies(fleet));
     assert.ok(counted.length > 3);
     for (const [name, count] of counted) assert.equal(count, 3, name);

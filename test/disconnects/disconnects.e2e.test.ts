@@ -122,6 +122,12 @@ test(
       // The first tasks make what stays.
       await load.more(4);
       assert.equal(await settle(fleet, log, 60_000), undefined);
+      // A standby that came later would be something that grew.
+      await eventually(() =>
+        fleet.members.every(({ said }) =>
+          said.some(({ msg }) => msg === "started"),
+        ),
+      );
       const before = await heldOn(fleet, monitorPort);
       const oldest = await connections(monitorPort);
 

@@ -59,7 +59,7 @@ describe("a stream", () => {
   afterAll(() => stack.stop());
 
   test("says in which state the task is", async () => {
-    const id = await post(stack, { max_tokens: 100 });
+    const id = await post(stack, { max_tokens: 240, ignore_eos: true });
     const events = await readAll(stack, id);
     const states = events
       .filter(({ event }) => event === "status")

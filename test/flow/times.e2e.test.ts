@@ -66,8 +66,11 @@ test("a task for later has one wait, without the time before its not_before", as
     return !Number.isNaN(found.wait) && found;
   });
   assert.ok((metrics["queue_wait_time"] ?? 0) - times.wait > 1);
-  await eventually(async () => !Number.isNaN((await byMetrics(stack)).wait));
-  same(times, await byMetrics(stack), "metrics");
+  const scraped = await eventually(async () => {
+    const found = await byMetrics(stack);
+    return !Number.isNaN(found.wait) && found;
+  });
+  same(times, scraped, "metrics");
 
   const { body } = await call(stack, `/tasks/${id}/events`);
   const { events, timing } = body as unknown as HistoryResponse;

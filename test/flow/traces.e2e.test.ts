@@ -378,6 +378,7 @@ function killChild(pid: number | undefined): void {
   assert.ok(pid !== undefined);
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
   const [child] = children.trim().split(" ");
+  assert.ok(child, "it has no engine");
   process.kill(Number(child), "SIGKILL");
 }
 

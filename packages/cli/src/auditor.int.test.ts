@@ -49,7 +49,7 @@ async function openAudited(version: NatsVersion) {
   return {
     ...{ nats, broker, fileOf: accounts.fileOf },
     append: async (event: TaskEvent, of = queue) =>
-      (await appender.append(event, of)).seq,
+      (await appender.append(event, of, { timeoutMs: 60_000 })).seq,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }

@@ -176,15 +176,13 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const healthyAt = (
     at: string,
     timeoutMs: number,
-    readers: readonly Member[] = [],
-  ) => waitUntilHealthy(at, [...services.values()], timeoutMs, readers);
+    members: readonly Member[] = [],
+  ) => waitUntilHealthy(at, [...services.values()], timeoutMs, members);
   const healthy = (timeoutMs = healthyWithinMs) => healthyAt(url, timeoutMs);
   const waitMs = options.healthyWithinMs ?? healthyWithinMs;
   if (waitMs > 0) {
-    // A projection that comes after a test's first task takes it for history, as after a restart: it traces none.
-    const readers = projectionNames.filter((name) => services.has(name));
-    if (services.has("gateway")) await healthyAt(url, waitMs, readers);
-    if (services.has("gateway-2")) await healthyAt(url2, waitMs, readers);
+    if (services.has("gateway")) await healthyAt(url, waitMs, members);
+    if (services.has("gateway-2")) await healthyAt(url2, waitMs, members);
   }
   const all = opened.move();
   const stop = () => all.disposeAsync();
@@ -274,24 +272,32 @@ function controls(services: Map<Member, Supervised>) {
   };
 }
 
+/**
+ * Of these members each worker has its model then, and each projection the whole log: one that came after a test's first
+ * task would take it for history, as after a restart.
+ */
 async function waitUntilHealthy(
   url: string,
   services: Supervised[],
   timeoutMs: number,
-  readers: readonly Member[],
+  members: readonly Member[],
 ) {
+  const readers = projectionNames.filter((name) => members.includes(name));
+  const workers = members.filter((name) => name.startsWith("inference"));
   let seen: unknown;
   const isHealthy = async () => {
     const health = await readHealth(url);
     if (!health) return false;
     const { status, healthy, projections } = health;
-    seen = { status, projections, errors: workerErrors(health) };
+    const loaded = health.workers.filter(({ model_loaded }) => model_loaded);
+    const errors = workerErrors(health);
+    seen = { status, projections, loaded: loaded.length, errors };
     const hasRead = (reader: Member) =>
       projections.some(
         ({ name, caught_up, error }) =>
           name === reader && (caught_up || error !== undefined),
       );
-    return healthy && readers.every(hasRead);
+    return healthy && loaded.length >= workers.length && readers.every(hasRead);
   };
   await eventually(isHealthy, { timeoutMs }).catch((cause: unknown) => {
     const output = services

@@ -78,6 +78,9 @@ export interface Writer extends AsyncDisposable {
   ) => Promise<string[]>;
 }
 
+/** Hundreds at once may take a busy machine longer than one may. */
+const within = { timeoutMs: 60_000 };
+
 export async function openWriter(url: string): Promise<Writer> {
   const broker = await connectBroker({ url, name: "test" });
   await ensureTopology(broker, {
@@ -88,7 +91,7 @@ export async function openWriter(url: string): Promise<Writer> {
   });
   const appender = makeAppender(broker, "test");
   const append = async (event: TaskEvent) =>
-    (await appender.append(event, queue)).seq;
+    (await appender.append(event, queue, within)).seq;
   return {
     broker,
     append,

@@ -85,6 +85,9 @@ export const settings = {
   replicas: 1,
 };
 
+/** Thousands at once may take a busy machine longer than one may. */
+const within = { timeoutMs: 60_000 };
+
 export async function openWriter(
   url: string,
   topology: Partial<typeof settings> = {},
@@ -93,7 +96,7 @@ export async function openWriter(
   await ensureTopology(broker, { ...settings, ...topology });
   const appender = makeAppender(broker, "test");
   const append = async (event: TaskEvent, of = queue) =>
-    (await appender.append(event, of)).seq;
+    (await appender.append(event, of, within)).seq;
   return {
     broker,
     append,
@@ -120,7 +123,8 @@ export async function takeNext(broker: Broker, of = queue): Promise<void> {
     { stream: streams.events, consumer: workConsumerName(of), batch: 1 },
     { onDelivery: resolve, onEnd: (end) => void reject(new Error(end)) },
   );
-  await broker.nc.request((await promise).reply, "+ACK");
+  const { reply } = await promise;
+  await broker.nc.request(reply, "+ACK", { timeout: 60_000 });
 }
 
 /** The state of every task: a fold of the whole log. */

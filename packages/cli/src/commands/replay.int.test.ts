@@ -139,7 +139,7 @@ for (const version of await natsVersions())
       const js = log.broker.nc;
       const subject = "llm.events.started.demo.interactive.a";
       for (const body of ["no JSON", "17", "[1]", '{"pretty":\n1}'])
-        await js.request(subject, body);
+        await js.request(subject, body, { timeout: 60_000 });
       await log.request(1);
       const ran = await runCli(log.nats.url, "replay");
       assert.deepEqual(seqsOf(linesOf(ran.stdout)), [1, 5, 6]);

@@ -11,16 +11,19 @@ function compute(ms: number): void {
 }
 
 test("what is swept is overdue before a stand-still that comes between the timer and the sweep", async () => {
-  let stoodStillAt = Infinity;
-  // Its timer is due in the same turn, and before the other one.
-  const timer = setInterval(() => {
-    clearInterval(timer);
-    setImmediate(() => {
-      stoodStillAt = performance.now();
-      compute(5 * everyMs);
-    });
-  }, everyMs);
-  const { promise, resolve } = Promise.withResolvers<number>();
-  using _sweeping = sweepEvery(everyMs, resolve);
-  assert.ok((await promise) <= stoodStillAt);
+  let stoodStillAt = 0;
+  let next: NodeJS.Immediate | undefined;
+  // In each turn, before what the turn's timers put off.
+  const standStill = () => {
+    next = setImmediate(standStill);
+    stoodStillAt = performance.now();
+    compute(everyMs / 4);
+  };
+  standStill();
+  using stack = new DisposableStack();
+  stack.defer(() => clearImmediate(next));
+  const { promise, resolve } = Promise.withResolvers<[number, number]>();
+  stack.use(sweepEvery(everyMs, (now) => resolve([now, stoodStillAt])));
+  const [now, stoodStill] = await promise;
+  assert.ok(now <= stoodStill, `${now} and ${stoodStill}`);
 });

@@ -134,7 +134,7 @@ for (const version of await natsVersions())
       const tokens = (await planStreams(broker, timeout))[1];
       assert.match(String(tokens?.losses), /TOKENS .*older than 180 s/);
       await broker.jsm.streams.update(streams.logs, { max_bytes: 2 ** 30 });
-      await broker.nc.request("llm.logs.test", "a record");
+      await broker.nc.request("llm.logs.test", "a record", { timeout: 60_000 });
       assert.deepEqual((await planStreams(broker, settings))[2]?.losses, []);
     });
   });

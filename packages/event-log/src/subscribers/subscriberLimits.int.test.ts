@@ -280,7 +280,9 @@ for (const version of await natsVersions())
       await appender.append(requestedBy(ofB), ofB);
       await appender.append(failed(newTaskId()), ofB);
       await appender.append(requestedBy(ofA), ofA);
-      await broker.nc.request(inServicesAccount(own.info), "");
+      await broker.nc.request(inServicesAccount(own.info), "", {
+        timeout: 60_000,
+      });
       for (const subject of servicesSubjects.filter(isUnstored))
         broker.nc.publish(subject, "{}");
       await take(await accounts.as("b"), "b");

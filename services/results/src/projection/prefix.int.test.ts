@@ -27,7 +27,12 @@ const prefixes = ["", "another:", "jetscribe", "jetscribe2:", "jetscribe:b:"];
 
 /** A connection that sees all keys. */
 async function openAll(url: string) {
-  const store = connectStore({ url, prefix: "", name: "all" });
+  const store = connectStore({
+    url,
+    prefix: "",
+    name: "all",
+    silenceMs: 60_000,
+  });
   await eventually(() => store.ready());
   return store;
 }

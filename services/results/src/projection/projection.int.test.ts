@@ -51,16 +51,18 @@ test("what is no event is skipped and said, without what is in it", async () => 
   await using on = await servers();
   await using writer = await openWriter(on.nats.url);
   const { nc } = writer.broker;
+  const send = (subject: string, body: string) =>
+    nc.request(subject, body, { timeout: 60_000 });
   const [id, misplaced, nameless] = [newTaskId(), newTaskId(), newTaskId()];
   await writer.append(requested(id));
-  await nc.request("llm.events.requested.demo.interactive.a", "secret {");
-  await nc.request("llm.events.nonsense", "secret");
+  await send("llm.events.requested.demo.interactive.a", "secret {");
+  await send("llm.events.nonsense", "secret");
   await writer.append(requested(misplaced), {
     ...{ model: "demo", lane: "interactive", owner: "b" },
   });
   const { data } = requested(nameless);
   const body = JSON.stringify({ ...data, model: "!!!" });
-  await nc.request("llm.events.requested.demo.interactive.a", body);
+  await send("llm.events.requested.demo.interactive.a", body);
   await using results = startResults(on);
   await using redis = await openReader(on.redis.url);
   await eventually(async () => {

@@ -169,7 +169,7 @@ for (const version of await natsVersions())
       await using redis = await openReader(on.redis.url);
       await using results = startResults(on);
       await ensureWorkQueue(writer.broker, queue, { ackWaitMs });
-      await threeTasks(writer);
+      const oldest = await threeTasks(writer);
       const store = join(on.nats.dataDir, "nats");
       const copy = join(on.nats.dataDir, "copy");
       await on.nats.kill("SIGTERM");
@@ -184,6 +184,7 @@ for (const version of await natsVersions())
       await on.nats.restart();
       await eventually(() => results.said(lostTail));
       await eventually(() => results.said(remade));
+      await eventually(() => startOf(writer).then((seq) => seq === oldest));
       const late = newTaskId();
       await eventually(() => writer.append(requested(late)));
       await assertProjected(writer.broker, redis.reader);

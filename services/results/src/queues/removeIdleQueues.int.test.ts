@@ -29,7 +29,7 @@ for (const version of await natsVersions())
       await using on = await servers(version);
       await using writer = await openWriter(on.nats.url);
       await using redis = await openReader(on.redis.url);
-      await using _results = startResults(on);
+      await using results = startResults(on);
       const { broker } = writer;
       for (const owner of ["idle", "waits", "used"])
         await ensureWorkQueue(broker, owned(owner), { ackWaitMs });
@@ -42,6 +42,11 @@ for (const version of await natsVersions())
         return checkpoint?.caughtUp === true && checkpoint.seq >= waits;
       };
       await eventually(projected);
+      await results.kill(); // it looks at the queues too
+      const comeAndGo = () =>
+        broker.nc.request("llm.events.requested.demo.interactive.used", "", {
+          timeout: 60_000,
+        });
       const said: unknown[] = [];
       let isBehind = false;
       const job = removeIdleQueues(
@@ -63,7 +68,7 @@ for (const version of await natsVersions())
         ({ owner }) => void told.push(owner),
       );
       // A request that came and went between two looks: the consumer has delivered something.
-      await broker.nc.request("llm.events.requested.demo.interactive.used", "");
+      await comeAndGo();
       await broker.nc.flush();
       told.length = 0;
       await takeNext(broker, owned("used"));
@@ -74,7 +79,7 @@ for (const version of await natsVersions())
       assert.deepEqual(owners.toSorted(), ["used", "waits"]);
       assert.deepEqual(said, [{ removed: 1 }]);
       assert.deepEqual(told, []);
-      await broker.nc.request("llm.events.requested.demo.interactive.used", "");
+      await comeAndGo();
       await broker.nc.flush();
       told.length = 0;
       isBehind = true;

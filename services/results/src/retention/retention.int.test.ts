@@ -145,11 +145,12 @@ test.concurrent(
       ...{ projection, states, workers, listening, trim, log },
       traceparentOf: makeTraceparentOf(undefined),
     };
+    const unheardMs = 10_000;
     const work = Promise.all([
       projection.run(stop.signal),
       whileLeading(
         deps,
-        endStranded({ ...deps, reader: redis.reader, unheardMs: 1_000 }),
+        endStranded({ ...deps, reader: redis.reader, unheardMs }),
         stop.signal,
       ),
     ]);
@@ -175,6 +176,7 @@ test.concurrent(
     for (let i = 0; i < 10; i++) await ask(queue);
     await assertProjected(writer.broker, redis.reader);
     // While no model has a worker, their end would make room for nobody.
+    await eventually(() => listening.forMs() > unheardMs);
     const before = asked;
     await eventually(() => asked >= before + 6);
     assert.ok((await statuses(old)).every((status) => status === "queued"));

@@ -37,7 +37,12 @@ function remove(url: string, ...args: string[]) {
 }
 
 async function connect(url: string) {
-  const store = connectStore({ url, prefix: "", name: "test" });
+  const store = connectStore({
+    url,
+    prefix: "",
+    name: "test",
+    silenceMs: 60_000,
+  });
   await eventually(() => store.ready());
   return store;
 }

@@ -127,9 +127,9 @@ for (const version of await natsVersions())
       const nearly = delivering();
       await nearly.come("c", "refused");
       assert.deepEqual(await recordsOf("c"), []);
+      assert.ok(!(await nearly.room.isFull()));
       const waits = await nearly.come("c", "status");
       assert.equal(waits.retryMs, undefined);
-      assert.ok(!(await nearly.room.isFull()));
       const [pending] = await system.records("c");
       assert.ok(pending?.delivery.state === "pending");
 
