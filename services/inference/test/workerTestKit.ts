@@ -258,6 +258,14 @@ export function read({ broker }: System, id: string) {
   const heard: TokenChunk[] = [];
   let text = "";
   const hearing = hearTokens(broker, id, (chunk) => {
+    // A worker publishes a chunk again that the broker answered late.
+    const isRepeat = heard.some(
+      ({ worker_id, attempt, n }) =>
+        worker_id === chunk.worker_id &&
+        attempt === chunk.attempt &&
+        n === chunk.n,
+    );
+    if (isRepeat) return;
     heard.push(chunk);
     assert.ok(chunk.offset <= text.length, "a hole");
     text = text.slice(0, chunk.offset) + chunk.text;

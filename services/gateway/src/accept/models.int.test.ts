@@ -28,7 +28,12 @@ async function open(allHeardAfterMs = 0) {
   await using opened = new AsyncDisposableStack();
   const redis = opened.use(await startRedis());
   const store = opened.use(
-    connectStore({ url: redis.url, prefix: redisPrefix, name: "test" }),
+    connectStore({
+      url: redis.url,
+      prefix: redisPrefix,
+      name: "test",
+      silenceMs: 60_000,
+    }),
   );
   await eventually(() => store.ready());
   const writer = makeTaskWriter(store, { resultTtlMs: 60_000 });
@@ -43,7 +48,12 @@ async function open(allHeardAfterMs = 0) {
   const clashes = new Map<string, string[]>();
   const known = () => clashes;
   const reading = opened.use(
-    connectStore({ url: redis.url, prefix: redisPrefix, name: "reader" }),
+    connectStore({
+      url: redis.url,
+      prefix: redisPrefix,
+      name: "reader",
+      silenceMs: 60_000,
+    }),
   );
   await eventually(() => reading.ready());
   const models = makeModels(

@@ -31,7 +31,12 @@ describe("tokens per day", () => {
       },
     });
     const { redisUrl: url } = stack;
-    store = connectStore({ url, prefix: redisPrefix, name: "test" });
+    store = connectStore({
+      url,
+      prefix: redisPrefix,
+      name: "test",
+      silenceMs: 60_000,
+    });
     await eventually(() => store.ready());
   });
   afterAll(async () => {

@@ -51,6 +51,7 @@ describe("limits on calls", () => {
   } = {}) {
     const store = connectStore({
       ...{ url: redis.url, prefix: redisPrefix, name: "gateway" },
+      silenceMs: 60_000,
     });
     await eventually(() => store.ready());
     const log = { warn() {} } as unknown as Logger;

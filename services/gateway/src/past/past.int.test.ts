@@ -400,7 +400,9 @@ describe("moments of the past", () => {
       );
     assert.equal(await stored(), all.length - first + 1);
     // Also where the log ends with what is no event.
-    await broker.nc.request("llm.events.nothing", "no event");
+    await broker.nc.request("llm.events.nothing", "no event", {
+      timeout: 60_000,
+    });
     assert.equal(await stored(), all.length - first + 2);
   });
 });

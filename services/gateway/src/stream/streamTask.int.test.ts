@@ -87,7 +87,12 @@ describe("a reader's stream", () => {
       ...{ auditMaxAgeMs: 3_600_000, auditMaxBytes: 2 ** 24 },
     });
     redis = await startRedis();
-    store = connectStore({ url: redis.url, prefix: redisPrefix, name: "test" });
+    store = connectStore({
+      url: redis.url,
+      prefix: redisPrefix,
+      name: "test",
+      silenceMs: 60_000,
+    });
     done = hearAllDone(store);
     await eventually(() => store.redis.publish(`${redisPrefix}done`, ""));
   });

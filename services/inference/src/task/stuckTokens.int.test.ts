@@ -29,7 +29,9 @@ const mostBytes = 300_000;
 /** From now on no file that is larger than all of EVENTS is written. */
 async function stickTokens({ broker, nats }: System): Promise<void> {
   const filler = Buffer.alloc(mostBytes);
-  await broker.nc.request(subjects.tokens("filler"), filler);
+  await broker.nc.request(subjects.tokens("filler"), filler, {
+    timeout: 60_000,
+  });
   const { state } = await broker.jsm.streams.info(streams.tokens);
   assert.ok(state.bytes > mostBytes);
   const limit = `--fsize=${mostBytes}:unlimited`;
