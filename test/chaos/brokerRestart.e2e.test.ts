@@ -22,7 +22,7 @@ const tokens = Array.from({ length: 160 }, (_, i) =>
 /** The broker ends when so many tasks have ended. */
 const restartsAt = [12, 24, 36];
 /** However slow the machine is, no lease ends while the broker is away. */
-const env = { ACK_WAIT: "10s" };
+const env = { ACK_WAIT: "15s" };
 const faults = { SIGTERM: "stop-nats", SIGKILL: "kill-nats" };
 const sizes = { gateway: 1, inference: 2, results: 1, logger: 1 };
 
