@@ -4,9 +4,9 @@ const firstMs = 250;
 const longestMs = 10_000;
 
 /**
- * How long to wait after the attempt of this number (from 0), in ms, beyond `afterMs`. Between half of a limit that doubles
- * and the whole of it ("equal jitter"): the random half keeps many clients from coming back together, and the fixed half
- * makes it certain how long a server may be away.
+ * How long to wait after the attempt of this number (from 0), in ms: `afterMs`, and then between half of a limit that
+ * doubles and the whole of it ("equal jitter"). The random half keeps many clients from coming back together, and the fixed
+ * half makes it certain how long a server may be away.
  */
 export const delayOf = (
   attempt: number,
