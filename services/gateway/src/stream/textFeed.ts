@@ -12,13 +12,19 @@ import { outcomeOf } from "../read/resultOf.ts";
 
 export interface StreamEvent {
   event: "token" | "status" | "reset" | EndedTask["status"];
-  /** `<attempt>.<n>` of a token, `end` of the outcome: where a reader that comes back goes on. */
+  /**
+   * Where a reader that comes back goes on: `<attempt>.<n>` of a token, `<attempt>.end` of text that the outcome brought,
+   * `end` of the outcome.
+   */
   id?: string;
   data: object;
 }
 
 /** The outcome's id: a reader that comes back with it has everything. */
 export const outcomeId = "end";
+
+/** Of the rest of the text, which the outcome brings. It is no chunk's id, whose text may end before. */
+const restId = ({ attempt }: EndedTask): string => `${attempt}.end`;
 
 export function makeTextFeed() {
   /** Of the latest chunk. */
@@ -29,10 +35,10 @@ export function makeTextFeed() {
   /** Part of the text is nowhere any more: nothing is sent until the outcome brings it. */
   let blind = false;
 
-  function token(text: string): StreamEvent[] {
+  function token(text: string, id = `${attempt}.${n}`): StreamEvent[] {
     if (text === "") return [];
     sent += text.length;
-    return [{ event: "token", id: `${attempt}.${n}`, data: { text } }];
+    return [{ event: "token", id, data: { text } }];
   }
 
   /** It has no id: whoever comes back after it is told again. */
@@ -86,9 +92,7 @@ export function makeTextFeed() {
     const outcome = { event: task.status, id: outcomeId, data };
     if (task.status !== "completed") return [outcome];
     const events = mayDiffer(task) ? reset(task.attempt) : [];
-    n = attempt === task.attempt ? n + 1 : 1;
-    attempt = task.attempt;
-    const rest = token(task.result.slice(sent));
+    const rest = token(task.result.slice(sent), restId(task));
     return [...events, ...rest, outcome];
   }
 
@@ -103,24 +107,21 @@ export function makeTextFeed() {
       stored: readonly TokenChunk[],
       ended?: EndedTask,
     ): StreamEvent[] {
-      const [a = NaN, k = NaN] = lastEventId.split(".").map(Number);
-      const at = stored.findIndex(
-        (chunk) => chunk.attempt === a && chunk.n === k,
-      );
-      const joined = joinChunks(stored.slice(0, at + 1));
-      if (at >= 0 && joined.whole) {
-        ({ attempt, n } = joined);
-        sent = joined.text.length;
+      if (ended?.status === "completed" && lastEventId === restId(ended)) {
+        ({ attempt } = ended);
+        sent = ended.result.length;
         return [];
       }
-      const last = stored.at(-1);
-      const hadAll =
-        ended?.status === "completed" &&
-        a === ended.attempt &&
-        k === (last?.attempt === a ? last.n : 0) + 1;
-      if (!hadAll)
-        return [{ event: "reset", data: { attempt: last?.attempt ?? 1 } }];
-      [attempt, n, sent] = [a, k, ended.result.length];
+      const at = stored.findIndex(
+        (chunk) => `${chunk.attempt}.${chunk.n}` === lastEventId,
+      );
+      const joined = joinChunks(stored.slice(0, at + 1));
+      if (at < 0 || !joined.whole)
+        return [
+          { event: "reset", data: { attempt: stored.at(-1)?.attempt ?? 1 } },
+        ];
+      ({ attempt, n } = joined);
+      sent = joined.text.length;
       return [];
     },
   };

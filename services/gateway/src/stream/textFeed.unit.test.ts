@@ -46,7 +46,7 @@ test("chunks become tokens, each once, and the outcome ends them", () => {
   const two = feed.take(chunk(1, 2, 4, "two ")) ?? [];
   const end = feed.end(completed(1, "one two three"));
   assert.deepEqual(names([...one, ...again, ...two, ...end]), [
-    ...["token 1.1", "token 1.2", "token 1.3", "completed end"],
+    ...["token 1.1", "token 1.2", "token 1.end", "completed end"],
   ]);
   assert.equal(textOf([...one, ...two, ...end]), "one two three");
 });
@@ -57,7 +57,7 @@ test("a chunk that is heard once more behind a later one counts for nothing", ()
   feed.take(chunk(1, 2, 1, "b"));
   assert.deepEqual(feed.take(chunk(1, 1, 0, "a")), []);
   assert.deepEqual(names(feed.end(completed(1, "abc"))), [
-    ...["token 1.3", "completed end"],
+    ...["token 1.end", "completed end"],
   ]);
 });
 
@@ -129,11 +129,14 @@ test("whoever comes back with an id that nobody knows starts over", () => {
   }
 });
 
-test("whoever has everything gets the outcome only", () => {
-  for (const stored of [[], [chunk(1, 1, 0, "a")]]) {
-    const task = completed(1, "ab");
+test("whoever lost the connection between the last text and the outcome gets the outcome only", () => {
+  const stored = [chunk(1, 1, 0, "a"), chunk(1, 2, 1, "b")];
+  const task = completed(1, "abc");
+  for (const heard of [0, 1, 2]) {
+    const before = makeTextFeed();
+    for (const each of stored.slice(0, heard)) before.take(each);
+    const id = before.end(task)[0]?.id ?? "";
     const feed = makeTextFeed();
-    const id = `1.${stored.length + 1}`;
     const events = [
       ...feed.resume(id, stored, task),
       ...feed.catchUp(stored),
@@ -208,8 +211,14 @@ test("whatever is heard, lost, repeated or reconnected, the reader has the resul
           for (const each of heard) give(feed.take(each) ?? feed.catchUp(upTo));
         });
         if (Number(dice.next().value) < 3) reconnect(stored, task);
-        if (feed.mayDiffer(task)) give(feed.catchUp(stored));
-        give(feed.end(task));
+        for (let last = 9; last >= 3;) {
+          if (feed.mayDiffer(task)) give(feed.catchUp(stored));
+          const events = feed.end(task);
+          last = Number(dice.next().value);
+          // The connection breaks before the outcome.
+          give(last < 3 ? events : events.slice(0, -1));
+          if (last >= 3) reconnect(stored, task);
+        }
         if (text !== task.result) assert.equal(text, task.result);
       },
     ),
