@@ -1,15 +1,18 @@
 /**
  * Calls `sweep` every `everyMs` ms, each time after what has arrived was read, with the time before that, by
  * `performance.now()`. Where this process stood still its timers are due before anything is read, and what `sweep` would
- * give up may have come in time; it may also stand still between the timer and the call.
+ * give up may have come in time; it may also stand still between the timer and the call. `lateMs`: by
+ * so much this process missed the time of the sweep, since it stood still, and maybe with it the whole machine.
  */
 export function sweepEvery(
   everyMs: number,
-  sweep: (now: number) => void,
+  sweep: (now: number, lateMs: number) => void,
 ): Disposable {
-  const timer = setInterval(
-    () => setImmediate(sweep, performance.now()),
-    everyMs,
-  );
+  let dueAt = performance.now() + everyMs;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    setImmediate(sweep, now, Math.max(0, now - dueAt));
+    dueAt = now + everyMs;
+  }, everyMs);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

@@ -27,3 +27,14 @@ test("what is swept is overdue before a stand-still that comes between the timer
   const [now, stoodStill] = await promise;
   assert.ok(now <= stoodStill, `${now} and ${stoodStill}`);
 });
+
+test("a sweep is told by how much this process missed its time", async () => {
+  using stack = new DisposableStack();
+  const { promise, resolve } = Promise.withResolvers<[number, number]>();
+  const since = performance.now();
+  stack.use(sweepEvery(everyMs, (...told) => resolve(told)));
+  compute(5 * everyMs);
+  const [now, lateMs] = await promise;
+  assert.ok(lateMs >= 4 * everyMs, String(lateMs));
+  assert.ok(lateMs <= now - since - everyMs, String(lateMs));
+});

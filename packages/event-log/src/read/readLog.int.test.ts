@@ -3,7 +3,10 @@ import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
+import {
+  setImmediate as turn,
+  setTimeout as sleep,
+} from "node:timers/promises";
 import { describe, test } from "vitest";
 import { appendUntilStored } from "../append/append.ts";
 import type { Broker } from "../broker/connection.ts";
@@ -101,7 +104,6 @@ for (const version of await natsVersions())
       await log.request(1, { ...queue, owner: "c" });
       await eventually(() => follower.seqs().includes(7));
       assert.deepEqual(follower.seqs(), isOld ? upTo(7) : [1, 2, 5, 6, 7]);
-      assert.deepEqual(follower.interruptions, []);
       const [pending = 0] = begun;
       assert.ok(pending >= (isOld ? 6 : 4), `${pending} stood before it`);
     });
@@ -237,7 +239,6 @@ for (const version of await natsVersions())
       await log.request(300);
       await eventually(() => follower.read.length === 901);
       assert.deepEqual(follower.seqs(), upTo(1_001, 101));
-      assert.deepEqual(follower.interruptions, []);
       await follower.stop();
       await eventually(async () => (await readersOf(log)) === 0);
     });
@@ -268,17 +269,24 @@ for (const version of await natsVersions())
         assert.ok(follower.interruptions.length > 0);
       });
 
-    test("that this process stood still is no interruption", async () => {
-      await using log = await openLog(version);
-      await using follower = follow(log.broker);
-      await log.request(1);
-      await eventually(() => follower.read.length === 1);
-      // Longer than the broker may be silent.
-      await standStill(6_000);
-      await log.request(1);
-      await eventually(() => follower.read.length === 2);
-      assert.deepEqual(follower.interruptions, []);
-    });
+    for (const who of ["this process", "the whole machine"])
+      test(`that ${who} stood still is no interruption`, async () => {
+        await using log = await openLog(version);
+        await using follower = follow(log.broker);
+        await log.request(1);
+        await eventually(() => follower.read.length === 1);
+        const tell = (word: "SIGSTOP" | "SIGCONT") =>
+          who === "the whole machine" &&
+          process.kill(log.nats.pid ?? assert.fail(), word);
+        // Longer than the broker may be silent.
+        await standStill(5_000, () => tell("SIGSTOP"));
+        // The sweep comes before what the broker says then is read.
+        await turn();
+        tell("SIGCONT");
+        await log.request(1);
+        await eventually(() => follower.read.length === 2);
+        assert.deepEqual(follower.interruptions, []);
+      });
 
     test("a batch that is rejected comes again", async () => {
       await using log = await openLog(version);
@@ -344,11 +352,11 @@ for (const version of await natsVersions())
         .list(streams.events)
         .next();
       await log.broker.jsm.consumers.delete(streams.events, reader?.name ?? "");
-      await eventually(() => asked === 3);
+      await eventually(() => asked >= 3);
       await log.request(5);
       await eventually(() => follower.read.length === 10);
       assert.deepEqual(follower.seqs(), upTo(10));
-      assert.equal(follower.interruptions.length, 2);
+      assert.ok(follower.interruptions.length >= 2);
     });
 
     test("where the log's head is gone, the first sequence says so", async () => {
