@@ -8,12 +8,13 @@ const upTo = (seq: number): Look => ({
   checkpoint: { created: "then", seq, caughtUp: true },
   tasks: [],
 });
+/** A clock that stands still. */
+const noTime = () => 0;
 
 test("who comes while another one waits waits as well", async () => {
   let seq = 4;
-  const coveringLook = makeCoveringLook({
-    look: () => Promise.resolve(upTo(seq)),
-  });
+  const look = () => Promise.resolve(upTo(seq));
+  const coveringLook = makeCoveringLook({ look }, noTime);
   const first = coveringLook(end, []);
   await turn(); // it has looked
   const second = coveringLook(end, []);
@@ -24,24 +25,22 @@ test("who comes while another one waits waits as well", async () => {
 
 test("a Redis that is away for a moment is waited for", async () => {
   let looks = 0;
-  const coveringLook = makeCoveringLook({
-    look: () =>
-      ++looks < 3
-        ? Promise.reject(new Error("it is away"))
-        : Promise.resolve(upTo(5)),
-  });
+  const look = () =>
+    ++looks < 3
+      ? Promise.reject(new Error("it is away"))
+      : Promise.resolve(upTo(5));
+  const coveringLook = makeCoveringLook({ look }, noTime);
   assert.deepEqual(await coveringLook(end, []), upTo(5));
 });
 
 test("what was waited for in vain is not waited for again until it has caught up", async () => {
   let seq = 4;
   let looks = 0;
-  const coveringLook = makeCoveringLook({
-    look: () => {
-      looks++;
-      return Promise.resolve(upTo(seq));
-    },
-  });
+  const look = () => {
+    looks++;
+    return Promise.resolve(upTo(seq));
+  };
+  const coveringLook = makeCoveringLook({ look }, () => 1_000 * looks);
   assert.equal(await coveringLook(end, []), undefined);
   looks = 0;
   assert.equal(await coveringLook(end, []), undefined);

@@ -166,6 +166,23 @@ for (const version of await natsVersions())
       assert.equal(await shown(task.seq, task), "ended by log");
     });
 
+    test("an outcome that was read in the log is shown from then on, though the projection is late", async () => {
+      await using log = await openLog(version);
+      const task = await request(log);
+      const { task_id } = task;
+      const mark = await readHighWaterMark(log.broker);
+      const end_seq = await log.append(completed(task_id));
+      const recent = makeRecentlyStored(log.broker);
+      const event = await eventAt(log.broker, end_seq);
+      const fromLog = () => Promise.resolve(event && evolve(task, event));
+      const reaches = () => Promise.resolve(false);
+      const projection = { ...upTo(mark, [task]), reaches };
+      const states = makeTaskStates(log.broker, projection, { fromLog, recent }); // prettier-ignore
+      assert.equal(inShort(await states.shown(task_id)), "open by projection");
+      assert.equal(inShort(await states.surely(task)), "ended by log");
+      assert.equal(inShort(await states.shown(task_id)), "ended by log");
+    });
+
     test("a delivery proves its task open where it was never started", async () => {
       await using log = await openLog(version);
       const task = await request(log);

@@ -166,6 +166,9 @@ export function makeTaskStates<Query extends TaskQuery = TaskQuery>(
     if (fromLog === undefined) return { status: "unknown" };
     try {
       const task = await fromLog(query, end);
+      // What is told now is told from then on: a late projection doesn't take it back.
+      if (task !== undefined && !isOpen(task))
+        recent?.noteOutcome(task.task_id, task.end_seq);
       return task === undefined ? absent : answerOf(task, "log", asOf);
     } catch (because) {
       return { status: "unknown", because };
@@ -203,7 +206,11 @@ const again = { firstMs: 2, longestMs: 25 };
  * Makes the look that waits, for 2 s at most, until the projection covers a high-water mark; undefined: it doesn't in
  * that time, or it is away. One that was waited for in vain is not waited for again until it has caught up.
  */
-export function makeCoveringLook({ look, reaches }: Projection) {
+export function makeCoveringLook(
+  { look, reaches }: Projection,
+  /** A clock in ms. */
+  now = () => performance.now(),
+) {
   let isLate = false;
 
   return async (
@@ -211,11 +218,11 @@ export function makeCoveringLook({ look, reaches }: Projection) {
     ids: readonly string[],
   ): Promise<Look | undefined> => {
     if ((await reaches?.(mark.lastSeq)) === false) return undefined;
-    const until = performance.now() + (isLate ? 0 : projectionPatienceMs);
+    const until = now() + (isLate ? 0 : projectionPatienceMs);
     for (let ms = again.firstMs; ; ms = Math.min(2 * ms, again.longestMs)) {
       const seen = await look(ids).catch(() => undefined);
       const isThere = covers(seen, mark);
-      if (isThere || performance.now() >= until) {
+      if (isThere || now() >= until) {
         isLate = !isThere;
         return isThere ? seen : undefined;
       }
