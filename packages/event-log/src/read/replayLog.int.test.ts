@@ -146,7 +146,8 @@ for (const [version, [way, toReader]] of (await natsVersions()).flatMap(
         },
         never,
       );
-      assert.deepEqual(calls, [1, 2, 3, 4, 5, 6, 7, 8, 9, "batch"]);
+      assert.deepEqual(calls.slice(0, 9), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      assert.deepEqual([...new Set(calls.slice(9))], ["batch"]);
     });
 
     test("tells of what the log drops before it was read", async () => {
