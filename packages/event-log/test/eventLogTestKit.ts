@@ -21,6 +21,7 @@ import {
   ensureTopology,
   type TopologySettings,
 } from "../src/streams/topology.ts";
+import { makeTokenLog, type TokenLog } from "../src/tokens/tokens.ts";
 
 export const settings: TopologySettings = {
   eventsMaxBytes: 2 ** 30,
@@ -72,6 +73,10 @@ export const waysOfReading = {
 
 /** Many events at once, or a large one, may take a busy machine longer than one may. */
 const within = { timeoutMs: 60_000 };
+
+/** TOKENS, for tests that count on each answer. */
+export const openTokenLog = (broker: Broker): TokenLog =>
+  makeTokenLog(broker, { putTimeoutMs: within.timeoutMs });
 
 /** A broker of the test's own, with the streams on it. */
 export async function openLog(

@@ -2,9 +2,9 @@ import { newTaskId, streams, type TokenChunk } from "@jetscribe/schema";
 import { natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
-import { openLog, settings } from "../../test/eventLogTestKit.ts";
+import { openLog, openTokenLog, settings } from "../../test/eventLogTestKit.ts";
 import { makeReadText } from "./textReader.ts";
-import { makeTokenLog, readTokens } from "./tokens.ts";
+import { readTokens } from "./tokens.ts";
 import { ensureTopology } from "../streams/topology.ts";
 
 const chunk = (n: number, text: string): TokenChunk => ({
@@ -17,7 +17,7 @@ for (const version of await natsVersions())
   describe(`stored text, the ${version} nats-server`, () => {
     test("each of many readers at once has all chunks of its own task, in order", async () => {
       await using log = await openLog(version);
-      using tokens = makeTokenLog(log.broker);
+      using tokens = openTokenLog(log.broker);
       const ids = Array.from({ length: 300 }, newTaskId);
       const seqs = new Map<string, number>();
       for (let n = 1; n <= 5; n++)
@@ -41,7 +41,7 @@ for (const version of await natsVersions())
 
     test("who gives up hears so at once; what can't be read is told to all, and the next ones read again", async () => {
       await using log = await openLog(version);
-      using tokens = makeTokenLog(log.broker);
+      using tokens = openTokenLog(log.broker);
       const id = newTaskId();
       const readText = makeReadText(log.broker);
       await log.nats.kill("SIGSTOP");

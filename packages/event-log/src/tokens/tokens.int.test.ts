@@ -9,7 +9,7 @@ import { DiscardPolicy } from "@nats-io/jetstream";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import { subscribed } from "../signals/signals.ts";
-import { openLog } from "../../test/eventLogTestKit.ts";
+import { openLog, openTokenLog } from "../../test/eventLogTestKit.ts";
 import {
   hearTokens,
   lastToken,
@@ -37,7 +37,7 @@ for (const version of await natsVersions())
   describe(`tokens, the ${version} nats-server`, () => {
     test("are read back in order, of one task only, from any sequence on", async () => {
       await using log = await openLog(version);
-      using tokens = makeTokenLog(log.broker);
+      using tokens = openTokenLog(log.broker);
       const [a, b] = [newTaskId(), newTaskId()];
       assert.deepEqual(await readTokens(log.broker, a, signal), []);
       assert.equal(await lastToken(log.broker, a), undefined);
@@ -61,7 +61,7 @@ for (const version of await natsVersions())
 
     test("are taken only behind the one that was expected", async () => {
       await using log = await openLog(version);
-      using tokens = makeTokenLog(log.broker);
+      using tokens = openTokenLog(log.broker);
       const id = newTaskId();
       const refused = { kind: "refused" } as const;
       const first = seqOf(await tokens.put(id, chunk(1), 0));
@@ -99,7 +99,7 @@ for (const version of await natsVersions())
 
     test("are an error where the stream can't take them", async () => {
       await using log = await openLog(version);
-      using tokens = makeTokenLog(log.broker);
+      using tokens = openTokenLog(log.broker);
       const id = newTaskId();
       const most = log.broker.maxPayload;
       await assert.rejects(tokens.put(id, chunk(1, "x".repeat(most)), 0), {
@@ -119,7 +119,7 @@ for (const version of await natsVersions())
 
     test("are heard as they are published", async () => {
       await using log = await openLog(version);
-      using tokens = makeTokenLog(log.broker);
+      using tokens = openTokenLog(log.broker);
       const id = newTaskId();
       const heard: TokenChunk[] = [];
       const hearing = hearTokens(log.broker, id, (one) => heard.push(one));

@@ -32,11 +32,13 @@ export type PutChunk =
 
 export type TokenLog = ReturnType<typeof makeTokenLog>;
 
-const putTimeoutMs = 2_000;
 /** Of the condition's header, and some. */
 const headerBytes = 128;
 
-export function makeTokenLog(broker: Broker) {
+export function makeTokenLog(
+  broker: Broker,
+  { putTimeoutMs = 2_000 }: { putTimeoutMs?: number } = {},
+) {
   const answers = makeAnswers(broker);
   return {
     /**
