@@ -18,7 +18,7 @@ import {
   sendLogRecord,
   sendWake,
 } from "../signals/signals.ts";
-import { messageAt, streamState } from "../broker/streamState.ts";
+import { streamState } from "../broker/streamState.ts";
 import {
   askTaskIndex,
   askTaskList,
@@ -29,13 +29,14 @@ import {
   cancelled,
   findInLog,
   openLog,
+  openTokenLog,
   queue,
   requestedBy,
   settings,
   type Log,
 } from "../../test/eventLogTestKit.ts";
 import { makeReadText } from "../tokens/textReader.ts";
-import { hearTokens, lastToken, makeTokenLog } from "../tokens/tokens.ts";
+import { hearTokens, lastToken } from "../tokens/tokens.ts";
 import {
   ensureTopology,
   ensureWorkQueue,
@@ -186,20 +187,26 @@ for (const version of await natsVersions())
               (await askStatistics(broker, end, { parts: [] }))?.position,
           ),
         );
+      // An index that is slow to answer counts as none.
+      const shows = (ask: () => Promise<unknown[]>, expected: unknown[]) =>
+        eventually(async () => {
+          assert.deepEqual(await ask(), expected);
+          return true;
+        });
       const [first, ...others] = brokers;
       assert.ok(first);
       {
         using _serving = serve(first, 1);
         await flushAll(brokers);
-        assert.deepEqual(await answers(), [[1], undefined, undefined]);
-        assert.deepEqual(await lists(), [1, undefined, undefined]);
-        assert.deepEqual(await counts(), [1, undefined, undefined]);
+        await shows(answers, [[1], undefined, undefined]);
+        await shows(lists, [1, undefined, undefined]);
+        await shows(counts, [1, undefined, undefined]);
       }
       using serving = new DisposableStack();
       others.forEach((broker, i) => serving.use(serve(broker, i + 2)));
       await flushAll(brokers);
-      assert.deepEqual(await answers(), [undefined, [2], [3]]);
-      assert.deepEqual(await lists(), [undefined, 2, 3]);
+      await shows(answers, [undefined, [2], [3]]);
+      await shows(lists, [undefined, 2, 3]);
     });
 
     test("each log, its text and its records are one system's own", async () => {
@@ -216,7 +223,7 @@ for (const version of await natsVersions())
       );
       await flushAll(brokers);
       using appender = makeAppender(first, "test");
-      using tokens = makeTokenLog(first);
+      using tokens = openTokenLog(first);
       await appender.append(event, queue);
       const chunk = {
         ...{ worker_id: "w", attempt: 1, n: 1 },
@@ -235,13 +242,14 @@ for (const version of await natsVersions())
         assert.equal(chunks.length, isOwn ? 1 : 0);
         const last = await lastToken(broker, taskId);
         assert.equal(last !== undefined, isOwn);
-        const record = await messageAt(broker, broker.streams.logs, 1);
-        assert.equal(record !== undefined, isOwn);
+        const records = async () =>
+          (await streamState(broker, broker.streams.logs)).messages;
+        const before = await records();
+        assert.equal(before, isOwn ? 1 : 0);
         // A clock is read off the system's own LOGS.
         using clock = await makeBrokerClock(broker, "test");
         assert.ok(clock.isRead());
-        const { messages } = await streamState(broker, broker.streams.logs);
-        assert.equal(messages, isOwn ? 2 : 1);
+        assert.ok((await records()) > before);
       }
       assert.deepEqual(heard, [0]);
     });
