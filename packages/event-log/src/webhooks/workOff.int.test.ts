@@ -21,7 +21,7 @@ for (const version of await natsVersions())
       },
       0,
     );
-    const ackWaitMs = 3_000;
+    const ackWaitMs = 8_000;
     const stop = new AbortController();
     const [stream, name] = [broker.streams.webhooks, webhooksConsumer(broker)];
     const infoOf = () => broker.jsm.consumers.info(stream, name);
@@ -35,7 +35,7 @@ for (const version of await natsVersions())
         async handle() {
           came++;
           // It is the time itself that is tested.
-          await sleep(1.5 * ackWaitMs);
+          await sleep(ackWaitMs + 1_000);
           unacknowledged = (await infoOf()).num_ack_pending;
           stop.abort();
           return { kind: "done" };

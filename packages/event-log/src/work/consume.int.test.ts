@@ -1,5 +1,6 @@
 import { streams, workConsumerName, type Queue } from "@jetscribe/schema";
 import { eventually, natsVersions, testRandom } from "@jetscribe/testing";
+import { nanos } from "@nats-io/nats-core";
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, test } from "vitest";
@@ -198,6 +199,7 @@ for (const version of await natsVersions())
         b: { kind: "retry", afterMs: 400 },
         c: { kind: "lost" },
       };
+      const requested = new Map<string, number>();
       const times = new Map<string, number[]>();
       /** Whose work was given a second time, in order. */
       const second: string[] = [];
@@ -211,19 +213,21 @@ for (const version of await natsVersions())
           );
         },
       });
-      for (const one of queues) await log.request(1, one);
+      for (const one of queues) {
+        requested.set(one.owner, performance.now());
+        await log.request(1, one);
+      }
       for (const one of queues) await allSettled(log, one);
       const gaps = Object.fromEntries(
-        [...times].map(([owner, [first = 0, second]]) => [
+        [...times].map(([owner, [, second]]) => [
           owner,
-          second && second - first,
+          second && second - (requested.get(owner) ?? NaN),
         ]),
       );
       assert.equal(gaps.a, undefined);
       assert.ok(gaps.b && gaps.b >= 390, `retried after ${gaps.b} ms`);
-      // The first of the two may have waited for a busy process.
       assert.ok(
-        gaps.c && gaps.c >= ackWaitMs - 2_000,
+        gaps.c && gaps.c >= ackWaitMs - 100,
         `lost and back after ${gaps.c} ms`,
       );
       // A retry comes at its own time, not at that of a lost delivery.
@@ -232,9 +236,9 @@ for (const version of await natsVersions())
 
     test("renewed, it stays where it is past its ack_wait", async () => {
       await using log = await openLog(version);
-      await withQueues(log, [queue], 3_000);
+      await withQueues(log, [queue], 8_000);
       const renewing = async (item: WorkItem) => {
-        for (let at = 0; at < 9; at++) {
+        for (let at = 0; at < 18; at++) {
           await sleep(500);
           await item.renew(60_000);
         }
@@ -263,8 +267,13 @@ for (const version of await natsVersions())
       await log.request(1);
       await eventually(() => held.length === 1);
       await sentAgain;
-      // Behind the answer no delivery is on its way, and for another ack_wait none is sent.
-      await worker.given[0]?.renew(10_000);
+      await log.broker.jsm.consumers.update(
+        streams.events,
+        workConsumerName(queue),
+        { ack_wait: nanos(ackWaitMs) },
+      );
+      // Behind the answer no delivery is on its way, and none is sent any more.
+      await worker.given[0]?.renew(60_000);
       release();
       await allSettled(log);
       assert.equal(worker.given.length, 1);
@@ -484,11 +493,12 @@ for (const version of await natsVersions())
       await using one = work(log.broker, {
         handle: () => Promise.resolve(lost),
       });
-      await eventually(() => one.given.length === 1);
+      await eventually(() => one.given.length > 0);
       await one.stop();
       await using two = work(await log.connect(), { sweepEveryMs: 200 });
-      await eventually(() => two.given.length === 2);
-      assert.deepEqual(two.ids(), ids);
+      const order = () => [...new Set(two.ids())];
+      await eventually(() => order().length === 2);
+      assert.deepEqual(order(), ids);
       await allSettled(log, group);
     });
 
@@ -599,8 +609,8 @@ for (const version of await natsVersions())
       await using worker = work(log.broker, { slots: () => 8 });
       const random = testRandom();
       const most = new Map<string, number>();
-      const until = performance.now() + 5_000;
-      while (performance.now() < until) {
+      await log.request(1, owned("a"));
+      for (let round = 0; round < 60; round++) {
         for (const one of queues) {
           const { num_waiting } = await log.broker.jsm.consumers.info(
             streams.events,
@@ -612,7 +622,7 @@ for (const version of await natsVersions())
         await sleep(50);
       }
       assert.ok(Math.max(...most.values()) <= 1, JSON.stringify([...most]));
-      assert.ok(worker.given.length > 0);
+      await eventually(() => worker.given.length > 0);
     });
 
     test("pulls that get lost are made anew, then the connection, and at last it is said that nothing helps", async () => {
