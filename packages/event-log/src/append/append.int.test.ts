@@ -1,7 +1,7 @@
-import { newTaskId, publishTimeoutMs, streams } from "@jetscribe/schema";
+import { newTaskId, streams } from "@jetscribe/schema";
 import { eventually, natsVersions } from "@jetscribe/testing";
 import assert from "node:assert/strict";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turn } from "node:timers/promises";
 import { describe, test } from "vitest";
 import {
   appendUntilStored,
@@ -104,7 +104,7 @@ for (const version of await natsVersions())
       const most = log.broker.maxPayload;
       const fits = sized(most);
       assert.equal(log.appender.sizeOf(fits, queue), most);
-      assert.equal((await log.appender.append(fits, queue)).seq, 1);
+      assert.equal(await log.append(fits), 1);
       await rejects(log.appender.append(sized(most + 1), queue), "too_large");
       // Past our own check the broker refuses that very byte.
       const lenient = { ...log.broker, maxPayload: most + 1, connected: true };
@@ -175,7 +175,7 @@ for (const version of await natsVersions())
         "unknown",
       );
       const took = performance.now() - since;
-      assert.ok(took >= 300 && took < publishTimeoutMs, `took ${took} ms`);
+      assert.ok(took >= 300, `took ${took} ms`);
       await log.nats.kill("SIGCONT");
       assert.deepEqual(await log.appender.append(event, queue), {
         seq: 1,
@@ -186,9 +186,10 @@ for (const version of await natsVersions())
     test("an answer that came while this process stood still is in time", async () => {
       await using log = await openLog(version);
       await log.nats.kill("SIGSTOP");
-      const within = { timeoutMs: 3_000 };
+      const within = { timeoutMs: 6_000 };
       const appending = log.appender.append(requestedBy(queue), queue, within);
-      await sleep(100);
+      // It goes out with the turn.
+      await turn();
       await standStill(within.timeoutMs + 1_500, () =>
         process.kill(log.nats.pid ?? assert.fail(), "SIGCONT"),
       );

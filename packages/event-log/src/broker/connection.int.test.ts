@@ -101,8 +101,8 @@ for (const version of await natsVersions())
       const closing = broker[Symbol.asyncDispose]();
       assert.equal(broker.connected, false);
       await closing;
-      await other.nc.flush();
-      assert.deepEqual([heard.length, told], [1_000, 1]);
+      await eventually(() => heard.length === 1_000);
+      assert.equal(told, 1);
     });
   });
 
@@ -157,12 +157,12 @@ test(
     await using _auth = await startNats({
       port: authPort,
       config: [
-        `authorization { users: [{ user: "me", password: "right" }, { nkey: ${makeUserKey().publicKey} }] }`,
+        `authorization { timeout: 60, users: [{ user: "me", password: "right" }, { nkey: ${makeUserKey().publicKey} }] }`,
       ],
     });
     await using _tls = await startNats({
       port: tlsPort,
-      config: [`tls { cert_file: "${cert}", key_file: "${key}" }`],
+      config: [`tls { timeout: 60, cert_file: "${cert}", key_file: "${key}" }`],
     });
     const { seed } = makeUserKey();
     const creds = `-----BEGIN NATS USER JWT-----\neyJ0.e30.c2ln\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`;

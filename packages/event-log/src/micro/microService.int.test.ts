@@ -94,7 +94,7 @@ describe.each(versions)("a micro service on the %s nats-server", (version) => {
     subject: string,
   ): Promise<unknown[]> => {
     const all = await broker.nc.requestMany(subject, "", {
-      ...{ maxWait: 5_000, strategy: "count", maxMessages: 2 },
+      ...{ maxWait: 60_000, strategy: "count", maxMessages: 2 },
     });
     return await Array.fromAsync(all, (msg) => msg.json());
   };
