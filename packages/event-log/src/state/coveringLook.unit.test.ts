@@ -1,9 +1,12 @@
+import { projectionPatienceMs } from "@jetscribe/schema";
 import assert from "node:assert/strict";
 import { setImmediate as turn } from "node:timers/promises";
 import { test } from "vitest";
 import { makeCoveringLook, type Look } from "./taskStates.ts";
 
 const end = { created: "then", lastSeq: 5, at: 0 };
+const standStill = (ms: number) =>
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 const upTo = (seq: number): Look => ({
   checkpoint: { created: "then", seq, caughtUp: true },
   tasks: [],
@@ -52,4 +55,16 @@ test("what was waited for in vain is not waited for again until it has caught up
   const waiting = coveringLook(end, []);
   seq = 5;
   assert.deepEqual(await waiting, upTo(5));
+});
+
+test("a look from before a stand-still is not the last one", async () => {
+  let looks = 0;
+  const coveringLook = makeCoveringLook({
+    look: () => {
+      const seen = upTo(++looks === 1 ? 4 : 5);
+      if (looks === 1) standStill(projectionPatienceMs + 50);
+      return Promise.resolve(seen);
+    },
+  });
+  assert.deepEqual(await coveringLook(end, []), upTo(5));
 });

@@ -220,9 +220,11 @@ export function makeCoveringLook(
     if ((await reaches?.(mark.lastSeq)) === false) return undefined;
     const until = now() + (isLate ? 0 : projectionPatienceMs);
     for (let ms = again.firstMs; ; ms = Math.min(2 * ms, again.longestMs)) {
+      // A look from before a stand-still is no last one.
+      const isLast = now() >= until;
       const seen = await look(ids).catch(() => undefined);
       const isThere = covers(seen, mark);
-      if (isThere || now() >= until) {
+      if (isThere || isLast) {
         isLate = !isThere;
         return isThere ? seen : undefined;
       }
