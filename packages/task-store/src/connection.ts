@@ -38,7 +38,6 @@ export function connectStore({
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     connectTimeout: silenceMs,
-    socketTimeout: silenceMs,
     retryStrategy: (attempt) => Math.min(attempt * 50, MAX_BACK_OFF_MS),
   });
   const ready = () => redis.status === "ready";
@@ -57,7 +56,9 @@ export function connectStore({
   let connections = 0;
   redis.on("connect", () => connections++);
   logChanges(redis, name, log);
+  breakSilence(redis, silenceMs);
   return {
+    silenceMs,
     /** Puts `prefix` before every key of a command; not before channels, nor before what SCAN or KEYS match. */
     redis,
     prefix,
@@ -96,6 +97,32 @@ export function logChanges(redis: Redis, name: string, log?: StoreLog) {
     told = false;
     log?.info({ redis: name }, "Redis is connected");
   });
+}
+
+const looksPerSilence = 5;
+
+/**
+ * Ends a connection on which commands wait and nothing came for so long. It counts looks, each after what has arrived was
+ * read: the client's own `socketTimeout` takes a stand-still of this process for silence.
+ */
+export function breakSilence(redis: Redis, silenceMs: number): void {
+  let timer: NodeJS.Timeout | undefined;
+  redis.on("connect", () => {
+    const { stream } = redis;
+    let read = stream.bytesRead;
+    let inSilence = 0;
+    const look = () => {
+      const isSilent =
+        redis.commandQueue.length > 0 && stream.bytesRead === read;
+      inSilence = isSilent ? inSilence + 1 : 0;
+      read = stream.bytesRead;
+      // The command may have been sent right before the first of these looks.
+      if (inSilence > looksPerSilence)
+        stream.destroy(new Error(`Redis was silent for ${silenceMs} ms`));
+    };
+    timer = setInterval(() => setImmediate(look), silenceMs / looksPerSilence);
+  });
+  redis.on("close", () => clearInterval(timer));
 }
 
 /** Redis may throw away the keys of open tasks when its memory is full. */

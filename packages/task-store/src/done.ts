@@ -1,6 +1,11 @@
 /** Which outcomes can be read: Redis itself tells it, in the step that stores them. Rule 9 of the design. */
 import type { ChainableCommander } from "ioredis";
-import { logChanges, type Store, type StoreLog } from "./connection.ts";
+import {
+  breakSilence,
+  logChanges,
+  type Store,
+  type StoreLog,
+} from "./connection.ts";
 import { keys } from "./keys.ts";
 
 /** Tells all who listen, once the step is done. */
@@ -27,7 +32,7 @@ const pingEveryMs = 3_000;
 
 /** Hears it on a connection of its own, and again after each loss of that. */
 export function hearDone(
-  { redis, prefix }: Pick<Store, "redis" | "prefix">,
+  { redis, prefix, silenceMs }: Pick<Store, "redis" | "prefix" | "silenceMs">,
   { onDone, onListening }: DoneHandlers,
   log?: StoreLog,
 ): Disposable {
@@ -37,6 +42,7 @@ export function hearDone(
     autoResubscribe: false, // or nobody would know since when
   });
   logChanges(subscriber, name, log);
+  breakSilence(subscriber, silenceMs);
   subscriber.on("ready", () => {
     subscriber
       .subscribe(channelOf(prefix))

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
 import {
   newTaskId,
   slugOf,
@@ -51,7 +52,7 @@ async function open(
   ];
   await eventually(() => own.ready() && shared.ready(), { everyMs: 2 });
   return {
-    ...{ redis: shared.redis, prefix },
+    ...{ redis: shared.redis, prefix, silenceMs: shared.silenceMs },
     reader: makeTaskReader(shared),
     writer: makeTaskWriter(own, { resultTtlMs: TTL_MS, ...options }),
     async [Symbol.asyncDispose]() {
@@ -875,6 +876,19 @@ describe("a Redis that goes away", () => {
       await eventually(async () => (await isStored()) || (await commit()));
       await eventually(() => told.length > 0);
       assert.deepEqual(told, [task.task_id]);
+    }));
+
+  test("a stand-still of the machine is no silence of Redis", () =>
+    withRedis(async (redis) => {
+      const silenceMs = 3_000;
+      await using store = await open(redis.url, { silence: { silenceMs } });
+      await redis.kill("SIGSTOP");
+      const look = store.reader.look([]);
+      await turn(); // it is sent
+      const standing = new Int32Array(new SharedArrayBuffer(4));
+      Atomics.wait(standing, 0, 0, silenceMs + 500);
+      await redis.kill("SIGCONT");
+      assert.equal((await look).checkpoint, undefined);
     }));
 
   test("a reader of a frozen Redis can be closed", () =>

@@ -179,7 +179,7 @@ export type DoneHeard = ReturnType<typeof hearAllDone>;
 
 /** Which outcomes can be read: one connection hears it for all who wait. */
 export function hearAllDone(
-  store: Pick<Store, "redis" | "prefix">,
+  store: Pick<Store, "redis" | "prefix" | "silenceMs">,
   log?: StoreLog,
 ) {
   const waiting = new PassingMap<string, Set<() => void>>();
