@@ -479,6 +479,40 @@ for (const version of versions)
         await untilFed(writer);
       });
 
+      test("where nobody feeds it any more it is there to be asked while it catches up", async () => {
+        await using on = await open(version);
+        const { writer, dir } = on;
+        const { broker } = writer;
+        await using index = startIndex(writer, dir);
+        const seq = await writer.append(requested(newTaskId()));
+        await untilAnswered(writer);
+        const { created } = await streamState(broker, streams.events);
+        const id = (await eventIdAt(broker, seq)) ?? "";
+        const feeding = setInterval(
+          () => index.feed({ created, seq, id }, []),
+          50,
+        );
+        using stack = new DisposableStack();
+        stack.defer(() => clearInterval(feeding));
+        await untilFed(writer);
+        await writer.lives(600);
+        const question = { task_id: newTaskId(), created, seq: seq + 600 };
+        const answers: Promise<unknown>[] = [];
+        /** Rejects at once where nobody is there to be asked. */
+        const ask = () =>
+          void answers.push(
+            broker.nc.request(broker.subjects.index, JSON.stringify(question), {
+              timeout: 60_000,
+            }),
+          );
+        const asking = setInterval(ask, 2);
+        stack.defer(() => clearInterval(asking));
+        clearInterval(feeding);
+        await untilAnswered(writer);
+        clearInterval(asking);
+        await Promise.all(answers);
+      });
+
       test("another log under the same name is read from its beginning", async () => {
         await using on = await open(version);
         const { writer, dir } = on;

@@ -72,6 +72,8 @@ export function makeTaskIndex(
     const standing =
       position && (await compareCheckpoint(position, state, idAt));
     const beginning = { created, seq: Math.max(0, firstSeq - 1), id: "" };
+    // Far behind it is not there to be asked: another one may be quicker, and a search is.
+    if (standing !== "intact") stopServing();
     if (standing === "gap") taken.moveTo(beginning);
     else if (standing !== "intact") {
       const because = position ? "the log lost its tail" : "there is none";
@@ -121,7 +123,7 @@ export function makeTaskIndex(
     take(messages);
   }
 
-  /** What it covers may be more now, or not be enough any more. */
+  /** What it covers may be more now. */
   function announceMove(): void {
     serve();
     const waiting = moved;
@@ -154,17 +156,18 @@ export function makeTaskIndex(
     lastError = now;
   }
 
-  /** Far behind it is not there to be asked: another one may be quicker, and a search is. */
+  /** From when it has caught up; from then on each question waits for what it asks about. */
   function serve(): void {
     const isBehind = (places?.position()?.seq ?? 0) < goal;
     if (!isBehind)
       serving ??= serveTaskIndex(broker, {
         ...{ seqs, list, moment, density, statistics },
       });
-    else {
-      serving?.[Symbol.dispose]();
-      serving = undefined;
-    }
+  }
+
+  function stopServing(): void {
+    serving?.[Symbol.dispose]();
+    serving = undefined;
   }
 
   async function seqs(question: IndexQuestion): Promise<IndexAnswer> {
@@ -279,7 +282,7 @@ export function makeTaskIndex(
 
   function close(): void {
     feeding[Symbol.dispose]();
-    serving?.[Symbol.dispose]();
+    stopServing();
     try {
       places?.flush();
     } catch (error) {
