@@ -60,7 +60,7 @@ export const projectionPatienceMs = 2_000;
 export const indexPatienceMs = 1_000;
 /** Whoever asks the task index waits so long for its answer. */
 export const indexAnswersWithinMs = 1_500;
-/** The gateway looks for a task in the log for so long. */
+/** The gateway looks for a task in the log for so long, and asks the task index for a list for so long. */
 export const gatewayLookUpMs = 5_000;
 /** A worker looks for a task in the log for so long. */
 export const workerLookUpMs = 10_000;

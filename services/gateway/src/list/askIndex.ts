@@ -4,10 +4,12 @@ import {
   readHighWaterMark,
   type HighWaterMark,
 } from "@jetscribe/event-log/state/highWaterMark";
+import { gatewayLookUpMs } from "@jetscribe/schema";
+import { setTimeout as sleep } from "node:timers/promises";
 import { unavailable } from "../apiError.ts";
 
-/** An index that is behind answers nothing; another one may not be. */
-const askedAtMost = 2;
+/** Where no index is there to be asked, that is known at once. */
+const againAfterMs = 100;
 
 /** Of the log as it is now. `ask`: gives undefined where no index answers. Rejects with an ApiError. */
 export async function askIndex<Answer>(
@@ -20,13 +22,21 @@ export async function askIndex<Answer>(
   return await answered(() => ask(end));
 }
 
-/** The answer of an index to a question that names the log's end itself. Rejects with an ApiError. */
+/**
+ * The answer of an index to a question that names the log's end itself. An index that is behind, or stands still, gives
+ * none for a while, and another one may. Rejects with an ApiError.
+ */
 export async function answered<Answer>(
   ask: () => Promise<Answer | undefined>,
+  withinMs = gatewayLookUpMs,
 ): Promise<Answer> {
-  for (let asked = 0; asked < askedAtMost; asked++) {
+  const until = performance.now() + withinMs;
+  for (;;) {
+    const isLast = performance.now() >= until;
     const answer = await ask();
     if (answer !== undefined) return answer;
+    if (isLast) break;
+    await sleep(againAfterMs);
   }
   throw unavailable("no task index answers: it is being built, or not there");
 }

@@ -3,15 +3,23 @@ import { test } from "vitest";
 import { ApiError } from "../apiError.ts";
 import { answered } from "./askIndex.ts";
 
-test("an index that is behind is no reason not to ask another one, and where none answers it is a 503", async () => {
+test("an index that is behind is asked again until it answers, and so is another one", async () => {
   let asked = 0;
-  const second = () => Promise.resolve(++asked === 2 ? "told" : undefined);
-  assert.equal(await answered(second), "told");
-  asked = 0;
-  const none = () => Promise.resolve(void asked++);
+  const fifth = () => Promise.resolve(++asked === 5 ? "told" : undefined);
+  assert.equal(await answered(fifth, 60_000), "told");
+});
+
+test("where none answers in time it is a 503, and the last question was asked after that time", async () => {
+  const withinMs = 150;
+  const until = performance.now() + withinMs;
+  let lastAt = 0;
+  const none = () => {
+    lastAt = performance.now();
+    return Promise.resolve(undefined);
+  };
   await assert.rejects(
-    answered(none),
+    answered(none, withinMs),
     (error) => error instanceof ApiError && error.code === "unavailable",
   );
-  assert.equal(asked, 2);
+  assert.ok(lastAt >= until, `${until - lastAt} ms before`);
 });
