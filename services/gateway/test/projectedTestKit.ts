@@ -4,16 +4,20 @@ import { streamState } from "@jetscribe/event-log/broker/streamState";
 import { connectStore, makeTaskReader } from "@jetscribe/task-store";
 import { eventually, redisPrefix, type Stack } from "@jetscribe/testing";
 
-/** Resolves once Redis has all that the log has now. */
+/** Resolves once Redis has all that the log has now, with the log's last sequence then. */
 export async function allProjected(
   { redisUrl: url }: Stack,
   broker: Broker,
-): Promise<void> {
-  await using store = connectStore({ url, prefix: redisPrefix, name: "test" });
+): Promise<number> {
+  await using store = connectStore({
+    ...{ url, prefix: redisPrefix, name: "test" },
+    silenceMs: 60_000,
+  });
   const reader = makeTaskReader(store);
   const { lastSeq } = await streamState(broker, broker.streams.events);
   await eventually(async () => {
     const { checkpoint } = await reader.look([]);
     return checkpoint !== undefined && checkpoint.seq >= lastSeq;
   });
+  return lastSeq;
 }

@@ -18,6 +18,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { startDyingGateway } from "../../test/dyingGatewayTestKit.ts";
+import { allProjected } from "../../test/projectedTestKit.ts";
 import { keyOfItem } from "./acceptBatch.ts";
 
 const maxTasks = 1_500;
@@ -113,6 +114,8 @@ describe("a batch", () => {
       assert.equal(byTask.get(id), `${of} ${i}`);
   }
   async function assertEnded(ids: readonly string[]) {
+    // This gateway looks for what is not projected yet in the log, for 64 tasks at once.
+    await allProjected(stack, broker);
     const headers = { "x-api-key": "key-a" };
     const statuses = await Promise.all(
       ids.map(async (id) => {

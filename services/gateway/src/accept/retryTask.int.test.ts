@@ -245,9 +245,9 @@ describe("retry", () => {
     const id = await eventually(() =>
       endedTask({ prompt: "dropped" }).catch(() => undefined),
     );
-    await allProjected(stack, broker);
     const { events } = broker.streams;
-    await broker.jsm.streams.purge(events, { seq: (await lastSeq()) + 1 });
+    const seq = (await allProjected(stack, broker)) + 1;
+    await broker.jsm.streams.purge(events, { seq });
     const { status, answer } = await retry(id);
     assert.deepEqual(
       [status, answer["type"]],

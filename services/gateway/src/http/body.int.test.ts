@@ -126,7 +126,9 @@ describe("the body of a request", () => {
       assert.equal(answer.status, 400);
       problemOf(answer);
     }
-    const bytes = fc.uint8Array({ minLength: 1, maxLength: 8 });
+    const bytes = fc
+      .uint8Array({ minLength: 1, maxLength: 8 })
+      .filter((some) => !Buffer.from(some).includes("\ufffd"));
     await fc.assert(
       fc.asyncProperty(bytes, async (some) => {
         const body = Buffer.concat([

@@ -91,6 +91,7 @@ describe("limits on calls", () => {
   async function commands() {
     await using store = connectStore({
       ...{ url: redis.url, prefix: redisPrefix, name: "test" },
+      silenceMs: 60_000,
     });
     await eventually(() => store.ready());
     const stats = await store.redis.info("commandstats");

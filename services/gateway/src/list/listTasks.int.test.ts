@@ -341,7 +341,10 @@ describe("GET /tasks", () => {
 
     {
       const { redisUrl: url } = stack;
-      const store = connectStore({ url, prefix: redisPrefix, name: "test" });
+      const store = connectStore({
+        ...{ url, prefix: redisPrefix, name: "test" },
+        silenceMs: 60_000,
+      });
       await eventually(() => store.ready());
       await store.redis.flushall();
       await store.close();
