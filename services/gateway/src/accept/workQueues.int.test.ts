@@ -209,6 +209,7 @@ for (const version of await natsVersions())
       sendGroupChanged(other, group);
       await subscribed(other);
       await subscribed(broker);
+      await queues.ensure(queueOf("b"));
       const newer = queues.ensure(group, 7);
       // One that did not wait would be done by then.
       await Promise.race([newer, sleep(300)]);

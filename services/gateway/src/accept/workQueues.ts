@@ -31,6 +31,8 @@ interface Made {
   concurrency: number;
   /** By `performance.now()`. */
   at: number;
+  /** Another gateway took a task since that lets another number run. */
+  isChanged?: true;
 }
 
 export function makeWorkQueues(
@@ -43,12 +45,11 @@ export function makeWorkQueues(
   const forgetting = new DisposableStack();
   // A broker that comes back may be another one, with nothing on it.
   forgetting.defer(broker.onReconnect(() => made.clear()));
-  // Another gateway took a task that lets another number run.
   forgetting.use(
     hearGroupsChanged(broker, (queue) => {
       const known = made.get(broker.workConsumerName(queue));
       // What is under way is still waited for.
-      if (known !== undefined) known.at = -Infinity;
+      if (known !== undefined) known.isChanged = true;
     }),
   );
 
@@ -131,6 +132,7 @@ export function makeWorkQueues(
       const found = made.get(name);
       if (
         found !== undefined &&
+        !found.isChanged &&
         found.concurrency === concurrency &&
         now - found.at < queueTrustedForMs
       )
