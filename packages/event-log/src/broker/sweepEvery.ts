@@ -1,8 +1,8 @@
 /**
  * Calls `sweep` every `everyMs` ms, each time after what has arrived was read, with the time before that, by
  * `performance.now()`. Where this process stood still its timers are due before anything is read, and what `sweep` would
- * give up may have come in time; it may also stand still between the timer and the call. `lateMs`: by
- * so much this process missed the time of the sweep, since it stood still, and maybe with it the whole machine.
+ * give up may have come in time; it may also stand still between the timer and the call. `lateMs` says how late the sweep
+ * comes: for so long this process stood still, and the whole machine perhaps.
  */
 export function sweepEvery(
   everyMs: number,
