@@ -115,7 +115,7 @@ export async function leadProjection(
   async function resume(): Promise<number> {
     open.forget();
     const { checkpoint: stored } = await reader.look([]);
-    if (stored !== undefined && !own.resume(stored)) {
+    if (!own.resume(stored)) {
       log.warn("another instance has taken over");
       term.abort();
       throw refused();
@@ -178,8 +178,9 @@ export async function leadProjection(
     try {
       await own.advance({});
     } catch {
+      // Another beat, or the reader, may have ended the reading: the next one is not this beat's to end.
+      if (going) reading.abort();
       going = false;
-      reading.abort();
       return;
     }
     const at = own.get();

@@ -29,6 +29,8 @@ export function makeLeaderCheckpoint(
 ) {
   let written = found;
   let tried = found;
+  /** Why a step broke off. Redis may have done it all the same: no other is tried until {@link resume} knows. */
+  let brokenOff: { cause: unknown } | undefined;
   /** Each step builds on the one before. */
   const inTurn = makeTurns();
 
@@ -36,22 +38,31 @@ export function makeLeaderCheckpoint(
     next: Checkpoint,
     write: () => Promise<boolean>,
   ): Promise<void> {
+    if (brokenOff) throw brokenOff.cause;
     tried = next;
-    if (!(await write())) throw refused();
+    try {
+      if (!(await write())) throw refused();
+    } catch (cause) {
+      brokenOff = { cause };
+      throw cause;
+    }
     written = next;
   }
 
   return {
     get: () => written,
-    /** Goes on from what is stored; false where that is neither what was written last nor what a broken-off write tried to. */
-    resume(stored: Checkpoint): boolean {
-      const ours = [written, tried].some((own) =>
+    /** Goes on from what is stored, if anything; false where that is neither what was written last nor what a broken-off write tried to. */
+    resume(stored: Checkpoint | undefined): boolean {
+      const isOurs = [written, tried, undefined].some((own) =>
         isDeepStrictEqual(own, stored),
       );
-      if (ours) written = stored;
-      return ours;
+      if (isOurs) {
+        written = stored;
+        brokenOff = undefined;
+      }
+      return isOurs;
     },
-    /** Moves on with these changes in one step. Rejects with {@link refused}, or where Redis is away. */
+    /** Moves on with these changes in one step. Rejects with {@link refused}, where Redis is away, or as the step before did. */
     advance: (
       move: Partial<Checkpoint>,
       changed: readonly Change[] = [],
