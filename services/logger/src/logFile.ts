@@ -97,17 +97,19 @@ export function makeLogFile(
     open();
   }
 
-  /** Gives the generations after this one's their old name back, until the file is this one's. */
-  function undoRotations(to: Position, newest: Position): boolean {
-    const rotations = checkpoint.rotationsSince(name, to.generation);
-    if (rotations.length < newest.generation - to.generation) return false;
-    for (const rotation of rotations) {
-      const rotated = join(dir, rotation.name);
-      if (sizeOf(rotated) !== undefined) renameSync(rotated, path);
-      // Otherwise it was noted, and never renamed.
-      else if (sizeOf(path) !== rotation.length) return false;
-    }
-    checkpoint.forgetRotationsSince(name, to.generation);
+  /** Gives the file of this generation its name back; false: it is not there any more. What came after it is removed. */
+  function undoRotations({ generation }: Position, newest: Position): boolean {
+    const later = checkpoint.rotationsSince(name, generation);
+    const own = later.pop();
+    if (own === undefined) return generation === newest.generation;
+    const rotated = join(dir, own.name);
+    const isRotated = sizeOf(rotated) !== undefined;
+    // Otherwise it was noted and never renamed, or has its name back since a logger was killed right here.
+    const isThere = isRotated || sizeOf(path) === own.length;
+    if (own.generation !== generation || !isThere) return false;
+    for (const { name } of later) rmSync(join(dir, name), { force: true });
+    if (isRotated) renameSync(rotated, path);
+    checkpoint.forgetRotationsSince(name, generation);
     return true;
   }
 

@@ -96,29 +96,41 @@ test("a file has lines of one period only; a line over the size has a file of it
 
 test("whatever a crash left of a batch with rotations, restoring undoes it", () =>
   withFile(({ dir, checkpoint, open }) => {
+    // Of these no two files have the same length.
+    const uneven = lines(0, 17).map(({ text, time }, at) => ({
+      ...{ text: text + "-".repeat(at % 5), time },
+    }));
+    const all = uneven.map(({ text }) => text);
     const before = open();
     before.restore(start, start);
-    before.append(lines(0, 6));
+    before.append(uneven.slice(0, 4));
     const mark = before.position;
-    before.append(lines(6, 17));
+    before.append(uneven.slice(4));
     const whole = filesOf(dir, "log");
+    assert.equal(whole.length, 6);
+    const path = (at: number) => join(dir, whole.at(at) ?? "");
+    const renameBack = (at: number) => renameSync(path(at), path(-1));
     const crashes: (() => void)[] = [
       () => undefined,
       // The new file was not made yet.
-      () => rmSync(join(dir, "log.log")),
+      () => rmSync(path(-1)),
       // The last rotation was noted, and the file not renamed.
-      () => renameSync(join(dir, whole.at(-2) ?? ""), join(dir, "log.log")),
+      () => renameBack(-2),
       // A part of a line.
-      () => writeFileSync(join(dir, "log.log"), "line 00", { flag: "a" }),
+      () => writeFileSync(path(-1), "line 00", { flag: "a" }),
+      // A logger was killed while it restored the files.
+      () => [-2, -3].forEach(renameBack),
+      () => [-2, -3, -4, -5].forEach(renameBack),
+      () => rmSync(path(-2)),
     ];
     for (const crash of crashes) {
       crash();
       const after = open();
       assert.ok(after.restore(mark, mark));
-      assert.deepEqual(readLines(dir, "log"), texts(0, 6));
+      assert.deepEqual(readLines(dir, "log"), all.slice(0, 4));
       assert.deepEqual(checkpoint.rotationsSince("log", mark.generation), []);
-      after.append(lines(6, 17));
-      assert.deepEqual(readLines(dir, "log"), texts(0, 17));
+      after.append(uneven.slice(4));
+      assert.deepEqual(readLines(dir, "log"), all);
       assert.deepEqual(filesOf(dir, "log"), whole);
     }
   }));
@@ -133,6 +145,8 @@ test("what is not there any more can't be restored", () =>
     const late = file.position;
     file.prune();
     assert.deepEqual(readLines(dir, "log"), texts(8, 14));
+    // A batch that is torn, with as many rotations.
+    file.append(lines(14, 26));
     assert.equal(open().restore(early, late), false);
     const shorter = open();
     assert.ok(shorter.restore(late, late));
