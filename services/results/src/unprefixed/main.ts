@@ -21,7 +21,10 @@ await runCommand({ usage, forms: [""] }, listAndRemove);
 
 async function listAndRemove(_form: string, confirm: Confirm): Promise<number> {
   const { REDIS_URL: url } = readConfig(RedisSettings, process.env);
-  await using store = connectStore({ url, prefix: "", name: "unprefixed" });
+  await using store = connectStore({
+    ...{ url, prefix: "", name: "unprefixed" },
+    silenceMs: connectWithinMs,
+  });
   await store.whenReady(connectWithinMs);
   if (!store.ready()) throw new Error("Redis can't be reached: see REDIS_URL");
   const counts = new Map<string, number>();

@@ -8,6 +8,9 @@ import {
 import { eventually, redisPrefix, withRedis } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { connect as connectTo, createServer, type AddressInfo } from "node:net";
+import { pipeline } from "node:stream";
 import { test } from "vitest";
 import {
   openWriter,
@@ -34,6 +37,22 @@ function remove(url: string, ...args: string[]) {
         resolve({ code: Number(error?.code ?? 0), output: stdout + stderr }),
     );
   });
+}
+
+/** The way to a Redis on which a connection is silent at first, for longer than a service would wait. */
+async function slowWayTo(url: string) {
+  const port = Number(new URL(url).port);
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    const redis = connectTo(port, "127.0.0.1");
+    setTimeout(() => pipeline(socket, redis, socket, () => undefined), 1_500);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const way = (server.address() as AddressInfo).port;
+  return {
+    url: `redis://127.0.0.1:${way}`,
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
 }
 
 async function connect(url: string) {
@@ -161,4 +180,11 @@ test("where no such version was, even keys of our shape are another's; wrong use
     }
     assert.equal((await remove(url, "--all")).code, 64);
     assert.equal((await remove("localhost")).code, 78);
+  }));
+
+test("a Redis that is slow to answer is waited for", () =>
+  withRedis(async (redis) => {
+    await using slow = await slowWayTo(redis.url);
+    const { code, output } = await remove(slow.url);
+    assert.equal(code, 0, output);
   }));
