@@ -46,7 +46,11 @@ const maxOpen = 16_384;
 export type TaskPlaces = ReturnType<typeof openTaskPlaces>;
 
 /** Opens a file in this folder. It throws, here and later, where the file can't be read or written. */
-export function openTaskPlaces(dir: string, kept: Kept) {
+export function openTaskPlaces(
+  dir: string,
+  kept: Kept,
+  nowMs = () => performance.now(),
+) {
   const file = openFile(dir);
   const rows = makeRows(file);
   const queues = openQueueNumbers(file);
@@ -60,7 +64,7 @@ export function openTaskPlaces(dir: string, kept: Kept) {
   /** The last sequence of each ten seconds, of those that are not in the file yet. */
   const times = new Map<number, number>();
   let position = rows.position();
-  let flushedAt = performance.now();
+  let flushedAt = nowMs();
   /** Where the log begins, while rows from before it may be there. */
   let removingBefore: number | undefined;
 
@@ -71,7 +75,7 @@ export function openTaskPlaces(dir: string, kept: Kept) {
     times.clear();
     for (const [id, row] of inMemory) if (isOpen(row)) open.set(id, row);
     inMemory.clear();
-    flushedAt = performance.now();
+    flushedAt = nowMs();
     if (removingBefore === undefined) return;
     // A few rows for each that came, so that it takes no long time at once.
     const most = 2 * size + 1;
@@ -138,7 +142,7 @@ export function openTaskPlaces(dir: string, kept: Kept) {
       const seq = messages.at(-1)?.seq;
       if (position === undefined || seq === undefined) return;
       position = { ...position, seq, id };
-      const isDue = performance.now() - flushedAt >= flushEveryMs;
+      const isDue = nowMs() - flushedAt >= flushEveryMs;
       if (isDue || inMemory.size >= maxInMemory) flush();
     },
     /** Goes on from another place, where there is nothing in between. */

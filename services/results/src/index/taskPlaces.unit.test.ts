@@ -11,13 +11,15 @@ const message = (seq: number, id: string) =>
     ...{ seq, time: seq, subject: "" },
     header: (name: string) => (name === "Nats-Msg-Id" ? id : ""),
   }) as unknown as Delivery;
+/** With a clock that stands still: nothing is flushed by time. */
+const openPlaces = (dir: string) => openTaskPlaces(dir, kept, () => 0);
 const beginning = { created: "then", seq: 0, id: "" };
 
 test("events that came before and after a flush are one task's, also in the next process", () => {
   using dir = tempDir();
   const [a, b] = [newTaskId(), newTaskId()];
   {
-    using places = openTaskPlaces(dir.path, kept);
+    using places = openPlaces(dir.path);
     places.restart(beginning);
     places.take([message(1, `${a}.requested`), message(2, `${b}.requested`)]);
     places.flush();
@@ -27,7 +29,7 @@ test("events that came before and after a flush are one task's, also in the next
     places.flush();
     places.take([message(11, `${b}.outcome`)]); // in memory only
   }
-  using places = openTaskPlaces(dir.path, kept);
+  using places = openPlaces(dir.path);
   assert.deepEqual(places.seqsOf(a), [1, 3, 9]);
   assert.deepEqual(places.seqsOf(b), [2]);
   assert.deepEqual(places.seqsOf(newTaskId()), []);
@@ -37,7 +39,7 @@ test("events that came before and after a flush are one task's, also in the next
 
 test("tasks from before the log's beginning go bit by bit, and no others", () => {
   using dir = tempDir();
-  using places = openTaskPlaces(dir.path, kept);
+  using places = openPlaces(dir.path);
   places.restart(beginning);
   const ids = Array.from({ length: 2_000 }, () => newTaskId());
   places.take(ids.map((id, i) => message(i + 1, `${id}.requested`)));
@@ -59,7 +61,7 @@ test("tasks from before the log's beginning go bit by bit, and no others", () =>
 
 test("tasks from before the log's beginning go also behind many older ones that ended in it", () => {
   using dir = tempDir();
-  using places = openTaskPlaces(dir.path, kept);
+  using places = openPlaces(dir.path);
   places.restart(beginning);
   const ids = Array.from({ length: 400 }, () => newTaskId());
   places.take(ids.map((id, i) => message(i + 1, `${id}.requested`)));
@@ -77,7 +79,7 @@ test("tasks from before the log's beginning go also behind many older ones that 
 
 test("of an index that begins again no time is known", () => {
   using dir = tempDir();
-  using places = openTaskPlaces(dir.path, kept);
+  using places = openPlaces(dir.path);
   places.restart(beginning);
   places.take([deliveryOf(requested(newTaskId()), { seq: 1, time: 100 })]);
   assert.equal(places.latest(), 100);
