@@ -12,7 +12,6 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
   existsSync,
-  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -129,22 +128,22 @@ test("a deleted checkpoint, a deleted file and a deleted folder come back, byte 
     await eventually(() => failed().length === ids.length / 4);
     const before = contents(dir.path);
     const aside = join(dir.path, "set-aside");
-    const removals = [
-      [() => rmSync(join(dir.path, ".checkpoint.sqlite")), 1],
-      [() => rmSync(join(dir.path, "llm_requests.log")), 2],
-      // Again where the logger adds a file meanwhile.
-      [() => rmSync(dir.path, { recursive: true, maxRetries: 10 }), 0],
-    ] as const;
-    for (const [remove, folders] of removals) {
-      remove();
-      await eventually(() => {
-        const found = existsSync(aside) ? readdirSync(aside) : [];
-        assert.equal(found.length >= folders, true);
-        assert.ok(existsSync(join(dir.path, ".checkpoint.sqlite")));
+    const checkpoint = join(dir.path, ".checkpoint.sqlite");
+    const areBack = () =>
+      eventually(() => {
+        assert.ok(existsSync(checkpoint));
         assert.deepEqual(contents(dir.path), before);
         return true;
       });
-    }
+    rmSync(checkpoint);
+    // Until they are set aside the files are as before.
+    await eventually(() => existsSync(aside));
+    await areBack();
+    rmSync(join(dir.path, "llm_requests.log"));
+    await areBack();
+    // Again where the logger adds a file meanwhile.
+    rmSync(dir.path, { recursive: true, maxRetries: 10 });
+    await areBack();
     const more = await writer.tasks(20);
     const lines = await untilWritten(dir.path, more);
     assert.equal(lines.length, ids.length + more.length, logger.output());
@@ -233,8 +232,8 @@ test("where no more can be written it waits, quietly; then nothing is missing or
       return cpuOf(pid) - cpu < 0.05;
     });
     assert.equal(logger.child.exitCode, null);
-    const said = logger.output().match(/interrupted/g)?.length ?? 0;
-    assert.ok(said <= 2, logger.output());
+    const said = logger.output().match(/EFBIG.*interrupted/g)?.length ?? 0;
+    assert.ok(said > 0 && said <= 2, logger.output());
     for (const line of readLines(dir.path, "llm_requests"))
       assert.match(line, / (attempt=1|model="Demo"|result=".*")$/);
     execFileSync("prlimit", [`--pid=${pid}`, "--fsize=unlimited"]);
@@ -278,6 +277,7 @@ test("records of the services are lines of app.log, whatever their bytes", () =>
     sendLogRecord(writer.broker, "gateway", JSON.stringify(record));
     sendLogRecord(writer.broker, "gateway", '{"level":20,"msg":"too low"}');
     sendLogRecord(writer.broker, "other", "no\r\nrecord");
+    await writer.broker.nc.flush();
     await using _ = startLogger(nats.url, dir.path);
     const lines = await eventually(() => {
       const found = readLines(dir.path, "app");
@@ -291,5 +291,7 @@ test("records of the services are lines of app.log, whatever their bytes", () =>
       lines[1] ?? "",
       /^\[[\d: .-]+\] - {5}other: "no\\u000d\\nrecord"$/,
     );
-    assert.match(lines[2] ?? "", /INFO {2}logger: joined the broker/);
+    assert.ok(
+      lines.some((line) => line.includes("INFO  logger: joined the broker")),
+    );
   }));
