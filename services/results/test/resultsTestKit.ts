@@ -120,7 +120,10 @@ export async function takeNext(broker: Broker, of = queue): Promise<void> {
   using puller = makePuller(broker);
   const { promise, resolve, reject } = Promise.withResolvers<Delivery>();
   puller.pull(
-    { stream: streams.events, consumer: workConsumerName(of), batch: 1 },
+    {
+      ...{ stream: streams.events, consumer: workConsumerName(of), batch: 1 },
+      expiresMs: 60_000, // the broker may count it a moment after its PubAck
+    },
     { onDelivery: resolve, onEnd: (end) => void reject(new Error(end)) },
   );
   const { reply } = await promise;

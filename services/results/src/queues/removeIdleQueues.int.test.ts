@@ -80,6 +80,11 @@ for (const version of await natsVersions())
       assert.deepEqual(said, [{ removed: 1 }]);
       assert.deepEqual(told, []);
       await comeAndGo();
+      // The broker may count it a moment after its PubAck.
+      await eventually(async () => {
+        const info = await workQueueInfo(broker, owned("used"));
+        return info?.pending === 1;
+      });
       await broker.nc.flush();
       told.length = 0;
       isBehind = true;
