@@ -61,7 +61,6 @@ test("a task whose cancel_after_ms is over is cancelled: one that waits for very
   await using on = await servers();
   await using writer = await openWriter(on.nats.url);
   await using redis = await openReader(on.redis.url);
-  await using _results = startResults(on, { EVENTS_MAX_AGE: "1h" });
   const ids = [newTaskId(), newTaskId(), newTaskId(), newTaskId()] as const;
   const [, handedBack, runs, longer] = ids;
   const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -75,6 +74,8 @@ test("a task whose cancel_after_ms is over is cancelled: one that waits for very
     );
   for (const event of [started(handedBack), retried(handedBack), started(runs)])
     await writer.append(event);
+  // Now, or it could cancel a task before the task is started.
+  await using _results = startResults(on, { EVENTS_MAX_AGE: "1h" });
   const looked = async () => (await redis.reader.look(ids)).tasks;
   const tasks = await eventually(async () => {
     const tasks = await looked();
