@@ -55,6 +55,9 @@ const env = {
   WEBHOOK_SECRETS: "test".repeat(8),
 };
 
+/** The machine may be busy. */
+const within = { timeoutMs: 60_000 };
+
 export async function startWebhooks(
   natsVersion: NatsVersion,
   services: readonly Member[] = ["webhooks"],
@@ -95,9 +98,9 @@ export async function startWebhooks(
       });
       const { task_id } = event.data;
       const queue = queueOf(event.data);
-      const { seq } = await appender.append(event, queue);
+      const { seq } = await appender.append(event, queue, within);
       const task = evolve(undefined, { ...event, seq, time: 1 });
-      await appender.append(outcomes[end](task_id), queue, { task });
+      await appender.append(outcomes[end](task_id), queue, { task, ...within });
       return task_id;
     },
     async record(taskId) {
