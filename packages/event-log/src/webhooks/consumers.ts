@@ -92,7 +92,8 @@ export async function readByWebhooks(
   broker: Broker,
 ): Promise<{ seq: number; caught_up: boolean }> {
   const { events } = broker.streams;
-  // Read first: the consumer's answer, which comes later, then covers it.
+  // Read first: the consumer's answer, which comes later, then covers it, but for what the broker stored a moment ago: it
+  // counts that behind its PubAck.
   const { lastSeq } = await streamState(broker, events);
   const info = await broker.jsm.consumers.info(
     events,
