@@ -62,7 +62,10 @@ export function makeTextFeed() {
   }
 
   function takeMarker(marker: TokenChunk): StreamEvent[] | undefined {
-    if (marker.offset !== sent && marker.offset > 0) return undefined;
+    const isNext = attempt === 0 || marker.attempt <= attempt + 1;
+    // An attempt between that was not heard may have kept less.
+    if (marker.offset > 0 && (marker.offset !== sent || !isNext))
+      return undefined;
     const events = marker.offset < sent ? reset(marker.attempt) : [];
     ({ attempt, n } = marker);
     blind = false;

@@ -112,6 +112,18 @@ test("an attempt that starts over resets its readers", () => {
   ]);
 });
 
+test("an attempt between that was not heard, and kept less, resets its readers", () => {
+  const feed = makeTextFeed();
+  const heard = chunk(1, 1, 0, "one");
+  feed.take(heard);
+  const marker = chunk(3, 0, 3, "");
+  assert.equal(feed.take(marker), undefined);
+  const between = [chunk(2, 0, 0, ""), chunk(2, 1, 0, "ONE")];
+  const events = feed.catchUp([heard, ...between, marker]);
+  assert.deepEqual(names(events), ["reset", "token 3.0"]);
+  assert.equal(textOf(events, "one"), "ONE");
+});
+
 test("an outcome of an attempt that was never heard replaces the text", () => {
   const feed = makeTextFeed();
   feed.take(chunk(1, 1, 0, "one "));
