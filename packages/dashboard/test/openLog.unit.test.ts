@@ -8,9 +8,9 @@ interface Value<T> {
   value: T;
 }
 type OpenLog = (
-  session: { call: (path: string) => Promise<LogResponse> },
+  session: { call: (path: string) => Promise<LogResponse>; headers?: object },
   filter: URLSearchParams,
-  at: number,
+  at?: number,
 ) => {
   error: Value<string | undefined>;
   events: Value<readonly FeedEvent[]>;
@@ -81,4 +81,30 @@ test("a list that holds the whole log is not called full", async () => {
   await sleep(0);
   await log.loadMore();
   assert.equal(log.isFull.value, false);
+});
+
+test("an event that a snapshot has is shown once, also where a frame brings it again", async () => {
+  const frame = (event: string, ...seqs: number[]) => {
+    const data = { view: "log", events: seqs.map((seq) => ({ seq })) };
+    return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+  };
+  const texts = [frame("snapshot", 7, 6) + frame("events", 7, 8)];
+  const allTaken = Promise.withResolvers<void>();
+  vi.stubGlobal("fetch", (_url: string, { signal }: RequestInit) => {
+    const pull = (controller: ReadableStreamDefaultController) => {
+      const text = texts.shift();
+      if (text === undefined) return allTaken.resolve();
+      controller.enqueue(new TextEncoder().encode(text));
+      signal?.addEventListener("abort", () => controller.error("left"));
+    };
+    // It is pulled only when the page has taken what came before.
+    const body = new ReadableStream({ pull }, { highWaterMark: 0 });
+    return Promise.resolve(new Response(body));
+  });
+  const call = () => Promise.reject(new Error("not asked"));
+  const log = openLog({ call, headers: {} }, new URLSearchParams());
+  await allTaken.promise;
+  log.close();
+  const seqs = log.events.value.map(({ seq }) => seq);
+  assert.deepEqual(seqs, [8, 7, 6]);
 });

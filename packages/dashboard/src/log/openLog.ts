@@ -75,7 +75,9 @@ export function openLog(
     } else {
       const { events: more, skipped: left = 0 } = data as LogEvents;
       skipped.value += left;
-      const all = [...more.toReversed(), ...events.value];
+      const last = events.value[0]?.seq ?? 0;
+      const fresh = more.filter(({ seq }) => seq > last);
+      const all = [...fresh.toReversed(), ...events.value];
       isFull.value ||= all.length > mostEvents;
       events.value = all.slice(0, mostEvents);
     }

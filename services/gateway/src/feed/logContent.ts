@@ -27,16 +27,14 @@ export function logContent(
   const owner = ownersOf(filter, key);
   const isMeant = isMeantBy(filter, owner);
   const types = filter.type && new Set(filter.type);
+  /** As of what the readers were told. */
   let seq = 0;
-  /** The oldest first; so many at least are kept, and twice as many at most. */
+  /** Of those that were told, the oldest first. */
   let newest: FeedEvent[] = [];
-  /** Those that were not told yet. */
-  let news = { events: [] as FeedEvent[], skipped: 0 };
+  let news = noNews();
 
   function tell(event: FeedEvent): void {
-    newest.push(event);
     news.events.push(event);
-    if (newest.length > 2 * limit) newest = newest.slice(-limit);
     const over = news.events.length - maxNews;
     if (over <= 0) return;
     news.events.splice(0, over);
@@ -47,24 +45,25 @@ export function logContent(
     async read() {
       const { events, last_seq } = await readNewest(filter, limit, key);
       newest = events.reverse();
-      news = { events: [], skipped: 0 };
+      news = noNews();
       seq = last_seq;
       return seq;
     },
     take(event) {
       if (!isMeant(event) || types?.has(event.type) === false) return false;
-      seq = event.seq;
       tell(tellEvent(event, owner === undefined));
       return true;
     },
     snapshot() {
-      const events = newest.slice(-limit).reverse();
+      const events = newest.toReversed();
       const data: LogSnapshot = { view: "log", seq, events };
       return { event: "snapshot", data };
     },
     news(busy) {
       const { events, skipped } = news;
-      news = { events: [], skipped: 0 };
+      news = noNews();
+      newest = [...newest, ...events].slice(-limit);
+      seq = events.at(-1)?.seq ?? seq;
       const shown = busy ? events.slice(-limit) : events;
       const left = skipped + events.length - shown.length;
       const data: LogEvents = {
@@ -75,6 +74,9 @@ export function logContent(
     },
   };
 }
+
+/** What the readers were not told yet. */
+const noNews = () => ({ events: [] as FeedEvent[], skipped: 0 });
 
 /** A page that follows events one by one gets no more of them in a frame. */
 const maxNews = 1_000;

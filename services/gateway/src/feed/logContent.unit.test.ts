@@ -43,6 +43,16 @@ test("a snapshot has the newest first, and news are told once, in order", async 
   assert.deepEqual(seqs(content.snapshot().data), [7, 6, 4]);
 });
 
+test("a snapshot has no event that the next frame brings", async () => {
+  const content = open();
+  await content.read();
+  content.take(stored(6));
+  const { data } = content.snapshot();
+  assert.deepEqual([data.seq, seqs(data)], [5, [4, 3]]);
+  await content.news(false);
+  assert.equal(content.snapshot().data.seq, 6);
+});
+
 test("above the pace a frame has the newest events, and says how many it left out", async () => {
   const content = open();
   await content.read();
