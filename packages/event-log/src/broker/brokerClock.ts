@@ -121,6 +121,6 @@ async function readAhead(broker: Broker, service: string): Promise<Bounds> {
   if (seq === undefined) throw new Error("the broker did not take the record");
   const stored = await messageAt(broker, broker.streams.logs, seq);
   if (stored === undefined) throw new Error("the record is gone already");
-  const storedMs = stored.time * 1_000;
+  const storedMs = Math.floor(stored.time * 1_000);
   return { least: storedMs - answeredAt, most: storedMs + 1 - sentAt };
 }

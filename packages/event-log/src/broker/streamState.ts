@@ -7,6 +7,7 @@ import {
 } from "@nats-io/jetstream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeEvent, type LogMessage } from "../codec/codec.ts";
+import { storedTime } from "../codec/storedTime.ts";
 import type { Broker } from "./connection.ts";
 import { orAborted } from "./orAborted.ts";
 import { elapsedMs } from "./elapsed.ts";
@@ -146,7 +147,7 @@ async function getMessage(
 
 function singleMessageOf(found: StoredMsg): SingleMessage {
   const { subject, seq, data, timestamp } = found;
-  const time = Date.parse(timestamp) / 1000;
+  const time = storedTime(timestamp);
   return { subject, seq, time, data, header: (name) => found.header.get(name) };
 }
 
