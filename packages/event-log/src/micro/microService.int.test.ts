@@ -2,8 +2,11 @@
 import { eventually, natsVersions, withNats } from "@jetscribe/testing";
 import type { MsgHdrs } from "@nats-io/nats-core";
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { describe, test } from "vitest";
 import * as z from "zod";
+import { standStill } from "../../test/eventLogTestKit.ts";
 import { connectBroker, type Broker } from "../broker/connection.ts";
 import {
   serveMicro,
@@ -230,5 +233,28 @@ describe.each(versions)("a micro service on the %s nats-server", (version) => {
       resolve();
       assert.equal((await answered).string(), "slow");
       await stopped;
+    }));
+
+  test("one that stood still while it stopped takes what had come to it before it has stopped", () =>
+    connected(async (caller, service) => {
+      const handled: string[] = [];
+      const stopping = serve(service, (call) => {
+        handled.push(Buffer.from(call.body).toString());
+        return echo(call);
+      });
+      await service.nc.flush();
+      const { hostname, port } = new URL(`nats://${caller.nc.getServer()}`);
+      const socket = connect(Number(port), hostname);
+      await once(socket, "data");
+      let stopped: PromiseLike<void> | undefined;
+      // Longer than it waits for the broker.
+      await standStill(2_500, () => {
+        // Unlike a client it writes at once.
+        socket.write("CONNECT {}\r\nPUB echo.a _INBOX.a 4\r\nlate\r\n");
+        stopped = stopping[Symbol.asyncDispose]();
+      });
+      await stopped;
+      assert.deepEqual(handled, ["late"]);
+      socket.destroy();
     }));
 });

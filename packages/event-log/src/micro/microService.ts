@@ -3,6 +3,7 @@
  * serve an endpoint one gets a call.
  */
 import { nuid, type Msg, type Subscription } from "@nats-io/nats-core";
+import { setImmediate } from "node:timers/promises";
 import { subscribe, type Broker } from "../broker/connection.ts";
 import { orAborted } from "../broker/orAborted.ts";
 import { makeHeaders, sizeOfHeaders } from "../codec/headers.ts";
@@ -144,7 +145,9 @@ function serveEndpoint(
     stats,
     drain: async () => {
       await stopTaking(broker, subscription);
-      await Promise.all(inHand);
+      // Where this process stood still the time is over before what had come is read.
+      await setImmediate();
+      while (inHand.size > 0) await Promise.all(inHand);
     },
   };
 }
