@@ -43,7 +43,10 @@ async function openAudit(most: number) {
   const redis = await startRedis();
   opened.defer(() => redis.stop());
   const store = opened.use(
-    connectStore({ url: redis.url, prefix: redisPrefix, name: "test" }),
+    connectStore({
+      ...{ url: redis.url, prefix: redisPrefix, name: "test" },
+      silenceMs: 60_000,
+    }),
   );
   await eventually(() => store.ready());
   const limiter = makeRateLimiter(store, "texts", 3_600);
@@ -332,6 +335,7 @@ describe("the texts of a task", () => {
     await stack.kill("gateway");
     await using store = connectStore({
       ...{ url: stack.redisUrl, prefix: redisPrefix, name: "test" },
+      silenceMs: 60_000,
     });
     await eventually(() => store.ready());
     await store.redis.flushall();

@@ -272,7 +272,10 @@ describe("GET /metrics", () => {
       found.value("jetscribe_tasks_finished_total", done);
     const before = count(await read());
     const url = stack.redisUrl;
-    const store = connectStore({ url, prefix: redisPrefix, name: "test" });
+    const store = connectStore({
+      ...{ url, prefix: redisPrefix, name: "test" },
+      silenceMs: 60_000,
+    });
     await eventually(() => store.ready());
     await store.redis.flushall();
     await eventually(async () => {
