@@ -165,9 +165,9 @@ describe("GET /metrics", () => {
   });
 
   test("tells what waits while it waits: how many, since when, and for how long", async () => {
-    const ids = await Promise.all(
-      Array.from({ length: 40 }, () => post({ lane: "batch" })),
-    );
+    // Two of them run until they are cancelled.
+    const long = { lane: "batch", max_tokens: 10_000, ignore_eos: true };
+    const ids = await Promise.all(Array.from({ length: 4 }, () => post(long)));
     const of = { model: "demo", lane: "batch" };
     const waiting = await until(
       (now) => (now.value("jetscribe_oldest_waiting_seconds", of) ?? 0) > 0.5,
@@ -176,7 +176,7 @@ describe("GET /metrics", () => {
     assert.ok(
       (waiting.value("jetscribe_backlog_seconds", { model: "demo" }) ?? 0) > 0,
     );
-    await Promise.all(ids.map(ended));
+    await Promise.all(ids.map((id) => call(`/cancel/${id}`, {})));
   });
 
   test("names failures by type, and none of what callers sent", async () => {
