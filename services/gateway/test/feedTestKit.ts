@@ -18,6 +18,7 @@ import {
   type TaskSnapshot,
   type TaskStatus,
 } from "@jetscribe/schema";
+import { eventually } from "@jetscribe/testing";
 import { EventSourceParserStream } from "eventsource-parser/stream";
 
 export interface FeedFrame {
@@ -47,19 +48,22 @@ export interface Page {
   close: () => void;
 }
 
-/** `query`: as in the address. */
+/** `query`: as in the address. Where the gateway can't show it yet, it is asked again. */
 export async function openPage(
   { url, key }: { url: string; key: string },
   query: string,
   { lastEventId }: { lastEventId?: string } = {},
 ): Promise<Page> {
   const stop = new AbortController();
-  const response = await fetch(`${url}/feed?${query}`, {
-    headers: {
-      authorization: `Bearer ${key}`,
-      ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
-    },
-    signal: stop.signal,
+  const headers = {
+    authorization: `Bearer ${key}`,
+    ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
+  };
+  const response = await eventually(async () => {
+    const { signal } = stop;
+    const answer = await fetch(`${url}/feed?${query}`, { headers, signal });
+    if (answer.status !== 503) return answer;
+    return void (await answer.body?.cancel());
   });
   const frames: FeedFrame[] = [];
   const parts: string[] = [];
