@@ -319,8 +319,11 @@ describe("REST", () => {
   });
 
   test("health names the workers and the engine; the process is alive and ready", async () => {
-    const { status, body } = await call("/health", { key: "" });
-    assert.equal(status, 200);
+    const body = await eventually(async () => {
+      const { status, body } = await call("/health", { key: "" });
+      assert.equal(status, 200);
+      return body["status"] === "healthy" && body;
+    });
     const { workers, projections, wait_error, ...rest } = body;
     assert.deepEqual(rest, { status: "healthy", nats: true, redis: true });
     const names = (projections as { name: string }[]).map(({ name }) => name);
