@@ -43,6 +43,7 @@ describe("waiting", () => {
     });
     const before = await tasksWithError();
     const ids = [];
+    await stack.kill("inference", "SIGSTOP");
     for (let i = 0; i < 12; i++) ids.push(await submit());
     const last = ids.at(-1) ?? "";
     const first = await eventually(async () => {
@@ -54,8 +55,15 @@ describe("waiting", () => {
     const stream = await fetch(`${stack.url}/stream/${last}`, {
       headers: { "x-api-key": stack.key },
     });
+    let text = "";
     // It ends with the task.
-    const text = await stream.text();
+    for await (const piece of stream.body!.pipeThrough(
+      new TextDecoderStream(),
+    )) {
+      // It has told where the task stands: from now on others leave the queue.
+      if (text === "") await stack.kill("inference", "SIGCONT");
+      text += piece;
+    }
     const states = [...text.matchAll(/event: status\ndata: (.*)\n/g)].map(
       ([, data = ""]) => JSON.parse(data) as Record<string, unknown>,
     );
