@@ -60,8 +60,10 @@ describe("lost workers", () => {
     await stack.healthy();
     await eventually(async () => (await fetch(`${stack.url2}/readyz`)).ok);
     const [again, other] = [await open(), await open(stack.url2)];
-    await eventually(() => again.lost().length > 0 && other.lost().length > 0);
-    assert.deepEqual(again.lost(), [killed]);
+    await eventually(() => {
+      for (const { lost } of [again, other]) assert.deepEqual(lost(), [killed]);
+      return true;
+    });
     assert.ok((again.page.now()?.lost[0]?.last_heard_at ?? 0) > 1.7e9);
     assert.equal(await dismiss(killed, "key-of-a"), 403);
     assert.equal(await dismiss(killed, "key-of-root", stack.url2), 200);
