@@ -4,7 +4,7 @@ import type { Broker } from "@jetscribe/event-log/broker/connection";
 import type { Handled } from "@jetscribe/event-log/work/handled";
 import { eventAt } from "@jetscribe/event-log/broker/streamState";
 import type { Logger } from "@jetscribe/runtime";
-import { aboutTask, cancelAtOf } from "@jetscribe/schema";
+import { aboutTask } from "@jetscribe/schema";
 import {
   EngineDied,
   EngineError,
@@ -24,6 +24,7 @@ import type {
 import { cancelled, completed, failed, started } from "./outcomes.ts";
 import type { ReadWriteLock } from "./readWriteLock.ts";
 import type { Record } from "./record.ts";
+import { DeadlineOver, stopInTime } from "./stopInTime.ts";
 import {
   firstClaim,
   type Claim,
@@ -291,56 +292,6 @@ export function makeAttempt(deps: AttemptDeps) {
   return attempt;
 }
 
-const longestTimerMs = 2 ** 31 - 1;
-
-/** The task's `cancel_after_ms` is over. */
-class DeadlineOver extends Error {
-  override readonly name = "DeadlineOver";
-}
-
 /** Whether an attempt that ended so ends its task. */
 const isEnd = (error: unknown): error is EngineError | DeadlineOver =>
   error instanceof EngineError || error instanceof DeadlineOver;
-
-/**
- * Aborts as the task's own signal does, and when the task's time is over: with a TimeoutError, or with DeadlineOver where
- * that comes first. Times are in seconds since the epoch; `startedAt`: of the task's first start, absent where there was
- * none. `waitsFor`: what the engine waits for by then.
- */
-function stopInTime(
-  { state, signal }: TaskInHand,
-  {
-    startedAt = Infinity,
-    now,
-  }: { startedAt?: number | undefined; now: number },
-  waitsFor: () => string | undefined = () => undefined,
-) {
-  const stop = new AbortController();
-  const { timeout_ms } = state.task;
-  const interrupt = () => stop.abort(signal.reason);
-  signal.addEventListener("abort", interrupt, { once: true });
-  const timedOut = () =>
-    new EngineError(
-      "TimeoutError",
-      [`it ran for more than ${timeout_ms / 1000} s`, waitsFor()]
-        .filter(Boolean)
-        .join("; "),
-    );
-  const timeoutAt = startedAt + timeout_ms / 1_000;
-  const cancelAt = cancelAtOf(state.task) ?? Infinity;
-  const reason = () =>
-    cancelAt <= timeoutAt ? new DeadlineOver() : timedOut();
-  const leftMs = (Math.min(cancelAt, timeoutAt) - now) * 1_000;
-  const timer = setTimeout(
-    () => stop.abort(reason()),
-    Math.min(Math.max(0, leftMs), longestTimerMs),
-  );
-  return {
-    signal: stop.signal,
-    abort: () => stop.abort("ended"), // without a reason it makes an error with a stack, for every task
-    [Symbol.dispose]() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", interrupt);
-    },
-  };
-}
