@@ -6,7 +6,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export const model = "team/Word-7B";
@@ -22,6 +22,8 @@ type Instead =
   | { status: number; message?: string; headers?: Record<string, string> }
   /** Ends the connection after so many words, once `at` resolves. */
   | { breakAfter: number; at?: Promise<unknown> }
+  /** Stands still after so many words, until `until` resolves. */
+  | { pauseAfter: number; until: Promise<unknown> }
   | RawAnswer;
 
 /** An answer as it is, piece by piece. */
@@ -59,6 +61,10 @@ export interface TestUpstream extends AsyncDisposable {
   brokenOff: () => number;
   /** Happens to the next calls, one each. */
   instead: Instead[];
+  /** Ends each connection of now when the next request comes on it. */
+  endIdle: () => void;
+  /** How many it ended so. */
+  endedIdle: () => number;
   /** Ends all connections and takes none. */
   goAway: () => Promise<void>;
   comeBack: () => Promise<void>;
@@ -103,9 +109,20 @@ export async function startUpstream({
     sendJson(response, 200, { object: "list", data });
   }
 
-  const server = createServer((request, response) => {
-    void serve(request, response);
-  });
+  const sockets = new Set<Socket>();
+  let idle = new Set<Socket>();
+  let endedIdle = 0;
+  const server = createServer(
+    // No client's end of them comes first.
+    { keepAliveTimeout: 600_000 },
+    (request, response) => {
+      if (idle.delete(request.socket)) {
+        endedIdle += 1;
+        request.socket.destroy();
+      } else void serve(request, response);
+    },
+  );
+  server.on("connection", (socket) => sockets.add(socket));
   let port = 0;
   async function comeBack(): Promise<void> {
     server.listen(port, "127.0.0.1");
@@ -124,6 +141,8 @@ export async function startUpstream({
     url: `http://127.0.0.1:${port}/v1`,
     calls,
     instead,
+    endIdle: () => void (idle = new Set(sockets)),
+    endedIdle: () => endedIdle,
     goAway,
     comeBack,
     brokenOff: () => brokenOff,
@@ -179,6 +198,8 @@ async function answerCall(
       await instead.at;
       return void response.destroy();
     }
+    if (instead && "pauseAfter" in instead && i === instead.pauseAfter)
+      await instead.until;
     await sleep(msPerToken);
     const text = answer[i % answer.length] ?? "";
     const choice = chat ? { delta: { content: text } } : { text };

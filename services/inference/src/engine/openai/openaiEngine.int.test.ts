@@ -155,11 +155,14 @@ describe("the openai engine and its upstream", { concurrent: true }, () => {
   test("breaks the upstream's work off at an abort", async () => {
     await using upstream = await startUpstream();
     await using engine = await open(upstream);
+    const held = Promise.withResolvers<void>();
+    upstream.instead.push({ breakAfter: 1, at: held.promise });
     const stop = new AbortController();
     const onText = () => stop.abort(new Error("enough"));
     const asking = ask(engine, { prompt, signal: stop.signal, onText });
     await assert.rejects(asking, { message: "enough" });
     await eventually(() => upstream.brokenOff() === 1);
+    held.resolve();
   });
 
   test("says what the upstream refuses, and never the key", async () => {
@@ -188,6 +191,33 @@ describe("the openai engine and its upstream", { concurrent: true }, () => {
     });
     await engine.whenReady();
     assert.equal((await ask(engine, { prompt })).text, text);
+  });
+
+  test("goes on where the upstream is there and only ends its connections", async () => {
+    await using upstream = await startUpstream();
+    await using engine = await open(upstream);
+    const pid = engine.pid();
+    const [idle, broken] = [
+      Promise.withResolvers<void>(),
+      Promise.withResolvers<void>(),
+    ];
+    upstream.instead.push(
+      { pauseAfter: 1, until: idle.promise },
+      { breakAfter: 1, at: broken.promise },
+    );
+    const first = ask(engine, { prompt });
+    await eventually(() => upstream.calls.length === 1);
+    const second = ask(engine, { prompt });
+    await eventually(() => upstream.calls.length === 2);
+    idle.resolve();
+    assert.equal((await first).text, text);
+    upstream.endIdle();
+    broken.resolve();
+    await assert.rejects(second, /the answer broke off/);
+    // The first one's, on which the engine asked whether the upstream is there.
+    assert.equal(upstream.endedIdle(), 1);
+    assert.equal((await ask(engine, { prompt })).text, text);
+    assert.equal(engine.pid(), pid);
   });
 
   test("ends where the upstream is gone, and is not ready before it is back", async () => {

@@ -1,4 +1,5 @@
 /** The upstream as a client of its API, and whether it is there at all. */
+import { setImmediate as turn } from "node:timers/promises";
 import { APIError, OpenAI } from "openai";
 import { EngineError, type UpstreamConfig } from "../engine.ts";
 import { readModels, type ListedModel } from "./readModels.ts";
@@ -33,11 +34,20 @@ export async function openUpstream(
   const asking = makeClient(config, { maxRetries: 0, timeout: askTimeoutMs });
   const model = await findModel(asking, config, explain, onWarning);
 
+  async function ask(): Promise<void> {
+    const { body } = await askForModels(asking);
+    await body?.cancel();
+  }
+
   /** Resolves where the upstream still answers, whatever it says; where it is gone, `onLost` is called. */
   async function checkThere(why: string): Promise<void> {
     try {
-      const { body } = await askForModels(asking);
-      await body?.cancel();
+      await ask().catch(async (error: unknown) => {
+        if (statusOf(error) !== undefined) throw error;
+        // Perhaps by a connection that the upstream closed while it was idle; by the next turn all of these are known.
+        await turn();
+        await ask();
+      });
     } catch (error) {
       if (!isGone(error)) return;
       onLost(`the upstream is gone: ${why}; ${explain(error)}`);
