@@ -30,6 +30,7 @@ export function makeSlots(sequences: readonly Sequence[]): Slots {
   const waiting: ((sequence: Sequence) => void)[] = [];
 
   async function turn(signal: AbortSignal): Promise<Sequence> {
+    signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<Sequence>();
     const leave = () => {
       const at = waiting.indexOf(resolve);

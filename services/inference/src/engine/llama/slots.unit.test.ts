@@ -71,3 +71,12 @@ test("a slot that has most of another owner's prompt comes no earlier for it", a
   const bob = { tokens: tokens(7, 8, 9), owner: "bob" };
   assert.equal((await slots.take(bob, never)).sequence.number, 0);
 });
+
+test("a task that was aborted before does not wait for a slot", async () => {
+  const { slots } = sequencesOf(1);
+  const first = await slots.take(comer(1), never);
+  const waits = slots.take(comer(1), AbortSignal.abort(new Error("enough")));
+  await assert.rejects(waits, { message: "enough" });
+  await first.free(false);
+  assert.equal((await slots.take(comer(1), never)).sequence.number, 0);
+});
