@@ -10,6 +10,7 @@ import { reasonOf } from "../../test/reasonOf.ts";
 import { crashedTooOften, started } from "../task/outcomes.ts";
 import {
   makeStreams,
+  patient,
   queue,
   requestOf,
   startSystem,
@@ -21,7 +22,7 @@ const ackWaitMs = 3_000;
 /** A task in hand whose renewals are all answered, and which hears of nothing but the log. */
 async function hold({ broker, appender }: System, stack: AsyncDisposableStack) {
   const event = requestOf();
-  const { seq } = await appender.append(event, queue);
+  const { seq } = await appender.append(event, queue, patient);
   const { stateOf } = stack.use(makeLogFollower(broker));
   // No projection: the log alone has to say it.
   const look = () => Promise.reject(new Error("no projection"));
@@ -57,7 +58,7 @@ describe("a task in hand", { concurrent: true }, () => {
       "other",
       1,
     );
-    await system.appender.append(outcome, queue);
+    await system.appender.append(outcome, queue, patient);
     await eventually(() => reasonOf(inHand) === "outcome");
     assert.ok(inHand.signal.aborted);
   });
@@ -78,7 +79,7 @@ describe("a task in hand", { concurrent: true }, () => {
     const inHand = await hold(system, stack);
     for (const attempt of [1, 2]) {
       const event = started(inHand.state.task, attempt, `w${attempt}`, 1);
-      const { seq } = await system.appender.append(event, queue);
+      const { seq } = await system.appender.append(event, queue, patient);
       if (attempt === 1)
         inHand.change({ kind: "recorded", event: { ...event, seq, time: 1 } });
     }

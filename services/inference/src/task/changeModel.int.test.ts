@@ -13,6 +13,7 @@ import {
   completionOf,
   historyOf,
   outcomesOf,
+  patient,
   queue,
   queueEmpty,
   readLog,
@@ -30,7 +31,7 @@ test("a worker changes its model: what runs is finished, what waits is done by w
   using appender = makeAppender(broker, "test");
   const request = async (of: typeof queue) => {
     const { type, data } = requestOf();
-    await appender.append({ type, data: { ...data, ...of } }, of);
+    await appender.append({ type, data: { ...data, ...of } }, of, patient);
     return data.task_id;
   };
   const requests = (of: typeof queue, count: number) =>

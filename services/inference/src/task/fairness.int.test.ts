@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import {
   ackWaitMs,
+  patient,
   queue,
   readLog,
   requestOf,
@@ -32,7 +33,7 @@ async function requests(
     return { type, data: { ...data, owner, lane } };
   };
   await Promise.all(
-    Array.from({ length: count }, () => appender.append(event(), to)),
+    Array.from({ length: count }, () => appender.append(event(), to, patient)),
   );
 }
 
@@ -123,10 +124,12 @@ describe("fairness", () => {
     await using system = await startSystem();
     const bulk: Who = { owner: "bulk", lane: "batch" };
     await requests(system, bulk, 20, 20);
-    await system.startWorker({ SLOTS: "2", FAKE_MS: "20" });
+    const worker = await system.startWorker({ SLOTS: "2", FAKE_MS: "20" });
     await logWhen(system, ({ outcomes }) => outcomes.length === 20);
+    worker.kill("SIGSTOP");
     await requests(system, { owner: "people" }, 300, 20);
     await requests(system, bulk, 100, 20);
+    worker.kill("SIGCONT");
     const log = await logWhen(
       system,
       ({ outcomes }) => outcomes.length === 420,

@@ -366,7 +366,10 @@ for (const version of await natsVersions())
       const lost = claims.filter(({ status }) => status === "rejected").length;
       assert.equal(interrupted.filter((why) => why === "taken").length, lost);
       const markers = await system.stored();
-      assert.equal(markers.length, 2 - lost);
+      // The one that lost may have heard too late that its own marker was stored.
+      assert.ok(markers.length === 2 || (markers.length === 1 && lost === 1));
+      const last = markers.at(-1)?.worker_id === "a" ? claims[0] : claims[1];
+      assert.equal(last.status, "fulfilled");
       assert.ok(markers.every(({ n, offset }) => n === 0 && offset === 0));
     });
 

@@ -16,9 +16,14 @@ const seldomMs = 100;
 const maxChunkLength = 2 ** 16;
 
 /** The texts that a worker writes at the same time. */
-export function makeLiveTexts(lock: Pick<TextLock, "write">, workerId: string) {
+export function makeLiveTexts(
+  lock: Pick<TextLock, "write">,
+  workerId: string,
+  nowMs = () => performance.now(),
+) {
   let count = 0;
   const pace = {
+    nowMs,
     ms: () => Math.min(seldomMs, Math.max(everyMs, everyMsOfAll * count)),
     leave: () => void count--,
   };
@@ -37,7 +42,7 @@ function makeLiveText(
   inHand: TaskInHand,
   { attempt, kept, seq: claimed }: Claim,
   workerId: string,
-  pace: { ms: () => number; leave: () => void },
+  pace: { nowMs: () => number; ms: () => number; leave: () => void },
 ) {
   let closed = false;
   /** Of the chunks: a short text has none. */
@@ -58,7 +63,7 @@ function makeLiveText(
     if (scheduled || sending || !opened || waiting === "" || ended()) return;
     if (seq === undefined) return;
     scheduled = true;
-    const dueIn = sentAt + pace.ms() - performance.now();
+    const dueIn = sentAt + pace.ms() - pace.nowMs();
     // Not within this turn: a text that is whole by its end needs no chunk.
     if (dueIn > 0) setTimeout(begin, dueIn);
     else setImmediate(begin);
@@ -67,7 +72,7 @@ function makeLiveText(
   function begin(): void {
     scheduled = false;
     if (ended() || seq === undefined) return;
-    sentAt = performance.now();
+    sentAt = pace.nowMs();
     sending = send(seq).finally(() => {
       sending = undefined;
       schedule();

@@ -1,5 +1,9 @@
 /** Streaming workers on a real broker, with the fake engine: what readers see over crashes, hangs and take-overs. */
-import { makeTokenLog, readTokens } from "@jetscribe/event-log/tokens/tokens";
+import {
+  lastToken,
+  makeTokenLog,
+  readTokens,
+} from "@jetscribe/event-log/tokens/tokens";
 import { isOutcome, type TokenChunk } from "@jetscribe/schema";
 import { eventually } from "@jetscribe/testing";
 import assert from "node:assert/strict";
@@ -15,6 +19,7 @@ import {
   lastStartOf,
   nextWordOf,
   outcomesOf,
+  patient,
   queue,
   queueEmpty,
   read,
@@ -107,7 +112,7 @@ describe("the text of a running task", { concurrent: true }, () => {
     const id = await system.request(long);
     using seen = read(system, id);
     const worker = await system.startWorker(paced(8_000));
-    await reaches(seen, 0.5);
+    await reaches(seen, 0.1);
     process.kill(await engineOf(worker), "SIGKILL");
     await assertContinued(
       system,
@@ -116,7 +121,7 @@ describe("the text of a running task", { concurrent: true }, () => {
       "requested, started.1, retried.1 crash, started.2, completed",
     );
     const { kept_chars = 0 } = lastStartOf(await readLog(system.broker), id);
-    assert.ok(kept_chars >= 0.5 * wholeText.length);
+    assert.ok(kept_chars >= 0.1 * wholeText.length);
   });
 
   test("goes on after the engine hung", async () => {
@@ -125,9 +130,9 @@ describe("the text of a running task", { concurrent: true }, () => {
     using seen = read(system, id);
     const worker = await system.startWorker({
       ...paced(8_000),
-      HANG_TIMEOUT: "4s",
+      HANG_TIMEOUT: "6s",
     });
-    await reaches(seen, 0.3);
+    await reaches(seen, 0.1);
     process.kill(await engineOf(worker), "SIGSTOP");
     await assertContinued(
       system,
@@ -142,7 +147,7 @@ describe("the text of a running task", { concurrent: true }, () => {
     const id = await system.request(long);
     using seen = read(system, id);
     const first = await system.startWorker(paced(8_000));
-    await reaches(seen, 0.3);
+    await reaches(seen, 0.1);
     first.kill("SIGKILL");
     await system.startWorker(paced(1_000));
     await assertContinued(
@@ -177,8 +182,8 @@ describe("the text of a running task", { concurrent: true }, () => {
     await using system = await startSystem();
     const id = await system.request(long);
     using seen = read(system, id);
-    const first = await system.startWorker(paced(6_000));
-    await reaches(seen, 0.2);
+    const first = await system.startWorker(paced(60_000));
+    await reaches(seen, 0.05);
     first.kill("SIGSTOP");
     await system.startWorker(paced(1_000));
     await outcomesOf(system.broker, [id]);
@@ -271,14 +276,16 @@ async function leftBy(
       data: { ...attempt, start_time: now, queue_wait_time: 0 },
     },
     queue,
+    patient,
   );
   using tokenLog = makeTokenLog(broker);
-  const put = await tokenLog.put(
+  await tokenLog.put(
     id,
     { worker_id: "ghost", attempt: 1, n: 1, prompt_tokens: 5, ...left },
     0,
   );
-  assert.equal(put.kind, "stored");
+  // The broker's answer may be late.
+  await eventually(async () => (await lastToken(broker, id)) !== undefined);
   return id;
 }
 
