@@ -28,7 +28,7 @@ async function begin(engine: Parameters<typeof ask>[0]) {
   });
   // Whoever wants its end awaits it later.
   end.catch(() => undefined);
-  await first.promise;
+  await Promise.race([first.promise, end]);
   return { end };
 }
 
@@ -108,7 +108,7 @@ describe("the engine's process", () => {
   });
 
   test("is ended when it is silent, and that is a hang", async () => {
-    await using engine = await openEngine(endless, { hangTimeoutMs: 4_000 });
+    await using engine = await openEngine(endless, { hangTimeoutMs: 10_000 });
     await engine.whenReady();
     const { end } = await begin(engine);
     engine.kill("SIGSTOP");
@@ -122,8 +122,8 @@ describe("the engine's process", () => {
 
   test("lives as long as it is heard, whatever a generation does", async () => {
     await using engine = await openEngine(
-      { fakeMs: 6_000, fakeTokens: 1 },
-      { hangTimeoutMs: 4_000 },
+      { fakeMs: 13_000, fakeTokens: 1 },
+      { hangTimeoutMs: 10_000 },
     );
     await engine.whenReady();
     const { finishReason } = await ask(engine, { prompt });
@@ -177,12 +177,16 @@ describe("the engine's process", () => {
     });
 
     await writeFile(file, "no model");
-    const again = () => waits().lastIndexOf(200) > 0;
-    await eventually(again);
-    const state = engine.state();
-    assert.ok(state.status === "failed");
-    assert.equal(state.error.type, "ModelLoadError");
-    assert.match(state.error.message, /late\.gguf could not be loaded: ./);
+    const error = await eventually(() => {
+      const state = engine.state();
+      return (
+        state.status === "failed" &&
+        /late\.gguf could not be loaded: ./.test(state.error.message) &&
+        state.error
+      );
+    });
+    assert.equal(error.type, "ModelLoadError");
+    await eventually(() => waits().lastIndexOf(200) > 0);
 
     await copyFile(demoModel, file);
     await engine.whenReady();
