@@ -182,7 +182,7 @@ describe("a long prompt", () => {
     assert.ok(toldBefore >= 10, `${toldBefore} tokens`);
   });
 
-  test("is given up within a slice", async () => {
+  test("is given up at an abort, and the other one is told to its end", async () => {
     const stop = new AbortController();
     // Another one than before, or the slot would have it already.
     const other = { ...long, prompt: `Now ${long.prompt}` };
@@ -191,11 +191,6 @@ describe("a long prompt", () => {
     const telling = ask(engine, { prompt: story.prompt, onText });
     await assert.rejects(reading, { message: "enough" });
     assert.equal((await telling).finishReason, "stop");
-    // What was read of it is still there.
-    const params = { max_tokens: 1 };
-    const again = await ask(engine, { ...other, params });
-    const { promptTokens, cachedTokens } = again;
-    assert.ok(cachedTokens < promptTokens / 2, `${cachedTokens} tokens`);
   });
 });
 

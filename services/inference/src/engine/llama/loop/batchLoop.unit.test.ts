@@ -184,6 +184,25 @@ describe("the loop", () => {
     assert.ok(batches.every((batch) => !batch.includes("1:")));
   });
 
+  test("drops an aborted prompt after the piece that is being read", async () => {
+    const stop = new AbortController();
+    const reason = new Error("enough");
+    let pieces = 0;
+    const { write } = open(2, {
+      onBatch(shares) {
+        if (!shares.some(({ sequence }) => sequence === 1)) return;
+        pieces += 1;
+        if (pieces === 2) stop.abort(reason);
+      },
+    });
+    const other = write(0, 2, 20);
+    const dropped = write(1, 5_000, 1, { signal: stop.signal });
+    await assert.rejects(dropped.ended, reason);
+    await other.ended;
+    assert.equal(pieces, 2);
+    assert.equal(other.written.length, 20);
+  });
+
   test("reads a prompt to its end though others begin all the time", async () => {
     let churns = true;
     const { batches, write } = open(3, {
