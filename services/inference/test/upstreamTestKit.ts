@@ -1,4 +1,5 @@
 /** A server that speaks OpenAI's API as vLLM does, with a fixed answer, and does what a test tells it to. */
+import { freePort } from "@jetscribe/testing";
 import { once } from "node:events";
 import {
   createServer,
@@ -6,7 +7,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export const model = "team/Word-7B";
@@ -123,11 +124,11 @@ export async function startUpstream({
     },
   );
   server.on("connection", (socket) => sockets.add(socket));
-  let port = 0;
+  // It is still free when the upstream comes back.
+  const port = await freePort();
   async function comeBack(): Promise<void> {
     server.listen(port, "127.0.0.1");
     await once(server, "listening");
-    ({ port } = server.address() as AddressInfo);
   }
   async function goAway(): Promise<void> {
     if (!server.listening) return;
