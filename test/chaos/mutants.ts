@@ -214,7 +214,7 @@ export const mutants: readonly Mutant[] = [
     find: `if (free() <= 0) {
       settle(delivery.reply, queue, { kind: "retry", afterMs: 0 });`,
     replace: `if (free() <= 0 || (delivery.deliveryCount === 1 && delivery.seq % 9 === 0)) {
-      settle(delivery.reply, queue, { kind: "retry", afterMs: 4_000 });`,
+      settle(delivery.reply, queue, { kind: "retry", afterMs: 8_000 });`,
     run: "calm, once more",
     caught: /which was stored later in its queue/,
   },

@@ -14,7 +14,7 @@ const startedMs = 5_000;
 /** Beyond what its tokens take. */
 const finishedMs = 5_000;
 /** From the outcome in the log to whoever waits for it. */
-const toldMs = 2_500;
+const toldMs = 5_000;
 /** By two clocks. */
 const earlyMs = 500;
 

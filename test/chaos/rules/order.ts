@@ -7,8 +7,11 @@ import { overlaps, type Entry } from "../journal.ts";
 import type { LoggedEvent } from "../readLog.ts";
 import type { LoggedTask } from "../tasks.ts";
 
-/** Two workers take two tasks at about the same time; one of them may be slow to say so. */
-const slackMs = 2_500;
+/**
+ * Two workers take two tasks at about the same time; one of them may be slow to say so, or stand still with what it was
+ * given until ACK_WAIT is over.
+ */
+const slackMs = 5_000;
 /** What was done to a worker may keep a delivery that came just before. */
 const marginMs = 5_000;
 
