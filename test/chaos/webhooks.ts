@@ -10,6 +10,7 @@ import { call } from "./client.ts";
 import type { Fleet } from "./fleet.ts";
 import type { LoggedEvent } from "./readLog.ts";
 import { tasksOf } from "./tasks.ts";
+import { webhookTimeoutMs } from "./webhookSettings.ts";
 import { webhookTells } from "./webhookTells.ts";
 
 type VerifyWebhook = ReturnType<typeof webhookVerifier>;
@@ -28,6 +29,8 @@ export interface WebhookCall {
   body: string;
   /** Whether it was answered with 2xx. */
   taken: boolean;
+  /** Whether its sender surely still waited then: the receiver may have stood still. */
+  inTime: boolean;
 }
 
 export interface Webhooks extends AsyncDisposable {
@@ -67,7 +70,9 @@ export async function receiveWebhooks(
     const [, owner = ""] = path.split("/");
     const signed = verifiers.get(owner)?.(body, headers) ?? false;
     const [taskId, taken] = [String(data["task_id"]), answer === 204];
-    calls.push({ path, id, taskId, type, signed, body, taken });
+    const sentMs = Number(headers["webhook-timestamp"]) * 1_000;
+    const inTime = Date.now() - sentMs < webhookTimeoutMs;
+    calls.push({ path, id, taskId, type, signed, body, taken, inTime });
     return answer;
   });
   return {

@@ -23,11 +23,12 @@ function checkDelivered(
   isCalm: boolean,
 ): string[] {
   if (!webhookTells(task)) return [];
-  const taken = calls.filter((call) => call.taken).length;
-  if (taken === 0)
+  const taken = calls.filter((call) => call.taken);
+  if (taken.length === 0)
     return [`${task.id}: that it was ${task.outcomes[0]?.word} was never delivered to its webhook (${calls.length} tries failed)`]; // prettier-ignore
-  return isCalm && taken > 1
-    ? [`${task.id}: in calm its webhook took the outcome ${taken} times`]
+  const inTime = taken.filter((call) => call.inTime).length;
+  return isCalm && inTime > 1
+    ? [`${task.id}: in calm its webhook took the outcome ${inTime} times`]
     : [];
 }
 

@@ -27,7 +27,7 @@ const log = [
 const tasks = tasksOf(log);
 const taken: WebhookCall = {
   ...{ path: "/a/1", id: "msg_1", taskId: "one", type: "task.completed" },
-  ...{ signed: true, body: "{}", taken: true },
+  ...{ signed: true, body: "{}", taken: true, inTime: true },
 };
 const failed: WebhookCall = { ...taken, taken: false };
 const says = (webhooks: WebhookCall[], calm = false): string[] => {
@@ -40,6 +40,8 @@ test("an outcome that was delivered in the end has nothing wrong", () => {
   assert.deepEqual(says([failed, failed, taken]), []);
   // At least once: a fault came between the answer and its record.
   assert.deepEqual(says([taken, taken]), []);
+  // Its sender had given up.
+  assert.deepEqual(says([{ ...taken, inTime: false }, taken], true), []);
 });
 
 const wrong: [string, string[], RegExp][] = [
