@@ -8,15 +8,11 @@ for (const [what, said] of [
   ["says nothing", ""],
   ["is in the middle of a reply", "$10\r\nhalf"],
 ] as const)
-  test(
-    `a server that ends the connection while it ${what} is seen`,
-    { timeout: 5_000 },
-    async (t) => {
-      const server = createServer((socket) => socket.resume().end(said));
-      t.onTestFinished(() => void server.close());
-      server.listen(0, "127.0.0.1");
-      await once(server, "listening");
-      const { port } = server.address() as AddressInfo;
-      await assert.rejects(redisCommands(port, [["PING"]]), /ended/);
-    },
-  );
+  test(`a server that ends the connection while it ${what} is seen`, async (t) => {
+    const server = createServer((socket) => socket.resume().end(said));
+    t.onTestFinished(() => void server.close());
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    await assert.rejects(redisCommands(port, [["PING"]]), /ended/);
+  });
