@@ -55,7 +55,7 @@ test("a child that dies is started again, later each time", async () => {
     await again;
   }
   assert.equal(child.failures, 2);
-  await child.stop(5000);
+  await child.stop(60_000);
   assert.deepEqual(delays, [200, 400, undefined]);
 });
 
@@ -79,7 +79,7 @@ test("a child that can never run stays down, and its last words are heard", asyn
 test("a stopped child stays down", async () => {
   const { child } = await startChild(stays);
   const pid = child.pid ?? 0;
-  assert.equal(await child.stop(5000), true);
+  assert.equal(await child.stop(60_000), true);
   assert.equal(child.pid, undefined);
   assert.equal(isAlive(pid), false);
 });

@@ -30,7 +30,7 @@ test("loopback is never proxied, whatever NO_PROXY says", async (t) => {
       {
         cwd: import.meta.dirname,
         env: { ...process.env, ...proxied, ...noProxy },
-        timeout: 10_000,
+        timeout: 60_000,
       },
     );
     const [kept, ...lines] = stdout.trim().split("\n").reverse();

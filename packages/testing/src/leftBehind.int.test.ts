@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -57,6 +57,8 @@ test.skipIf(process.platform !== "linux")(
     const pid = Number(said);
     parent.stdout.destroy();
     if (parent.exitCode === null) await once(parent, "exit");
+    const command = `/proc/${pid}/cmdline`; // the shell's own at first
+    await eventually(() => readFileSync(command, "utf8").startsWith("sleep"));
     assert.deepEqual(await watch.leftBehind(graceMs), [
       `process ${pid}: sleep 1000`,
     ]);
