@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "vitest";
 import { assertAccessible, describeDashboard } from "./browser.ts";
 
-const env = { ENGINE: "fake", FAKE_MS: "60000", SLOTS: "1" };
+const env = { ENGINE: "fake", FAKE_MS: "400000", SLOTS: "1" };
 
 await describeDashboard("the page Keys", env, (dashboard) => {
   const { open, admin } = dashboard;
