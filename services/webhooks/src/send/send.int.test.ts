@@ -94,6 +94,17 @@ describe("an attempt", () => {
     assert.deepEqual(await send(receiver.url), { error: "timeout" });
   });
 
+  test("takes an answer that came in time, where this process stood still until after it", async () => {
+    const timeoutMs = 200;
+    await using receiver = await startRaw((socket) => {
+      socket.write("HTTP/1.1 204 No Content\r\n\r\n");
+      const until = performance.now() + 2 * timeoutMs;
+      while (performance.now() < until);
+    });
+    const { send } = sender([], timeoutMs);
+    assert.equal(await send(receiver.url), undefined);
+  });
+
   test("ends where the receiver switches to another protocol, which is no answer", async () => {
     await using receiver = await startRaw((socket) =>
       socket.write(

@@ -46,12 +46,20 @@ export function makeSend({
   }
 
   return async (delivery) => {
-    const signal = AbortSignal.timeout(timeoutMs);
+    const abort = new AbortController();
+    const { signal } = abort;
+    // Where this process stood still, an answer that came in time is read first.
+    const timer = setTimeout(
+      () => setImmediate(() => abort.abort()),
+      timeoutMs,
+    );
     try {
       return failureOf(await statusOf(delivery, signal));
     } catch (error) {
       if (error instanceof RefusedAddress) return { error: "refused" };
       return { error: signal.aborted ? "timeout" : "connection" };
+    } finally {
+      clearTimeout(timer);
     }
   };
 }
