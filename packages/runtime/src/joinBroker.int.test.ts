@@ -24,8 +24,8 @@ interface Said {
   subject?: string;
 }
 
-/** Lets a logger join, and keeps what it logs. */
-function startJoining(env: Env) {
+/** Lets a logger join, and keeps what it logs. `onConnected`: before it looks at the streams. */
+function startJoining(env: Env, onConnected = () => {}) {
   const stack = new AsyncDisposableStack();
   const said: Said[] = [];
   const write = (line: string) => void said.push(JSON.parse(line) as Said);
@@ -33,7 +33,7 @@ function startJoining(env: Env) {
     ...{
       stack,
       log: pino({}, { write }),
-      attachLog: () => undefined,
+      attachLog: onConnected,
       showMetrics: () => undefined,
     },
     stopping: new AbortController().signal,
@@ -43,6 +43,7 @@ function startJoining(env: Env) {
     said.filter(({ msg }) => msg.startsWith(start));
   return {
     joining,
+    unseen: () => saidThat("the streams can't be looked at"),
     missing: () => saidThat("a stream is missing"),
     forbidden: () => saidThat("the broker forbids"),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
@@ -60,12 +61,14 @@ async function startBroker(version: NatsVersion) {
     ],
   });
   const config = [accounts.config];
-  const { url: NATS_URL } = opened.use(await startNats({ version, config }));
+  const server = opened.use(await startNats({ version, config }));
+  const NATS_URL = server.url;
   const operator = readConfig(BrokerSettings, {
     ...{ NATS_URL, NATS_NKEY_FILE: accounts.fileOf("operator") },
   });
   const all = opened.move();
   return {
+    server,
     asLogger: { NATS_URL, NATS_NKEY_FILE: accounts.fileOf("logger") },
     byPassword: { NATS_URL: NATS_URL.replace("//", "//looks:looks@") },
     async makeStreams() {
@@ -107,6 +110,24 @@ for (const version of await natsVersions())
       assert.deepEqual(
         service.forbidden().map(({ subject }) => subject),
         ["llm.projections.results"],
+      );
+    });
+
+    test("a service that could not look at the streams yet says all the same that one is missing", async () => {
+      await using nats = await startBroker(version);
+      const { server } = nats;
+      await using service = startJoining(
+        nats.asLogger,
+        () => void server.kill("SIGSTOP"),
+      );
+      await eventually(() => service.unseen().length > 0);
+      await server.kill("SIGCONT");
+      await eventually(() => service.missing().length > 0);
+      await nats.makeStreams();
+      await service.joining;
+      assert.deepEqual(
+        [service.unseen().length, service.missing().length],
+        [1, 1],
       );
     });
 

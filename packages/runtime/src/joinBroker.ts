@@ -113,22 +113,24 @@ export async function joinBroker(
   }
 
   let connections = 0;
-  let complained = false;
+  /** Since the streams were last in order, each said once. */
+  const complaints = new Set<string>();
   let create = broker.role === undefined;
 
   function complain(error: unknown): void {
     const { stream } = error instanceof StreamMissingError ? error : {};
     // Asked again, the broker would forbid it again.
     if (stream !== undefined) create = false;
-    if (complained) return;
-    complained = true;
-    if (stream === undefined)
-      log.warn({ err: error }, "the streams can't be looked at yet");
-    else
-      log.warn(
-        { stream, command: "npm run streams -- apply" },
-        "a stream is missing: it is waited for until the operator has made it",
-      );
+    const [facts, complaint] =
+      stream === undefined
+        ? [{ err: error }, "the streams can't be looked at yet"]
+        : [
+            { stream, command: "npm run streams -- apply" },
+            "a stream is missing: it is waited for until the operator has made it",
+          ];
+    if (complaints.has(complaint)) return;
+    complaints.add(complaint);
+    log.warn(facts, complaint);
   }
 
   /** While JetStream comes up, and wherever the broker goes away again, it is asked once more. */
@@ -138,7 +140,7 @@ export async function joinBroker(
       try {
         const wanted = topologyOf(settings);
         warnOf(await ensureTopology(broker, wanted, { create }));
-        complained = false;
+        complaints.clear();
         return;
       } catch (error) {
         if (error instanceof TopologyError) throw error;
