@@ -16,8 +16,10 @@ const document = {
 
 describe("an answer that is not as documented", () => {
   let wrong: unknown;
+  let isLate = false;
 
   const server = createServer(({ url }, response) => {
+    if (isLate && url === "/openapi.json") return void (isLate = false);
     response.setHeader("content-type", "application/json");
     response.end(JSON.stringify(url === "/openapi.json" ? document : wrong));
   });
@@ -39,6 +41,15 @@ describe("an answer that is not as documented", () => {
       await fetch(`${url}/a`, { headers: { connection: "close" } })
     ).text();
 
+  async function assertTold(): Promise<void> {
+    const told = await eventually(() => {
+      const found = takeViolations();
+      return found.length > 0 && found;
+    });
+    assert.equal(told.length, 1);
+    assert.match(String(told), /^GET \/a: 200: .*object.*array/s);
+  }
+
   test("is told, by fetch and by node:http, with and without a document at hand", async () => {
     for (const given of [document, undefined])
       for (const ask of [byFetch, byHttp]) {
@@ -47,13 +58,16 @@ describe("an answer that is not as documented", () => {
         assert.equal(await ask(), "[]");
         wrong = { long: "x".repeat(100_000) };
         assert.equal((await ask()).length, 100_011);
-        const told = await eventually(() => {
-          const found = takeViolations();
-          return found.length > 0 && found;
-        });
-        assert.equal(told.length, 1);
-        assert.match(String(told), /^GET \/a: 200: .*object.*array/s);
+        await assertTold();
       }
+  });
+
+  test("is told where the document comes late", async () => {
+    checkAnswersOf(url);
+    isLate = true;
+    wrong = {};
+    await byFetch();
+    await assertTold();
   });
 
   test("of an address that nobody named is nobody's concern", async () => {

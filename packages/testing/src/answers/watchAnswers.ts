@@ -66,13 +66,22 @@ function tell(check: Check, exchange: Exchange): void {
 
 const documentWithinMs = 5_000;
 
-function askForDocument(port: number, gateway: Gateway): void {
+/** Where the document was late it is asked for once more: the machine may have stood still. */
+function askForDocument(
+  port: number,
+  gateway: Gateway,
+  mayBeLate = true,
+): void {
   if (gateway.asking) return;
   gateway.asking = true;
+  let isLate = false;
   const over = (check?: Check) => {
     gateway.asking = false;
     gateway.check ??= check;
-    if (check === undefined) return;
+    if (check === undefined) {
+      if (isLate && mayBeLate) askForDocument(port, gateway, false);
+      return;
+    }
     for (const exchange of gateway.waiting.splice(0)) tell(check, exchange);
   };
   const request = get(
@@ -85,7 +94,10 @@ function askForDocument(port: number, gateway: Gateway): void {
       );
     },
   );
-  request.once("timeout", () => request.destroy());
+  request.once("timeout", () => {
+    isLate = true;
+    request.destroy();
+  });
   request.once("error", () => over());
 }
 
