@@ -161,7 +161,7 @@ for (const version of await natsVersions())
       await auditor.says(task_id);
       await using operator = start("operator");
       await operator.says(task_id);
-      assert.ok(auditor.stdout() === operator.stdout());
+      await eventually(() => auditor.stdout() === operator.stdout());
       auditor.signal("SIGINT");
       assert.deepEqual([await auditor.ended(), auditor.stderr()], [0, ""]);
       const { lastSeq } = await streamState(broker, broker.streams.events);
