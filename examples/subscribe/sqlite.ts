@@ -7,6 +7,7 @@
  */
 import { readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
 import { jetstream } from "@nats-io/jetstream";
 import { parseEvent, streams, type EventMessage } from "@jetscribe/schema";
 import { evolve, type TaskState } from "@jetscribe/schema/evolve";
@@ -19,17 +20,17 @@ const [name = "tasks", file = "tasks.db"] = process.argv.slice(2);
 const database = new DatabaseSync(file);
 database.exec(`
   CREATE TABLE IF NOT EXISTS tasks (task_id TEXT PRIMARY KEY, status TEXT NOT NULL, state TEXT NOT NULL);
-  CREATE TABLE IF NOT EXISTS checkpoint (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, id TEXT NOT NULL);
-  INSERT OR IGNORE INTO checkpoint VALUES (1, 0, '');
+  CREATE TABLE IF NOT EXISTS read (seq INTEGER PRIMARY KEY, id TEXT NOT NULL);
 `);
-const checkpoint = database.prepare("SELECT seq, id FROM checkpoint");
-const advance = database.prepare("UPDATE checkpoint SET seq = ?, id = ?");
+const checkpoint = database.prepare("SELECT max(seq) AS seq FROM read");
+const idOf = database.prepare("SELECT id FROM read WHERE seq = ?");
+const advance = database.prepare("INSERT INTO read VALUES (?, ?)");
 const find = database.prepare("SELECT state FROM tasks WHERE task_id = ?");
 const store = database.prepare(
   "INSERT INTO tasks VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET status = excluded.status, state = excluded.state",
 );
 
-/** A repeated event changes nothing. The new state and the checkpoint are in one transaction: a crash loses both or none. */
+/** The new state and the checkpoint are in one transaction: a crash loses both or none. */
 function take(message: EventMessage, id: string): void {
   const parsed = parseEvent(message);
   database.exec("BEGIN");
@@ -49,39 +50,45 @@ function fold(event: Parameters<typeof evolve>[1]): TaskState | undefined {
   return after;
 }
 
-/** Why the log can't continue the database; undefined: it can. The subscriber has no filter: sequences have no gaps. */
-function findLoss(seq: number, id: string): string | undefined {
-  const last = checkpoint.get();
-  const read = Number(last?.["seq"]);
-  // A new database begins with the first event that the log has.
-  if (read === 0 || seq === read + 1) return undefined;
-  if (seq > read + 1)
-    return `events ${read + 1} to ${seq - 1} are no longer in the log`;
-  // The last one comes again where its acknowledgement was lost. Any other: the log has lost its end since.
-  return seq === read && id === last?.["id"]
-    ? undefined
+/** Why the log can't continue the database, where the event `seq` comes after the event `read`. */
+const lossOf = (seq: number, read: number): string =>
+  seq > read
+    ? `events ${read + 1} to ${seq - 1} are no longer in the log`
     : `event ${seq} of the log is not the one that was read`;
-}
 
 const seed = Buffer.from(readFileSync(NATS_NKEY_FILE, "utf8").trim());
 const nats = await connect({ servers, authenticator: nkeyAuthenticator(seed) });
 const js = jetstream(nats, { apiPrefix: "JETSCRIBE.API" });
 const reader = await js.consumers.get(streams.events, `sub=${name}`);
-// One at a time: what waits in this program for too long would come again.
-const messages = await reader.consume({ max_messages: 1 });
-process.once("SIGINT", () => void messages.close());
+// It may end at any time, as by a kill.
+process.once("SIGINT", () => process.exit());
 console.log("listening");
-for await (const message of messages) {
-  const { subject, seq, data: body, time, headers } = message;
-  const id = headers?.get("Nats-Msg-Id") ?? "";
-  const loss = findLoss(seq, id);
-  if (loss !== undefined) {
-    console.error(`${loss}: delete ${file}, and add the subscriber anew`);
-    process.exit(1);
+
+/** The checkpoint at which something was missing, and was waited for. */
+let waitedAt = 0;
+for (;;) {
+  // One at a time: what waits in this program for too long would come again.
+  for await (const message of await reader.consume({ max_messages: 1 })) {
+    const { subject, seq, data: body, time, headers } = message;
+    const id = headers?.get("Nats-Msg-Id") ?? "";
+    const read = Number(checkpoint.get()?.["seq"]);
+    // A new database begins with the first event that the log has. The subscriber has no filter: sequences have no gaps.
+    const isNext = read === 0 || seq === read + 1;
+    const isRepeated = idOf.get(seq)?.["id"] === id;
+    if (!isNext && !isRepeated) {
+      const { num_ack_pending } = await reader.info();
+      if (seq <= read || num_ack_pending === 1 || waitedAt === read) {
+        console.error(`${lossOf(seq, read)}: delete ${file}, and add the subscriber anew`); // prettier-ignore
+        process.exit(1);
+      }
+      waitedAt = read;
+      break;
+    }
+    if (isNext) take({ subject, seq, time: time.getTime() / 1_000, body }, id);
+    // Answered: it does not come again.
+    await message.ackAck();
   }
-  take({ subject, seq, time: time.getTime() / 1_000, body }, id);
-  // Answered: it does not come again.
-  await message.ackAck();
+  // What is missing may have gone to a program that was killed: after so long it comes again, and then this one.
+  const { ack_wait = 0 } = (await reader.info()).config;
+  await sleep(ack_wait / 1e6 + 1_000);
 }
-await nats.close();
-database.close();

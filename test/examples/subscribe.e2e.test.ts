@@ -193,7 +193,9 @@ describe("a subscriber", () => {
     const statusOf = database.prepare("SELECT status, state FROM tasks WHERE task_id = ?"); // prettier-ignore
     assert.equal(statusOf.get(first)?.["status"], "completed");
     assert.equal(statusOf.get(second)?.["status"], "failed");
-    const [{ seq } = {}] = database.prepare("SELECT seq FROM checkpoint").all();
+    const [{ seq } = {}] = database
+      .prepare("SELECT max(seq) AS seq FROM read")
+      .all();
     database.close();
     const { state } = await broker.jsm.streams.info(broker.streams.events);
     assert.equal(seq, state.last_seq);

@@ -6,6 +6,7 @@ import {
 import {
   ofA,
   openAccounts,
+  take,
 } from "@jetscribe/event-log/test/subscribersTestKit";
 import { ensureTopology } from "@jetscribe/event-log/streams/topology";
 import { streams } from "@jetscribe/schema";
@@ -37,6 +38,17 @@ async function openReader() {
       for (let i = 0; i < count; i++)
         await appender.append(requestedBy(ofA), ofA);
     },
+    /** The next event goes to a program that is killed before it has read it, and comes again after `ackWaitMs`. */
+    async loseDelivery(ackWaitMs: number): Promise<void> {
+      const ack_wait = ackWaitMs * 1e6;
+      const { consumers } = broker.jsm;
+      await consumers.update(streams.events, "sub=tasks", { ack_wait });
+      const killed = await accounts.as("tasks");
+      assert.ok(await take(killed, "tasks"));
+      await killed.close();
+    },
+    /** As where no acknowledgement has reached the broker. */
+    repeatAll: () => accounts.remake("tasks"),
     trimBefore: (seq: number) => api.purge(streams.events, { seq }),
     /** As after a crash of the broker's machine that cost it all events. */
     async loseAll(): Promise<void> {
@@ -83,6 +95,24 @@ test("a database goes on where the log was trimmed up to its checkpoint", async 
   await reader.trimBefore(4);
   await reader.request(1);
   await reader.reads(4, 4);
+});
+
+test("events that come again are passed over", async () => {
+  await using reader = await openReader();
+  await reader.request(3);
+  await reader.reads(1, 3);
+  await reader.repeatAll();
+  await reader.request(1);
+  await reader.reads(4, 4);
+});
+
+test("an event that went to a program that was killed is waited for, and read before the next one", async () => {
+  await using reader = await openReader();
+  await reader.request(2);
+  await reader.reads(1, 2);
+  await reader.request(3);
+  await reader.loseDelivery(5_000);
+  await reader.reads(3, 5);
 });
 
 test("a database that has missed trimmed events ends with code 1", async () => {
