@@ -34,6 +34,16 @@ export async function call(
   return { status: response.status, headers: response.headers, body };
 }
 
+/** Asks again where a 503 says to come back: the results service was not heard in time. */
+export const untilServed = (running: Running, path: string): Promise<Answer> =>
+  eventually(
+    async () => {
+      const answer = await call(running, path);
+      return answer.status !== 503 && answer;
+    },
+    { everyMs: 2_000 },
+  );
+
 /** Posts a prompt; the answer has to be a 202. */
 export async function post(
   running: Running,

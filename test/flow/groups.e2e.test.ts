@@ -4,6 +4,7 @@ import { eventually, natsVersions, startStack } from "@jetscribe/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import {
+  untilServed,
   call,
   outcome,
   outcomes,
@@ -87,7 +88,7 @@ for (const natsVersion of await natsVersions())
       }
       const all = [...posted.values()].flat();
       assert.ok(mostAtOnce(log, all) > 3, "groups run beside one another");
-      const listed = await call(stack, "/tasks?group=three&limit=100");
+      const listed = await untilServed(stack, "/tasks?group=three&limit=100");
       const tasks = listed.body["tasks"] as Record<string, unknown>[];
       assert.deepEqual(
         tasks.map(({ task_id }) => task_id).sort(),

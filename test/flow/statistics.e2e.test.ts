@@ -17,7 +17,7 @@ import {
   countedRows,
   type Told,
 } from "../../services/results/test/statisticsTestKit.ts";
-import { call, postMany } from "./client.ts";
+import { call, postMany, untilServed } from "./client.ts";
 
 describe("GET /statistics", () => {
   let stack: Stack;
@@ -40,7 +40,7 @@ describe("GET /statistics", () => {
     const params = new URLSearchParams();
     for (const [name, value] of Object.entries(query))
       params.set(name, String(value));
-    const { status, body } = await call(
+    const { status, body } = await untilServed(
       as(owner),
       `/statistics?${params.toString()}`,
     );
@@ -168,9 +168,10 @@ describe("GET /statistics", () => {
       assert.equal(answer.status, status, `${query} as ${owner}`);
     }
     const mine = await ask({}, "a");
+    const { from, to } = mine;
     assert.ok(mine.rows.some(({ accepted }) => accepted > 0));
     assert.ok(mine.rows.every((row) => row.wait === undefined));
-    assert.deepEqual((await ask({ owner: "a" })).rows, mine.rows);
+    assert.deepEqual((await ask({ owner: "a", from, to })).rows, mine.rows);
     const nobody = await ask({ owner: "nobody" });
     assert.ok(nobody.rows.every(({ accepted }) => accepted === 0));
     const byModel = await ask({ by: "model", histograms: "true" });
