@@ -173,6 +173,10 @@ describe("while the projection stands still", { timeout: 240_000 }, () => {
       waitForResult(other, waited, "cancelled"),
     ]);
     for (const { at } of told) assert.ok(at - since < mostMs, `${at - since}`);
+    for (const id of ids) {
+      const { status, body } = await call(other, `/result/${id}`);
+      assert.deepEqual([status, body["status"]], [200, "cancelled"]);
+    }
   });
 
   test("with a full Redis", async () => {
