@@ -36,9 +36,11 @@ export type StatisticsRead = AnsweredPart & { seq: number; wantedTo: number };
 export type Statistics = ReturnType<typeof makeStatistics>;
 
 export function makeStatistics({ broker, models, clock }: Deps) {
-  async function ask(wanted: Wanted): Promise<StatisticsAt> {
-    const answer = await askIndex(broker, (end) =>
-      askStatistics(broker, end, wanted),
+  async function ask(wanted: Wanted, withinMs?: number): Promise<StatisticsAt> {
+    const answer = await askIndex(
+      broker,
+      (end) => askStatistics(broker, end, wanted),
+      withinMs,
     );
     return { ...answer, parts: answer.parts.map(withNames) };
   }
@@ -61,12 +63,15 @@ export function makeStatistics({ broker, models, clock }: Deps) {
       const [part = { ...range, step, rows: [] }] = answer.parts;
       return { ...part, seq: answer.position, wantedTo: range.to };
     },
-    /** Those that a page shows: all of an owner's (a slug), or everybody's, in several ranges. Rejects likewise. */
+    /**
+     * Those that a page shows: all of an owner's (a slug), or everybody's, in several ranges. An index is asked once: the
+     * page goes on without, and asks again. Rejects likewise.
+     */
     readShown: (
       owner: string | undefined,
       parts: StatisticsPart[],
     ): Promise<StatisticsAt> =>
-      ask({ ...(owner !== undefined && { owner }), parts }),
+      ask({ ...(owner !== undefined && { owner }), parts }, 0),
   };
 }
 
