@@ -1,6 +1,11 @@
 /** The upstream as a client of its API, and whether it is there at all. */
 import { setImmediate as turn } from "node:timers/promises";
-import { APIError, OpenAI } from "openai";
+import {
+  APIConnectionTimeoutError,
+  APIError,
+  APIUserAbortError,
+  OpenAI,
+} from "openai";
 import { EngineError, type UpstreamConfig } from "../engine.ts";
 import { readModels, type ListedModel } from "./readModels.ts";
 
@@ -43,7 +48,7 @@ export async function openUpstream(
   async function checkThere(why: string): Promise<void> {
     try {
       await ask().catch(async (error: unknown) => {
-        if (statusOf(error) !== undefined) throw error;
+        if (statusOf(error) !== undefined || isLate(error)) throw error;
         // Perhaps by a connection that the upstream closed while it was idle; by the next turn all of these are known.
         await turn();
         await ask();
@@ -128,6 +133,10 @@ function beginningOf(body: Response["body"], maxBytes: number) {
   });
   return body && body.pipeThrough(limit);
 }
+
+const isLate = (error: unknown): boolean =>
+  error instanceof APIConnectionTimeoutError ||
+  error instanceof APIUserAbortError;
 
 const isGone = (error: unknown): boolean => {
   const status = statusOf(error);
