@@ -114,13 +114,13 @@ export async function leadProjection(
 
   async function resume(): Promise<number> {
     open.forget();
-    const { checkpoint: stored } = await reader.look([]);
-    if (!own.resume(stored)) {
+    const look = async () => (await reader.look([])).checkpoint;
+    if (!(await own.resume(look))) {
       log.warn("another instance has taken over");
       term.abort();
       throw refused();
     }
-    const state = await takeUp({ broker, own, log, onRebuild }, stored);
+    const state = await takeUp({ broker, own, log, onRebuild }, own.get());
     goal = state.lastSeq;
     limit = limitOf(state.maxBytes);
     const { seq = 0, caughtUp } = own.get() ?? {};

@@ -51,17 +51,22 @@ export function makeLeaderCheckpoint(
 
   return {
     get: () => written,
-    /** Goes on from what is stored, if anything; false where that is neither what was written last nor what a broken-off write tried to. */
-    resume(stored: Checkpoint | undefined): boolean {
-      const isOurs = [written, tried, undefined].some((own) =>
-        isDeepStrictEqual(own, stored),
-      );
-      if (isOurs) {
-        written = stored;
-        brokenOff = undefined;
-      }
-      return isOurs;
-    },
+    /**
+     * Goes on from what is stored, if anything; false where that is neither what was written last nor what a broken-off
+     * write tried to. `look` gives it, once no step is under way.
+     */
+    resume: (look: () => Promise<Checkpoint | undefined>): Promise<boolean> =>
+      inTurn(async () => {
+        const stored = await look();
+        const isOurs = [written, tried, undefined].some((own) =>
+          isDeepStrictEqual(own, stored),
+        );
+        if (isOurs) {
+          written = stored;
+          brokenOff = undefined;
+        }
+        return isOurs;
+      }),
     /** Moves on with these changes in one step. Rejects with {@link refused}, where Redis is away, or as the step before did. */
     advance: (
       move: Partial<Checkpoint>,

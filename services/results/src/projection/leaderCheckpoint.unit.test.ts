@@ -22,7 +22,7 @@ function redisWith(first: Checkpoint) {
     return Promise.reject(new Error("the connection is closed"));
   }
   return {
-    stored: () => stored,
+    look: () => Promise.resolve(stored),
     empty: () => void (stored = undefined),
     loseAnswer: () => void (isLost = true),
     writer: { commit: move, clear: move },
@@ -35,16 +35,16 @@ test("a step whose answer was lost is known as the leader's own, though others w
   redis.loseAnswer();
   const steps = [own.advance({ seq: 10 }), own.advance({}), own.advance({})];
   for (const step of steps) await assert.rejects(step, /connection is closed/);
-  assert.ok(own.resume(redis.stored()));
+  assert.ok(await own.resume(redis.look));
   await own.advance({ seq: 11 });
-  assert.equal(redis.stored()?.seq, 11);
+  assert.equal((await redis.look())?.seq, 11);
 });
 
 test("another leader's checkpoint is not the leader's own", async () => {
   const redis = redisWith({ ...found, beat: 7 });
   const own = makeLeaderCheckpoint(redis.writer, found);
   await assert.rejects(own.advance({}), /changed by somebody else/);
-  assert.equal(own.resume(redis.stored()), false);
+  assert.equal(await own.resume(redis.look), false);
 });
 
 test("where there is no checkpoint any more, the leader begins anew", async () => {
@@ -52,8 +52,25 @@ test("where there is no checkpoint any more, the leader begins anew", async () =
   const own = makeLeaderCheckpoint(redis.writer, found);
   redis.empty();
   await assert.rejects(own.advance({}), /changed by somebody else/);
-  assert.ok(own.resume(redis.stored()));
+  assert.ok(await own.resume(redis.look));
   await own.restart(undefined, { ...found, seq: 0 });
   await own.advance({ seq: 1 });
-  assert.equal(redis.stored()?.seq, 1);
+  assert.equal((await redis.look())?.seq, 1);
+});
+
+test("the leader looks at what is stored once no step of its own is under way", async () => {
+  let stored = found;
+  const answer = Promise.withResolvers<boolean>();
+  const commit = async ({ next }: { next: Checkpoint }) => {
+    const isDone = await answer.promise;
+    stored = next;
+    return isDone;
+  };
+  const own = makeLeaderCheckpoint({ commit, clear: commit }, found);
+  const step = own.advance({});
+  const resumed = own.resume(() => Promise.resolve(stored));
+  answer.resolve(true);
+  await step;
+  assert.ok(await resumed);
+  assert.equal(own.get()?.beat, found.beat + 1);
 });
