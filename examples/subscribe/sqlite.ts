@@ -65,26 +65,30 @@ process.once("SIGINT", () => process.exit());
 console.log("listening");
 
 /** The checkpoint at which something was missing, and was waited for. */
-let waitedAt = 0;
+let waitedAt = -1;
 for (;;) {
   // One at a time: what waits in this program for too long would come again.
   for await (const message of await reader.consume({ max_messages: 1 })) {
     const { subject, seq, data: body, time, headers } = message;
     const id = headers?.get("Nats-Msg-Id") ?? "";
     const read = Number(checkpoint.get()?.["seq"]);
-    // A new database begins with the first event that the log has. The subscriber has no filter: sequences have no gaps.
-    const isNext = read === 0 || seq === read + 1;
     const isRepeated = idOf.get(seq)?.["id"] === id;
-    if (!isNext && !isRepeated) {
+    // The subscriber has no filter: sequences have no gaps.
+    if (seq !== read + 1 && !isRepeated) {
       const { num_ack_pending } = await reader.info();
-      if (seq <= read || num_ack_pending === 1 || waitedAt === read) {
+      const isLost = waitedAt === read && message.redelivered;
+      if (seq > read && num_ack_pending > 1 && !isLost) {
+        waitedAt = read;
+        break;
+      }
+      // A new database begins with the first event that the log has.
+      if (read > 0) {
         console.error(`${lossOf(seq, read)}: delete ${file}, and add the subscriber anew`); // prettier-ignore
         process.exit(1);
       }
-      waitedAt = read;
-      break;
     }
-    if (isNext) take({ subject, seq, time: time.getTime() / 1_000, body }, id);
+    if (!isRepeated)
+      take({ subject, seq, time: time.getTime() / 1_000, body }, id);
     // Answered: it does not come again.
     await message.ackAck();
   }

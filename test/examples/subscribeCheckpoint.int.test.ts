@@ -115,6 +115,13 @@ test("an event that went to a program that was killed is waited for, and read be
   await reader.reads(3, 5);
 });
 
+test("so is the first event of a new database", async () => {
+  await using reader = await openReader();
+  await reader.request(2);
+  await reader.loseDelivery(5_000);
+  await reader.reads(1, 2);
+});
+
 test("a database that has missed trimmed events ends with code 1", async () => {
   await using reader = await openReader();
   await reader.request(3);
