@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { test } from "vitest";
 import { assertAccessible, describeDashboard } from "./browser.ts";
 
-const env = { ENGINE: "fake", FAKE_MS: "400000", SLOTS: "2" };
+const env = {
+  ...{ ENGINE: "fake", FAKE_MS: "400000", FAKE_TOKENS: "320" },
+  SLOTS: "2",
+};
 
 await describeDashboard("the page Now", env, (dashboard) => {
   const { open, client } = dashboard;

@@ -100,7 +100,7 @@ for (const natsVersion of await natsVersions())
     test("a worker that is killed keeps its group's room until its task is taken over", async () => {
       await using stack = await startStack({
         env: {
-          ...{ ...fake, FAKE_MS: "6000", FAKE_TOKENS: "100" },
+          ...{ ...fake, FAKE_MS: "12000", FAKE_TOKENS: "100" },
           ...{ SLOTS: "2", ACK_WAIT: "3s" },
         },
         services: [...members].filter((one) => one !== "inference-2"),
@@ -108,8 +108,8 @@ for (const natsVersion of await natsVersions())
       });
       const ids = [
         await post(stack, { group: "g", max_tokens: 100 }),
-        await post(stack, { group: "g", max_tokens: 100 }),
-        await post(stack, { group: "g", max_tokens: 100 }),
+        await post(stack, { group: "g", max_tokens: 10 }),
+        await post(stack, { group: "g", max_tokens: 10 }),
       ];
       await isProcessing(stack, ids[0] ?? "");
       await stack.kill("inference");

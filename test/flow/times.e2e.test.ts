@@ -56,7 +56,7 @@ test("a task for later has one wait, without the time before its not_before", as
   await using stack = await startStack({
     env: { ENGINE: "fake", FAKE_MS: "60", ...receiver.env },
   });
-  const not_before = Date.now() / 1_000 + 5;
+  const not_before = Date.now() / 1_000 + 10;
   const id = await post(stack, { not_before });
   const told = await outcome(stack, id);
   const metrics = told["metrics"] as Record<string, number>;

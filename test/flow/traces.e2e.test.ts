@@ -249,7 +249,7 @@ describe("a task whose attempts die", () => {
     // On a busy machine too a task runs until it is cancelled, or loses its attempt.
     FAKE_MS: "10000",
     SLOTS: "4",
-    ACK_WAIT: "10s",
+    ACK_WAIT: "15s",
     LOG_FORMAT: "json",
   };
   const services: Member[] = [

@@ -17,7 +17,7 @@ const MARK = "JETSCRIBE_TEST_MARK";
 /** What tools keep in the folder for their next run: Node its compiled sources, testcontainers a lock. */
 const KEPT_BY_TOOLS = /^(node-compile-cache|testcontainers-node-\d+\.lock)$/;
 /** Sockets close, and processes end, a moment after they were told to. */
-const GRACE_MS = 60_000;
+const GRACE_MS = 15_000;
 const LOOK_EVERY_MS = 20;
 
 let watches = 0;

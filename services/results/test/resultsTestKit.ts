@@ -5,7 +5,11 @@ import {
   connectBroker,
   type Broker,
 } from "@jetscribe/event-log/broker/connection";
-import { makePuller, type Delivery } from "@jetscribe/event-log/read/pull";
+import {
+  makePuller,
+  type Delivery,
+  type PullEnd,
+} from "@jetscribe/event-log/read/pull";
 import { scan } from "@jetscribe/event-log/read/readLog";
 import { streamState } from "@jetscribe/event-log/broker/streamState";
 import { ensureTopology } from "@jetscribe/event-log/streams/topology";
@@ -119,13 +123,19 @@ export async function openWriter(
 export async function takeNext(broker: Broker, of = queue): Promise<void> {
   using puller = makePuller(broker);
   const { promise, resolve, reject } = Promise.withResolvers<Delivery>();
-  puller.pull(
-    {
-      ...{ stream: streams.events, consumer: workConsumerName(of), batch: 1 },
-      expiresMs: 60_000, // the broker may count it a moment after its PubAck
-    },
-    { onDelivery: resolve, onEnd: (end) => void reject(new Error(end)) },
-  );
+  const consumer = workConsumerName(of);
+  function pull(): void {
+    puller.pull(
+      // The broker may count it a moment after its PubAck.
+      { stream: streams.events, consumer, batch: 1, expiresMs: 60_000 },
+      { onDelivery: resolve, onEnd },
+    );
+  }
+  function onEnd(end: PullEnd): void {
+    if (end === "lost") return pull(); // it may stand still
+    if (end !== "full") reject(new Error(end));
+  }
+  pull();
   const { reply } = await promise;
   await broker.nc.request(reply, "+ACK", { timeout: 60_000 });
 }

@@ -53,7 +53,7 @@ for (const version of await natsVersions())
           onCorrected: (byMs) => corrections.push(byMs),
           readEveryMs: 3_600_000,
         });
-        // It was never as far off as halfway between the bounds that a slow answer sets.
+        // It was never off by the second that is told of, as it would be halfway between the bounds of 3 s.
         assert.deepEqual(corrections, []);
         await eventually(() => readings > slow);
         await eventually(() => Math.abs(clock.nowMs() - realMs()) < 500);

@@ -247,8 +247,8 @@ describe.each(versions)("a micro service on the %s nats-server", (version) => {
       const socket = connect(Number(port), hostname);
       await once(socket, "data");
       let stopped: PromiseLike<void> | undefined;
-      // Longer than it waits for the broker.
-      await standStill(2_500, () => {
+      // Longer than it waits for the broker, and the broker may stand still too.
+      await standStill(7_000, () => {
         // Unlike a client it writes at once.
         socket.write("CONNECT {}\r\nPUB echo.a _INBOX.a 4\r\nlate\r\n");
         stopped = stopping[Symbol.asyncDispose]();

@@ -59,6 +59,7 @@ for (const version of await natsVersions())
         await request(log, queue),
         await request(log, queue),
         await request(log, queue),
+        await request(log, held),
       ];
       const undelivered = await request(log, other);
       const open = [
@@ -66,7 +67,7 @@ for (const version of await natsVersions())
         await request(log, queue),
         await request(log, queue),
       ];
-      const [runs] = await take(puller, held, 1);
+      const [, runs] = await take(puller, held, 2);
       const [acked, unacked, handedBack, comesAgain, workerDied] = await take(
         puller,
         queue,
@@ -108,8 +109,10 @@ for (const version of await natsVersions())
         answer(broker, delivery, "+ACK");
       const ackPending = async (of: Queue) =>
         (await workQueueInfo(broker, of))?.ackPending;
-      for (const one of [queue, other, held])
+      for (const one of [queue, other])
         await eventually(async () => (await ackPending(one)) === 0);
+      // nats-server 2.9 holds what was dropped until its time is over.
+      await eventually(async () => Number(await ackPending(held)) <= 1);
 
       // So it is after a restart of the broker.
       await log.nats.restart();

@@ -40,7 +40,7 @@ for (const version of await natsVersions())
           stop.abort();
           return { kind: "done" };
         },
-        onInterruption: (error) => assert.fail(String(error)),
+        onInterruption: () => undefined,
       },
       stop.signal,
     );

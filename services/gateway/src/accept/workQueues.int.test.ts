@@ -209,6 +209,7 @@ for (const version of await natsVersions())
       sendGroupChanged(other, group);
       await subscribed(other);
       await subscribed(broker);
+      // Each new queue has those forgotten that are out of date.
       await queues.ensure(queueOf("b"));
       const newer = queues.ensure(group, 7);
       // One that did not wait would be done by then.

@@ -42,8 +42,11 @@ describe("waiting", () => {
       return worker?.["tokens_per_second"];
     });
     const before = await tasksWithError();
-    const ids = [];
-    await stack.kill("inference", "SIGSTOP");
+    // The worker's slot is taken until the stream has told of a place.
+    const holds = await submit({ max_tokens: 10_000, ignore_eos: true });
+    const isRunning = async () => (await statusOf(holds))["status"];
+    await eventually(async () => (await isRunning()) === "processing");
+    const ids = [holds];
     for (let i = 0; i < 12; i++) ids.push(await submit());
     const last = ids.at(-1) ?? "";
     const first = await eventually(async () => {
@@ -60,9 +63,11 @@ describe("waiting", () => {
     for await (const piece of stream.body!.pipeThrough(
       new TextDecoderStream(),
     )) {
-      // It has told where the task stands: from now on others leave the queue.
-      if (text === "") await stack.kill("inference", "SIGCONT");
+      const before = text;
       text += piece;
+      const isPlace = (told: string) => told.includes("queue_position");
+      // From now on others leave the queue.
+      if (isPlace(text) && !isPlace(before)) await call(`/cancel/${holds}`, {});
     }
     const states = [...text.matchAll(/event: status\ndata: (.*)\n/g)].map(
       ([, data = ""]) => JSON.parse(data) as Record<string, unknown>,

@@ -24,8 +24,7 @@ const prompts = [
   "Count from 1 to 100.",
 ];
 const long = { max_tokens: 400 };
-/** However late the test sees its text, it is not at its end. */
-const longest = { max_tokens: 1_500, ignore_eos: true };
+const longest = { max_tokens: 1_500, ignore_eos: true, timeout_ms: 600_000 };
 const contextSize = 8_192;
 /** It is not at its end, however late the test sees that it has begun. */
 const endless = { max_tokens: 7_000, ignore_eos: true, timeout_ms: 600_000 };
@@ -73,6 +72,7 @@ describe("the demo model's text", () => {
     // It has the same prompt as the first of the others.
     const begun = seen.text().slice(0, most);
     assert.ok(begun.startsWith(whole[0]!.slice(0, most)));
+    await eventually(() => seen.text().length > most);
     const completions = ids.map((id) => completionOf(events, id));
     for (const [i, id] of ids.entries()) {
       const { result, continued, metrics } = completions[i]!;

@@ -72,7 +72,7 @@ export function makeTaskIndex(
     const standing =
       position && (await compareCheckpoint(position, state, idAt));
     const beginning = { created, seq: Math.max(0, firstSeq - 1), id: "" };
-    // Far behind it is not there to be asked: another one may be quicker, and a search is.
+    // While it is built anew it is not there to be asked: another one may be quicker, and a search is.
     if (standing !== "intact") stopServing();
     if (standing === "gap") taken.moveTo(beginning);
     else if (standing !== "intact") {

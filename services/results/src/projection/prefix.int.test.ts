@@ -93,7 +93,8 @@ test("keys of the same names, bare or under other prefixes, survive a first star
     value?.replace(/^\[(\d+),/, (_, version) => `[${Number(version) - 1},`),
   );
   await all.redis.mset(checkpoint, older ?? "", task, olderTask ?? "");
-  await using _later = startResults(on);
+  await using later = startResults(on);
+  await eventually(() => later.said("caught up"));
   await isWhole("a change of version");
 });
 

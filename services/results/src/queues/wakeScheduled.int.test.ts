@@ -38,14 +38,15 @@ test("the leader wakes each queue once, at the time of its scheduled task", asyn
     await writer.append(requested(newTaskId(), { ...of, not_before }), of);
     return not_before;
   };
-  const [soon, late] = [await schedule("soon", 3), await schedule("late", 4)];
+  const [soon, late] = [await schedule("soon", 8), await schedule("late", 9)];
   await schedule("far", 600);
+  // The first of each is of the request's publish.
+  for (const owner of ["soon", "late"])
+    await eventually(() => toldOf(owner).length > 1);
   for (const [owner, time] of [
     ["soon", soon],
     ["late", late],
   ] as const) {
-    // The first of each is of the request's publish.
-    await eventually(() => toldOf(owner).length > 1);
     const [, second, ...more] = toldOf(owner);
     // What was read of the broker's clock, here and there, is exact to a quarter of a second each.
     assert.ok(second && second.at >= time - 0.5, `${owner} was woken early`);

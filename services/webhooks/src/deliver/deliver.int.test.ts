@@ -157,7 +157,7 @@ for (const version of await natsVersions())
         {
           ...{ stream: events, consumer: webhooksConsumer(broker) },
           ...{ mostInHand: 10, renewEveryMs: 1_000, handle: onOutcome },
-          ensure: () => ensureWebhookConsumer(broker, "events", { ackWaitMs: 5_000 }), // prettier-ignore
+          ensure: () => ensureWebhookConsumer(broker, "events", { ackWaitMs: 60_000 }), // prettier-ignore
           onInterruption: () => undefined,
         },
         stop.signal,

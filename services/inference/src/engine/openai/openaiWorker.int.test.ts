@@ -14,6 +14,7 @@ import {
   historyOf,
   lastStartOf,
   outcomesOf,
+  patient,
   queue,
   queueEmpty,
   requestOf,
@@ -50,7 +51,7 @@ async function breakOff(raw: boolean) {
   upstream.instead.push({ breakAfter: brokenAfter, at: isStored });
   await system.startWorker(envFor(upstream));
   using appender = makeAppender(system.broker, "test");
-  await appender.append({ type, data: { ...data, raw } }, queue);
+  await appender.append({ type, data: { ...data, raw } }, queue, patient);
   const events = await outcomesOf(system.broker, [id]);
   await queueEmpty(system.broker);
   assert.equal(
