@@ -85,7 +85,7 @@ function lifetimeOf(
   if (expiresIn !== undefined && expiresAt !== undefined)
     throw usageError("either --expires-in or --expires-at, not both");
   if (expiresAt !== undefined)
-    return { expires_at: parseTime("--expires-at", expiresAt, nowMs) / 1_000 };
+    return { expires_at: parseTime("--expires-at", expiresAt, nowMs) };
   if (expiresIn === "never") return { expires_at: null };
   return expiresIn === undefined ? {} : { expires_in: secondsOf(expiresIn) };
 }

@@ -47,21 +47,22 @@ export const parseStatuses = (text: string): EventType[] =>
     );
   });
 
-const perUnitMs = { s: 1e3, m: 60e3, h: 3_600e3, d: 86_400e3 };
+const perUnitS = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
 /**
- * A time, in ms since the epoch: `2026-11-29T14:32:05` (in the time zone of this machine, unless it says one), a date, a
- * time of today (`14:32`), so long ago (`15m`, `2h`, `3d`), seconds since the epoch, or `now`.
+ * A time, in seconds since the epoch: `2026-11-29T14:32:05` (in the time zone of this machine, unless it says one), a date, a
+ * time of today (`14:32`), so long ago (`15m`, `2h`, `3d`), `now`, or seconds since the epoch, which stay the same number:
+ * an event's time names that event.
  */
 export function parseTime(name: string, text: string, nowMs: number): number {
   const given = text.trim();
-  if (given === "now") return nowMs;
+  if (given === "now") return nowMs / 1_000;
   const [, n, unit] = /^(\d+(?:\.\d+)?)(s|m|h|d)$/.exec(given) ?? [];
   if (n !== undefined)
-    return nowMs - Number(n) * perUnitMs[unit as keyof typeof perUnitMs];
-  if (/^\d{9,11}(\.\d+)?$/.test(given)) return Number(given) * 1_000;
+    return nowMs / 1_000 - Number(n) * perUnitS[unit as keyof typeof perUnitS];
+  if (/^\d{9,11}(\.\d+)?$/.test(given)) return Number(given);
   const ms = Date.parse(asDateTime(given, nowMs));
-  if (Number.isFinite(ms)) return ms;
+  if (Number.isFinite(ms)) return ms / 1_000;
   throw usageError(
     `${name} ${text}: expected a time such as 2026-11-29T14:32:05, 14:32, 15m (ago) or 1795962725 (seconds since 1970)`,
   );
@@ -149,8 +150,10 @@ export function rangeWantedOf(
   nowMs: number,
 ): RangeWanted {
   return {
-    ...(from !== undefined && { fromMs: parseTime("--from", from, nowMs) }),
-    ...(to !== undefined && { toMs: parseTime("--to", to, nowMs) }),
+    ...(from !== undefined && {
+      fromMs: parseTime("--from", from, nowMs) * 1_000,
+    }),
+    ...(to !== undefined && { toMs: parseTime("--to", to, nowMs) * 1_000 }),
     ...(after !== undefined && { after: parseSequence("--after", after) }),
   };
 }

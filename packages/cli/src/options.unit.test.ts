@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { test } from "vitest";
 import { CliError } from "./exit.ts";
 import { filterOf, parseSequence, parseTime } from "./options.ts";
@@ -9,18 +10,31 @@ const isUsage = (error: unknown) =>
   error instanceof CliError && error.exitCode === 64;
 
 test("a time is a moment, a day, a time of today, a while ago, or seconds", () => {
-  const local = (text: string) => new Date(text).getTime();
-  assert.equal(at("now"), now);
-  assert.equal(at("15m"), now - 15 * 60_000);
-  assert.equal(at("1.5h"), now - 90 * 60_000);
-  assert.equal(at("3d"), now - 3 * 86_400_000);
+  const local = (text: string) => new Date(text).getTime() / 1_000;
+  const nowS = now / 1_000;
+  assert.equal(at("now"), nowS);
+  assert.equal(at("15m"), nowS - 15 * 60);
+  assert.equal(at("1.5h"), nowS - 90 * 60);
+  assert.equal(at("3d"), nowS - 3 * 86_400);
   assert.equal(at("14:30"), local("2026-11-29T14:30:00"));
   assert.equal(at("9:05:07.5"), local("2026-11-29T09:05:07.500"));
   assert.equal(at("2026-11-28"), local("2026-11-28T00:00:00"));
   assert.equal(at("2026-11-28 10:00"), local("2026-11-28T10:00:00"));
-  assert.equal(at("2026-11-28T10:00:00Z"), Date.UTC(2026, 10, 28, 10));
-  assert.equal(at("2026-11-28T10:00:00+01:00"), Date.UTC(2026, 10, 28, 9));
-  assert.equal(at("1795962725.25"), 1_795_962_725_250);
+  assert.equal(at("2026-11-28T10:00:00Z"), Date.UTC(2026, 10, 28, 10) / 1_000);
+  assert.equal(
+    at("2026-11-28T10:00:00+01:00"),
+    Date.UTC(2026, 10, 28, 9) / 1_000,
+  );
+});
+
+test("seconds stay the number that they are, so that an event's time names the event", () => {
+  fc.assert(
+    fc.property(
+      fc.double({ min: 1e9, max: 4e9, noNaN: true }),
+      (seconds) => at(String(seconds)) === seconds,
+    ),
+    { numRuns: 5_000 },
+  );
 });
 
 test("anything else is no time", () => {

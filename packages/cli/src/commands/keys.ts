@@ -44,9 +44,7 @@ export async function listKeys(
   context: Context,
 ): Promise<void> {
   const query =
-    at === undefined
-      ? ""
-      : `?time=${parseTime("--at", at, Date.now()) / 1_000}`;
+    at === undefined ? "" : `?time=${parseTime("--at", at, Date.now())}`;
   const call = joinGateway(context);
   const listed = await call<KeyListResponse>("GET", path + query);
   if (json) return context.out.write(jsonOf(listed));

@@ -22,16 +22,16 @@ export async function state(
   context: Context,
 ): Promise<void> {
   const filter = filterOf(options);
-  const toMs = parseTime("--at", at, Date.now());
+  const atS = parseTime("--at", at, Date.now());
   await using broker = await joinLog(context);
   const { out, paint, signal } = context;
-  const range = await rangeOf(broker, { toMs });
+  const range = await rangeOf(broker, { toMs: atS * 1_000 });
   using progress = makeProgress("folding the log");
   const { first, last } = range;
   const onProgress = (seq: number) =>
     progress.set(seq - first + 1, last - first + 1);
   const moment = await stateAt(broker, { range, filter, onProgress }, signal);
-  const snapshot = { ...sortOut(moment), at: toMs / 1_000, seq: last };
+  const snapshot = { ...sortOut(moment), at: atS, seq: last };
   const lines = json
     ? [JSON.stringify(asJson(snapshot))]
     : describe(snapshot, paint);

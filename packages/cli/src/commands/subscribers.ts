@@ -181,7 +181,7 @@ function wantedOf(
     ...(model !== undefined && { model: slugIn("--model", model) }),
     ...(words && { types: words }),
     ...(from !== undefined && {
-      from: startTime(parseTime("--from", from, nowMs)),
+      from: startTime(parseTime("--from", from, nowMs) * 1_000),
     }),
     ...{ noText: !text, api, createdAt: new Date(nowMs).toISOString() },
   };
