@@ -690,6 +690,26 @@ test("a task that starts in the next engine ran beside nobody, though the crash 
   assert.equal(besideIn(lastCrash(startS + 0.001)), 1);
 });
 
+test("a worker on a node that is cut off from its cluster is gone, and one whose connections were cut is not", () => {
+  const givenUp = evidence(([requested, started]) => [
+    asked({ no_retry: true }, requested!),
+    started!,
+    event("retried", "retried.1", { attempt: 1, worker_id: "a", reason: "gone" }), // prettier-ignore
+    event("failed", "outcome", { error: { type: "WorkerCrashed" }, metrics }),
+  ]);
+  const cut = {
+    fault: "cut-nats",
+    workerId: undefined,
+    from: at - 1_000,
+    to: at,
+  };
+  const isBlamed = (target: string) =>
+    check({ ...givenUp, journal: [{ ...cut, target }] })
+      .join("\n")
+      .includes("nobody took attempt 1 down (gone)");
+  assert.deepEqual(["node-1", "connections-nats"].map(isBlamed), [false, true]);
+});
+
 test("a task may be started when it is cancelled, and not long after that", () => {
   const startedAfter = (ms: number) =>
     evidence(([requested]) => [

@@ -1,7 +1,7 @@
 /** Nothing runs twice without a reason, and the reason is something that the harness did. */
 import type { Evidence } from "../evidence.ts";
 import { settings } from "../fleet.ts";
-import type { Entry } from "../journal.ts";
+import { overlaps, type Entry } from "../journal.ts";
 import type { LoggedEvent } from "../readLog.ts";
 import { kindOf, type LoggedTask } from "../tasks.ts";
 import { beganAt, hits, isExcused } from "./excuses.ts";
@@ -136,7 +136,11 @@ function checkCrashed(task: LoggedTask, journal: readonly Entry[]): string[] {
     const start = starts.find((one) => one.data["attempt"] === attempt);
     const down =
       start !== undefined &&
-      journal.some((entry) => hits(entry, start, time) && isDown(entry));
+      journal.some(
+        (entry) =>
+          (hits(entry, start, time) && isDown(entry)) ||
+          (isCutOff(entry) && overlaps(entry, beganAt(start), time)),
+      );
     return down
       ? []
       : [`${id}: WorkerCrashed, and nobody took attempt ${String(attempt)} down (${String(reason)})`]; // prettier-ignore
@@ -146,3 +150,7 @@ function checkCrashed(task: LoggedTask, journal: readonly Entry[]): string[] {
 /** Frozen for longer than 6 s a worker is gone as well. */
 const isDown = ({ fault }: Entry): boolean =>
   fault === "poison" || /^(kill|stop|freeze)-/.test(fault);
+
+/** Nobody hears the workers on a node that is cut off from the others of a cluster. */
+const isCutOff = ({ fault, target }: Entry): boolean =>
+  fault === "cut-nats" && target.startsWith("node-");
