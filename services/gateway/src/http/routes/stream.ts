@@ -16,10 +16,11 @@ const schema = {
   tags: ["Stream"],
   summary: "Read the text while it is written",
   description:
-    "Server-Sent Events: `token` {text} as the text comes, with the id `<attempt>.<n>`, or `<attempt>.end` of a rest that comes with the " +
-    "outcome; `status` on a change of state; `reset` {attempt} when the text so far is void; and last `completed`, `failed` or `cancelled` with the body of " +
-    "`GET /result` and the id `end`. Connect before, during or after the generation; with `Last-Event-ID` the stream goes " +
-    "on behind it, and a reader that has everything gets a 204.",
+    "Server-Sent Events: `token` {text} as the text comes, with the id `<attempt>.<n>`, or `<attempt>.end` of a rest " +
+    "that comes with the outcome; `status` on a change of state; `reset` {attempt} when the text so far is void; and " +
+    "last `completed`, `failed` or `cancelled` with the body of `GET /result` and the id `end`. Connect before, " +
+    "during or after the generation; with `Last-Event-ID` the stream goes on behind it, and a reader that has " +
+    "everything gets a 204.",
   params: TaskParams,
   headers: SurfaceHeader.extend({
     "last-event-id": z
