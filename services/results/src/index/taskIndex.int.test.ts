@@ -237,6 +237,20 @@ function keepWriting(writer: Writer) {
   };
 }
 
+async function positionAt({ broker }: Writer, seq: number) {
+  const { created } = await streamState(broker, streams.events);
+  return { created, seq, id: (await eventIdAt(broker, seq)) ?? "" };
+}
+
+/** Feeds it from there on, with nothing new, until it is disposed of. */
+function keepFed(
+  index: ReturnType<typeof startIndex>,
+  position: Awaited<ReturnType<typeof positionAt>>,
+): Disposable {
+  const feeding = setInterval(() => index.feed(position, []), 50);
+  return { [Symbol.dispose]: () => clearInterval(feeding) };
+}
+
 const versions = await natsVersions();
 for (const version of versions)
   describe(
@@ -464,14 +478,7 @@ for (const version of versions)
         await using index = startIndex(writer, dir);
         const seq = await writer.append(requested(newTaskId()));
         await untilAnswered(writer);
-        const { created } = await streamState(writer.broker, streams.events);
-        const id = (await eventIdAt(writer.broker, seq)) ?? "";
-        const feeding = setInterval(
-          () => index.feed({ created, seq, id }, []),
-          50,
-        );
-        using stack = new DisposableStack();
-        stack.defer(() => clearInterval(feeding));
+        using _feeding = keepFed(index, await positionAt(writer, seq));
         await untilFed(writer);
         await nats.restart();
         await writer.broker.whenConnected();
@@ -486,16 +493,11 @@ for (const version of versions)
         await using index = startIndex(writer, dir);
         const seq = await writer.append(requested(newTaskId()));
         await untilAnswered(writer);
-        const { created } = await streamState(broker, streams.events);
-        const id = (await eventIdAt(broker, seq)) ?? "";
-        const feeding = setInterval(
-          () => index.feed({ created, seq, id }, []),
-          50,
-        );
-        using stack = new DisposableStack();
-        stack.defer(() => clearInterval(feeding));
+        const position = await positionAt(writer, seq);
+        using feeding = keepFed(index, position);
         await untilFed(writer);
         await writer.lives(600);
+        const { created } = position;
         const question = { task_id: newTaskId(), created, seq: seq + 600 };
         const answers: Promise<unknown>[] = [];
         /** Rejects at once where nobody is there to be asked. */
@@ -505,9 +507,10 @@ for (const version of versions)
               timeout: 60_000,
             }),
           );
+        using stack = new DisposableStack();
         const asking = setInterval(ask, 2);
         stack.defer(() => clearInterval(asking));
-        clearInterval(feeding);
+        feeding[Symbol.dispose]();
         await untilAnswered(writer);
         clearInterval(asking);
         await Promise.all(answers);
