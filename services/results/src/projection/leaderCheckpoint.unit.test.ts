@@ -1,5 +1,6 @@
 import type { Checkpoint } from "@jetscribe/task-store";
 import assert from "node:assert/strict";
+import { setImmediate as turn } from "node:timers/promises";
 import { test } from "vitest";
 import { makeLeaderCheckpoint } from "./leaderCheckpoint.ts";
 import { noOpenWork } from "./projectTasks.ts";
@@ -68,7 +69,12 @@ test("the leader looks at what is stored once no step of its own is under way", 
   };
   const own = makeLeaderCheckpoint({ commit, clear: commit }, found);
   const step = own.advance({});
-  const resumed = own.resume(() => Promise.resolve(stored));
+  // The answer to the look comes after the step's, also where it was of before.
+  const resumed = own.resume(async () => {
+    const seen = stored;
+    await turn();
+    return seen;
+  });
   answer.resolve(true);
   await step;
   assert.ok(await resumed);
